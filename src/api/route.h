@@ -1,0 +1,39 @@
+/* route.h - the table of everything the server answers. A dialect (folder of src/api) exports one array of
+ * rows; src/app lists the arrays; the dispatcher matches, authenticates, checks the row's permission, and only
+ * then calls the handler. A row without a permission does not compile into the table (see ROUTE). */
+#ifndef INGOT_API_ROUTE_H
+#define INGOT_API_ROUTE_H
+
+#include "net/http.h"
+
+struct services; /* app-made: the database, the blob store, the pools; each dialect sees what it needs (services.h) */
+
+enum route_flags {
+    ROUTE_INLINE = 1 << 0,     /* fast and never blocking: on the I/O thread */
+    ROUTE_POOL = 1 << 1,
+    ROUTE_STREAM_BODY = 1 << 2, /* with POOL: http_body_read() */
+    ROUTE_WRITES = 1 << 3,     /* changes state: Origin and content-type checks apply to browsers */
+    ROUTE_ANY_TYPE = 1 << 4,   /* the body need not be JSON */
+};
+
+typedef enum err (*route_fn)(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* Writes a failure in the dialect's error form. */
+typedef void (*route_error_fn)(struct op *op, struct http_req *req, struct http_res *res);
+
+struct route {
+    const char *method;        /* "GET" also answers HEAD */
+    const char *path;          /* "/api/2.0/mlflow/runs/{run_id}", "{path*}" takes the rest, slashes included */
+    route_fn handler;
+    enum perm perm;            /* never PERM_NONE */
+    unsigned flags;
+    size_t body_max;           /* 0: LIMIT_HTTP_BODY_BYTES */
+    const char *help;          /* one sentence for the generated API reference */
+};
+struct route_table {
+    const char *dialect;       /* "mlflow" */
+    const struct route *rows;
+    size_t len;
+    route_error_fn error;
+};
+
+#endif

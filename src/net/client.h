@@ -1,0 +1,30 @@
+/* client.h - the HTTP client (libcurl): blocking calls with keep-alive, one handle per thread. */
+#ifndef INGOT_NET_CLIENT_H
+#define INGOT_NET_CLIENT_H
+
+#include "net/http.h"
+
+struct client;
+struct client_config {
+    struct str base_url;     /* "http://127.0.0.1:5000" */
+    struct str bearer_token; /* "" = none */
+    int timeout_ms;          /* 0: 30 s */
+    const char *ca_path;     /* NULL: the system's */
+};
+struct client_answer {
+    int status;
+    struct str body;         /* in op's arena */
+    struct str content_type;
+    int64_t wall_us;
+};
+MUST_USE enum err client_create(struct op *op, const struct client_config *config, struct client **ret);
+void client_destroy(struct client *c); /* NULL is ignored */
+/* E_IO: no answer. Any status is an answer. `body.p` NULL: none. `path` starts with '/'. */
+MUST_USE enum err client_call(struct op *op, struct client *c, const char *method, struct str path, struct str content_type, struct str body, struct client_answer *ret);
+/* Uploads a file as the body, streamed. */
+MUST_USE enum err client_upload(struct op *op, struct client *c, const char *method, struct str path, struct str content_type, const char *file_path, struct client_answer *ret);
+/* client_call with JSON in and out: a status of 400 or more becomes an error with the body's message. */
+struct json;
+MUST_USE enum err client_json(struct op *op, struct client *c, const char *method, struct str path, struct str json_body, struct json **ret);
+
+#endif

@@ -1,0 +1,90 @@
+/* http.h - a request and its answer, whatever the wire (HTTP/1.1 now; HTTP/2 and gRPC come to the same
+ * structs), and what a handler may do with them.
+ *
+ * Two kinds of handlers, chosen by the route row: INLINE ones run on the I/O thread, must not block and get
+ * the whole body in memory; POOL ones run on a worker. A POOL handler with a streamed body calls
+ * http_body_read(), which blocks until bytes come (back-pressure: at most LIMIT_HTTP_STREAM_WINDOW lie
+ * between), and may stream its answer with http_stream_begin/http_stream_write, which block likewise. */
+#ifndef INGOT_NET_HTTP_H
+#define INGOT_NET_HTTP_H
+
+#include "base/buf.h"
+#include "base/op.h"
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
+
+struct http_header {
+    struct str name; /* lower case in requests */
+    struct str value;
+};
+
+struct http_exchange; /* the wire's side of one request; opaque to handlers */
+
+struct http_req {
+    enum http_method method;
+    struct str method_text;
+    struct str target;       /* as sent */
+    struct str path;         /* decoded once, starts with '/', no NUL, no ".." or "." segment, no "//" */
+    struct str query;        /* raw, without '?' */
+    struct http_header *headers;
+    size_t header_count;
+    struct str host;         /* the one Host value */
+    struct str peer;         /* "127.0.0.1:50312" */
+    bool peer_loopback;
+    bool tls;
+    struct str body;         /* the whole (decoded) body unless the route streams it */
+    bool has_body;
+    bool body_streamed;
+    struct str content_type; /* lower-cased media type without parameters, "" if none */
+    struct http_exchange *ex;
+    /* Filled by the dispatcher from the matched route: the values of {x} and {x*}. */
+    struct str path_args[6];
+    size_t path_arg_count;
+    const void *route;       /* struct route * */
+};
+
+struct http_res {
+    int status;              /* 200 unless set */
+    struct http_header headers[24];
+    size_t header_count;
+    struct buf body;         /* sent with Content-Length unless streamed; max LIMIT_HTTP_BODY_BYTES * 4 */
+    bool streamed;           /* set by http_stream_begin */
+    bool no_compress;
+    struct http_exchange *ex;
+};
+
+/* First header of that (lower-case) name, or the empty view with p NULL. */
+struct str http_header_get(const struct http_req *req, const char *name);
+/* First value of a query key, percent- and plus-decoded into op's arena; false when absent.
+ * `ret` of a broken escape is the raw text. */
+bool http_query_get(struct op *op, const struct http_req *req, const char *key, struct str *ret);
+/* All values of a repeated key, in order. */
+size_t http_query_all(struct op *op, const struct http_req *req, const char *key, struct str **ret);
+
+/* `name` is a literal, `value` must live until the answer is sent (op's arena). Control bytes in the value
+ * are refused: the header is left out and the failure logged. */
+void http_set_header(struct http_res *res, const char *name, struct str value);
+void http_set_status(struct http_res *res, int status);
+void http_set_type(struct http_res *res, const char *content_type);
+
+/* POOL handlers only. Reads up to n bytes of a streamed body; *ret_n 0 at its end. E_CANCELLED: the peer
+ * left; E_TIMEOUT; E_TOO_LARGE: above the route's limit; E_INVALID: broken framing. */
+MUST_USE enum err http_body_read(struct op *op, struct http_req *req, void *p, size_t n, size_t *ret_n);
+/* POOL handlers only. Sends the head now; the body follows in pieces. `length` UINT64_MAX: chunked. HEAD and 304
+ * send no body: writes are swallowed. After this the handler's return value only decides whether the
+ * connection is kept (an error closes it before the end, so that the client sees the break). */
+MUST_USE enum err http_stream_begin(struct op *op, struct http_res *res, uint64_t length);
+MUST_USE enum err http_stream_write(struct op *op, struct http_res *res, const void *p, size_t n);
+
+/* A single byte range of RFC 9110 against a representation of `size` bytes. No or unusable Range header:
+ * false (serve all). Unsatisfiable: true with *ret_unsatisfiable (serve 416 with "bytes * /size"). */
+bool http_range_parse(struct str range_header, uint64_t size, uint64_t *ret_from, uint64_t *ret_len, bool *ret_unsatisfiable);
+
+/* percent-decoding; false on a broken escape. `plus` turns '+' into a blank. */
+bool http_percent_decode(struct arena *a, struct str s, bool plus, struct str *ret);
+/* Percent-encodes all but unreserved characters and, if `slash`, '/'. */
+struct str http_percent_encode(struct arena *a, struct str s, bool slash);
+
+const char *http_reason(int status);
+
+#endif
