@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Runs every test of the tree and ends with one line `N passed, N failed`.
+
+Sections: the tools' own tests and tidy, the cmocka programs under ASan + UBSan, the fuzz corpora replayed, the
+real clients against the release binary, and the demo with its verification. A name on the command line limits
+the run to the sections whose name contains it.
+"""
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+LOGS = BUILD / "test-logs"
+TIMEOUT_S = 1800
+passed, failed = 0, 0
+failures = []
+
+
+def note(ok, name, detail=""):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+        failures.append(name)
+        print(f"FAILED {name}\n{detail}", flush=True)
+
+
+def run(argv, log, env=None, timeout=TIMEOUT_S):
+    """Returns (exit code, output); the output is also kept in LOGS."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    try:
+        done = subprocess.run(argv, cwd=ROOT, env={**os.environ, **(env or {})}, timeout=timeout,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        code, out = done.returncode, done.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as e:
+        code, out = 124, (e.stdout or b"").decode(errors="replace") + f"\ntimed out after {timeout} s"
+    (LOGS / log).write_text(out)
+    return code, out
+
+
+def tail(text, lines=40):
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def build(preset, *targets):
+    if not (BUILD / preset / "build.ninja").exists():
+        code, out = run(["cmake", "--preset", preset], f"configure-{preset}.log")
+        if code:
+            note(False, f"configure {preset}", tail(out))
+            return False
+    code, out = run(["cmake", "--build", str(BUILD / preset), "--target", *targets], f"build-{preset}.log")
+    note(code == 0, f"build {preset}", tail(out))
+    return code == 0
+
+
+def cmocka(program):
+    env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    return program, *run([str(program)], program.name + ".log", env)
+
+
+def unit_tests():
+    if not build("dev", "unit_tests"):
+        return
+    programs = sorted(p for p in (BUILD / "dev").iterdir()
+                      if re.match(r"(unit|contract)_", p.name) and os.access(p, os.X_OK) and p.is_file())
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for program, code, out in pool.map(cmocka, programs):
+            good = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", out))
+            bad = re.findall(r"\[  FAILED  \] (?!\d+ test)(\S.*)", out)
+            for _ in range(good):
+                note(True, program.name)
+            for name in sorted(set(bad)):
+                note(False, f"{program.name}: {name}", tail(out))
+            if not bad and (code or not good):
+                note(False, f"{program.name} (exit code {code}, {good} tests)", tail(out))
+
+
+def fuzz_replay():
+    if not build("dev", "fuzz_targets"):
+        return
+    for source in sorted((ROOT / "tests/fuzz").glob("fuzz_*.c")):
+        corpus = ROOT / "tests/fuzz/corpus" / source.stem.removeprefix("fuzz_")
+        code, out = run([str(BUILD / "dev" / source.stem), str(corpus)], source.stem + ".log")
+        note(code == 0 and corpus.is_dir(), f"{source.stem} over its corpus", tail(out))
+
+
+def pytest(section, folder):
+    if not (ROOT / folder).is_dir():
+        return
+    junit = LOGS / f"{section}.xml"
+    junit.unlink(missing_ok=True)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    code, out = run([str(BUILD / "venv/bin/python"), "-m", "pytest", "-q", "-x" if os.environ.get("FAIL_FAST") else "-q",
+                     f"--junitxml={junit}", folder], f"{section}.log", timeout=3000)
+    if not junit.exists():
+        note(False, section, tail(out))
+        return
+    for case in ET.parse(junit).iter("testcase"):
+        bad = case.find("failure") if case.find("failure") is not None else case.find("error")
+        skipped = case.find("skipped")
+        name = f"{case.get('classname')}.{case.get('name')}"
+        if skipped is not None:
+            note(False, f"{name} was skipped", skipped.get("message", ""))
+        else:
+            note(bad is None, name, "" if bad is None else tail(bad.text or "", 30))
+    if code not in (0, 1):
+        note(False, f"{section}: pytest exit code {code}", tail(out))
+
+
+def venv():
+    code, out = run(["sh", "tests/venv.sh"], "venv.log")
+    note(code == 0, "python environment", tail(out))
+    return code == 0
+
+
+def tools():
+    code, out = run([sys.executable, "tools/tidy.py"], "tidy.log")
+    note(code == 0, "tidy", tail(out))
+    if venv():
+        pytest("tools", "tests/tools")
+
+
+def clients():
+    if build("release", "ingot") and venv():
+        pytest("e2e", "tests/e2e")
+
+
+def demo():
+    if not build("release", "ingot"):
+        return
+    start = time.monotonic()
+    code, out = run(["examples/flights/demo.sh"], "demo.log")
+    print(tail(out, 60))
+    note(code == 0, f"demo ({time.monotonic() - start:.0f} s)", tail(out))
+    if code == 0 and venv():
+        pytest("demo", "tests/demo")
+
+
+SECTIONS = {"tools": tools, "unit": unit_tests, "fuzz": fuzz_replay, "e2e": clients, "demo": demo}
+
+
+def main():
+    wanted = sys.argv[1:]
+    for name, section in SECTIONS.items():
+        if wanted and not any(w in name for w in wanted):
+            continue
+        start = time.monotonic()
+        section()
+        print(f"-- {name}: {time.monotonic() - start:.0f} s", flush=True)
+    for name in failures:
+        print(f"failed: {name}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
