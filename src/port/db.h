@@ -26,7 +26,11 @@ struct db_val {
 };
 #define DB_NULL ((struct db_val){.type = DB_TYPE_NULL})
 #define DB_I64(v) ((struct db_val){.type = DB_TYPE_I64, .i = (v)})
-#define DB_F64(v) ((struct db_val){.type = DB_TYPE_F64, .f = (v)}) /* every bit kept, NaN refused: store flags */
+/* Every bit is kept, -0.0 too, if the column is declared `ANY` in a STRICT table (or without a type elsewhere):
+ * SQLite stores 0 for -0.0 in a REAL column. tests/unit/adapter/sqlite/test_migrate.c refuses REAL columns.
+ * NaN is refused (E_INVALID): store flags. */
+#define DB_F64(v) ((struct db_val){.type = DB_TYPE_F64, .f = (v)})
+/* A NUL inside is refused (E_INVALID). */
 #define DB_TEXT(v) ((struct db_val){.type = DB_TYPE_TEXT, .s = (v)})
 #define DB_BLOB(v) ((struct db_val){.type = DB_TYPE_BLOB, .s = (v)})
 
@@ -38,7 +42,10 @@ typedef enum err (*db_fn)(struct op *op, struct db_tx *tx, void *arg);
 struct db_ops {
     const char *name;
     /* Runs `fn` on the writer inside a savepoint. Returns after fn's changes are durable, or fn's own error
-     * (its changes undone, other writes of the group unharmed). E_BUSY: queue full. Any thread but the writer. */
+     * (its changes undone, other writes of the group unharmed). E_BUSY: queue full. E_TIMEOUT: the deadline
+     * passed before `fn` began. E_IO after `fn` ran: nothing of it is visible, but whether it survives a
+     * restart is unknown. With op->tx set (a write inside a write) `fn` runs at once, in a savepoint of that
+     * transaction, and is durable when the outer write is. */
     enum err (*write)(void *self, struct op *op, db_fn fn, void *arg);
     /* Runs `fn` on the caller's thread in one read snapshot. Writes in it fail. */
     enum err (*read)(void *self, struct op *op, db_fn fn, void *arg);
