@@ -32,6 +32,7 @@ struct command {
 /* Values of the parsed line. Asking for an option that the row lacks asserts. */
 bool command_flag(const struct command_ctx *c, const char *name);
 bool command_has(const struct command_ctx *c, const char *name);   /* given, or has a default */
+bool command_given(const struct command_ctx *c, const char *name); /* on the command line */
 struct str command_str(const struct command_ctx *c, const char *name); /* "" when absent */
 int64_t command_int(const struct command_ctx *c, const char *name);
 double command_real(const struct command_ctx *c, const char *name);

@@ -1,0 +1,23 @@
+/* commands.h - the table of all commands, in the order of the overview. */
+#ifndef INGOT_APP_COMMANDS_H
+#define INGOT_APP_COMMANDS_H
+
+#include "app/command.h"
+
+/* NULL-ended; each group is an array ended by a row with path NULL. */
+extern const struct command *const command_groups[];
+
+extern const struct command server_commands[];
+extern const struct command run_commands[];
+extern const struct command data_commands[];
+extern const struct command features_commands[];
+extern const struct command train_commands[];
+extern const struct command evaluate_commands[];
+extern const struct command model_commands[];
+extern const struct command deploy_commands[];
+extern const struct command replay_commands[];
+extern const struct command audit_commands[];
+extern const struct command report_commands[];
+extern const struct command doctor_commands[];
+
+#endif

@@ -1,0 +1,32 @@
+/* config.h - the server's settings from one table: command line over environment over YAML file over default.
+ * A row `name` is --name on the command line, INGOT_NAME in the environment (dashes become underscores) and
+ * name (with underscores) in the file given by --config. Unknown keys in the file are errors. */
+#ifndef INGOT_APP_CONFIG_H
+#define INGOT_APP_CONFIG_H
+
+#include "app/command.h"
+
+struct config {
+    struct str host;
+    int port;
+    struct str data_dir;
+    bool loopback;            /* host is a loopback address */
+    bool auth, insecure;
+    const char *tls_cert, *tls_key; /* both or none */
+    struct str *allowed_hosts;
+    size_t allowed_host_count;
+    int io_threads, pool_threads;
+    int head_ms, body_ms, idle_ms, drain_ms, connections, connections_per_peer;
+    struct str log_level, log_format;
+};
+
+/* The one table; ended by name NULL. */
+extern const struct option_row config_options[];
+
+/* Reads and checks everything; op->arena owns the texts. E_INVALID names the key and where it was set.
+ * An address that is not loopback needs TLS, or `insecure` spelled out; tokens are then always asked for. */
+MUST_USE enum err config_load(struct op *op, struct command_ctx *ctx, struct config *ret);
+/* "127.0.0.1:5000", "[::1]:5000", ":5000" (loopback); port 0..65535. */
+MUST_USE enum err config_parse_listen(struct op *op, struct str text, struct str *ret_host, int *ret_port);
+
+#endif

@@ -1,0 +1,41 @@
+#include "app/remote.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#define REMOTE_DEFAULT_URL "http://127.0.0.1:5000"
+#define REMOTE_TIMEOUT_MS 600000
+
+struct str remote_url(struct command_ctx *ctx)
+{
+    if (command_given(ctx, "server"))
+        return command_str(ctx, "server");
+    const char *env = getenv("INGOT_SERVER");
+    return str_from(env && *env ? env : REMOTE_DEFAULT_URL);
+}
+
+struct str remote_token(struct command_ctx *ctx)
+{
+    if (command_given(ctx, "token"))
+        return command_str(ctx, "token");
+    return str_from(getenv("INGOT_TOKEN"));
+}
+
+enum err remote_open(struct op *op, struct command_ctx *ctx, struct client **ret)
+{
+    struct client_config config = {.base_url = remote_url(ctx), .bearer_token = remote_token(ctx), .timeout_ms = REMOTE_TIMEOUT_MS};
+    return client_create(op, &config, ret);
+}
+
+struct str remote_path(struct op *op, const char *first, ...)
+{
+    const char *path = "/api/ingot/v1";
+    va_list ap;
+    va_start(ap, first);
+    for (const char *part = first; part; part = va_arg(ap, const char *)) {
+        struct str enc = http_percent_encode(op->arena, str_from(part), true);
+        path = op_printf(op, "%s/%.*s", path, STR_FMT(enc));
+    }
+    va_end(ap);
+    return str_from(path);
+}
