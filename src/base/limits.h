@@ -25,6 +25,13 @@
 #define LIMIT_HTTP_DRAIN_MS 10000
 #define LIMIT_HTTP_STREAM_WINDOW LIMIT_KIB(256) /* bytes buffered between loop and handler */
 #define LIMIT_GZIP_RATIO 100
+#define LIMIT_HTTP_START_LINE_BYTES (LIMIT_HTTP_TARGET_BYTES + 64) /* method, target, version */
+#define LIMIT_HTTP_CHUNK_EXTRA_BYTES LIMIT_KIB(16) /* chunk extensions and trailers of one body */
+#define LIMIT_HTTP_DISCARD_BYTES LIMIT_KIB(64) /* unread rest of a body that is skipped to keep a connection */
+#define LIMIT_HTTP_READ_AHEAD LIMIT_KIB(64)    /* bytes held while a request is being answered */
+#define LIMIT_HTTP_LINGER_MS 2000         /* after the last answer: wait for the peer to close */
+#define LIMIT_HTTP_PATH_ARGS 6
+#define LIMIT_HTTP_ROUTES 1024
 
 /* Work */
 #define LIMIT_REQUEST_ARENA LIMIT_MIB(256)
@@ -33,5 +40,39 @@
 #define LIMIT_POOL_QUEUE 1024
 #define LIMIT_DB_QUEUE 4096
 #define LIMIT_DB_GROUP 512                /* writes in one commit */
+
+/* Models */
+#define LIMIT_MODEL_BYTES LIMIT_MIB(256)  /* what one loaded model may hold */
+#define LIMIT_TREES 100000
+#define LIMIT_TREE_NODES (1u << 18)       /* per tree */
+#define LIMIT_TREE_FEATURES 4096u
+#define LIMIT_TREE_OUTPUTS 1024
+#define LIMIT_TREE_DEPTH 1024
+#define LIMIT_LINEAR_FEATURES 65536
+
+/* Data and features */
+#define LIMIT_DUCKDB_MEMORY LIMIT_MIB(1024)   /* what one engine may hold before it spills or fails */
+#define LIMIT_TABLE_SQL_BYTES LIMIT_MIB(1)
+#define LIMIT_TABLE_COLUMNS 4096
+#define LIMIT_FEATURE_VIEW_BYTES LIMIT_KIB(256)
+#define LIMIT_FEATURE_KEY_BYTES 1024          /* one value of a key column */
+#define LIMIT_FEATURE_PUSH_ROWS 65536         /* events of one push */
+#define LIMIT_FEATURE_FRAME_BYTES LIMIT_MIB(8192) /* arrays of one point-in-time join */
+#define LIMIT_FEATURE_VIEWS 256               /* views of one server */
+#define LIMIT_SUITE_BYTES LIMIT_MIB(1)
+#define LIMIT_SUITE_EXPECTATIONS 1000
+#define LIMIT_SUITE_FAILING_ROWS 20           /* shown per expectation */
+#define LIMIT_SUITE_UNIQUE_ROWS 500000000     /* rows that a uniqueness check remembers */
+#define LIMIT_PROFILE_DISTINCT 100000         /* values counted exactly per column */
+
+/* Pipelines */
+#define LIMIT_RUNNER_JOBS 256             /* children waited for in one call */
+#define LIMIT_PIPELINE_STAGES 20000
+#define LIMIT_PIPELINE_FILE_BYTES LIMIT_MIB(64) /* dvc.yaml, dvc.lock, a params file, a .dir object */
+#define LIMIT_PIPELINE_DIR_FILES 5000000  /* files in one directory output */
+#define LIMIT_PIPELINE_DIR_DEPTH 64       /* folders below it; also ends symlink loops */
+#define LIMIT_PIPELINE_ATTEMPTS 100       /* retries of one stage */
+#define LIMIT_PIPELINE_LOG_TAIL LIMIT_KIB(4) /* shown when a stage fails */
+#define LIMIT_TRIGGERS 64                 /* waiting for the scheduler thread */
 
 #endif

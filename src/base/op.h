@@ -32,7 +32,7 @@ struct actor {
 
 struct op {
     struct arena *arena;       /* borrowed; answers live in it */
-    enum err err;              /* first failure */
+    enum err err;              /* the failure last recorded: what op_fail() returned */
     const char *msg;           /* its text, in the arena; NULL while OK */
     const char *field;         /* the input field at fault, dotted path, or NULL */
     struct actor actor;
@@ -47,8 +47,8 @@ void op_init(struct op *op, struct arena *arena);
 /* Forgets a failure that the caller has handled. */
 void op_clear(struct op *op);
 
-/* Records the failure and returns `e`. A second call keeps the first text as the cause:
- * "outer: inner" is built by op_context(). */
+/* Records the failure and returns `e`. Called again without op_clear(), the later error stands and the
+ * earlier text stays behind it as the cause: "outer: inner". op_context() does that without a new error. */
 enum err op_fail(struct op *op, enum err e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* The same, naming the input field: E_INVALID with op->field set. */
 enum err op_fail_field(struct op *op, const char *field, const char *fmt, ...) PRINTF_LIKE(3, 4);
