@@ -41,6 +41,16 @@
 #define LIMIT_DB_QUEUE 4096
 #define LIMIT_DB_GROUP 512                /* writes in one commit */
 
+/* State */
+#define LIMIT_DB_READERS 32               /* connections for concurrent reads */
+#define LIMIT_DB_WAIT_MS 30000            /* for a free one of them, without a deadline */
+#define LIMIT_DB_STATEMENTS 4096          /* cached per connection */
+#define LIMIT_DB_VALUE_BYTES LIMIT_MIB(64) /* one text or blob in a row */
+#define LIMIT_DB_WAL_PAGES 2000           /* 4 KiB pages in the log before the writer checkpoints */
+#define LIMIT_BLOB_MEM_BYTES LIMIT_MIB(512) /* all blobs of a store in memory */
+#define LIMIT_AUDIT_DETAIL_BYTES LIMIT_KIB(64)
+#define LIMIT_AUDIT_PAGE 1000             /* rows of one answer */
+
 /* Models */
 #define LIMIT_MODEL_BYTES LIMIT_MIB(256)  /* what one loaded model may hold */
 #define LIMIT_TREES 100000
