@@ -1,0 +1,13 @@
+/* xgboost.h - training with the XGBoost C library. The model comes out in XGBoost's own JSON, which both
+ * adapter/trees and any xgboost package read. Parameters are listed in xgboost.c; training is deterministic for
+ * the same data, parameters, seed and thread count. See port/learner.h for the contract. */
+#ifndef INGOT_ADAPTER_XGBOOST_XGBOOST_H
+#define INGOT_ADAPTER_XGBOOST_XGBOOST_H
+
+#include "port/learner.h"
+
+extern const struct learner_ops xgboost_learner;
+/* "1.7.4", of the library that is linked. */
+const char *xgboost_version(char out[32]);
+
+#endif
