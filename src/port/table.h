@@ -63,7 +63,15 @@ MUST_USE enum err table_writer_open(struct op *op, struct table_engine *t, struc
 MUST_USE enum err table_append(struct op *op, struct table_engine *t, struct table_writer *w, const struct table_chunk *chunk);
 MUST_USE enum err table_finish(struct op *op, struct table_engine *t, struct table_writer *take_w, uint64_t *ret_rows);
 void table_discard(struct table_engine *t, struct table_writer *take_w);
-void table_engine_close(struct table_engine *t);
+void table_engine_close(struct table_engine *t); /* NULL is ignored; frees `t` */
+
+/* "BIGINT", "VARCHAR" ...; static storage. */
+const char *table_type_name(enum table_type type);
+/* A path or text as a SQL string literal, in op's arena. */
+struct str table_quote(struct op *op, struct str path);
+/* The FROM item that reads a data file, by its suffix: .parquet, .pq, .csv, .csv.gz, .tsv (E_INVALID for others).
+ * With `row_number` there is a column file_row_number, 0 for the first row. */
+MUST_USE enum err table_source_sql(struct op *op, struct str path, bool row_number, struct str *ret);
 
 /* A column of a whole result held in memory, for work that needs random access. Arrays of `rows` items in the
  * op's arena or the frame's own; strings are dictionary-coded: code[i] indexes dict. Nulls: NaN for f64,
@@ -80,6 +88,7 @@ struct frame_column {
     size_t dict_len;
     size_t null_count;
 };
+/* Saving maps back: NaN, INT64_MIN and UINT32_MAX become null. */
 struct frame {
     size_t rows, len;
     struct frame_column *cols;

@@ -7,14 +7,14 @@
 
 #include "port/table.h"
 
-struct duckdb_config_ingot {
+struct duckdb_config {
     int threads;          /* 0 = one per core */
     size_t memory_bytes;  /* 0 = LIMIT_DUCKDB_MEMORY */
     const char *temp_dir; /* where it may spill; NULL = nowhere */
 };
 
 /* E_UNSUPPORTED: the library is not there or lacks a function (the text names it). table_engine_close() frees it. */
-MUST_USE enum err duckdb_engine_open(struct op *op, const struct duckdb_config_ingot *config, struct table_engine **ret);
+MUST_USE enum err duckdb_engine_open(struct op *op, const struct duckdb_config *config, struct table_engine **ret);
 /* The library's version ("v1.5.6") and the path it was loaded from, or NULL when it cannot be loaded. */
 const char *duckdb_engine_version(const char **ret_path);
 
