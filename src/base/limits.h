@@ -120,4 +120,17 @@
 #define LIMIT_REGISTRY_SEARCH_MODELS 1000
 #define LIMIT_REGISTRY_SEARCH_VERSIONS 200000
 
+/* Numbers, monitors, rollouts */
+#define LIMIT_NUM_SAMPLE ((size_t)1 << 27)       /* values in one statistic */
+#define LIMIT_MONITOR_ENDPOINTS 256
+#define LIMIT_MONITOR_FEATURES 4096
+#define LIMIT_MONITOR_REFERENCE 100000           /* reference rows kept per feature */
+#define LIMIT_MONITOR_REFERENCE_BYTES LIMIT_MIB(512)
+#define LIMIT_MONITOR_WINDOW_ROWS ((size_t)1 << 20)
+#define LIMIT_MONITOR_OPEN_ROWS ((size_t)1 << 21) /* of all open windows of one endpoint */
+#define LIMIT_MONITOR_OPEN_WINDOWS 64            /* per endpoint */
+#define LIMIT_MONITOR_LABELS 1000000             /* in one call */
+#define LIMIT_MONITOR_ENDPOINT_NAME 255
+#define LIMIT_MONITOR_PAGE 10000                 /* rows in one listing */
+
 #endif
