@@ -48,14 +48,15 @@ struct interval metrics_brier_ci(const double *score, const uint8_t *label, size
 /* Wilson's interval. */
 struct interval metrics_accuracy_ci(const double *score, const uint8_t *label, size_t n, double threshold, double level);
 struct interval metrics_proportion_ci(uint64_t k, uint64_t n, double level);
-/* ECE: percentile bootstrap of `rounds` resamples drawn on the bins' counts; `seed` fixes the answer. */
+/* ECE: percentile bootstrap over rows, `rounds` resamples (n * rounds draws); `seed` fixes the answer. A resample's ECE is
+ * biased upwards, so for few rows the interval may lie above the value. */
 struct interval metrics_ece_ci(const double *score, const uint8_t *label, size_t n, double level, int rounds, uint64_t seed);
 
 /* numpy.quantile(method="linear") of values sorted ascending without NaN; q in [0,1]; NaN for n = 0. */
 double metrics_quantile_sorted(const double *sorted, size_t n, double q);
 
 /* A histogram of latencies (or any uint32) with a relative error below LATENCY_REL_ERROR: values under 128 are exact,
- * above each power of two is cut into 64 buckets. Mergeable and subtractable; not thread-safe. */
+ * above each power of two is cut into 64 buckets. Mergeable; not thread-safe. */
 #define LATENCY_SUB_BITS 6
 #define LATENCY_BUCKETS ((size_t)(32 - LATENCY_SUB_BITS + 1) << LATENCY_SUB_BITS)
 #define LATENCY_REL_ERROR (1.0 / 64)
