@@ -60,6 +60,12 @@
 #define LIMIT_TREE_DEPTH 1024
 #define LIMIT_LINEAR_FEATURES 65536
 
+/* Training */
+#define LIMIT_TRAIN_BYTES LIMIT_MIB(4096) /* rows held in memory */
+#define LIMIT_TRAIN_GATES 256
+#define LIMIT_TRAIN_SEGMENTS 1000         /* reported */
+#define LIMIT_TRAIN_SEGMENT_NAMES 65536
+
 /* Data and features */
 #define LIMIT_DUCKDB_MEMORY LIMIT_MIB(1024)   /* what one engine may hold before it spills or fails */
 #define LIMIT_TABLE_SQL_BYTES LIMIT_MIB(1)

@@ -69,7 +69,7 @@ static enum err problem_make(struct op *op, const struct rows_in *in, const stru
     for (size_t i = 0; i < in->rows; i++) {
         const float *x = in->d->x + i * in->stride * n;
         for (size_t j = 0; j < n; j++)
-            node_count += !isnan(x[j]);
+            node_count += isnan(x[j]) ? 0 : 1;
     }
     struct feature_node *node = arena_array(op->arena, node_count + in->rows * 2, struct feature_node);
     p->x = arena_array(op->arena, in->rows, struct feature_node *);
