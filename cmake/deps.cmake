@@ -14,6 +14,8 @@ find_path(LLHTTP_SOURCE llhttp.c PATHS /usr/share/llhttp REQUIRED)
 add_library(llhttp STATIC ${LLHTTP_SOURCE}/llhttp.c ${LLHTTP_SOURCE}/api.c ${LLHTTP_SOURCE}/http.c)
 target_include_directories(llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE})
 target_compile_options(llhttp PRIVATE -w)
+# Without it the loose half of the source is compiled, which takes bare LF and other ambiguous framing.
+target_compile_definitions(llhttp PUBLIC LLHTTP_STRICT_MODE=1)
 
 # DuckDB: header and library from pinned npm packages, opened by dlopen (see Makefile: deps).
 find_path(DUCKDB_INCLUDE duckdb.h PATHS ${CMAKE_SOURCE_DIR}/node_modules/duckdb/src/duckdb/src/include NO_DEFAULT_PATH)

@@ -1,0 +1,172 @@
+#include "api/native/native.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+
+enum err native_body(struct op *op, struct http_req *req, struct json **ret)
+{
+    struct json *j = NULL;
+    enum err e = json_parse(op, req->body, JSON_STRICT, &j);
+    if (e)
+        return op_context(op, "request body");
+    if (j->type != JSON_OBJECT)
+        return op_fail(op, E_INVALID, "request body: must be a JSON object, not %s", json_type_name(j->type));
+    *ret = j;
+    return OK;
+}
+
+void native_reply(struct http_res *res, struct json_out *w)
+{
+    http_set_type(res, "application/json");
+    json_out_init(w, &res->body, 0);
+    w->nonfinite = JSON_NONFINITE_NULL;
+}
+
+enum err native_query_i64(struct op *op, struct http_req *req, const char *key, int64_t min, int64_t max, int64_t dflt, int64_t *ret)
+{
+    struct str text;
+    int64_t v = dflt;
+    if (http_query_get(op, req, key, &text) && (!str_parse_i64(text, &v) || v < min || v > max))
+        return op_fail_field(op, key, "query parameter '%s' must be a whole number from %lld to %lld", key, (long long)min, (long long)max);
+    *ret = v;
+    return OK;
+}
+
+/* The array `key`, whose length must be *n unless *n is SIZE_MAX. */
+static enum err column_start(struct op *op, const struct json *obj, const char *key, size_t *n, const struct json **ret)
+{
+    enum err e = json_want_array(op, obj, key, ret);
+    if (e)
+        return e;
+    if (*n != SIZE_MAX && (*ret)->len != *n)
+        return op_fail_field(op, key, "'%s' has %u values where the other columns have %zu", key, (*ret)->len, *n);
+    *n = (*ret)->len;
+    return OK;
+}
+
+static enum err column_memory(struct op *op, const char *key)
+{
+    return op_fail(op, E_TOO_LARGE, "'%s' has too many values", key);
+}
+
+static enum err column_type(struct op *op, const char *key, size_t i, const char *want, const struct json *j)
+{
+    return op_fail_field(op, op_printf(op, "%s[%zu]", key, i), "'%s[%zu]' must be %s, not %s", key, i, want, json_type_name(j->type));
+}
+
+enum err native_i64_column(struct op *op, const struct json *obj, const char *key, size_t *n, int64_t **ret)
+{
+    const struct json *array = NULL;
+    enum err e = column_start(op, obj, key, n, &array);
+    if (e)
+        return e;
+    int64_t *out = arena_array(op->arena, *n + 1, int64_t);
+    if (!out)
+        return column_memory(op, key);
+    for (size_t i = 0; i < *n; i++)
+        if (!json_as_i64(&array->items[i], &out[i]))
+            return column_type(op, key, i, "a whole number", &array->items[i]);
+    *ret = out;
+    return OK;
+}
+
+enum err native_f64_column(struct op *op, const struct json *obj, const char *key, size_t *n, double **ret)
+{
+    const struct json *array = NULL;
+    enum err e = column_start(op, obj, key, n, &array);
+    if (e)
+        return e;
+    double *out = arena_array(op->arena, *n + 1, double);
+    if (!out)
+        return column_memory(op, key);
+    for (size_t i = 0; i < *n; i++) {
+        if (array->items[i].type == JSON_NULL)
+            out[i] = __builtin_nan("");
+        else if (!json_as_f64(&array->items[i], &out[i]))
+            return column_type(op, key, i, "a number or null", &array->items[i]);
+    }
+    *ret = out;
+    return OK;
+}
+
+enum err native_str_column(struct op *op, const struct json *obj, const char *key, size_t *n, struct str **ret)
+{
+    const struct json *array = NULL;
+    enum err e = column_start(op, obj, key, n, &array);
+    if (e)
+        return e;
+    struct str *out = arena_array(op->arena, *n + 1, struct str);
+    if (!out)
+        return column_memory(op, key);
+    for (size_t i = 0; i < *n; i++) {
+        if (array->items[i].type == JSON_NULL)
+            continue; /* p NULL: no key */
+        if (array->items[i].type != JSON_STRING)
+            return column_type(op, key, i, "a text or null", &array->items[i]);
+        out[i] = array->items[i].s;
+    }
+    *ret = out;
+    return OK;
+}
+
+enum err native_label_column(struct op *op, const struct json *obj, const char *key, size_t *n, uint8_t **ret)
+{
+    int64_t *wide = NULL;
+    enum err e = native_i64_column(op, obj, key, n, &wide);
+    if (e)
+        return e;
+    uint8_t *out = arena_array(op->arena, *n + 1, uint8_t);
+    if (!out)
+        return column_memory(op, key);
+    for (size_t i = 0; i < *n; i++) {
+        if (wide[i] != 0 && wide[i] != 1)
+            return op_fail_field(op, op_printf(op, "%s[%zu]", key, i), "'%s[%zu]' must be 0 or 1, not %lld", key, i, (long long)wide[i]);
+        out[i] = (uint8_t)wide[i];
+    }
+    *ret = out;
+    return OK;
+}
+
+static void native_error(struct op *op, struct http_req *req, struct http_res *res)
+{
+    (void)req;
+    struct json_out w;
+    buf_reset(&res->body);
+    native_reply(res, &w);
+    http_set_status(res, err_http(op->err));
+    json_begin_object(&w);
+    json_kv_cstr(&w, "error", op->msg ? op->msg : err_name(op->err));
+    json_kv_cstr(&w, "code", err_name(op->err));
+    if (op->field)
+        json_kv_cstr(&w, "field", op->field);
+    json_kv_str(&w, "request_id", op->request_id);
+    json_end_object(&w);
+}
+
+#define V1 "/api/ingot/v1"
+static const struct route rows[] = {
+    {"GET", V1 "/features", native_view_list, PERM_READ, ROUTE_POOL, 0, "List the feature views that are served online."},
+    {"PUT", V1 "/features/{view}", native_view_put, PERM_FEATURE_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_MIB(1), "Define a feature view."},
+    {"GET", V1 "/features/{view}", native_view_get, PERM_READ, ROUTE_POOL, 0, "Show a feature view and the state of its online index."},
+    {"POST", V1 "/features/{view}/push", native_view_push, PERM_FEATURE_WRITE, ROUTE_POOL | ROUTE_WRITES, 0, "Add events; durable when answered."},
+    {"POST", V1 "/features/{view}/get", native_view_read, PERM_READ, ROUTE_POOL, 0, "Read the features of rows as of their instants."},
+    {"GET", V1 "/endpoints", native_endpoint_list, PERM_READ, ROUTE_POOL, 0, "List the endpoints."},
+    {"PUT", V1 "/endpoints/{endpoint}", native_endpoint_put, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0, "Create an endpoint or move it to a version."},
+    {"GET", V1 "/endpoints/{endpoint}", native_endpoint_get, PERM_READ, ROUTE_POOL, 0, "Show an endpoint: versions, traffic, monitor, pending work."},
+    {"POST", V1 "/endpoints/{endpoint}/labels", native_endpoint_labels, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES, 0,
+     "Deliver late labels; closes windows, raises alerts, moves the rollout."},
+    {"GET", V1 "/endpoints/{endpoint}/windows", native_endpoint_windows, PERM_READ, ROUTE_POOL, 0, "The monitor's closed windows."},
+    {"GET", V1 "/endpoints/{endpoint}/alerts", native_endpoint_alerts, PERM_READ, ROUTE_POOL, 0, "The monitor's alerts."},
+    {"POST", V1 "/endpoints/{endpoint}/flush", native_endpoint_flush, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0,
+     "Write the predictions of open windows to the prediction log."},
+    {"POST", V1 "/endpoints/{endpoint}/rollouts", native_rollout_start, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0, "Start a rollout of another version."},
+    {"GET", V1 "/endpoints/{endpoint}/rollouts", native_rollout_list, PERM_READ, ROUTE_POOL, 0, "All rollouts with their decisions and evidence."},
+    {"POST", V1 "/endpoints/{endpoint}/rollouts/{action}", native_rollout_finish, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0,
+     "Promote or roll back by hand."},
+    {"GET", V1 "/audit", native_audit_list, PERM_ADMIN, ROUTE_POOL, 0, "The audit log, newest first."},
+    {"GET", V1 "/audit/verify", native_audit_verify, PERM_ADMIN, ROUTE_POOL, 0, "Walk the audit log's hash chain."},
+    {"GET", V1 "/lineage/{endpoint}", native_lineage, PERM_READ, ROUTE_POOL, 0, "From the endpoint back to run and data version."},
+};
+
+const struct route_table native_routes = {"native", rows, ARRAY_LEN(rows), native_error};

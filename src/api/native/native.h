@@ -1,0 +1,49 @@
+/* native.h - Ingot's own JSON API under /api/ingot/v1: what no other product's dialect has words for (online
+ * features, endpoints, rollouts, late labels, audit). Snake-case members, RFC 3339 or *_us times, errors as
+ * {"error": text, "code": NAME, "field": path?, "request_id": id}. */
+#ifndef INGOT_API_NATIVE_NATIVE_H
+#define INGOT_API_NATIVE_NATIVE_H
+
+#include "api/route.h"
+#include "base/json.h"
+
+extern const struct route_table native_routes;
+
+/* Shared by the handler files of this folder. */
+#define NATIVE_PAGE_MAX 1000
+/* The body as a JSON object; E_INVALID otherwise. */
+MUST_USE enum err native_body(struct op *op, struct http_req *req, struct json **ret);
+/* Starts a JSON answer; the writer's buffer is res->body. */
+void native_reply(struct http_res *res, struct json_out *w);
+/* "a,b" style whole numbers in the query: absent gives `dflt`. */
+MUST_USE enum err native_query_i64(struct op *op, struct http_req *req, const char *key, int64_t min, int64_t max, int64_t dflt, int64_t *ret);
+/* The array member `key` of `obj` as n numbers in op's arena; E_INVALID names key[i]. *ret_n is set, or must match when not SIZE_MAX. */
+MUST_USE enum err native_i64_column(struct op *op, const struct json *obj, const char *key, size_t *n, int64_t **ret);
+MUST_USE enum err native_str_column(struct op *op, const struct json *obj, const char *key, size_t *n, struct str **ret);
+MUST_USE enum err native_label_column(struct op *op, const struct json *obj, const char *key, size_t *n, uint8_t **ret);
+MUST_USE enum err native_f64_column(struct op *op, const struct json *obj, const char *key, size_t *n, double **ret);
+
+/* features.c */
+enum err native_view_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_view_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_view_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_view_push(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_view_read(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* endpoints.c */
+enum err native_endpoint_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_endpoint_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_endpoint_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_endpoint_labels(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_endpoint_windows(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_endpoint_alerts(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_endpoint_flush(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* rollouts.c */
+enum err native_rollout_start(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_rollout_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_rollout_finish(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* audit.c */
+enum err native_audit_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_audit_verify(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_lineage(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+
+#endif

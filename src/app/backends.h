@@ -1,0 +1,37 @@
+/* backends.h - every adapter of the program in one table: what it is for, whether it was built, and whether its library
+ * can be used here. `ingot doctor` prints it; the engine and learner lists are what the core is given. */
+#ifndef INGOT_APP_BACKENDS_H
+#define INGOT_APP_BACKENDS_H
+
+#include "base/op.h"
+#include "port/engine.h"
+#include "port/learner.h"
+#include "port/table.h"
+
+struct backend {
+    const char *port;      /* "db" */
+    const char *name;      /* "sqlite" */
+    bool built;
+    const char *without;   /* what is switched off when it is missing */
+    const char *install;   /* how to get it */
+    /* Tries the library; NULL: nothing to try. The text of the failure is in op. */
+    enum err (*check)(struct op *op);
+};
+/* Ended by name NULL. */
+extern const struct backend backends[];
+
+/* NULL-ended, in the order in which model_load tries them. */
+extern const struct engine_ops *const backend_engines[];
+/* NULL when there is no learner of that name in this build. */
+const struct learner_ops *backend_learner(struct str name);
+
+/* The analytical engine with the settings of a command: all cores, a quarter of the machine's memory. E_UNSUPPORTED when DuckDB was
+ * not built in, E_IO when its library cannot be opened; both say what to do. */
+MUST_USE enum err backend_tables_open(struct op *op, struct table_engine **ret);
+static inline void table_engine_auto(struct table_engine **t)
+{
+    if (*t)
+        table_engine_close(*t);
+}
+
+#endif

@@ -1,0 +1,105 @@
+/* cmd_doctor.c - what this build and this machine can do, and what is switched off. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "app/backends.h"
+#include "app/commands.h"
+#include "base/thread.h"
+
+#define MIN_DESCRIPTORS 1024
+#define MIN_FREE_BYTES (1ULL << 30)
+
+struct finding {
+    const char *what;
+    bool ok;
+    const char *text;
+};
+
+static void finding_print(struct command_ctx *ctx, struct json_out *w, const struct finding *f, size_t *bad)
+{
+    json_begin_object(w);
+    json_kv_cstr(w, "check", f->what);
+    json_kv_bool(w, "ok", f->ok);
+    json_kv_cstr(w, "text", f->text);
+    json_end_object(w);
+    command_say(ctx, "%-4s %-18s %s", f->ok ? "ok" : "no", f->what, f->text);
+    *bad += !f->ok;
+}
+
+static struct finding backend_finding(struct op *op, const struct backend *b)
+{
+    struct finding f = {op_printf(op, "%s %s", b->port, b->name), b->built, "ready"};
+    if (!b->built) {
+        f.text = op_printf(op, "not built; off: %s; get it: %s", b->without, b->install);
+    } else if (b->check && b->check(op)) {
+        f.ok = false;
+        f.text = op_printf(op, "%s; off: %s; get it: %s", op->msg, b->without, b->install);
+        op_clear(op);
+    }
+    return f;
+}
+
+static struct finding folder_finding(struct op *op, const char *dir)
+{
+    struct finding f = {"data folder", true, NULL};
+    struct statvfs vfs;
+    if (access(dir, F_OK)) {
+        f.text = op_printf(op, "'%s' is not there yet; the server makes it", dir);
+    } else if (access(dir, R_OK | W_OK | X_OK)) {
+        f.ok = false;
+        f.text = op_printf(op, "'%s' cannot be written: %s", dir, strerror(errno));
+    } else if (statvfs(dir, &vfs)) {
+        f.ok = false;
+        f.text = op_printf(op, "'%s': %s", dir, strerror(errno));
+    } else {
+        unsigned long long room = (unsigned long long)vfs.f_bavail * vfs.f_frsize;
+        f.ok = room >= MIN_FREE_BYTES;
+        f.text = op_printf(op, "'%s' has %.1f GiB free%s", dir, (double)room / (1 << 30), f.ok ? "" : ": less than 1 GiB");
+    }
+    return f;
+}
+
+static struct finding machine_finding(struct op *op)
+{
+    struct rlimit files = {0};
+    getrlimit(RLIMIT_NOFILE, &files);
+    bool ok = files.rlim_cur >= MIN_DESCRIPTORS;
+    return (struct finding){"open files", ok, op_printf(op, "limit %llu%s", (unsigned long long)files.rlim_cur, ok ? "" : ": raise it (ulimit -n 65536)")};
+}
+
+static enum err doctor_run(struct op *op, struct command_ctx *ctx)
+{
+    struct json_out *w = command_out(ctx);
+    size_t bad = 0;
+    json_begin_object(w);
+    json_kv_cstr(w, "version", INGOT_VERSION);
+    json_kv_i64(w, "cores", thread_cpu_count());
+    json_key(w, "checks");
+    json_begin_array(w);
+    command_say(ctx, "ingot %s on %d cores", INGOT_VERSION, thread_cpu_count());
+    for (const struct backend *b = backends; b->name; b++) {
+        struct finding f = backend_finding(op, b);
+        finding_print(ctx, w, &f, &bad);
+    }
+    struct finding folder = folder_finding(op, str_cstr(op->arena, command_str(ctx, "data"))), machine = machine_finding(op);
+    finding_print(ctx, w, &folder, &bad);
+    finding_print(ctx, w, &machine, &bad);
+    json_end_array(w);
+    json_end_object(w);
+    if (bad)
+        return op_fail(op, E_UNSUPPORTED, "%zu of the checks failed", bad);
+    command_say(ctx, "everything is there");
+    return OK;
+}
+
+static const struct option_row doctor_options[] = {
+    {"data", OPTION_STRING, "DIR", "the server's data folder to look at", "ingot-data", false},
+    {0},
+};
+const struct command doctor_commands[] = {
+    {"doctor", "", 0, 0, "check what this machine can do and what is switched off", NULL, "  ingot doctor", doctor_options, doctor_run},
+    {0},
+};
