@@ -1,0 +1,349 @@
+/* dbwriter.c - group commit on one thread.
+ *
+ * Every writer of the program queues a function and sleeps. The thread takes all that is queued (up to
+ * LIMIT_DB_GROUP), opens one transaction, runs each function inside its own savepoint, commits once and wakes
+ * everybody. There is no artificial delay: while one commit waits for the disk the next group gathers by itself
+ * (the scheme of DeWitt et al., SIGMOD 1984, as PostgreSQL's commit_delay = 0 does it).
+ *
+ * Invariants:
+ * - Nobody is woken with OK before COMMIT returned OK under synchronous FULL.
+ * - A function that fails leaves nothing: ROLLBACK TO its savepoint. Constraints that SQLite defers to the commit
+ *   are looked at when the function ends, so that no function can make the commit of the others fail.
+ * - When SQLite ends the whole transaction by itself (a full disk, an I/O error) every function of the group fails.
+ * - After an I/O error on a write nothing is acknowledged any more ("fsyncgate"; Rebello et al., USENIX ATC 2020:
+ *   after a failed fsync the kernel marks the pages clean, and a second fsync lies).
+ * - Checkpoints run here and nowhere else, after the waiters were woken. */
+#include "adapter/sqlite/dbwriter.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/time.h"
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
+
+/* Lives on the waiting caller's stack. */
+struct job {
+    struct op *op;
+    db_fn fn;
+    void *arg;
+    enum err result;
+    enum job_state state;
+    struct cond done;
+    struct job *next, *prev;
+};
+
+struct dbwriter {
+    struct dbconn *conn;
+    struct db_tx tx;
+    struct mutex *turn;
+    pthread_t thread;
+    struct mutex lock;             /* guards the queue and the jobs' states */
+    struct cond wake;
+    struct job *first, *last;
+    size_t queued;
+    bool stopping;
+    atomic_bool failed;            /* the disk failed; set once */
+    atomic_uint_fast64_t writes, commits, checkpoints, wal_pages;
+    struct job *group[LIMIT_DB_GROUP]; /* the thread's own */
+    size_t group_len;
+};
+
+static enum err refuse_failed(struct op *op)
+{
+    return op_fail(op, E_IO, "the database's disk failed; nothing is stored any more until the program starts again");
+}
+
+static void unlink_job(struct dbwriter *w, struct job *j)
+{
+    if (j->prev)
+        j->prev->next = j->next;
+    else
+        w->first = j->next;
+    if (j->next)
+        j->next->prev = j->prev;
+    else
+        w->last = j->prev;
+    j->next = j->prev = NULL;
+    w->queued--;
+}
+
+/* Waits for work; false when the writer stops and nothing is left. */
+static bool take_group(struct dbwriter *w)
+{
+    LOCK(&w->lock);
+    while (!w->first && !w->stopping)
+        cond_wait(&w->wake, &w->lock);
+    w->group_len = 0;
+    while (w->first && w->group_len < LIMIT_DB_GROUP) {
+        struct job *j = w->first;
+        unlink_job(w, j);
+        j->state = JOB_RUNNING;
+        w->group[w->group_len++] = j;
+    }
+    return w->group_len > 0;
+}
+
+static void wake_group(struct dbwriter *w)
+{
+    LOCK(&w->lock);
+    for (size_t i = 0; i < w->group_len; i++) {
+        w->group[i]->state = JOB_DONE;
+        cond_signal(&w->group[i]->done);
+    }
+    w->group_len = 0;
+}
+
+/* Fails every job that had succeeded so far. */
+static void fail_group(struct dbwriter *w, size_t n, int rc, const char *what)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct job *j = w->group[i];
+        if (j->result == OK)
+            j->result = rc ? dbconn_fail(j->op, w->conn, rc, what) : refuse_failed(j->op);
+    }
+}
+
+static void note_failure(struct dbwriter *w, int rc, const char *what)
+{
+    if (!dbconn_is_fatal(rc) || atomic_exchange(&w->failed, true))
+        return;
+    log_at(LOG_ERROR, "db.failed", {"step", LOG_C(what)}, {"code", LOG_I(rc)}, {"text", LOG_C(sqlite3_errstr(rc))},
+           {"effect", LOG_C("no write is acknowledged until the program starts again")});
+}
+
+static bool keys_dangle(struct dbconn *c)
+{
+    int now = 0, high = 0;
+    sqlite3_db_status(dbconn_handle(c), SQLITE_DBSTATUS_DEFERRED_FKS, &now, &high, 0);
+    return now != 0;
+}
+
+/* Runs one function inside a savepoint; its error, or OK. `*ret_rc` is the code when SQLite itself failed the frame. */
+static enum err run_in_savepoint(struct dbconn *c, const struct db_tx *tx, struct op *op, db_fn fn, void *arg, int *ret_rc)
+{
+    struct db_tx own = *tx;
+    struct db_rows *mark = dbconn_mark(c);
+    int rc = dbconn_run(c, DBCONN_SAVEPOINT);
+    if (rc) {
+        *ret_rc = rc;
+        return dbconn_fail(op, c, rc, "begin");
+    }
+    enum err e = fn(op, &own, arg);
+    int trouble = dbconn_trouble(c);
+    dbconn_end_rows(c, mark);
+    if (sqlite3_get_autocommit(dbconn_handle(c))) {
+        *ret_rc = trouble ? trouble : SQLITE_ABORT; /* the whole transaction is gone */
+        return e ? e : op_fail(op, E_INTERNAL, "a write ended its own transaction");
+    }
+    if (!e && keys_dangle(c))
+        e = op_fail(op, E_CONFLICT, "FOREIGN KEY constraint failed");
+    if (e) {
+        rc = dbconn_run(c, DBCONN_ROLLBACK_TO);
+        if (rc)
+            *ret_rc = rc;
+    }
+    rc = dbconn_run(c, DBCONN_RELEASE);
+    if (rc) {
+        *ret_rc = rc;
+        return e ? e : dbconn_fail(op, c, rc, "release");
+    }
+    if (dbconn_is_fatal(trouble))
+        *ret_rc = trouble;
+    return e;
+}
+
+static int commit(struct dbwriter *w)
+{
+    if (FAULT("db.commit"))
+        return SQLITE_IOERR_FSYNC;
+    return dbconn_run(w->conn, DBCONN_COMMIT);
+}
+
+/* Runs and commits the group. Every job has its result afterwards. */
+static void run_group(struct dbwriter *w)
+{
+    struct dbconn *c = w->conn;
+    if (atomic_load(&w->failed)) {
+        fail_group(w, w->group_len, 0, NULL);
+        return;
+    }
+    int rc = dbconn_run(c, DBCONN_BEGIN_WRITE);
+    if (rc) {
+        note_failure(w, rc, "begin");
+        fail_group(w, w->group_len, rc, "begin");
+        return;
+    }
+    size_t good = 0;
+    for (size_t i = 0; i < w->group_len && rc == SQLITE_OK; i++) {
+        struct job *j = w->group[i];
+        j->result = run_in_savepoint(c, &w->tx, j->op, j->fn, j->arg, &rc);
+        good += j->result == OK;
+        atomic_fetch_add_explicit(&w->writes, 1, memory_order_relaxed);
+    }
+    const char *step = "write";
+    if (rc == SQLITE_OK && good) {
+        step = "commit";
+        rc = commit(w);
+        if (rc == SQLITE_OK)
+            atomic_fetch_add_explicit(&w->commits, 1, memory_order_relaxed);
+    }
+    if (!sqlite3_get_autocommit(dbconn_handle(c)))
+        (void)dbconn_run(c, DBCONN_ROLLBACK); /* nothing good in it, or it failed */
+    if (rc) {
+        note_failure(w, rc, step);
+        fail_group(w, w->group_len, rc, step);
+    }
+}
+
+static int on_commit(void *arg, sqlite3 *handle UNUSED, const char *name UNUSED, int pages)
+{
+    struct dbwriter *w = arg;
+    atomic_store_explicit(&w->wal_pages, (uint64_t)pages, memory_order_relaxed);
+    return SQLITE_OK;
+}
+
+/* `mode` PASSIVE copies what no reader holds back; TRUNCATE also empties the log, at the end. */
+static void checkpoint(struct dbwriter *w, int mode)
+{
+    int total = 0, copied = 0;
+    int rc = sqlite3_wal_checkpoint_v2(dbconn_handle(w->conn), NULL, mode, &total, &copied);
+    note_failure(w, rc, "checkpoint");
+    if (rc == SQLITE_OK)
+        atomic_fetch_add_explicit(&w->checkpoints, 1, memory_order_relaxed);
+    else if (rc != SQLITE_BUSY && rc != SQLITE_LOCKED)
+        log_at(LOG_WARN, "db.checkpoint", {"code", LOG_I(rc)}, {"text", LOG_C(sqlite3_errstr(rc))});
+}
+
+static void *dbwriter_main(void *arg)
+{
+    struct dbwriter *w = arg;
+    uint64_t next_checkpoint = LIMIT_DB_WAL_PAGES;
+    while (take_group(w)) {
+        if (w->turn)
+            mutex_lock(w->turn);
+        run_group(w);
+        if (w->turn)
+            mutex_unlock(w->turn);
+        wake_group(w);
+        /* A reader can keep the log from being reset; then it is tried again a whole step later, not at every commit. */
+        uint64_t pages = atomic_load_explicit(&w->wal_pages, memory_order_relaxed);
+        if (pages < next_checkpoint - LIMIT_DB_WAL_PAGES)
+            next_checkpoint = LIMIT_DB_WAL_PAGES;
+        if (pages >= next_checkpoint && !atomic_load(&w->failed)) {
+            checkpoint(w, SQLITE_CHECKPOINT_PASSIVE);
+            next_checkpoint = pages + LIMIT_DB_WAL_PAGES;
+        }
+    }
+    if (!w->turn && !atomic_load(&w->failed))
+        checkpoint(w, SQLITE_CHECKPOINT_TRUNCATE);
+    return NULL;
+}
+
+struct dbwriter *dbwriter_create(struct dbconn *conn, const struct db_tx *tx, struct mutex *turn)
+{
+    struct dbwriter *w = calloc(1, sizeof *w);
+    if (!w)
+        abort();
+    w->conn = conn;
+    w->tx = *tx;
+    w->turn = turn;
+    mutex_init(&w->lock);
+    cond_init(&w->wake);
+    sqlite3_wal_hook(dbconn_handle(conn), on_commit, w);
+    w->thread = thread_start("db-writer", dbwriter_main, w);
+    return w;
+}
+
+void dbwriter_destroy(struct dbwriter *w)
+{
+    if (!w)
+        return;
+    mutex_lock(&w->lock);
+    w->stopping = true;
+    cond_signal(&w->wake);
+    mutex_unlock(&w->lock);
+    thread_join(w->thread);
+    sqlite3_wal_hook(dbconn_handle(w->conn), NULL, NULL);
+    cond_clear(&w->wake);
+    mutex_clear(&w->lock);
+    free(w);
+}
+
+/* Inside a write already: joins its transaction. */
+static enum err run_nested(struct dbwriter *w, struct op *op, db_fn fn, void *arg)
+{
+    if (!pthread_equal(pthread_self(), w->thread) || op->tx->impl != w->conn)
+        return op_fail(op, E_INTERNAL, "a write was asked for inside a transaction of another database");
+    int rc = SQLITE_OK;
+    return run_in_savepoint(w->conn, &w->tx, op, fn, arg, &rc);
+}
+
+/* Puts the job at the end of the queue. */
+static enum err enqueue(struct dbwriter *w, struct op *op, struct job *j)
+{
+    LOCK(&w->lock);
+    if (w->stopping)
+        return op_fail(op, E_CANCELLED, "the database is being closed");
+    if (w->queued >= LIMIT_DB_QUEUE)
+        return op_fail(op, E_BUSY, "too many writes wait for the database");
+    j->prev = w->last;
+    if (w->last)
+        w->last->next = j;
+    else
+        w->first = j;
+    w->last = j;
+    w->queued++;
+    cond_signal(&w->wake);
+    return OK;
+}
+
+enum err dbwriter_run(struct dbwriter *w, struct op *op, db_fn fn, void *arg)
+{
+    if (op->tx)
+        return run_nested(w, op, fn, arg);
+    assert(!pthread_equal(pthread_self(), w->thread)); /* it would wait for itself */
+    if (atomic_load(&w->failed))
+        return refuse_failed(op);
+    struct job j = {.op = op, .fn = fn, .arg = arg, .state = JOB_QUEUED};
+    cond_init(&j.done);
+    enum err e = enqueue(w, op, &j);
+    if (!e) {
+        LOCK(&w->lock);
+        while (j.state != JOB_DONE) {
+            int64_t left = op->deadline_ms - time_mono_ms();
+            if (!op->deadline_ms || j.state == JOB_RUNNING) {
+                cond_wait(&j.done, &w->lock); /* what runs cannot be called back */
+            } else if (left <= 0) {
+                unlink_job(w, &j);
+                j.state = JOB_DONE;
+                j.result = op_fail(op, E_TIMEOUT, "the deadline passed before the write began");
+            } else {
+                (void)cond_wait_ms(&j.done, &w->lock, left);
+            }
+        }
+        e = j.result;
+    }
+    cond_clear(&j.done);
+    return e;
+}
+
+void dbwriter_stats(struct dbwriter *w, struct sqlite_stats *ret)
+{
+    mutex_lock(&w->lock);
+    size_t queued = w->queued;
+    mutex_unlock(&w->lock);
+    *ret = (struct sqlite_stats){
+        .writes = atomic_load(&w->writes),
+        .commits = atomic_load(&w->commits),
+        .checkpoints = atomic_load(&w->checkpoints),
+        .wal_pages = atomic_load(&w->wal_pages),
+        .queued = queued,
+        .failed = atomic_load(&w->failed),
+    };
+}
