@@ -1,0 +1,106 @@
+"""What the benchmarks share: building, starting servers, the load generator, and one form of result."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RELEASE = ROOT / "build/release"
+RESULTS = ROOT / "build/bench"
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+
+def build():
+    subprocess.run(["cmake", "--build", str(RELEASE), "--target", "ingot", "bench_programs"], check=True, stdout=subprocess.DEVNULL)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+
+
+def call(url, method="GET", body=None, headers=None):
+    data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        text = answer.read()
+        return json.loads(text) if text[:1] in (b"{", b"[") else text
+
+
+def request_file(name, port, method, path, body):
+    """Raw request bytes for bench_load; "@@N@@" in the body counts as ten digits."""
+    length = len(body) + 5 * body.count(b"@@N@@")
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    file = RESULTS / f"{name}.request"
+    file.write_bytes(head.encode() + body)
+    return file
+
+
+def load(port, pid, request, connections, seconds):
+    out = subprocess.run([str(RELEASE / "bench_load"), "--port", str(port), "--pid", str(pid), "--connections", str(connections),
+                          "--seconds", str(seconds), "--request", str(request)], check=True, capture_output=True, text=True)
+    return json.loads(out.stdout)
+
+
+def wait_http(url, seconds=90):
+    """Seconds until the URL answers."""
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        try:
+            urllib.request.urlopen(url, timeout=2).read()
+            return time.monotonic() - start
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.02)
+    raise TimeoutError(url)
+
+
+def tree_cpu_us(pid):
+    """User + system time of a process and its descendants, and their resident memory in MiB."""
+    children = {}
+    for p in Path("/proc").iterdir():
+        if p.name.isdigit():
+            try:
+                fields = (p / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), []).append((int(p.name), fields))
+            if int(p.name) == pid:
+                own = fields
+    ticks, rss, todo = int(own[11]) + int(own[12]), int(own[21]), [pid]
+    while todo:
+        for child, fields in children.get(todo.pop(), []):
+            ticks += int(fields[11]) + int(fields[12])
+            rss += int(fields[21])
+            todo.append(child)
+    return ticks * 1e6 / os.sysconf("SC_CLK_TCK"), rss * os.sysconf("SC_PAGESIZE") / 2**20
+
+
+def measure(port, pid, request, connections, seconds):
+    """bench_load with the CPU time of the whole process tree."""
+    before, _ = tree_cpu_us(pid)
+    result = load(port, pid, request, connections, seconds)
+    after, rss = tree_cpu_us(pid)
+    result["server_cpu_us"] = (after - before) / max(1, result["requests"])
+    result["rss_mib"] = rss
+    return result
+
+
+def stop(process):
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def report(name, rows, note=""):
+    """Prints a table and keeps the figures in build/bench/<name>.json."""
+    (RESULTS / f"{name}.json").write_text(json.dumps({"benchmark": name, "note": note, "rows": rows}, indent=2) + "\n")
+    print(f"\n{name}  {note}")
+    columns = list(dict.fromkeys(k for r in rows for k in r))
+    table = [columns] + [[f"{r.get(c):.4g}" if isinstance(r.get(c), float) else str(r.get(c, "")) for c in columns] for r in rows]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    for line in table:
+        print("  " + "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, widths))))
