@@ -3,8 +3,8 @@
  * Both are "a density times a sum". The density x^a e^-x / Gamma(a+1) (gamma) or x^a (1-x)^b / B(a,b) (beta) is where
  * precision is lost when written with lgamma: for a = 10^4 three numbers of size 10^5 cancel. Loader's saddle-point
  * form (C. Loader, "Fast and accurate computation of binomial probabilities", 2000) avoids it: with Stirling's error
- * delta(a) the density is exp(-delta - deviance) / sqrt(2 pi a), and the deviance a * (u - log1p(u)), u = (x - a) / a,
- * is computed as it stands. The sums are the power series of P (DLMF 8.11.4) left of the mean and the continued
+ * delta(a) the density is exp(-delta - deviance) / sqrt(2 pi a), and the deviance a * (u - ln(x / a)), u = (x - a) / a,
+ * is computed as it stands, by its series where x is near a. The sums are the power series of P (DLMF 8.11.4) left of the mean and the continued
  * fraction of Q (DLMF 8.9.2) right of it; for beta the continued fraction DLMF 8.17.22 on the side where it converges
  * fast. Fractions are evaluated by Lentz's method in Thompson and Barnett's form. */
 #include "num/special.h"
@@ -37,11 +37,11 @@ double special_stirling_error(double a)
     return sum / a;
 }
 
-/* u - log1p(u) without cancellation near 0, u > -1. */
-static double u_minus_log1p(double u)
+/* u - ln(1 + u) where ratio = 1 + u is known better than u when u is near -1. No cancellation near 0 either. */
+static double u_minus_log(double u, double ratio)
 {
     if (fabs(u) > 0.1)
-        return u - log1p(u);
+        return u - log(ratio);
     /* u^2/2 - u^3/3 + ... */
     double power = u * u, sum = 0;
     for (int k = 2; k < 40; k++) {
@@ -102,7 +102,7 @@ static double gamma_density(double a, double x)
     double u = (x - a) / a;
     if (u <= -1)
         return 0;
-    return exp(-special_stirling_error(a) - a * u_minus_log1p(u) - 0.5 * log(a) - HALF_LN_2PI);
+    return exp(-special_stirling_error(a) - a * u_minus_log(u, x / a) - 0.5 * log(a) - HALF_LN_2PI);
 }
 
 static double gamma_series(double a, double x)
@@ -171,7 +171,7 @@ static double beta_density(double a, double b, double x, double y)
     if (u <= -1 || v <= -1)
         return 0;
     /* a u + b v = 0, so the logarithms are exactly minus the two deviances. */
-    double deviance = a * u_minus_log1p(u) + b * u_minus_log1p(v);
+    double deviance = a * u_minus_log(u, x * (n / a)) + b * u_minus_log(v, y * (n / b));
     double stirling = special_stirling_error(n) - special_stirling_error(a) - special_stirling_error(b);
     return exp(stirling - deviance + 0.5 * log(a / n * b) - HALF_LN_2PI);
 }
