@@ -1,0 +1,32 @@
+/* predlog.h - the prediction log: every prediction of a closed monitoring window, with its features, version and label, as one
+ * Parquet file in the blob store and one row that names it.
+ *
+ * Columns: id, event_time, the endpoint's features (float), score (float), version, arm, ok, latency_us, label (null when
+ * none came), label_time. A window's rows are durable when the window closes; rows of open windows live in memory only.
+ * Thread-safe. */
+#ifndef INGOT_CORE_PREDLOG_PREDLOG_H
+#define INGOT_CORE_PREDLOG_PREDLOG_H
+
+#include "core/monitor/monitor.h"
+#include "port/blob.h"
+#include "port/table.h"
+
+struct predlog;
+
+/* All are borrowed and must outlive it; `tmp_dir` is where a file lies until it is a blob. */
+struct predlog *predlog_create(struct db *db, struct blob_store *blobs, struct table_engine *tables, struct str tmp_dir);
+void predlog_destroy(struct predlog *p); /* NULL is ignored */
+/* To be given to monitor_create; lives as long as `p`. */
+struct prediction_sink predlog_sink(struct predlog *p);
+
+struct predlog_entry {
+    int64_t seq, start_us, end_us, rows;
+    uint64_t size_bytes;
+    struct blob_id blob;
+};
+/* Entries with seq > after, oldest first, at most `limit`, in op's arena. */
+MUST_USE enum err predlog_list(struct op *op, struct db *db, struct str endpoint, int64_t after, size_t limit, struct predlog_entry **ret, size_t *ret_n);
+/* E_NOT_FOUND. */
+MUST_USE enum err predlog_get(struct op *op, struct db *db, struct str endpoint, int64_t seq, struct predlog_entry *ret);
+
+#endif
