@@ -1,0 +1,117 @@
+/* serve.h - endpoints: named places where a registered model answers.
+ *
+ * An endpoint is a row (name, model, live version, configuration) and, in memory, an immutable state that
+ * readers hold by reference: the loaded versions, the rollout's weights, the feature view. Changing anything
+ * builds a new state and swaps one pointer; requests under way finish on the state they started with, so no request
+ * fails or waits during a change. Versions are loaded and warmed on the caller's thread (a pool or loader thread,
+ * never an I/O thread) before the swap.
+ *
+ * Configuration of an endpoint, JSON:
+ *     {"model": "flights-delay",      registered model; default: the endpoint's name
+ *      "view": "flights_delay",       online features for requests that bring entity columns; absent: none
+ *      "id_field": "flight",          the tensor whose values labels will refer to; default: the view's id field
+ *      "threshold": 0.5,              for accuracy
+ *      "monitor": {...},              see core/monitor/monitor.h: monitor_config_parse
+ *      "rollout": {...},              the plan of rollouts started by retraining: rollout_plan_parse
+ *      "retrain": {...}}              kept as it is for the scheduler
+ * Unknown members are E_INVALID. Each change writes the endpoint's row and an audit row in one transaction.
+ * Threads: everything from any thread; serve_acquire .. serve_release is what I/O threads use (~100 ns). */
+#ifndef INGOT_CORE_SERVE_SERVE_H
+#define INGOT_CORE_SERVE_SERVE_H
+
+#include "base/json.h"
+#include "core/feature/online.h"
+#include "core/monitor/monitor.h"
+#include "core/rollout/rollout.h"
+#include "port/blob.h"
+#include "port/db.h"
+#include "port/engine.h"
+
+struct serve;          /* one per server */
+struct serve_endpoint; /* one state of one endpoint, held by reference */
+
+/* The files of one registered version, in op's arena. */
+struct serve_files {
+    struct str model;      /* bytes an engine loads */
+    struct str reference;  /* bytes of monitor_reference_format; empty: none */
+};
+/* Where versions come from: core/serve/source.h in the server, memory in tests. E_NOT_FOUND, E_CORRUPT, E_IO. */
+struct serve_source {
+    void *arg;
+    enum err (*fetch)(void *arg, struct op *op, struct str model, int64_t version, struct serve_files *ret);
+};
+struct serve_config {      /* all borrowed; must outlive the serve */
+    struct db *db;
+    struct feature_online *features; /* NULL: no endpoint may name a view */
+    struct monitor *monitor;         /* NULL: predictions are not recorded */
+    const struct engine_ops *const *engines; /* NULL-ended */
+    struct serve_source source;
+};
+
+/* Takes up all stored endpoints: loads their live versions and the candidates of running rollouts. An endpoint whose
+ * version cannot be loaded is there but not ready (E_BUSY on use) and is logged; it never stops the server. */
+MUST_USE enum err serve_open(struct op *op, const struct serve_config *config, struct serve **ret);
+void serve_close(struct serve *s); /* NULL is ignored; no request may be left */
+
+/* ---- changing endpoints (blocking: pool threads) ---- */
+
+/* Creates or replaces. `version` > 0 becomes live. A rollout that runs goes on only if the model is the same, else E_CONFLICT.
+ * E_NOT_FOUND: version or view; E_INVALID: configuration, or the model's features are not the view's. */
+MUST_USE enum err serve_put(struct op *op, struct serve *s, struct str name, const struct json *config, int64_t version);
+/* Makes a version live at once (blue-green by hand, or back). E_CONFLICT while a rollout runs. */
+MUST_USE enum err serve_set_version(struct op *op, struct serve *s, struct str name, int64_t version);
+/* E_CONFLICT while a rollout runs. */
+MUST_USE enum err serve_remove(struct op *op, struct serve *s, struct str name);
+/* Loads `candidate`, checks it against the endpoint, then starts the rollout (core/rollout) and sends it traffic.
+ * `plan` NULL: the endpoint's. `start_us` is event time. E_CONFLICT: one runs. */
+MUST_USE enum err serve_start_rollout(struct op *op, struct serve *s, struct str name, int64_t candidate, const struct rollout_plan *plan,
+                                      int64_t start_us, int64_t *ret_rollout_id);
+/* To be called after every decision that monitor_labels or rollout_finish reported (verdict HOLD and NO_ROLLOUT cost
+ * nothing): publishes the new weights; after PROMOTE the candidate is live, after ROLLBACK the control stays. The version
+ * that lost stays loaded for a quick way back until the next change. */
+MUST_USE enum err serve_apply(struct op *op, struct serve *s, struct str name, const struct rollout_decision *decision);
+
+/* ---- asking (I/O threads) ---- */
+struct serve_info {
+    struct str name, model;
+    struct str id_field;               /* "" = none */
+    const struct json *config;
+    const struct feature_view *view;   /* NULL = none */
+    bool ready;
+    int64_t live;                      /* version; 0 = none */
+    struct rollout_weights weights;
+    size_t version_count;              /* loaded ones, ascending */
+    const int64_t *versions;
+    size_t features, outputs;          /* of the live model */
+    const struct str *feature_names;   /* `features` of them, or NULL */
+    struct str format;
+};
+/* E_NOT_FOUND. Pair with serve_release. */
+MUST_USE enum err serve_acquire(struct op *op, struct serve *s, struct str name, struct serve_endpoint **ret);
+void serve_release(struct serve_endpoint *e); /* NULL is ignored */
+const struct serve_info *serve_endpoint_info(const struct serve_endpoint *e);
+/* Names in op's arena, in alphabetical order. */
+size_t serve_list(struct op *op, struct serve *s, struct str **ret);
+
+struct serve_request {
+    size_t rows;
+    const float *features;              /* rows x info->features, row major, NaN = missing; or NULL: `entities` */
+    const struct feature_row *entities; /* `rows` rows of the view */
+    struct str unit_id;                 /* decides the version during a rollout; the whole request goes to one version */
+    int64_t version;                    /* 0: as the rollout says; else a loaded one (E_NOT_FOUND) */
+    const int64_t *ids;                 /* what labels refer to; NULL: predictions are recorded under hash64(unit_id) + row */
+    const int64_t *event_us;            /* NULL: op->now_us */
+    int64_t started_ns;                 /* time_mono_ns() at arrival, for the recorded latency */
+};
+struct serve_answer {
+    const float *scores;                /* rows x outputs, op's arena */
+    size_t outputs;
+    int64_t version;
+    int arm;                            /* enum rollout_arm */
+};
+/* Fills features from the online view where the request brings entities, asks the model, records every row with the
+ * monitor (failures too). Does not block. E_BUSY: not ready; E_INVALID: an instant before the view's oldest readable
+ * one, or a request with entities for an endpoint without a view. */
+MUST_USE enum err serve_predict(struct op *op, struct serve_endpoint *e, const struct serve_request *request, struct serve_answer *ret);
+
+#endif
