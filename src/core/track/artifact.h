@@ -1,0 +1,37 @@
+/* artifact.h - the names of artifacts. Users' paths live here, in SQL, and nowhere else: bytes are blobs named by
+ * their SHA-256, so no path that a user wrote ever reaches the file system. A name is a relative path below the
+ * artifact root, for example "0/<run>/artifacts/model/MLmodel"; a name is a file or a folder, never both.
+ * Errors: E_INVALID "Invalid path", E_NOT_FOUND, E_CONFLICT (file where a folder is, or the reverse). */
+#ifndef INGOT_CORE_TRACK_ARTIFACT_H
+#define INGOT_CORE_TRACK_ARTIFACT_H
+
+#include "port/blob.h"
+#include "port/db.h"
+
+struct artifact_info {
+    struct str path; /* of a listing: the last segment only */
+    bool is_dir;
+    int64_t size_bytes;
+};
+struct artifact_list {
+    struct artifact_info *items; /* sorted by path */
+    size_t len;
+};
+
+/* Cleans a path from a request: refuses "..", absolute ones, backslashes, "#", control bytes, also when they
+ * are percent-encoded any number of times; drops "." and empty segments. "" is the root. */
+MUST_USE enum err artifact_path_clean(struct op *op, struct str raw, struct str *ret);
+/* "a" and "b/c" make "a/b/c"; either may be empty. */
+struct str artifact_path_join(struct op *op, struct str a, struct str b);
+/* "mlflow-artifacts:/0/r/artifacts" (with or without host) as "0/r/artifacts". E_UNSUPPORTED: another store's URI. */
+MUST_USE enum err artifact_root(struct op *op, struct str uri, struct str *ret);
+
+/* Gives a committed blob a name, replacing what had it. */
+MUST_USE enum err artifact_put(struct op *op, struct db *db, struct str path, const struct blob_id *blob, uint64_t size_bytes);
+MUST_USE enum err artifact_find(struct op *op, struct db *db, struct str path, struct blob_id *ret_blob, uint64_t *ret_size_bytes);
+/* What lies directly in a folder; nothing for an unknown one. At most LIMIT_TRACK_ARTIFACT_LIST. */
+MUST_USE enum err artifact_list(struct op *op, struct db *db, struct str folder, struct artifact_list *ret);
+/* Removes a file or a whole folder; the bytes go when no name is left (collected later). E_NOT_FOUND: no such name. */
+MUST_USE enum err artifact_delete(struct op *op, struct db *db, struct str path);
+
+#endif

@@ -1,0 +1,380 @@
+/* Points are keyed by a series number (one per run and metric) and ordered by (time, step, value, is_nan), which
+ * is the order of the history, so that a page of it is one range scan and an exact duplicate is refused by
+ * the primary key. The series row carries the latest point. A batch touches each series row twice at most,
+ * however many points it brings. */
+#include "core/track/metric.h"
+
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "core/track/page.h"
+#include "core/track/store.h"
+#include "sql_gen.h"
+
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+
+struct point {
+    int64_t value, is_nan, time_ms, step;
+};
+struct series {
+    int64_t id;
+    struct point latest;
+    bool changed;
+};
+
+static struct point point_of(const struct track_metric *m)
+{
+    double v = m->value;
+    if (isinf(v))
+        v = v > 0 ? DBL_MAX : -DBL_MAX;
+    bool nan = isnan(v);
+    return (struct point){nan ? 0 : store_from_f64(v), nan, m->time_ms, m->step};
+}
+
+static double point_value(int64_t value, bool nan)
+{
+    return nan ? (double)NAN : store_to_f64(value);
+}
+
+static bool point_after(const struct point *a, const struct point *b)
+{
+    if (a->step != b->step)
+        return a->step > b->step;
+    if (a->time_ms != b->time_ms)
+        return a->time_ms > b->time_ms;
+    return a->value > b->value;
+}
+
+/* The series of a key, made with its first point when the run never logged it. */
+static enum err series_open(struct op *op, struct db_tx *tx, int64_t run, struct str key, const struct point *first, struct series *ret)
+{
+    struct db_rows *rows = NULL;
+    enum err e = db_query(op, tx, &sql_track_series_get, DB_ARGS(DB_I64(run), DB_TEXT(key)), &rows);
+    if (e)
+        return e;
+    bool row = false;
+    e = db_step(op, tx, rows, &row);
+    if (!e && row) {
+        *ret = (struct series){.id = db_col_i64(tx, rows, 0),
+                               .latest = {db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2), db_col_i64(tx, rows, 3),
+                                          db_col_i64(tx, rows, 4)}};
+    }
+    db_end(tx, rows);
+    if (e || row)
+        return e;
+    e = db_exec(op, tx, &sql_track_series_insert,
+                DB_ARGS(DB_I64(run), DB_TEXT(key), DB_I64(first->value), DB_I64(first->is_nan), DB_I64(first->time_ms),
+                        DB_I64(first->step)), NULL);
+    if (!e)
+        *ret = (struct series){.id = db_last_id(tx), .latest = *first};
+    return e;
+}
+
+static enum err series_add(struct op *op, struct db_tx *tx, struct series *s, const struct point *p)
+{
+    if (point_after(p, &s->latest)) {
+        s->latest = *p;
+        s->changed = true;
+    }
+    return db_exec(op, tx, &sql_track_point_insert,
+                   DB_ARGS(DB_I64(s->id), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(p->value), DB_I64(p->is_nan)), NULL);
+}
+
+static enum err series_close(struct op *op, struct db_tx *tx, const struct series *s)
+{
+    if (!s->changed)
+        return OK;
+    const struct point *p = &s->latest;
+    return db_exec(op, tx, &sql_track_series_update,
+                   DB_ARGS(DB_I64(s->id), DB_I64(p->value), DB_I64(p->is_nan), DB_I64(p->time_ms), DB_I64(p->step)), NULL);
+}
+
+/* A value measured on a logged model is kept with the model as well. */
+static enum err model_metric(struct op *op, struct db_tx *tx, struct str run_id, const struct track_metric *m)
+{
+    struct db_val v[12];
+    enum err e = db_query_one(op, tx, &sql_track_model_by_id, DB_ARGS(DB_TEXT(m->model_id)), v, ARRAY_LEN(v));
+    if (e == E_NOT_FOUND) {
+        op_clear(op);
+        return op_fail(op, E_NOT_FOUND, "Logged model with ID '%.*s' not found.", STR_FMT(m->model_id));
+    }
+    if (e)
+        return e;
+    struct point p = point_of(m);
+    struct str none = STR("");
+    return db_exec(op, tx, &sql_track_model_metric_put,
+                   DB_ARGS(v[0], DB_TEXT(m->key), DB_TEXT(run_id), DB_TEXT(m->dataset_name.p ? m->dataset_name : none),
+                           DB_TEXT(m->dataset_digest.p ? m->dataset_digest : none), DB_I64(p.value), DB_I64(p.is_nan),
+                           DB_I64(p.time_ms), DB_I64(p.step)), NULL);
+}
+
+static enum err log_metrics(struct op *op, struct db_tx *tx, int64_t run, const struct track_batch *b)
+{
+    struct map open;
+    map_init(&open, op->arena);
+    enum err e = OK;
+    for (size_t i = 0; !e && i < b->metric_count; i++) {
+        const struct track_metric *m = &b->metrics[i];
+        struct point p = point_of(m);
+        struct series *s = map_find(&open, m->key);
+        if (!s) {
+            s = op_new(op, struct series);
+            e = series_open(op, tx, run, m->key, &p, s);
+            if (!e && !map_put(&open, m->key, s))
+                e = op_fail(op, E_TOO_LARGE, "the batch needs too much memory");
+        }
+        if (!e)
+            e = series_add(op, tx, s, &p);
+        if (!e && m->model_id.len > 0)
+            e = model_metric(op, tx, b->run_id, m);
+    }
+    for (size_t i = 0; !e && i < open.len; i++)
+        e = series_close(op, tx, open.entries[i].value);
+    return e;
+}
+
+static enum err log_params(struct op *op, struct db_tx *tx, int64_t run, const struct track_batch *b)
+{
+    char *clash = NULL;
+    for (size_t i = 0; i < b->param_count; i++) {
+        struct str key = b->params[i].key, value = names_clip(b->params[i].value, LIMIT_TRACK_PARAM_VALUE), old = {0};
+        int64_t changes = 0;
+        bool found = false;
+        enum err e = db_exec(op, tx, &sql_track_param_insert, DB_ARGS(DB_I64(run), DB_TEXT(key), DB_TEXT(value)), &changes);
+        if (!e && changes == 0)
+            e = store_find_text(op, tx, &sql_track_param_get, run, key, &found, &old);
+        if (e)
+            return e;
+        if (!found || str_eq(old, value))
+            continue;
+        if (b->single)
+            return op_fail_field(op, "key",
+                                 "Changing param values is not allowed. Param with key='%.*s' was already logged with "
+                                 "value='%.*s' for run ID='%.*s'. Attempted logging new value '%.*s'.",
+                                 STR_FMT(key), STR_FMT(old), STR_FMT(b->run_id), STR_FMT(value));
+        clash = op_printf(op, "%s%s{'key': %.*s, 'old_value': %.*s, 'new_value': %.*s}", clash ? clash : "",
+                          clash ? ", " : "", STR_FMT(names_repr(op, key)), STR_FMT(names_repr(op, old)),
+                          STR_FMT(names_repr(op, value)));
+    }
+    if (clash)
+        return op_fail_field(op, "params",
+                             "Changing param values is not allowed. Params were already logged='[%s]' for run ID='%.*s'.",
+                             clash, STR_FMT(b->run_id));
+    return OK;
+}
+
+static enum err batch_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    const struct track_batch *b = arg;
+    struct track_run_head h;
+    enum err e = track_run_find(op, tx, b->run_id, true, &h);
+    if (!e)
+        e = log_params(op, tx, h.row, b);
+    if (!e)
+        e = log_metrics(op, tx, h.row, b);
+    for (size_t i = 0; !e && i < b->tag_count; i++)
+        e = track_run_put_tag(op, tx, h.row, b->tags[i].key, b->tags[i].value);
+    return e;
+}
+
+static enum err check_count(struct op *op, const char *what, size_t max, size_t n)
+{
+    if (n > max)
+        return op_fail_field(op, what,
+                             "A batch logging request can contain at most %zu %s. Got %zu %s. Please split up %s across "
+                             "multiple requests and try again.",
+                             max, what, n, what, what);
+    return OK;
+}
+
+static enum err check_metric(struct op *op, const struct track_metric *m, const char *path, const char *dot)
+{
+    enum err e = names_check_key(op, m->key, op_printf(op, "%s%sname", path, dot));
+    if (!e && m->time_ms < 0)
+        e = op_fail_field(op, op_printf(op, "%s%stimestamp", path, dot),
+                          "Invalid value %" PRId64 " for parameter '%s%stimestamp' supplied: metric '%.*s' (value=%g). "
+                          "Timestamp must be a nonnegative long (64-bit integer) ",
+                          m->time_ms, path, dot, STR_FMT(m->key), m->value);
+    return e ? e : names_check_length(op, "Metric name", m->key, LIMIT_TRACK_KEY);
+}
+
+/* Refuses two values for one key in a batch. */
+static enum err check_unique(struct op *op, const struct track_batch *b)
+{
+    struct map seen;
+    map_init(&seen, op->arena);
+    char *dupes = NULL;
+    for (size_t i = 0; i < b->param_count; i++) {
+        if (map_has(&seen, b->params[i].key))
+            dupes = op_printf(op, "%s%s%.*s", dupes ? dupes : "", dupes ? ", " : "",
+                              STR_FMT(names_repr(op, b->params[i].key)));
+        else if (!map_put(&seen, b->params[i].key, op->arena))
+            return op_fail(op, E_TOO_LARGE, "the batch needs too much memory");
+    }
+    if (dupes)
+        return op_fail_field(op, "params",
+                             "Duplicate parameter keys have been submitted: [%s]. Please ensure the request contains "
+                             "only one param value per param key.",
+                             dupes);
+    return OK;
+}
+
+static enum err check_batch(struct op *op, const struct track_batch *b)
+{
+    enum err e = names_check_run_id(op, b->run_id);
+    if (!e)
+        e = check_count(op, "metrics", LIMIT_TRACK_BATCH_METRICS, b->metric_count);
+    if (!e)
+        e = check_count(op, "params", LIMIT_TRACK_BATCH_PARAMS, b->param_count);
+    if (!e)
+        e = check_count(op, "tags", LIMIT_TRACK_BATCH_TAGS, b->tag_count);
+    if (!e)
+        e = check_count(op, "metrics, params, and tags", LIMIT_TRACK_BATCH_ALL,
+                        b->metric_count + b->param_count + b->tag_count);
+    for (size_t i = 0; !e && i < b->metric_count; i++)
+        e = check_metric(op, &b->metrics[i], b->single ? "" : op_printf(op, "metrics[%zu]", i), b->single ? "" : ".");
+    for (size_t i = 0; !e && i < b->param_count; i++) {
+        e = names_check_key(op, b->params[i].key, b->single ? "key" : op_printf(op, "params[%zu].key", i));
+        if (!e)
+            e = names_check_length(op, "Param key", b->params[i].key, LIMIT_TRACK_KEY);
+    }
+    for (size_t i = 0; !e && i < b->tag_count; i++)
+        e = track_run_check_tag(op, b->tags[i].key, b->tags[i].value, b->single ? "key" : op_printf(op, "tags[%zu].key", i));
+    return e ? e : check_unique(op, b);
+}
+
+enum err metric_log_batch(struct op *op, struct db *db, const struct track_batch *batch)
+{
+    enum err e = check_batch(op, batch);
+    if (e)
+        return e;
+    struct track_batch b = *batch;
+    return db_write(op, db, batch_tx, &b);
+}
+
+enum err metric_load_latest(struct op *op, struct db_tx *tx, int64_t run_row, struct track_metric **ret, size_t *ret_len)
+{
+    struct db_rows *rows = NULL;
+    enum err e = db_query(op, tx, &sql_track_series_of_run, DB_ARGS(DB_I64(run_row)), &rows);
+    if (e)
+        return e;
+    VEC(struct track_metric) v = {0};
+    bool more = false;
+    while (!(e = db_step(op, tx, rows, &more)) && more) {
+        struct track_metric *m = vec_push(&v, op->arena);
+        if (!m) {
+            e = op_fail(op, E_TOO_LARGE, "too many metrics to hold in memory");
+            break;
+        }
+        *m = (struct track_metric){.key = db_col_dup(op, tx, rows, 0),
+                                   .value = point_value(db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2) != 0),
+                                   .time_ms = db_col_i64(tx, rows, 3),
+                                   .step = db_col_i64(tx, rows, 4)};
+    }
+    db_end(tx, rows);
+    if (e)
+        return e;
+    *ret = v.p;
+    *ret_len = v.len;
+    return OK;
+}
+
+enum err metric_latest(struct op *op, struct db_tx *tx, int64_t run_row, struct str key, bool *ret_found, double *ret)
+{
+    struct db_rows *rows = NULL;
+    enum err e = db_query(op, tx, &sql_track_series_get, DB_ARGS(DB_I64(run_row), DB_TEXT(key)), &rows);
+    if (e)
+        return e;
+    bool row = false;
+    e = db_step(op, tx, rows, &row);
+    if (!e && row)
+        *ret = point_value(db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2) != 0);
+    db_end(tx, rows);
+    *ret_found = row;
+    return e;
+}
+
+struct history_arg {
+    struct str run_id, key;
+    int64_t limit;
+    bool from_point;
+    struct page_point after;
+    struct metric_page page;
+};
+
+static enum err history_rows(struct op *op, struct db_tx *tx, struct history_arg *a, struct db_rows *rows)
+{
+    VEC(struct track_metric) v = {0};
+    struct page_point last = {0};
+    bool more = false;
+    enum err e;
+    while (!(e = db_step(op, tx, rows, &more)) && more) {
+        if ((int64_t)v.len == a->limit) {
+            a->page.next_token = page_point_token(op, &last);
+            break;
+        }
+        struct track_metric *m = vec_push(&v, op->arena);
+        if (!m)
+            return op_fail(op, E_TOO_LARGE, "the history does not fit in memory: ask for pages (max_results)");
+        last = (struct page_point){db_col_i64(tx, rows, 0), db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2),
+                                   db_col_i64(tx, rows, 3)};
+        *m = (struct track_metric){.key = a->key, .value = point_value(last.value, last.is_nan != 0),
+                                   .time_ms = last.time_ms, .step = last.step};
+    }
+    a->page.points = v.p;
+    a->page.len = v.len;
+    return e;
+}
+
+static enum err history_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct history_arg *a = arg;
+    struct track_run_head h;
+    enum err e = track_run_find(op, tx, a->run_id, false, &h);
+    if (e == E_NOT_FOUND) {
+        op_clear(op);
+        return OK;
+    }
+    struct db_val series[5];
+    if (!e)
+        e = db_query_one(op, tx, &sql_track_series_get, DB_ARGS(DB_I64(h.row), DB_TEXT(a->key)), series, ARRAY_LEN(series));
+    if (e == E_NOT_FOUND) {
+        op_clear(op);
+        return OK;
+    }
+    if (e)
+        return e;
+    struct db_rows *rows = NULL;
+    if (a->from_point)
+        e = db_query(op, tx, &sql_track_point_page,
+                     DB_ARGS(series[0], DB_I64(a->after.time_ms), DB_I64(a->after.step), DB_I64(a->after.value),
+                             DB_I64(a->after.is_nan), DB_I64(a->limit + 1)), &rows);
+    else
+        e = db_query(op, tx, &sql_track_point_all, DB_ARGS(series[0], DB_I64(a->limit + 1)), &rows);
+    if (e)
+        return e;
+    e = history_rows(op, tx, a, rows);
+    db_end(tx, rows);
+    return e;
+}
+
+enum err metric_history(struct op *op, struct db *db, struct str run_id, struct str key, int64_t max_results, struct str page_token, struct metric_page *ret)
+{
+    if (max_results < 0)
+        return op_fail_field(op, "max_results", "Invalid value %" PRId64 " for parameter 'max_results' supplied. It must be a positive integer.", max_results);
+    struct history_arg a = {.run_id = run_id, .key = key, .limit = max_results};
+    if (max_results == 0 || max_results > LIMIT_TRACK_HISTORY_PAGE)
+        a.limit = LIMIT_TRACK_HISTORY_PAGE;
+    if (page_token.len > 0) {
+        enum err e = page_point_parse(op, page_token, &a.after);
+        if (e)
+            return e;
+        a.from_point = true;
+    }
+    enum err e = db_read(op, db, history_tx, &a);
+    if (!e)
+        *ret = a.page;
+    return e;
+}

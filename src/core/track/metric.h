@@ -1,0 +1,37 @@
+/* metric.h - what a run logs: batches of metrics, parameters and tags, and the history of a metric.
+ * A batch is one unit: all of it is stored durably or nothing is. Parameters never change: the same value
+ * again is fine, another one is E_INVALID. Exact duplicates of a point are ignored; the latest point is the
+ * greatest (step, time, value), not the last one written. Every double comes back bit for bit; NaN compares
+ * as 0, infinities are clamped to +-DBL_MAX. Thread-safe. */
+#ifndef INGOT_CORE_TRACK_METRIC_H
+#define INGOT_CORE_TRACK_METRIC_H
+
+#include "core/track/run.h"
+
+struct track_batch {
+    struct str run_id;
+    const struct track_metric *metrics;
+    size_t metric_count;
+    const struct track_kv *params;
+    size_t param_count;
+    const struct track_kv *tags;
+    size_t tag_count;
+    bool single; /* one thing alone: errors say "key", not "params[0].key" */
+};
+struct metric_page {
+    struct track_metric *points; /* by time, step, value */
+    size_t len;
+    struct str next_token;
+};
+
+/* At most LIMIT_TRACK_BATCH_*. */
+MUST_USE enum err metric_log_batch(struct op *op, struct db *db, const struct track_batch *batch);
+/* `max_results` 0: everything up to LIMIT_TRACK_HISTORY_PAGE points. An unknown run or key has no points. */
+MUST_USE enum err metric_history(struct op *op, struct db *db, struct str run_id, struct str key, int64_t max_results, struct str page_token, struct metric_page *ret);
+
+/* Inside a transaction: the latest point of every metric of a run. */
+MUST_USE enum err metric_load_latest(struct op *op, struct db_tx *tx, int64_t run_row, struct track_metric **ret, size_t *ret_len);
+/* The latest value of one metric; *ret_found false when it was never logged. */
+MUST_USE enum err metric_latest(struct op *op, struct db_tx *tx, int64_t run_row, struct str key, bool *ret_found, double *ret);
+
+#endif

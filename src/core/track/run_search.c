@@ -1,0 +1,280 @@
+#include "core/track/run_search.h"
+
+#include "base/limits.h"
+#include "base/vec.h"
+#include "core/track/input.h"
+#include "core/track/metric.h"
+#include "core/track/order.h"
+#include "core/track/page.h"
+#include "core/track/store.h"
+#include "sql_gen.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { ATTR_RUN_ID, ATTR_NAME, ATTR_USER, ATTR_STATUS, ATTR_ARTIFACT_URI, ATTR_START, ATTR_END };
+static const struct filter_attr attrs[] = {
+    {"artifact_uri", ATTR_ARTIFACT_URI, false, false, false}, {"end_time", ATTR_END, true, false, false},
+    {"run_id", ATTR_RUN_ID, false, true, false},              {"run_name", ATTR_NAME, false, false, false},
+    {"start_time", ATTR_START, true, false, false},           {"status", ATTR_STATUS, false, false, false},
+    {"user_id", ATTR_USER, false, false, false},              {"created", ATTR_START, true, false, true},
+    {"Created", ATTR_START, true, false, true},               {"run name", ATTR_NAME, false, false, true},
+    {"Run name", ATTR_NAME, false, false, true},              {"Run Name", ATTR_NAME, false, false, true},
+};
+const struct filter_rules run_search_rules = {
+    1u << FILTER_ATTRIBUTE | 1u << FILTER_METRIC | 1u << FILTER_PARAM | 1u << FILTER_TAG | 1u << FILTER_DATASET,
+    attrs, ARRAY_LEN(attrs)};
+static const struct filter_rules order_rules = {
+    1u << FILTER_ATTRIBUTE | 1u << FILTER_METRIC | 1u << FILTER_PARAM | 1u << FILTER_TAG, attrs, ARRAY_LEN(attrs)};
+
+struct found {
+    int64_t row, start_ms;
+    struct str run_id;
+    const struct order_key *keys;
+};
+struct search {
+    const struct run_query *q;
+    struct filter filter;
+    struct filter_order order[LIMIT_TRACK_ORDER_BY];
+    int64_t offset;
+    bool streaming;       /* rows come in the order of the answer: stop when the page is full */
+    struct db_tx *tx;
+    struct track_run *run; /* the row being judged */
+    VEC(struct found) found;
+    struct run_page page;
+};
+
+static enum err match_dataset(struct op *op, struct search *s, const struct filter_clause *c, bool *ret)
+{
+    struct track_run r = {.row = s->run->row};
+    enum err e = input_load(op, s->tx, &r);
+    if (e)
+        return e;
+    *ret = false;
+    for (size_t i = 0; i < r.dataset_count && !*ret; i++) {
+        const struct track_dataset *d = &r.datasets[i];
+        struct str context = names_find(d->tags.p, d->tags.len, "mlflow.data.context");
+        *ret = c->attr == 2 ? context.p && filter_test_text(c, context) : filter_test_text(c, c->attr ? d->digest : d->name);
+    }
+    return OK;
+}
+
+static bool match_attribute(const struct track_run *r, const struct filter_clause *c)
+{
+    switch (c->attr) {
+    case ATTR_RUN_ID:
+        return filter_test_text(c, r->run_id);
+    case ATTR_NAME:
+        return filter_test_text(c, r->name);
+    case ATTR_USER:
+        return filter_test_text(c, r->user_id);
+    case ATTR_STATUS:
+        return filter_test_text(c, str_from(track_run_status_name(r->status)));
+    case ATTR_ARTIFACT_URI:
+        return filter_test_text(c, r->artifact_uri);
+    case ATTR_START:
+        return filter_test_i64(c, r->start_ms);
+    default:
+        return r->has_end && filter_test_i64(c, r->end_ms);
+    }
+}
+
+static enum err match_clause(struct op *op, void *arg, const struct filter_clause *c, bool *ret)
+{
+    struct search *s = arg;
+    bool found = false;
+    struct str text = {0};
+    double value = 0;
+    enum err e = OK;
+    switch (c->entity) {
+    case FILTER_METRIC:
+        e = metric_latest(op, s->tx, s->run->row, c->key, &found, &value);
+        *ret = found && filter_test_f64(c, value);
+        return e;
+    case FILTER_PARAM:
+    case FILTER_TAG:
+        e = store_find_text(op, s->tx, c->entity == FILTER_TAG ? &sql_track_tag_get : &sql_track_param_get, s->run->row,
+                            c->key, &found, &text);
+        *ret = found ? filter_test_text(c, text) : c->op == FILTER_IS_NULL;
+        return e;
+    case FILTER_DATASET:
+        return match_dataset(op, s, c, ret);
+    default:
+        *ret = match_attribute(s->run, c);
+        return OK;
+    }
+}
+
+static enum err order_key_of(struct op *op, struct search *s, const struct filter_order *o, struct order_key *ret)
+{
+    const struct track_run *r = s->run;
+    bool found = false;
+    double value = 0;
+    struct str text = {0};
+    enum err e;
+    if (o->entity == FILTER_METRIC) {
+        e = metric_latest(op, s->tx, r->row, o->key, &found, &value);
+        *ret = found ? order_real(value) : order_absent();
+        return e;
+    }
+    if (o->entity == FILTER_PARAM || o->entity == FILTER_TAG) {
+        e = store_find_text(op, s->tx, o->entity == FILTER_TAG ? &sql_track_tag_get : &sql_track_param_get, r->row, o->key,
+                            &found, &text);
+        *ret = found ? order_text(text) : order_absent();
+        return e;
+    }
+    switch (o->attr) {
+    case ATTR_RUN_ID:
+        *ret = order_text(r->run_id);
+        break;
+    case ATTR_NAME:
+        *ret = order_text(r->name);
+        break;
+    case ATTR_USER:
+        *ret = order_text(r->user_id);
+        break;
+    case ATTR_STATUS:
+        *ret = order_text(str_from(track_run_status_name(r->status)));
+        break;
+    case ATTR_ARTIFACT_URI:
+        *ret = order_text(r->artifact_uri);
+        break;
+    case ATTR_START:
+        *ret = order_whole(r->start_ms);
+        break;
+    default:
+        *ret = r->has_end ? order_whole(r->end_ms) : order_absent();
+    }
+    return OK;
+}
+
+static enum err keep(struct op *op, struct search *s)
+{
+    struct found *f = vec_push(&s->found, op->arena);
+    if (!f)
+        return op_fail(op, E_TOO_LARGE, "the search finds more runs than fit in memory: narrow the filter");
+    *f = (struct found){s->run->row, s->run->start_ms, s->run->run_id, NULL};
+    if (s->q->order_count == 0)
+        return OK;
+    struct order_key *keys = arena_array(op->arena, s->q->order_count, struct order_key);
+    if (!keys)
+        return op_fail(op, E_TOO_LARGE, "the search finds more runs than fit in memory: narrow the filter");
+    for (size_t i = 0; i < s->q->order_count; i++) {
+        enum err e = order_key_of(op, s, &s->order[i], &keys[i]);
+        if (e)
+            return e;
+    }
+    f->keys = keys;
+    return OK;
+}
+
+static enum err scan_experiment(struct op *op, struct search *s, int64_t experiment)
+{
+    int64_t lo = s->q->view == TRACK_VIEW_DELETED, hi = s->q->view != TRACK_VIEW_ACTIVE;
+    size_t enough = (size_t)(s->offset + s->q->max_results + 1);
+    struct db_rows *rows = NULL;
+    enum err e = db_query(op, s->tx, &sql_track_run_scan, DB_ARGS(DB_I64(experiment), DB_I64(lo), DB_I64(hi)), &rows);
+    if (e)
+        return e;
+    bool more = false;
+    struct track_run run;
+    s->run = &run;
+    while (!(e = db_step(op, s->tx, rows, &more)) && more) {
+        bool hit = false;
+        track_run_row(op, s->tx, rows, &run);
+        e = filter_match(op, &s->filter, match_clause, s, &hit);
+        if (!e && hit)
+            e = keep(op, s);
+        if (e || (s->streaming && s->found.len == enough))
+            break;
+    }
+    db_end(s->tx, rows);
+    return e;
+}
+
+static int compare(const void *pa, const void *pb, void *arg)
+{
+    const struct found *a = pa, *b = pb;
+    const struct search *s = arg;
+    if (a->keys) {
+        int c = order_compare(s->order, s->q->order_count, a->keys, b->keys);
+        if (c)
+            return c;
+    }
+    if (a->start_ms != b->start_ms)
+        return a->start_ms < b->start_ms ? 1 : -1;
+    return str_cmp(a->run_id, b->run_id);
+}
+
+static enum err load_page(struct op *op, struct search *s)
+{
+    size_t from = (size_t)s->offset < s->found.len ? (size_t)s->offset : s->found.len;
+    size_t n = s->found.len - from;
+    if (n > (size_t)s->q->max_results) {
+        n = (size_t)s->q->max_results;
+        s->page.next_token = page_token(op, (int64_t)(from + n));
+    }
+    s->page.runs = arena_array(op->arena, n + 1, struct track_run);
+    if (!s->page.runs)
+        return op_fail(op, E_TOO_LARGE, "the page does not fit in memory: lower max_results");
+    for (size_t i = 0; i < n; i++) {
+        struct db_rows *rows = NULL;
+        bool row = false;
+        enum err e = db_query(op, s->tx, &sql_track_run_by_id, DB_ARGS(DB_I64(s->found.p[from + i].row)), &rows);
+        if (e)
+            return e;
+        e = db_step(op, s->tx, rows, &row);
+        if (!e && row)
+            track_run_row(op, s->tx, rows, &s->page.runs[i]);
+        db_end(s->tx, rows);
+        if (!e)
+            e = track_run_fill(op, s->tx, &s->page.runs[i]);
+        if (e)
+            return e;
+    }
+    s->page.len = n;
+    return OK;
+}
+
+static enum err search_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct search *s = arg;
+    s->tx = tx;
+    for (size_t i = 0; i < s->q->experiment_count; i++) {
+        bool again = false;
+        for (size_t k = 0; k < i && !again; k++)
+            again = s->q->experiments[k] == s->q->experiments[i];
+        enum err e = again ? OK : scan_experiment(op, s, s->q->experiments[i]);
+        if (e)
+            return e;
+    }
+    if (!s->streaming && s->found.len > 1)
+        qsort_r(s->found.p, s->found.len, sizeof *s->found.p, compare, s);
+    return load_page(op, s);
+}
+
+enum err run_search(struct op *op, struct db *db, const struct run_query *q, struct run_page *ret)
+{
+    if (q->max_results < 1 || q->max_results > LIMIT_TRACK_SEARCH_RUNS)
+        return op_fail_field(op, "max_results",
+                             "Invalid value for request parameter max_results. It must be at most %d, but got value %" PRId64,
+                             LIMIT_TRACK_SEARCH_RUNS, q->max_results);
+    struct search *s = op_new(op, struct search);
+    s->q = q;
+    enum err e = page_offset(op, q->page_token, &s->offset);
+    if (!e && s->offset > INT32_MAX)
+        e = op_fail_field(op, "page_token", "Invalid page token, the offset is out of range");
+    if (!e)
+        e = filter_parse(op, &run_search_rules, q->filter, &s->filter);
+    if (!e)
+        e = order_parse(op, &order_rules, q->order_by, q->order_count, s->order);
+    if (e)
+        return e;
+    s->streaming = q->experiment_count == 1 &&
+                   (q->order_count == 0 || (q->order_count == 1 && s->order[0].entity == FILTER_ATTRIBUTE &&
+                                            s->order[0].attr == ATTR_START && s->order[0].descending));
+    e = db_read(op, db, search_tx, s);
+    if (!e)
+        *ret = s->page;
+    return e;
+}
