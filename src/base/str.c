@@ -234,7 +234,7 @@ static size_t str_utf8_sequence(const unsigned char *p, size_t left)
     return n;
 }
 
-bool str_is_utf8(struct str s)
+size_t str_utf8_prefix(struct str s)
 {
     const unsigned char *p = (const unsigned char *)s.p;
     size_t i = 0;
@@ -249,8 +249,13 @@ bool str_is_utf8(struct str s)
         }
         size_t n = str_utf8_sequence(p + i, s.len - i);
         if (n == 0)
-            return false;
+            break;
         i += n;
     }
-    return true;
+    return i;
+}
+
+bool str_is_utf8(struct str s)
+{
+    return str_utf8_prefix(s) == s.len;
 }

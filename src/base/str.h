@@ -42,12 +42,16 @@ struct str str_dup(struct arena *a, struct str s);
 /* The same as a C string. The view must hold no NUL (asserted). */
 char *str_cstr(struct arena *a, struct str s);
 
-/* Whole-string number parsers: false when anything but one number in range stands there. */
+/* Whole-string number parsers: false when anything but one number in range stands there. Integers are
+ * digits with at most a leading '-' (i64): no '+', no blanks, so they fit Content-Length too. */
 MUST_USE bool str_parse_i64(struct str s, int64_t *ret);
 MUST_USE bool str_parse_u64(struct str s, uint64_t *ret);
-/* Accepts what strtod accepts in the C locale but hex; "inf"/"nan" only if `special`. */
+/* Accepts what strtod accepts in the C locale but blanks and hex, up to 1023 bytes; "inf"/"nan" only if
+ * `special`. Overflow is refused, underflow is not. */
 MUST_USE bool str_parse_f64(struct str s, bool special, double *ret);
 /* Strict UTF-8 (RFC 3629): no surrogates, no overlong forms, no code point above 10FFFF. */
 bool str_is_utf8(struct str s);
+/* How many bytes at the front are such UTF-8: s.len when all of it is. */
+size_t str_utf8_prefix(struct str s);
 
 #endif

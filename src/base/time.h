@@ -16,7 +16,8 @@ int64_t time_cpu_ns(void);
 void time_sleep_ms(int64_t ms);
 /* "2001-04-01T13:05:00Z" with 0, 3 or 6 fraction digits as needed; `out` has room for 32. Years 0..9999. */
 size_t time_format(int64_t us, char *out);
-/* RFC 3339, also "YYYY-MM-DD", a blank for T, and no zone (= UTC). False on anything else. */
+/* RFC 3339, also "YYYY-MM-DD", a blank for T, and no zone (= UTC). False on anything else, leap seconds
+ * (":60") included. Digits of the fraction behind the sixth are dropped. */
 MUST_USE bool time_parse(struct str s, int64_t *ret_us);
 
 #endif

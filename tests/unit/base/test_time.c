@@ -1,0 +1,95 @@
+#include "base_test.h"
+
+#include "base/time.h"
+
+#include <time.h>
+
+static void check(const char *text, int64_t want)
+{
+    int64_t us;
+    if (!time_parse(str_from(text), &us))
+        fail_msg("'%s' was refused", text);
+    if (us != want)
+        fail_msg("'%s' gave %lld, want %lld", text, (long long)us, (long long)want);
+}
+
+static void parses(void **state)
+{
+    (void)state;
+    check("1970-01-01T00:00:00Z", 0);
+    check("1970-01-01", 0);
+    check("2001-01-01 00:00:00", 978307200000000);
+    check("2001-04-01T13:05:00Z", 986130300000000);
+    check("2001-04-01t13:05:00z", 986130300000000);
+    check("2001-04-01T15:05:00+02:00", 986130300000000);
+    check("2001-04-01T08:35:00.25-04:30", 986130300250000);
+    check("1969-12-31T23:59:59.999999Z", -1);
+    check("2000-02-29T00:00:00.1234567899Z", 951782400123456);
+    check("0000-01-01", -62167219200000000);
+    check("9999-12-31T23:59:59.999999Z", 253402300799999999);
+}
+
+static void refuses(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "", "2001", "2001-1-1", "2001-13-01", "2001-00-01", "2001-04-31", "1900-02-29", "2001-02-29", "2001-04-01T",
+        "2001-04-01T13:05Z", "2001-04-01T24:00:00Z", "2001-04-01T13:60:00Z", "2001-06-30T23:59:60Z",
+        "2001-04-01T13:05:00.Z", "2001-04-01T13:05:00+0200", "2001-04-01T13:05:00+24:00", "2001-04-01T13:05:00ZZ",
+        " 2001-04-01", "2001-04-01 ", "+2001-04-01", "2001-04-01T13:05:00 Z", "20010401",
+    };
+    int64_t us = 5;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        if (time_parse(str_from(bad[i]), &us))
+            fail_msg("'%s' was read", bad[i]);
+    assert_int_equal(us, 5);
+}
+
+static void agrees_with_libc(void **state)
+{
+    (void)state;
+    uint64_t x = 88172645463325252ULL;
+    for (int i = 0; i < 20000; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        int64_t us = (int64_t)(x % 315569519999000000ULL) - 62167219200000000;
+        if (i % 3 == 0)
+            us -= us % TIME_US_PER_S;
+        char ours[32], theirs[64], whole[40];
+        size_t n = time_format(us, ours);
+        assert_int_equal(n, strlen(ours));
+        time_t s = (time_t)(us >= 0 ? us / TIME_US_PER_S : -((-us + TIME_US_PER_S - 1) / TIME_US_PER_S));
+        struct tm tm;
+        assert_non_null(gmtime_r(&s, &tm));
+        snprintf(whole, sizeof whole, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+                 tm.tm_min, tm.tm_sec);
+        long fraction = (long)(us - (int64_t)s * TIME_US_PER_S);
+        if (fraction == 0)
+            snprintf(theirs, sizeof theirs, "%sZ", whole);
+        else if (fraction % 1000 == 0)
+            snprintf(theirs, sizeof theirs, "%s.%03ldZ", whole, fraction / 1000);
+        else
+            snprintf(theirs, sizeof theirs, "%s.%06ldZ", whole, fraction);
+        assert_string_equal(ours, theirs);
+        check(ours, us);
+    }
+}
+
+static void clocks_move(void **state)
+{
+    (void)state;
+    int64_t before = time_mono_ms(), cpu = time_cpu_ns(), ns = time_mono_ns();
+    time_sleep_ms(20);
+    time_sleep_ms(-1);
+    assert_true(time_mono_ms() - before >= 19);
+    assert_true(time_mono_ns() - ns >= 19000000);
+    assert_true(time_cpu_ns() >= cpu);
+    assert_true(time_now_us() > 1600000000000000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parses), cmocka_unit_test(refuses), cmocka_unit_test(agrees_with_libc), cmocka_unit_test(clocks_move),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
