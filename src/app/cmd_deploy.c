@@ -38,16 +38,42 @@ static void body_begin(struct buf *b, struct json_out *w)
     json_begin_object(w);
 }
 
-/* Puts the YAML or JSON file's value under `key`. */
-static enum err body_file(struct op *op, struct json_out *w, const char *key, struct str path)
+/* The object in a YAML or JSON file. */
+static enum err object_load(struct op *op, struct str path, struct json **ret)
 {
     struct str text;
-    struct json *doc = NULL;
     enum err e = file_read(op, path, LIMIT_MIB(16), &text);
-    if (e || (e = yaml_parse(op, text, &doc)))
+    if (e)
+        return e;
+    if ((e = yaml_parse(op, text, ret)))
         return op_context(op, "%.*s", STR_FMT(path));
-    json_key(w, key);
-    json_value(w, doc);
+    if ((*ret)->type != JSON_OBJECT)
+        return op_fail(op, E_INVALID, "%.*s: must be a mapping, not %s", STR_FMT(path), json_type_name((*ret)->type));
+    return OK;
+}
+
+/* The endpoint's configuration: the file's members, with the model and view of the command line. */
+static enum err config_write(struct op *op, struct command_ctx *ctx, struct json_out *w)
+{
+    struct json *doc = NULL;
+    if (command_given(ctx, "config")) {
+        enum err e = object_load(op, command_str(ctx, "config"), &doc);
+        if (e)
+            return e;
+    }
+    json_key(w, "config");
+    json_begin_object(w);
+    json_kv_str(w, "model", command_str(ctx, "model"));
+    if (command_given(ctx, "view"))
+        json_kv_str(w, "view", command_str(ctx, "view"));
+    for (uint32_t i = 0; doc && i < doc->len; i++) {
+        struct str key = doc->members[i].key;
+        if (str_eqc(key, "model") || (str_eqc(key, "view") && command_given(ctx, "view")))
+            continue;
+        json_key_str(w, key);
+        json_value(w, &doc->members[i].value);
+    }
+    json_end_object(w);
     return OK;
 }
 
@@ -70,11 +96,8 @@ static enum err create_run(struct op *op, struct command_ctx *ctx)
     struct json_out w;
     const char *name = arg_name(op, ctx);
     body_begin(&body, &w);
-    json_kv_str(&w, "model", command_str(ctx, "model"));
     json_kv_i64(&w, "version", command_int(ctx, "version"));
-    if (command_given(ctx, "view"))
-        json_kv_str(&w, "view", command_str(ctx, "view"));
-    enum err e = command_given(ctx, "config") ? body_file(op, &w, "config", command_str(ctx, "config")) : OK;
+    enum err e = config_write(op, ctx, &w);
     json_end_object(&w);
     struct json *doc = NULL;
     if (e || (e = call(op, ctx, "PUT", remote_path(op, "endpoints", name, NULL), buf_str(&body), &doc)))
@@ -97,9 +120,13 @@ static enum err canary_run(struct op *op, struct command_ctx *ctx)
             return op_fail(op, E_INVALID, "--start wants a time such as 2001-06-01T00:00:00Z");
         json_kv_i64(&w, "start_us", start);
     }
-    enum err e = command_given(ctx, "plan") ? body_file(op, &w, "plan", command_str(ctx, "plan")) : OK;
-    json_end_object(&w);
     struct json *doc = NULL;
+    enum err e = command_given(ctx, "plan") ? object_load(op, command_str(ctx, "plan"), &doc) : OK;
+    if (doc) {
+        json_key(&w, "plan");
+        json_value(&w, doc);
+    }
+    json_end_object(&w);
     if (e || (e = call(op, ctx, "POST", remote_path(op, "endpoints", name, "rollouts", NULL), buf_str(&body), &doc)))
         return e;
     command_say(ctx, "canary of version %" PRId64 " on '%s' started at %.1f %%", command_int(ctx, "version"), name,

@@ -1,7 +1,6 @@
 /* features.c - online features over JSON columns: {"ids": [...], "keys": {"origin": [...]}, "available_at_us": [...], "labels": [...]}. */
 #include "api/native/native.h"
 #include "api/services.h"
-#include "base/time.h"
 #include "core/feature/online.h"
 
 static enum err table_of(struct op *op, struct services *s, struct http_req *req, struct feature_table **ret)

@@ -158,6 +158,9 @@ static const struct route rows[] = {
      "Deliver late labels; closes windows, raises alerts, moves the rollout."},
     {"GET", V1 "/endpoints/{endpoint}/windows", native_endpoint_windows, PERM_READ, ROUTE_POOL, 0, "The monitor's closed windows."},
     {"GET", V1 "/endpoints/{endpoint}/alerts", native_endpoint_alerts, PERM_READ, ROUTE_POOL, 0, "The monitor's alerts."},
+    {"GET", V1 "/endpoints/{endpoint}/retrains", native_endpoint_retrains, PERM_READ, ROUTE_POOL, 0, "Retraining runs that the monitor started."},
+    {"GET", V1 "/endpoints/{endpoint}/predictions", native_predictions_list, PERM_READ, ROUTE_POOL, 0, "The files of the prediction log."},
+    {"GET", V1 "/endpoints/{endpoint}/predictions/{seq}", native_predictions_get, PERM_READ, ROUTE_POOL, 0, "One file of the prediction log (Parquet)."},
     {"POST", V1 "/endpoints/{endpoint}/flush", native_endpoint_flush, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0,
      "Write the predictions of open windows to the prediction log."},
     {"POST", V1 "/endpoints/{endpoint}/rollouts", native_rollout_start, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0, "Start a rollout of another version."},
@@ -166,7 +169,6 @@ static const struct route rows[] = {
      "Promote or roll back by hand."},
     {"GET", V1 "/audit", native_audit_list, PERM_ADMIN, ROUTE_POOL, 0, "The audit log, newest first."},
     {"GET", V1 "/audit/verify", native_audit_verify, PERM_ADMIN, ROUTE_POOL, 0, "Walk the audit log's hash chain."},
-    {"GET", V1 "/lineage/{endpoint}", native_lineage, PERM_READ, ROUTE_POOL, 0, "From the endpoint back to run and data version."},
 };
 
 const struct route_table native_routes = {"native", rows, ARRAY_LEN(rows), native_error};

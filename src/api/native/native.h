@@ -36,6 +36,9 @@ enum err native_endpoint_list(struct op *op, struct services *s, struct http_req
 enum err native_endpoint_labels(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_endpoint_windows(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_endpoint_alerts(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_endpoint_retrains(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_predictions_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_predictions_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_endpoint_flush(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* rollouts.c */
 enum err native_rollout_start(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
@@ -44,6 +47,5 @@ enum err native_rollout_finish(struct op *op, struct services *s, struct http_re
 /* audit.c */
 enum err native_audit_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_audit_verify(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
-enum err native_lineage(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 
 #endif

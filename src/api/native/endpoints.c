@@ -1,0 +1,268 @@
+/* endpoints.c - endpoints, the labels that come late, and what the monitor made of them. */
+#include "api/native/native.h"
+#include "api/services.h"
+#include "base/limits.h"
+#include "core/monitor/monitor.h"
+#include "core/predlog/predlog.h"
+#include "core/serve/serve.h"
+
+static void weights_write(struct json_out *w, const struct rollout_weights *weights)
+{
+    json_key(w, "rollout");
+    json_begin_object(w);
+    json_kv_bool(w, "active", weights->active);
+    json_kv_i64(w, "control", weights->control);
+    json_kv_i64(w, "candidate", weights->candidate);
+    json_kv_i64(w, "permille", weights->active ? weights->permille : 0);
+    json_end_object(w);
+}
+
+static void stats_write(struct json_out *w, struct services *s, struct str name)
+{
+    struct monitor_stats m;
+    if (!monitor_stats(s->monitor, name, &m))
+        return;
+    json_key(w, "monitor");
+    json_begin_object(w);
+    json_kv_i64(w, "recorded", (int64_t)m.recorded);
+    json_kv_i64(w, "dropped", (int64_t)m.dropped);
+    json_kv_i64(w, "late", (int64_t)m.late);
+    json_kv_i64(w, "bad_features", (int64_t)m.bad_features);
+    json_kv_i64(w, "open_rows", (int64_t)m.open_rows);
+    json_kv_i64(w, "labels_pending", (int64_t)m.labels_pending);
+    json_kv_i64(w, "labels_joined", (int64_t)m.labels_joined);
+    json_kv_i64(w, "labels_unmatched", (int64_t)m.labels_unmatched);
+    json_kv_i64(w, "errors", (int64_t)m.errors);
+    json_kv_f64(w, "latency_p50_us", m.latency_p50_us);
+    json_kv_f64(w, "latency_p95_us", m.latency_p95_us);
+    json_kv_f64(w, "latency_p99_us", m.latency_p99_us);
+    if (m.closed_until_us != INT64_MIN)
+        json_kv_i64(w, "closed_until_us", m.closed_until_us);
+    json_end_object(w);
+}
+
+static enum err endpoint_write(struct op *op, struct services *s, struct str name, struct json_out *w)
+{
+    struct serve_endpoint *endpoint = NULL;
+    enum err e = serve_acquire(op, s->serve, name, &endpoint);
+    if (e)
+        return e;
+    const struct serve_info *info = serve_endpoint_info(endpoint);
+    json_begin_object(w);
+    json_kv_str(w, "name", info->name);
+    json_kv_str(w, "model", info->model);
+    json_kv_i64(w, "version", info->live);
+    json_kv_bool(w, "ready", info->ready);
+    json_kv_str(w, "format", info->format);
+    json_kv_i64(w, "features", (int64_t)info->features);
+    if (info->view)
+        json_kv_str(w, "view", info->view->name);
+    json_kv_bool(w, "pending", s->retrainer.pending && s->retrainer.pending(s->retrainer.arg, name));
+    weights_write(w, &info->weights);
+    stats_write(w, s, name);
+    json_key(w, "config");
+    json_value(w, info->config);
+    json_end_object(w);
+    serve_release(endpoint);
+    return OK;
+}
+
+enum err native_endpoint_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)req;
+    struct str *names = NULL;
+    size_t n = serve_list(op, s->serve, &names);
+    struct json_out w;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_key(&w, "endpoints");
+    json_begin_array(&w);
+    for (size_t i = 0; i < n; i++) {
+        enum err e = endpoint_write(op, s, names[i], &w);
+        if (e == E_NOT_FOUND) /* removed since it was listed */
+            op_clear(op);
+        else if (e)
+            return e;
+    }
+    json_end_array(&w);
+    json_end_object(&w);
+    return OK;
+}
+
+static enum err endpoint_reply(struct op *op, struct services *s, struct str name, struct http_res *res)
+{
+    struct json_out w;
+    native_reply(res, &w);
+    return endpoint_write(op, s, name, &w);
+}
+
+enum err native_endpoint_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    return endpoint_reply(op, s, req->path_args[0], res);
+}
+
+enum err native_endpoint_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct json *body = NULL;
+    const struct json *config = NULL;
+    int64_t version = 0;
+    enum err e = native_body(op, req, &body);
+    if (e || (e = json_want_i64(op, body, "version", 1, INT64_MAX, &version)) || (e = json_want_object(op, body, "config", &config)) ||
+        (e = serve_put(op, s->serve, req->path_args[0], config, version)))
+        return e;
+    return endpoint_reply(op, s, req->path_args[0], res);
+}
+
+/* Each trigger of the report starts the endpoint's pipeline, unless one runs already. */
+static enum err triggers_fire(struct op *op, struct services *s, struct str name, const struct monitor_report *report, size_t *ret_started)
+{
+    *ret_started = 0;
+    for (size_t i = 0; s->retrainer.trigger && i < report->trigger_count; i++) {
+        bool started = false;
+        enum err e = s->retrainer.trigger(s->retrainer.arg, op, name, &report->triggers[i], &started);
+        if (e)
+            return e;
+        *ret_started += started;
+    }
+    return OK;
+}
+
+enum err native_endpoint_labels(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct json *body = NULL;
+    int64_t *ids = NULL, *times = NULL, watermark = 0;
+    uint8_t *labels = NULL;
+    size_t n = SIZE_MAX, started = 0;
+    struct monitor_report *report = NULL;
+    struct serve_endpoint *endpoint = NULL;
+    struct str name = req->path_args[0];
+    enum err e = serve_acquire(op, s->serve, name, &endpoint);
+    serve_release(endpoint);
+    if (e || (e = native_body(op, req, &body)) || (e = native_i64_column(op, body, "ids", &n, &ids)) ||
+        (e = native_label_column(op, body, "labels", &n, &labels)) || (e = native_i64_column(op, body, "times_us", &n, &times)) ||
+        (e = json_want_i64(op, body, "watermark_us", INT64_MIN, INT64_MAX, &watermark)))
+        return e;
+    if ((e = monitor_labels(op, s->monitor, name, ids, labels, times, n, watermark, &report)) ||
+        (e = serve_apply(op, s->serve, name, &report->rollout)) || (e = triggers_fire(op, s, name, report, &started)))
+        return e;
+    struct json_out w;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_key(&w, "report");
+    monitor_report_json(&w, report);
+    json_kv_i64(&w, "retrains_started", (int64_t)started);
+    json_kv_bool(&w, "pending", s->retrainer.pending && s->retrainer.pending(s->retrainer.arg, name));
+    json_end_object(&w);
+    return OK;
+}
+
+enum err native_endpoint_windows(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    int64_t from = 0;
+    enum err e = native_query_i64(op, req, "from_us", INT64_MIN, INT64_MAX, INT64_MIN, &from);
+    if (e)
+        return e;
+    struct json_out w;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_key(&w, "windows");
+    e = monitor_windows_json(op, s->db, req->path_args[0], from, &w);
+    json_end_object(&w);
+    return e;
+}
+
+enum err native_endpoint_alerts(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct json_out w;
+    struct str firing;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_key(&w, "alerts");
+    enum err e = monitor_alerts_json(op, s->db, req->path_args[0], http_query_get(op, req, "firing", &firing) && str_eqc(firing, "true"), &w);
+    json_end_object(&w);
+    return e;
+}
+
+enum err native_endpoint_retrains(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct json_out w;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_key(&w, "retrains");
+    enum err e = OK;
+    if (s->retrainer.list_json) {
+        e = s->retrainer.list_json(s->retrainer.arg, op, req->path_args[0], &w);
+    } else {
+        json_begin_array(&w);
+        json_end_array(&w);
+    }
+    json_end_object(&w);
+    return e;
+}
+
+enum err native_endpoint_flush(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)req;
+    enum err e = monitor_flush(op, s->monitor);
+    if (e)
+        return e;
+    struct json_out w;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_end_object(&w);
+    return OK;
+}
+
+enum err native_predictions_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct predlog_entry *entries = NULL;
+    size_t n = 0;
+    int64_t after = 0;
+    enum err e = native_query_i64(op, req, "after", 0, INT64_MAX, 0, &after);
+    if (e || (e = predlog_list(op, s->db, req->path_args[0], after, NATIVE_PAGE_MAX, &entries, &n)))
+        return e;
+    struct json_out w;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_key(&w, "predictions");
+    json_begin_array(&w);
+    for (size_t i = 0; i < n; i++) {
+        json_begin_object(&w);
+        json_kv_i64(&w, "seq", entries[i].seq);
+        json_kv_i64(&w, "start_us", entries[i].start_us);
+        json_kv_i64(&w, "end_us", entries[i].end_us);
+        json_kv_i64(&w, "rows", entries[i].rows);
+        json_kv_i64(&w, "size_bytes", (int64_t)entries[i].size_bytes);
+        json_kv_str(&w, "sha256", blob_id_hex(op, &entries[i].blob));
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    if (n == NATIVE_PAGE_MAX)
+        json_kv_i64(&w, "next", entries[n - 1].seq);
+    json_end_object(&w);
+    return OK;
+}
+
+enum err native_predictions_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct predlog_entry entry;
+    struct blob_reader *r = NULL;
+    int64_t seq = 0;
+    uint64_t size = 0;
+    if (!str_parse_i64(req->path_args[1], &seq))
+        return op_fail(op, E_NOT_FOUND, "no prediction window '%.*s'", STR_FMT(req->path_args[1]));
+    enum err e = predlog_get(op, s->db, req->path_args[0], seq, &entry);
+    if (e || (e = blob_reader_open(op, s->blobs, &entry.blob, &r, &size)))
+        return e;
+    http_set_type(res, "application/vnd.apache.parquet");
+    char *piece = arena_alloc(op->arena, LIMIT_KIB(64));
+    size_t n = 0;
+    uint64_t at = 0;
+    e = http_stream_begin(op, res, size);
+    while (!e && !(e = blob_read(op, s->blobs, r, at, piece, LIMIT_KIB(64), &n)) && n) {
+        e = http_stream_write(op, res, piece, n);
+        at += n;
+    }
+    blob_reader_close(s->blobs, r);
+    return e;
+}

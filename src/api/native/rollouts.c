@@ -1,0 +1,82 @@
+#include "core/rollout/rollout.h"
+
+#include "api/native/native.h"
+#include "api/services.h"
+#include "core/monitor/monitor.h"
+#include "core/serve/serve.h"
+
+/* Event time for a rollout that names none: where the endpoint's monitor stands, else the clock. */
+static int64_t event_now(struct op *op, struct services *s, struct str endpoint)
+{
+    struct monitor_stats m;
+    return monitor_stats(s->monitor, endpoint, &m) && m.closed_until_us != INT64_MIN ? m.closed_until_us : op->now_us;
+}
+
+static enum err state_reply(struct op *op, struct services *s, struct str name, int64_t id, struct http_res *res)
+{
+    struct serve_endpoint *endpoint = NULL;
+    enum err e = serve_acquire(op, s->serve, name, &endpoint);
+    if (e)
+        return e;
+    const struct serve_info *info = serve_endpoint_info(endpoint);
+    struct json_out w;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_kv_i64(&w, "rollout_id", id);
+    json_kv_i64(&w, "version", info->live);
+    json_kv_bool(&w, "active", info->weights.active);
+    json_kv_i64(&w, "candidate", info->weights.candidate);
+    json_kv_i64(&w, "permille", info->weights.active ? info->weights.permille : 0);
+    json_end_object(&w);
+    serve_release(endpoint);
+    return OK;
+}
+
+enum err native_rollout_start(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct json *body = NULL;
+    struct str kind = STR("canary"), name = req->path_args[0];
+    struct rollout_plan plan, *given = NULL;
+    int64_t version = 0, start = event_now(op, s, name), id = 0;
+    enum err e = native_body(op, req, &body);
+    if (e || (e = json_opt_str(op, body, "kind", STR("canary"), &kind)) || (e = json_want_i64(op, body, "version", 1, INT64_MAX, &version)) ||
+        (e = json_opt_i64(op, body, "start_us", INT64_MIN, INT64_MAX, start, &start)))
+        return e;
+    if (!str_eqc(kind, "canary"))
+        return op_fail(op, E_UNSUPPORTED, "rollouts of kind '%.*s' are not built; 'canary' is", STR_FMT(kind));
+    if (json_get(body, "plan")) {
+        if ((e = rollout_plan_parse(op, json_get(body, "plan"), &plan)))
+            return e;
+        given = &plan;
+    }
+    if ((e = serve_start_rollout(op, s->serve, name, version, given, start, &id)))
+        return e;
+    return state_reply(op, s, name, id, res);
+}
+
+enum err native_rollout_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct json_out w;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_key(&w, "rollouts");
+    enum err e = rollout_list_json(op, s->db, req->path_args[0], &w);
+    json_end_object(&w);
+    return e;
+}
+
+enum err native_rollout_finish(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct json *body = NULL;
+    struct str why = STR(""), name = req->path_args[0];
+    struct rollout_decision decision;
+    bool promote = str_eqc(req->path_args[1], "promote");
+    if (!promote && !str_eqc(req->path_args[1], "rollback"))
+        return op_fail(op, E_NOT_FOUND, "a rollout can be ended by 'promote' or 'rollback', not '%.*s'", STR_FMT(req->path_args[1]));
+    enum err e = req->body.len ? native_body(op, req, &body) : OK;
+    if (e || (body && (e = json_opt_str(op, body, "why", STR(""), &why))) ||
+        (e = rollout_finish(op, s->db, name, promote, why, event_now(op, s, name), &decision)) ||
+        (e = serve_apply(op, s->serve, name, &decision)))
+        return e;
+    return state_reply(op, s, name, decision.rollout_id, res);
+}
