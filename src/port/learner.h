@@ -38,6 +38,7 @@ struct learner_result {
 struct learner_ops {
     const char *name;         /* "xgboost" */
     const char *format;       /* of the bytes, as engine_info.format */
+    void (*version)(char out[32]); /* of the library: "1.7.4" */
     /* `params`: the learner's own section of params.yaml, an object; unknown keys are E_INVALID. `valid` may
      * be NULL. The model's bytes are appended to `ret_model`. E_INVALID: parameters or data that the library
      * refuses; E_CANCELLED: the callback said so. */

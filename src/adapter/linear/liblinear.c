@@ -7,6 +7,7 @@
 
 #include <linear.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "adapter/linear/linear_format.h"
@@ -189,4 +190,10 @@ static enum err liblinear_train(struct op *op, const struct json *params, const 
     return e;
 }
 
-const struct learner_ops liblinear_learner = {.name = "logistic", .format = "ingot-linear", .train = liblinear_train};
+static void liblinear_version_text(char out[32])
+{
+    snprintf(out, 32, "%d.%d", liblinear_version / 100, liblinear_version % 100);
+}
+
+const struct learner_ops liblinear_learner = {.name = "logistic", .format = "ingot-linear",
+                                              .version = liblinear_version_text, .train = liblinear_train};

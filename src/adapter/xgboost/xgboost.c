@@ -41,12 +41,11 @@ static const char *const passed[] = {
 };
 static const char *const ours[] = {"rounds", "early_stopping", "metrics", "fit_metrics"};
 
-const char *xgboost_version(char out[32])
+static void xgboost_version(char out[32])
 {
     int major = 0, minor = 0, patch = 0;
     XGBoostVersion(&major, &minor, &patch);
     snprintf(out, 32, "%d.%d.%d", major, minor, patch);
-    return out;
 }
 
 /* The library's first line, without its time and source position. */
@@ -280,4 +279,4 @@ static enum err xgboost_train(struct op *op, const struct json *params, const st
     return e;
 }
 
-const struct learner_ops xgboost_learner = {.name = "xgboost", .format = "xgboost", .train = xgboost_train};
+const struct learner_ops xgboost_learner = {.name = "xgboost", .format = "xgboost", .version = xgboost_version, .train = xgboost_train};

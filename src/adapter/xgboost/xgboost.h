@@ -7,7 +7,5 @@
 #include "port/learner.h"
 
 extern const struct learner_ops xgboost_learner;
-/* "1.7.4", of the library that is linked. */
-const char *xgboost_version(char out[32]);
 
 #endif

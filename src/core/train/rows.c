@@ -216,6 +216,54 @@ static enum err rows_read(struct loader *l, struct table_engine *tables, struct 
     }
 }
 
+struct sort_key {
+    int64_t time_us;
+    size_t row;
+};
+
+static int by_time(const void *a, const void *b)
+{
+    const struct sort_key *x = a, *y = b;
+    if (x->time_us != y->time_us)
+        return x->time_us < y->time_us ? -1 : 1;
+    return x->row < y->row ? -1 : 1;
+}
+
+/* Puts items of `size` bytes into the order of `keys`. */
+static bool gather(void **array, size_t size, const struct sort_key *keys, size_t n)
+{
+    char *out = malloc(n * size), *in = *array;
+    if (!out)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        memcpy(out + i * size, in + keys[i].row * size, size);
+    free(in);
+    *array = out;
+    return true;
+}
+
+static enum err rows_sort(struct op *op, struct train_rows *r)
+{
+    bool sorted = true;
+    for (size_t i = 1; i < r->rows; i++)
+        sorted = sorted && r->time_us[i - 1] <= r->time_us[i];
+    if (sorted)
+        return OK;
+    struct sort_key *keys = malloc(r->rows * sizeof(*keys));
+    if (!keys)
+        return op_fail(op, E_TOO_LARGE, "no memory to sort %zu rows", r->rows);
+    for (size_t i = 0; i < r->rows; i++)
+        keys[i] = (struct sort_key){r->time_us[i], i};
+    qsort(keys, r->rows, sizeof(*keys), by_time);
+    bool ok = gather((void **)&r->x, r->cols * sizeof(float), keys, r->rows) &&
+              gather((void **)&r->y, sizeof(float), keys, r->rows) && gather((void **)&r->id, sizeof(int64_t), keys, r->rows) &&
+              gather((void **)&r->time_us, sizeof(int64_t), keys, r->rows) &&
+              gather((void **)&r->segment, sizeof(uint32_t), keys, r->rows);
+    free(keys);
+    r->cap = r->rows;
+    return ok ? OK : op_fail(op, E_TOO_LARGE, "no memory to sort %zu rows", r->rows);
+}
+
 enum err train_rows_load(struct op *op, struct table_engine *tables, struct str path, const struct train_params *params,
                          int64_t from_us, int64_t to_us, bool need_label, struct train_rows **ret)
 {
@@ -236,6 +284,8 @@ enum err train_rows_load(struct op *op, struct table_engine *tables, struct str 
     e = layout_find(&l, schema, need_label);
     if (!e)
         e = rows_read(&l, tables, scan);
+    if (!e)
+        e = rows_sort(op, l.r);
     table_scan_close(tables, scan);
     if (e) {
         train_rows_destroy(l.r);
@@ -264,6 +314,36 @@ void train_rows_destroy(struct train_rows *r)
     free(r->segment);
     arena_destroy(r->arena);
     free(r);
+}
+
+/* The first row at or after `t`. */
+static size_t row_at(const struct train_rows *r, int64_t t)
+{
+    size_t lo = 0, hi = r->rows;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (r->time_us[mid] < t)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+struct train_rows train_rows_between(const struct train_rows *r, int64_t from_us, int64_t to_us)
+{
+    struct train_rows v = *r;
+    size_t from = row_at(r, from_us), to = row_at(r, to_us);
+    v.rows = to > from ? to - from : 0;
+    v.cap = 0;
+    if (!r->rows)
+        return v;
+    v.x = r->x + from * r->cols;
+    v.y = r->y ? r->y + from : NULL;
+    v.id = r->id + from;
+    v.time_us = r->time_us + from;
+    v.segment = r->segment ? r->segment + from : NULL;
+    return v;
 }
 
 struct learner_data train_rows_data(const struct train_rows *r)

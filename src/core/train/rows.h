@@ -19,13 +19,15 @@ struct train_rows {
     size_t segment_len;
     size_t cap;
 };
-/* Reads the Parquet file's rows with from_us <= time < to_us in file order. E_INVALID: a missing column, a null label
+/* Reads the Parquet file's rows with from_us <= time < to_us, sorted by time (rows of one instant in file order). E_INVALID: a missing column, a null label
  * (the row is named), a label other than 0 or 1, a null time; E_TOO_LARGE above LIMIT_TRAIN_BYTES; E_NOT_FOUND.
  * `need_label` false: y stays NULL when the frame has no such column. */
 MUST_USE enum err train_rows_load(struct op *op, struct table_engine *tables, struct str path,
                                   const struct train_params *params, int64_t from_us, int64_t to_us, bool need_label,
                                   struct train_rows **ret);
 void train_rows_destroy(struct train_rows *r); /* NULL is ignored */
+/* The rows with from_us <= time < to_us: a view that borrows from `r` and is not destroyed. */
+struct train_rows train_rows_between(const struct train_rows *r, int64_t from_us, int64_t to_us);
 struct learner_data train_rows_data(const struct train_rows *r);
 /* `path` as a SQL text literal, quotes doubled. */
 struct str train_sql_quote(struct op *op, struct str path);
