@@ -2,9 +2,9 @@
 #ifndef INGOT_API_SERVICES_H
 #define INGOT_API_SERVICES_H
 
+#include "base/buf.h"
 #include "port/blob.h"
 #include "port/db.h"
-#include "port/table.h"
 
 struct dispatch;
 struct serve;       /* core/serve: endpoints and loaded models */
@@ -27,13 +27,14 @@ struct retrainer {
 struct services {
     struct db *db;
     struct blob_store *blobs;
-    struct table_engine *tables; /* NULL when DuckDB is absent */
     struct serve *serve;
     struct feature_online *features;
     struct monitor *monitor;
     struct dispatch *dispatch;
     struct server *server;
     struct retrainer retrainer;  /* trigger NULL: nothing is retrained */
+    void (*metrics)(struct services *s, struct buf *out); /* Prometheus text of everything */
+    bool (*healthy)(struct services *s); /* false: writes are refused until a restart; never blocks */
     struct str data_dir;
     int64_t started_us;
 };

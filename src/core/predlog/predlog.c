@@ -12,7 +12,7 @@
 struct predlog {
     struct db *db;
     struct blob_store *blobs;
-    struct table_engine *tables;
+    struct predlog_tables tables;
     char *tmp_dir;
 };
 
@@ -20,7 +20,7 @@ struct predlog {
 enum { COL_ID, COL_EVENT_TIME, COLS_BEFORE };
 enum { COL_SCORE, COL_VERSION, COL_ARM, COL_OK, COL_LATENCY, COL_LABEL, COL_LABEL_TIME, COLS_AFTER };
 
-struct predlog *predlog_create(struct db *db, struct blob_store *blobs, struct table_engine *tables, struct str tmp_dir)
+struct predlog *predlog_create(struct db *db, struct blob_store *blobs, const struct predlog_tables *tables, struct str tmp_dir)
 {
     struct predlog *p = calloc(1, sizeof *p);
     char *dir = malloc(tmp_dir.len + 1);
@@ -28,7 +28,7 @@ struct predlog *predlog_create(struct db *db, struct blob_store *blobs, struct t
         abort();
     memcpy(dir, tmp_dir.p, tmp_dir.len);
     dir[tmp_dir.len] = 0;
-    *p = (struct predlog){db, blobs, tables, dir};
+    *p = (struct predlog){db, blobs, *tables, dir};
     return p;
 }
 
@@ -109,21 +109,22 @@ static enum err parquet_write(struct op *op, struct predlog *p, const struct mon
     struct chunk_scratch *s = arena_new(op->arena, struct chunk_scratch);
     s->feature_valid = arena_alloc(op->arena, (b->features + 1) * sizeof *s->feature_valid);
     struct table_column *cols = arena_alloc(op->arena, schema.len * sizeof *cols);
+    struct table_engine *tables = NULL;
     struct table_writer *w = NULL;
     uint64_t rows = 0;
-    enum err e = table_writer_open(op, p->tables, path, &schema, &w);
-    if (e)
+    enum err e = p->tables.open(p->tables.arg, op, &tables);
+    if (e || (e = table_writer_open(op, tables, path, &schema, &w)))
         return e;
     for (size_t from = 0; from < b->rows; from += TABLE_CHUNK_ROWS) {
         size_t n = b->rows - from < TABLE_CHUNK_ROWS ? b->rows - from : TABLE_CHUNK_ROWS;
         chunk_fill(b, from, n, s, cols);
         struct table_chunk chunk = {n, schema.len, cols};
-        if ((e = table_append(op, p->tables, w, &chunk))) {
-            table_discard(p->tables, w);
+        if ((e = table_append(op, tables, w, &chunk))) {
+            table_discard(tables, w);
             return e;
         }
     }
-    return table_finish(op, p->tables, w, &rows);
+    return table_finish(op, tables, w, &rows);
 }
 
 /* Copies the finished file into the blob store. */

@@ -13,8 +13,14 @@
 
 struct predlog;
 
+/* Opens the table engine when the first window is written: the library costs memory that a server without endpoints never
+ * needs. The same engine each time; called from any thread. */
+struct predlog_tables {
+    void *arg;
+    enum err (*open)(void *arg, struct op *op, struct table_engine **ret);
+};
 /* All are borrowed and must outlive it; `tmp_dir` is where a file lies until it is a blob. */
-struct predlog *predlog_create(struct db *db, struct blob_store *blobs, struct table_engine *tables, struct str tmp_dir);
+struct predlog *predlog_create(struct db *db, struct blob_store *blobs, const struct predlog_tables *tables, struct str tmp_dir);
 void predlog_destroy(struct predlog *p); /* NULL is ignored */
 /* To be given to monitor_create; lives as long as `p`. */
 struct prediction_sink predlog_sink(struct predlog *p);

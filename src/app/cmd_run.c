@@ -1,0 +1,174 @@
+/* cmd_run.c - `ingot run`: reproduces the pipeline of a folder. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "adapter/local/local_runner.h"
+#include "app/commands.h"
+#include "base/limits.h"
+#include "core/pipeline/dvc_params.h"
+#include "core/pipeline/exec.h"
+#include "core/pipeline/fspath.h"
+#include "core/pipeline/workspace.h"
+
+static volatile sig_atomic_t run_stop;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    run_stop = 1;
+}
+
+/* The first signal ends the children and writes the lock file; a second one has its default effect. */
+static void signals_setup(void)
+{
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+}
+
+struct view {
+    struct op *op;
+    struct command_ctx *ctx;
+};
+
+static const char *seconds(struct op *op, int64_t us)
+{
+    return op_printf(op, "%.2f s", (double)us / 1e6);
+}
+
+/* The last lines of a failed stage's log, on stderr, where they stand also beside --json. */
+static void log_tail(struct op *op, const struct pipeline_step *s)
+{
+    FILE *f = s->log_path.len ? fopen(str_cstr(op->arena, s->log_path), "rbe") : NULL;
+    if (!f)
+        return;
+    char text[LIMIT_PIPELINE_LOG_TAIL];
+    if (fseek(f, 0, SEEK_END) == 0) {
+        long size = ftell(f), from = size > (long)sizeof(text) ? size - (long)sizeof(text) : 0;
+        if (size > 0 && fseek(f, from, SEEK_SET) == 0) {
+            size_t n = fread(text, 1, sizeof(text), f);
+            fprintf(stderr, "--- end of %.*s\n%.*s%s---\n", STR_FMT(s->log_path), (int)n, text,
+                    n && text[n - 1] != '\n' ? "\n" : "");
+        }
+    }
+    fclose(f);
+}
+
+static void on_step(void *arg, const struct pipeline_step *s)
+{
+    struct view *v = arg;
+    struct command_ctx *c = v->ctx;
+    switch (s->state) {
+    case PIPELINE_RUNNING:
+        command_say(c, "Running stage '%.*s': %s", STR_FMT(s->name), s->reason);
+        break;
+    case PIPELINE_RETRYING:
+        command_say(c, "Stage '%.*s' %s, trying again (attempt %lld)", STR_FMT(s->name), s->reason, (long long)s->attempts + 1);
+        break;
+    case PIPELINE_SKIPPED:
+        command_say(c, "Stage '%.*s' didn't change, skipping%s%s", STR_FMT(s->name), *s->reason ? ": " : "", s->reason);
+        break;
+    case PIPELINE_RESTORED:
+        command_say(c, "Stage '%.*s' is cached - skipping run, checking out outputs", STR_FMT(s->name));
+        break;
+    case PIPELINE_RAN:
+        command_say(c, "Stage '%.*s' done in %s", STR_FMT(s->name), seconds(v->op, s->wall_us));
+        break;
+    case PIPELINE_WOULD_RUN:
+        command_say(c, "Stage '%.*s' would run: %s", STR_FMT(s->name), s->reason);
+        break;
+    case PIPELINE_FAILED:
+        command_say(c, "Stage '%.*s' FAILED: %s", STR_FMT(s->name), s->reason);
+        log_tail(v->op, s);
+        break;
+    case PIPELINE_BLOCKED:
+        command_say(c, "Stage '%.*s' not run: %s", STR_FMT(s->name), s->reason);
+        break;
+    case PIPELINE_CANCELLED:
+        command_say(c, "Stage '%.*s' stopped", STR_FMT(s->name));
+        break;
+    default:
+        break;
+    }
+}
+
+/* "train.depth=6" sets a key of params.yaml, "other.yaml:a.b=x" one of another file. */
+static enum err set_one(struct op *op, struct str dir, struct str text)
+{
+    size_t eq = str_find_char(text, '=');
+    if (eq == SIZE_MAX || eq == 0)
+        return op_fail(op, E_INVALID, "--set '%.*s': expected [FILE:]KEY=VALUE", STR_FMT(text));
+    struct str key = str_sub(text, 0, eq), file = STR("params.yaml");
+    size_t colon = str_find_char(key, ':');
+    if (colon != SIZE_MAX) {
+        file = str_sub(key, 0, colon);
+        key = str_sub(key, colon + 1, key.len);
+    }
+    return dvc_params_set(op, fspath_join(op, dir, file), key, str_sub(text, eq + 1, text.len));
+}
+
+static enum err verdict(struct op *op, const struct pipeline_result *r)
+{
+    if (r->cancelled)
+        return op_fail(op, E_CANCELLED, "stopped; finished stages are recorded");
+    if (!r->count[PIPELINE_FAILED])
+        return OK;
+    for (size_t i = 0; i < r->len; i++) {
+        const struct pipeline_step *s = &r->steps[i];
+        if (s->state == PIPELINE_FAILED)
+            return op_fail(op, E_CONFLICT, "stage '%.*s' failed: %s%s%.*s%s", STR_FMT(s->name), s->reason, s->log_path.len ? " (log: " : "",
+                           STR_FMT(s->log_path), s->log_path.len ? ")" : "");
+    }
+    return OK;
+}
+
+static enum err run_run(struct op *op, struct command_ctx *ctx)
+{
+    struct view v = {.op = op, .ctx = ctx};
+    struct runner runner = local_runner();
+    struct pipeline_options o = {.dir = command_str(ctx, "cwd"), .jobs = (int)command_int(ctx, "jobs"), .force = command_flag(ctx, "force"),
+                                 .dry = command_flag(ctx, "dry"), .stop = &run_stop, .runner = &runner, .event = on_step, .arg = &v};
+    o.targets_len = command_args(ctx, &o.targets);
+    const struct str *sets;
+    size_t n = command_multi(ctx, "set", &sets);
+    enum err e = OK;
+    if (n) {
+        struct workspace *ws;
+        if (o.dry)
+            return op_fail(op, E_INVALID, "--set changes files; it cannot go with --dry");
+        e = workspace_open(op, o.dir, false, &ws);
+        for (size_t i = 0; !e && i < n; i++)
+            e = set_one(op, ws->dir, sets[i]);
+        if (e)
+            return e;
+    }
+    signals_setup();
+    struct pipeline_result *r;
+    if ((e = pipeline_run(op, &o, &r)))
+        return e;
+    pipeline_result_write(command_out(ctx), r);
+    command_say(ctx, "%zu stages: %zu ran, %zu restored, %zu unchanged, %zu failed, %zu blocked; %s", r->len,
+                r->count[PIPELINE_RAN], r->count[PIPELINE_RESTORED], r->count[PIPELINE_SKIPPED], r->count[PIPELINE_FAILED],
+                r->count[PIPELINE_BLOCKED], seconds(op, r->wall_us));
+    return verdict(op, r);
+}
+
+static const struct option_row run_options[] = {
+    {"cwd", OPTION_STRING, "DIR", "the folder that holds dvc.yaml", ".", false},
+    {"jobs", OPTION_INT, "N", "stages side by side; 0: one per core", "0", false},
+    {"force", OPTION_FLAG, NULL, "run every stage, changed or not", NULL, false},
+    {"dry", OPTION_FLAG, NULL, "say what would run and change nothing", NULL, false},
+    {"set", OPTION_MULTI, "[FILE:]KEY=VALUE", "first set a parameter (of params.yaml); may repeat", NULL, false},
+    {0},
+};
+
+const struct command run_commands[] = {
+    {"run", "[STAGE...]", 0, -1, "run the stages of a pipeline that changed",
+     "Reads dvc.yaml, skips stages whose command, dependencies, parameters and outputs are as dvc.lock says, takes\n"
+     "known results from the run cache and runs the rest, independent stages side by side. A failed stage stops only\n"
+     "what depends on it. Each stage's output goes to .dvc/tmp/ingot/logs/STAGE.log. Stock dvc reads and writes the\n"
+     "same files.",
+     "  ingot run\n  ingot run --cwd examples/flights --jobs 4 evaluate\n  ingot run --set fit.end=2001-04-01 --set other.yaml:depth=6",
+     run_options, run_run},
+    {0},
+};

@@ -1,0 +1,74 @@
+/* metrics.c - Prometheus text: the process, the database writer, the connections; the dispatcher adds the requests per route. */
+#include "app/metrics.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "adapter/sqlite/sqlite.h"
+#include "api/dispatch.h"
+#include "base/time.h"
+#include "net/server.h"
+
+static double resident_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    unsigned long total = 0, resident = 0;
+    if (f) {
+        if (fscanf(f, "%lu %lu", &total, &resident) != 2)
+            resident = 0;
+        fclose(f);
+    }
+    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+static int open_descriptors(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n > 3 ? n - 3 : 0; /* ".", ".." and the folder itself */
+}
+
+struct sample {
+    const char *name, *type, *help;
+    double value;
+};
+
+void metrics_write(struct services *s, struct buf *out)
+{
+    struct sqlite_stats db;
+    struct server_stats net = {0};
+    sqlite_stats(s->db, &db);
+    if (s->server)
+        server_stats_get(s->server, &net);
+    const struct sample samples[] = {
+        {"process_cpu_seconds_total", "counter", "User and system time of the process.", (double)time_cpu_ns() / 1e9},
+        {"process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes()},
+        {"process_open_fds", "gauge", "Open file descriptors.", open_descriptors()},
+        {"process_start_time_seconds", "gauge", "Start of the server since 1970.", (double)s->started_us / 1e6},
+        {"ingot_db_writes_total", "counter", "Write functions that ran.", (double)db.writes},
+        {"ingot_db_commits_total", "counter", "Durable commits; each holds one or more writes.", (double)db.commits},
+        {"ingot_db_checkpoints_total", "counter", "Checkpoints of the write-ahead log.", (double)db.checkpoints},
+        {"ingot_db_queue", "gauge", "Writes that wait.", (double)db.queued},
+        {"ingot_db_failed", "gauge", "1 when the disk failed and writes are refused.", db.failed},
+        {"ingot_connections", "gauge", "Open connections.", (double)net.connections_now},
+        {"ingot_connections_total", "counter", "Accepted connections.", (double)net.connections_total},
+        {"ingot_requests_refused_total", "counter", "Requests refused for their framing or a limit.", (double)net.refused_total},
+        {"ingot_accept_errors_total", "counter", "Times that accept() failed, for want of descriptors say.", (double)net.accept_errors_total},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+        buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", samples[i].name, samples[i].help, samples[i].name, samples[i].type,
+                 samples[i].name, samples[i].value);
+    dispatch_metrics(s->dispatch, out);
+}
+
+bool metrics_healthy(struct services *s)
+{
+    struct sqlite_stats db;
+    sqlite_stats(s->db, &db);
+    return !db.failed;
+}

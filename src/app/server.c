@@ -1,0 +1,172 @@
+/* server.c - the wiring. Parts are opened in the order of the struct and closed in the reverse order; a part that fails to open
+ * leaves the later ones NULL, and every close ignores NULL, so platform_stop() is also the clean-up of a failed start. */
+#include "app/server.h"
+
+#include <stdlib.h>
+
+#include "adapter/localfs/datadir.h"
+#include "adapter/localfs/localfs.h"
+#include "adapter/sqlite/sqlite.h"
+#include "api/dispatch.h"
+#include "api/mlflow/mlflow.h"
+#include "api/native/native.h"
+#include "api/services.h"
+#include "api/system/system.h"
+#include "api/v2/v2.h"
+#include "app/backends.h"
+#include "app/metrics.h"
+#include "app/retrain.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "core/access/access.h"
+#include "core/feature/online.h"
+#include "core/monitor/monitor.h"
+#include "core/predlog/predlog.h"
+#include "core/serve/serve.h"
+#include "core/serve/source.h"
+#include "net/server.h"
+
+struct platform {
+    struct datadir *datadir;
+    struct db *db;
+    struct blob_store *blobs;
+    struct access *access;
+    struct mutex tables_mutex;
+    struct table_engine *tables; /* opened when first used */
+    struct predlog *predlog;
+    struct feature_online *features;
+    struct monitor *monitor;
+    struct serve_source source;
+    struct serve *serve;
+    struct retrain *retrain;
+    struct services services;
+    struct dispatch *dispatch;
+    struct pool *pool;
+    struct server *server;
+};
+
+static const struct route_table *const route_tables[] = {&system_routes, &mlflow_routes, &v2_routes, &native_routes, NULL};
+
+static enum err tables_open(void *arg, struct op *op, struct table_engine **ret)
+{
+    struct platform *p = arg;
+    LOCK(&p->tables_mutex);
+    enum err e = p->tables ? OK : backend_tables_open(op, &p->tables);
+    *ret = p->tables;
+    return e;
+}
+
+/* The state on disk, and who may reach it. */
+static enum err state_open(struct op *op, struct platform *p, const struct config *config)
+{
+    const char *dir = str_cstr(op->arena, config->data_dir);
+    enum err e = datadir_lock(op, dir, &p->datadir);
+    if (e || (e = sqlite_open(op, op_printf(op, "%s/ingot.db", dir), &p->db)) || (e = localfs_open(op, dir, &p->blobs)))
+        return e;
+    return access_open(op, dir, config->auth, &p->access);
+}
+
+/* The parts of the core that keep something in memory. */
+static enum err core_open(struct op *op, struct platform *p, const struct config *config)
+{
+    struct predlog_tables tables = {p, tables_open};
+    p->predlog = predlog_create(p->db, p->blobs, &tables, str_from(op_printf(op, "%.*s/tmp", STR_FMT(config->data_dir))));
+    struct prediction_sink sink = predlog_sink(p->predlog);
+    p->monitor = monitor_create(p->db, &sink);
+    enum err e = feature_online_open(op, p->db, &p->features);
+    if (e)
+        return e;
+    p->source = serve_source_registry(p->db, p->blobs);
+    struct serve_config serve = {
+        .db = p->db, .features = p->features, .monitor = p->monitor, .engines = backend_engines, .source = p->source};
+    if ((e = serve_open(op, &serve, &p->serve)))
+        return e;
+    return retrain_open(op, p->db, p->serve, config->data_dir, &p->retrain);
+}
+
+static enum err net_open(struct op *op, struct platform *p, const struct config *config, int *ret_port)
+{
+    p->services = (struct services){
+        .db = p->db,
+        .blobs = p->blobs,
+        .serve = p->serve,
+        .features = p->features,
+        .monitor = p->monitor,
+        .retrainer = retrain_hooks(p->retrain),
+        .metrics = metrics_write,
+        .healthy = metrics_healthy,
+        .data_dir = config->data_dir,
+        .started_us = op->now_us,
+    };
+    struct dispatch_config dispatch = {
+        .tables = route_tables,
+        .services = &p->services,
+        .auth = {p->access, access_check},
+        .allowed_hosts = config->allowed_hosts,
+        .allowed_host_count = config->allowed_host_count,
+    };
+    enum err e = dispatch_create(op, &dispatch, &p->dispatch);
+    if (e)
+        return e;
+    p->services.dispatch = p->dispatch;
+    p->pool = pool_create("pool", config->pool_threads, LIMIT_POOL_QUEUE);
+    struct server_config server = {
+        .host = config->host,
+        .port = config->port,
+        .io_threads = config->io_threads,
+        .tls_cert_path = config->tls_cert,
+        .tls_key_path = config->tls_key,
+        .pool = p->pool,
+        .limits = {config->head_ms, config->body_ms, config->idle_ms, config->drain_ms, config->connections, config->connections_per_peer},
+        .handler = dispatch_handler(p->dispatch),
+    };
+    if ((e = server_start(op, &server, &p->server, ret_port)))
+        return e;
+    p->services.server = p->server;
+    return retrain_serve(op, p->retrain, config, *ret_port);
+}
+
+enum err platform_start(struct op *op, const struct config *config, struct platform **ret, int *ret_port)
+{
+    struct platform *p = calloc(1, sizeof *p);
+    if (!p)
+        return op_fail(op, E_IO, "out of memory");
+    mutex_init(&p->tables_mutex);
+    enum err e = state_open(op, p, config);
+    if (e || (e = core_open(op, p, config)) || (e = net_open(op, p, config, ret_port))) {
+        AUTO(arena) struct arena *arena = arena_create(LIMIT_REQUEST_ARENA);
+        struct op end;
+        op_init(&end, arena);
+        platform_stop(&end, p);
+        return e;
+    }
+    *ret = p;
+    return OK;
+}
+
+void platform_stop(struct op *op, struct platform *p)
+{
+    if (!p)
+        return;
+    if (p->server)
+        server_stop(p->server);
+    retrain_close(p->retrain);
+    pool_destroy(p->pool);
+    /* What the open windows hold is written once more, so that a restart loses no prediction. */
+    if (p->monitor && p->serve && monitor_flush(op, p->monitor))
+        log_at(LOG_ERROR, "server.flush", {"error", LOG_C(op->msg)});
+    dispatch_destroy(p->dispatch);
+    serve_close(p->serve);
+    monitor_destroy(p->monitor);
+    feature_online_close(p->features);
+    predlog_destroy(p->predlog);
+    if (p->tables)
+        table_engine_close(p->tables);
+    access_close(p->access);
+    blob_store_close(p->blobs);
+    db_close(p->db);
+    datadir_unlock(p->datadir);
+    mutex_clear(&p->tables_mutex);
+    free(p);
+}
