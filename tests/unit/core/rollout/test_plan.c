@@ -1,0 +1,86 @@
+#include "core/rollout/plan.h"
+
+#include "rollout_fixture.h"
+
+static enum err parse(struct op *op, const char *text, struct rollout_plan *ret)
+{
+    struct json *j = NULL;
+    enum err e = json_parse(op, str_from(text), JSON_STRICT, &j);
+    assert_int_equal(e, OK);
+    return rollout_plan_parse(op, j, ret);
+}
+
+static void plans_round_trip(void **state)
+{
+    (void)state;
+    AUTO(arena) struct arena *arena = arena_create(LIMIT_MIB(4));
+    struct op op;
+    op_init(&op, arena);
+    struct rollout_plan p, q;
+    assert_int_equal(rollout_plan_parse(&op, NULL, &p), OK);
+    assert_true(p.step_count == 5 && p.steps_permille[4] == 1000 && p.alpha == 0.05);
+    assert_int_equal(parse(&op, "{\"steps_permille\":[10,1000],\"alpha\":0.01,\"margin\":0,\"min_step_us\":0,"
+                                "\"on_inconclusive\":\"rollback\",\"min_samples\":50}", &p), OK);
+    assert_true(p.step_count == 2 && p.margin == 0 && p.min_samples == 50 && p.on_inconclusive == ROLLOUT_ON_INCONCLUSIVE_ROLLBACK);
+    AUTO(buf) struct buf b;
+    buf_init(&b, LIMIT_KIB(16));
+    struct json_out w;
+    json_out_init(&w, &b, 0);
+    rollout_plan_json(&w, &p);
+    assert_int_equal(parse(&op, b.p, &q), OK);
+    assert_true(q.step_count == p.step_count && q.steps_permille[0] == 10 && q.alpha == p.alpha && q.max_step_us == p.max_step_us &&
+                q.margin == p.margin && q.max_error_rate == p.max_error_rate && q.max_p95_us == p.max_p95_us &&
+                q.min_step_us == p.min_step_us && q.min_samples == p.min_samples && q.on_inconclusive == p.on_inconclusive);
+}
+
+static void bad_plans_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *field;
+    } bad[] = {
+        {"{\"steps_permille\":[]}", "steps_permille"},
+        {"{\"steps_permille\":[50]}", "steps_permille"},
+        {"{\"steps_permille\":[1000]}", "steps_permille"},
+        {"{\"steps_permille\":[50,50,1000]}", "steps_permille"},
+        {"{\"steps_permille\":[100,50,1000]}", "steps_permille"},
+        {"{\"steps_permille\":[0,1000]}", "steps_permille"},
+        {"{\"steps_permille\":[50,1001]}", "steps_permille"},
+        {"{\"steps_permille\":[1.5,1000]}", "steps_permille"},
+        {"{\"steps_permille\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,1000]}", "steps_permille"},
+        {"{\"steps_permille\":50}", "steps_permille"},
+        {"{\"alpha\":0}", "alpha"},
+        {"{\"alpha\":0.5}", "alpha"},
+        {"{\"alpha\":\"0.05\"}", "alpha"},
+        {"{\"margin\":-0.1}", "margin"},
+        {"{\"min_samples\":1}", "min_samples"},
+        {"{\"min_samples\":300.5}", "min_samples"},
+        {"{\"min_step_us\":-1}", "min_step_us"},
+        {"{\"min_step_us\":10,\"max_step_us\":5}", "max_step_us"},
+        {"{\"max_error_rate\":1}", "max_error_rate"},
+        {"{\"max_p95_us\":0}", "max_p95_us"},
+        {"{\"on_inconclusive\":\"shrug\"}", "on_inconclusive"},
+        {"{\"on_inconclusive\":3}", "on_inconclusive"},
+        {"{\"speed\":3}", "speed"},
+        {"[]", "plan"},
+    };
+    AUTO(arena) struct arena *arena = arena_create(LIMIT_MIB(4));
+    struct op op;
+    op_init(&op, arena);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct rollout_plan p = {.step_count = 77};
+        if (parse(&op, bad[i].text, &p) != E_INVALID)
+            fail_msg("taken: %s", bad[i].text);
+        assert_string_equal(op.field, bad[i].field);
+        assert_int_equal(p.step_count, 77);
+        op_clear(&op);
+    }
+    struct rollout_plan p;
+    assert_int_equal(parse(&op, "{\"kind\":\"shadow\"}", &p), E_UNSUPPORTED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(plans_round_trip), cmocka_unit_test(bad_plans_are_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
