@@ -41,6 +41,8 @@ struct http_req {
     struct str path_args[6];
     size_t path_arg_count;
     const void *route;       /* struct route * */
+    const void *match;       /* the dispatcher's own */
+    int64_t started_ns;      /* CLOCK_MONOTONIC at the head's end */
 };
 
 struct http_res {
@@ -61,8 +63,8 @@ bool http_query_get(struct op *op, const struct http_req *req, const char *key, 
 /* All values of a repeated key, in order. */
 size_t http_query_all(struct op *op, const struct http_req *req, const char *key, struct str **ret);
 
-/* `name` is a literal, `value` must live until the answer is sent (op's arena). Control bytes in the value
- * are refused: the header is left out and the failure logged. */
+/* `name` is a literal, `value` must live until the answer is sent (op's arena). A second call with the same name
+ * replaces the value. Control bytes in the value are refused: the header is left out and the failure logged. */
 void http_set_header(struct http_res *res, const char *name, struct str value);
 void http_set_status(struct http_res *res, int status);
 void http_set_type(struct http_res *res, const char *content_type);

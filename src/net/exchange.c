@@ -1,0 +1,370 @@
+/* One request between two threads.
+ *
+ * The I/O thread fills an exchange, then either handles it in place or submits it. From submit to the `done`
+ * event the worker owns op, req and res. Two byte windows lie between the threads, both guarded by `mu`:
+ * `in` (body bytes for http_body_read) and `out` (answer bytes of http_stream_write). The I/O thread never
+ * waits: it stops taking bytes off the connection while `in` is full, and it takes `out` only while the
+ * connection's own unsent bytes are below the window. The worker waits on `cond`.
+ *
+ * `done` travels in the completion queue under the queue's lock, not in a field the worker sets: after posting
+ * it the worker touches the exchange no more, so the I/O thread may recycle it at once. */
+#include "net/exchange.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "net/conn.h"
+
+#include <stdlib.h>
+
+#define EXCHANGE_SPARE_MAX 64
+#define EXCHANGE_KEEP_BYTES LIMIT_KIB(64) /* buffers above this are freed after use */
+#define GZIP_MIN_BYTES 1024
+
+static void buf_empty(struct buf *b)
+{
+    if (b->cap > EXCHANGE_KEEP_BYTES)
+        buf_clear(b);
+    else
+        buf_reset(b);
+}
+
+static struct http_exchange *exchange_create(void)
+{
+    struct http_exchange *ex = calloc(1, sizeof *ex);
+    if (!ex)
+        abort();
+    ex->arena = arena_create(LIMIT_REQUEST_ARENA);
+    buf_init(&ex->body, LIMIT_HTTP_BODY_BYTES * 64); /* the route's limit, checked byte by byte, is lower */
+    buf_init(&ex->in, LIMIT_HTTP_BODY_BYTES);
+    buf_init(&ex->out, LIMIT_HTTP_STREAM_WINDOW * 2);
+    buf_init(&ex->res.body, LIMIT_HTTP_BODY_BYTES * 4);
+    mutex_init(&ex->mu);
+    cond_init(&ex->cond);
+    return ex;
+}
+
+static void exchange_destroy(struct http_exchange *ex)
+{
+    arena_destroy(ex->arena);
+    buf_clear(&ex->body);
+    buf_clear(&ex->in);
+    buf_clear(&ex->out);
+    buf_clear(&ex->res.body);
+    mutex_clear(&ex->mu);
+    cond_clear(&ex->cond);
+    free(ex);
+}
+
+struct http_exchange *exchange_get(struct net_env *env, struct conn *c)
+{
+    struct http_exchange *ex = env->spare;
+    if (ex) {
+        env->spare = ex->next;
+        env->spare_count--;
+    } else {
+        ex = exchange_create();
+    }
+    ex->next = NULL;
+    ex->env = env;
+    ex->conn = c;
+    op_init(&ex->op, ex->arena);
+    ex->req = (struct http_req){.ex = ex, .peer = c->peer, .peer_loopback = c->peer_loopback, .tls = c->tls,
+                                .body = STR(""), .content_type = STR(""), .query = STR("")};
+    ex->res.status = 200;
+    ex->res.header_count = 0;
+    ex->res.streamed = ex->res.no_compress = false;
+    ex->res.ex = ex;
+    ex->plan = (struct http_plan){0};
+    return ex;
+}
+
+void exchange_put(struct http_exchange *ex)
+{
+    if (!ex)
+        return;
+    struct net_env *env = ex->env;
+    gunzip_destroy(ex->gunzip);
+    ex->gunzip = NULL;
+    if (env->spare_count >= EXCHANGE_SPARE_MAX) {
+        exchange_destroy(ex);
+        return;
+    }
+    arena_reset(ex->arena);
+    buf_empty(&ex->body);
+    buf_empty(&ex->in);
+    buf_empty(&ex->out);
+    buf_empty(&ex->res.body);
+    ex->head_only = ex->submitted = ex->done = ex->posted = ex->posted_done = false;
+    ex->in_end = ex->stream_begun = ex->cancelled = false;
+    ex->in_err = OK;
+    ex->body_bytes = ex->stream_len = ex->stream_written = 0;
+    ex->in_off = 0;
+    ex->conn = NULL;
+    ex->next = env->spare;
+    env->spare = ex;
+    env->spare_count++;
+}
+
+void exchange_free_spare(struct net_env *env)
+{
+    while (env->spare) {
+        struct http_exchange *ex = env->spare;
+        env->spare = ex->next;
+        exchange_destroy(ex);
+    }
+    env->spare_count = 0;
+}
+
+void exchange_plan(struct http_exchange *ex)
+{
+    ex->plan.body_max = LIMIT_HTTP_BODY_BYTES;
+    ex->env->handler.plan(ex->env->handler.arg, &ex->op, &ex->req, &ex->res, &ex->plan);
+    ex->req.body_streamed = ex->plan.stream_body && ex->plan.pool && !ex->plan.reject;
+}
+
+/* Replaces the answer's body by its gzip form where the peer asked for it and it pays. */
+static void exchange_compress(struct http_exchange *ex)
+{
+    struct http_res *res = &ex->res;
+    if (res->streamed || res->no_compress || res->body.len < GZIP_MIN_BYTES || res->status == 206)
+        return;
+    struct str accept = http_header_get(&ex->req, "accept-encoding"), type = {NULL, 0};
+    if (!accept.p)
+        return;
+    for (size_t i = 0; i < res->header_count; i++) {
+        if (str_ieq(res->headers[i].name, STR("content-type")))
+            type = res->headers[i].value;
+        if (str_ieq(res->headers[i].name, STR("content-encoding")))
+            return;
+    }
+    if (!type.p || !gzip_worthwhile(type))
+        return;
+    http_set_header(res, "Vary", STR("Accept-Encoding"));
+    if (!gzip_accepted(accept))
+        return;
+    struct buf packed;
+    buf_init(&packed, res->body.max);
+    if (!gzip_pack(buf_str(&res->body), &packed) || packed.len >= res->body.len) {
+        buf_clear(&packed);
+        return;
+    }
+    buf_clear(&res->body);
+    res->body = packed;
+    http_set_header(res, "Content-Encoding", STR("gzip"));
+}
+
+void exchange_handle(struct http_exchange *ex)
+{
+    ex->env->handler.handle(ex->env->handler.arg, &ex->op, &ex->req, &ex->res);
+    if (ex->res.body.failed && !ex->res.streamed) {
+        buf_reset(&ex->res.body);
+        exchange_refuse(ex, 500, "The answer is larger than the server's limit");
+    }
+    exchange_compress(ex);
+}
+
+void exchange_run(void *arg)
+{
+    struct http_exchange *ex = arg;
+    exchange_handle(ex);
+    ex->env->ops->post(ex->env, ex, true);
+}
+
+void exchange_refuse(struct http_exchange *ex, int status, const char *text)
+{
+    buf_reset(&ex->res.body);
+    ex->res.header_count = 0;
+    ex->res.status = status;
+    ex->env->handler.refuse(ex->env->handler.arg, &ex->op, status, text, &ex->res);
+}
+
+/* ---- the body on its way in ---- */
+
+static enum err body_sink(void *arg, const void *p, size_t n)
+{
+    struct http_exchange *ex = arg;
+    if (n > ex->plan.body_max - ex->body_bytes)
+        return E_TOO_LARGE;
+    ex->body_bytes += n;
+    if (!ex->req.body_streamed) {
+        buf_add(&ex->body, p, n);
+        return ex->body.failed ? E_TOO_LARGE : OK;
+    }
+    mutex_lock(&ex->mu);
+    if (ex->in_off > 0 && ex->in_off == ex->in.len) {
+        buf_reset(&ex->in);
+        ex->in_off = 0;
+    } else if (ex->in_off >= LIMIT_HTTP_STREAM_WINDOW) {
+        buf_consume(&ex->in, ex->in_off);
+        ex->in_off = 0;
+    }
+    buf_add(&ex->in, p, n);
+    bool failed = ex->in.failed;
+    cond_signal(&ex->cond);
+    mutex_unlock(&ex->mu);
+    return failed ? E_TOO_LARGE : OK;
+}
+
+enum err exchange_body_add(struct http_exchange *ex, const void *p, size_t n, const char **ret_text)
+{
+    enum err e = ex->gunzip ? gunzip_feed(ex->gunzip, p, n, body_sink, ex) : body_sink(ex, p, n);
+    if (e == E_TOO_LARGE)
+        *ret_text = ex->body_bytes >= ex->plan.body_max / 2 ? "The request body is larger than this resource allows"
+                                                            : "The request body expands too much";
+    else if (e)
+        *ret_text = "The request body is not valid gzip";
+    return e;
+}
+
+enum err exchange_body_end(struct http_exchange *ex, const char **ret_text)
+{
+    if (ex->gunzip && !gunzip_complete(ex->gunzip)) {
+        *ret_text = "The gzip stream of the request body is incomplete";
+        return E_INVALID;
+    }
+    if (ex->req.body_streamed) {
+        mutex_lock(&ex->mu);
+        ex->in_end = true;
+        cond_signal(&ex->cond);
+        mutex_unlock(&ex->mu);
+    } else {
+        ex->req.body = buf_str(&ex->body);
+    }
+    return OK;
+}
+
+bool exchange_body_full(struct http_exchange *ex)
+{
+    if (!ex->req.body_streamed)
+        return false;
+    mutex_lock(&ex->mu);
+    bool full = ex->in.len - ex->in_off >= LIMIT_HTTP_STREAM_WINDOW && !ex->cancelled;
+    mutex_unlock(&ex->mu);
+    return full;
+}
+
+void exchange_cancel(struct http_exchange *ex, enum err e)
+{
+    mutex_lock(&ex->mu);
+    ex->cancelled = true;
+    if (!ex->in_err)
+        ex->in_err = e;
+    cond_broadcast(&ex->cond);
+    mutex_unlock(&ex->mu);
+}
+
+static enum err body_broken(struct op *op, enum err e)
+{
+    switch (e) {
+    case E_TOO_LARGE:
+        return op_fail(op, e, "the request body is larger than this resource allows");
+    case E_TIMEOUT:
+        return op_fail(op, e, "the request body came too slowly");
+    case E_INVALID:
+        return op_fail(op, e, "the request body is malformed");
+    default:
+        return op_fail(op, E_CANCELLED, "the client went away");
+    }
+}
+
+/* Below this many bytes the I/O thread is asked for more. */
+static bool crossed_half(size_t before, size_t after)
+{
+    return before >= LIMIT_HTTP_STREAM_WINDOW / 2 && after < LIMIT_HTTP_STREAM_WINDOW / 2;
+}
+
+enum err http_body_read(struct op *op, struct http_req *req, void *p, size_t n, size_t *ret_n)
+{
+    struct http_exchange *ex = req->ex;
+    if (!req->body_streamed)
+        return op_fail(op, E_INTERNAL, "http_body_read on a route without ROUTE_STREAM_BODY");
+    mutex_lock(&ex->mu);
+    while (ex->in.len == ex->in_off && !ex->in_end && !ex->cancelled) {
+        if (!ex->env->ops->wait(ex->env, ex))
+            break;
+    }
+    size_t have = ex->in.len - ex->in_off;
+    bool end = ex->in_end;
+    enum err e = ex->in_err;
+    size_t k = have < n ? have : n;
+    if (!ex->cancelled && k > 0) {
+        memcpy(p, ex->in.p + ex->in_off, k);
+        ex->in_off += k;
+        if (ex->in_off == ex->in.len) {
+            buf_reset(&ex->in);
+            ex->in_off = 0;
+        }
+    }
+    bool cancelled = ex->cancelled;
+    mutex_unlock(&ex->mu);
+    if (cancelled || (have == 0 && !end))
+        return body_broken(op, e);
+    if (crossed_half(have, have - k))
+        ex->env->ops->post(ex->env, ex, false);
+    *ret_n = k;
+    return OK;
+}
+
+/* ---- the streamed answer ---- */
+
+enum err http_stream_begin(struct op *op, struct http_res *res, uint64_t length)
+{
+    struct http_exchange *ex = res->ex;
+    if (!ex->plan.pool)
+        return op_fail(op, E_INTERNAL, "http_stream_begin on an inline route");
+    if (res->streamed)
+        return op_fail(op, E_INTERNAL, "http_stream_begin called twice");
+    res->streamed = true;
+    mutex_lock(&ex->mu);
+    ex->stream_begun = true;
+    ex->stream_len = length;
+    bool cancelled = ex->cancelled;
+    mutex_unlock(&ex->mu);
+    ex->env->ops->post(ex->env, ex, false);
+    return cancelled ? body_broken(op, E_CANCELLED) : OK;
+}
+
+enum err http_stream_write(struct op *op, struct http_res *res, const void *p, size_t n)
+{
+    struct http_exchange *ex = res->ex;
+    if (!res->streamed)
+        return op_fail(op, E_INTERNAL, "http_stream_write before http_stream_begin");
+    if (ex->stream_len != UINT64_MAX && n > ex->stream_len - ex->stream_written)
+        return op_fail(op, E_INTERNAL, "the streamed answer is longer than announced");
+    ex->stream_written += n;
+    if (ex->head_only || res->status == 304 || res->status == 204)
+        return OK;
+    const char *from = p;
+    while (n > 0) {
+        mutex_lock(&ex->mu);
+        bool alive = true;
+        while (ex->out.len >= LIMIT_HTTP_STREAM_WINDOW && !ex->cancelled && alive)
+            alive = ex->env->ops->wait(ex->env, ex);
+        if (ex->cancelled || !alive) {
+            mutex_unlock(&ex->mu);
+            return body_broken(op, E_CANCELLED);
+        }
+        size_t room = LIMIT_HTTP_STREAM_WINDOW - ex->out.len;
+        size_t k = n < room ? n : room;
+        bool first = ex->out.len == 0;
+        buf_add(&ex->out, from, k);
+        mutex_unlock(&ex->mu);
+        from += k;
+        n -= k;
+        if (first)
+            ex->env->ops->post(ex->env, ex, false);
+    }
+    return OK;
+}
+
+void exchange_take_out(struct http_exchange *ex, struct buf *to)
+{
+    mutex_lock(&ex->mu);
+    struct buf taken = ex->out;
+    ex->out = *to;
+    buf_reset(&ex->out);
+    ex->out.max = taken.max;
+    cond_signal(&ex->cond);
+    mutex_unlock(&ex->mu);
+    *to = taken;
+}

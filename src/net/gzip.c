@@ -1,0 +1,131 @@
+#include "net/gzip.h"
+
+#include "base/limits.h"
+
+#include <stdlib.h>
+#include <zlib.h>
+
+#define GZIP_WINDOW_BITS (15 + 16) /* zlib: the largest window, gzip framing */
+#define GZIP_LEVEL 1               /* answers are made while a client waits */
+
+/* "q=0", "q=0.000" and the like. */
+static bool quality_is_zero(struct str params)
+{
+    struct str part;
+    while (params.p && str_split(&params, ';', &part)) {
+        part = str_trim(part);
+        if (part.len < 3 || (part.p[0] | 0x20) != 'q' || part.p[1] != '=')
+            continue;
+        double q;
+        return str_parse_f64(str_sub(part, 2, SIZE_MAX), false, &q) && q <= 0;
+    }
+    return false;
+}
+
+bool gzip_accepted(struct str accept_encoding)
+{
+    struct str rest = accept_encoding, item;
+    bool star = false;
+    while (rest.p && str_split(&rest, ',', &item)) {
+        size_t semi = str_find_char(item, ';');
+        struct str name = str_trim(str_sub(item, 0, semi == SIZE_MAX ? item.len : semi));
+        struct str params = semi == SIZE_MAX ? (struct str){NULL, 0} : str_sub(item, semi + 1, SIZE_MAX);
+        if (str_ieq(name, STR("gzip")) || str_ieq(name, STR("x-gzip")))
+            return !quality_is_zero(params);
+        if (str_eq(name, STR("*")))
+            star = !quality_is_zero(params);
+    }
+    return star;
+}
+
+bool gzip_worthwhile(struct str content_type)
+{
+    static const struct str prefixes[] = {
+        STR_INIT("text/"), STR_INIT("application/json"), STR_INIT("application/javascript"),
+        STR_INIT("application/xml"), STR_INIT("image/svg+xml"), STR_INIT("application/openmetrics-text"),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        if (str_starts(content_type, prefixes[i]))
+            return !str_starts(content_type, STR("text/event-stream"));
+    }
+    return false;
+}
+
+bool gzip_pack(struct str in, struct buf *out)
+{
+    z_stream z = {0};
+    if (in.len > UINT32_MAX / 2 || deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW_BITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return false;
+    size_t bound = deflateBound(&z, (uLong)in.len);
+    char *p = buf_reserve(out, bound);
+    bool ok = false;
+    if (p) {
+        z.next_in = (Bytef *)(uintptr_t)in.p;
+        z.avail_in = (uInt)in.len;
+        z.next_out = (Bytef *)p;
+        z.avail_out = (uInt)bound;
+        ok = deflate(&z, Z_FINISH) == Z_STREAM_END;
+        if (ok)
+            out->len += z.total_out;
+    }
+    deflateEnd(&z);
+    return ok;
+}
+
+struct gunzip {
+    z_stream z;
+    bool ended;
+    uint64_t in, out;
+};
+
+struct gunzip *gunzip_create(void)
+{
+    struct gunzip *g = calloc(1, sizeof *g);
+    if (g && inflateInit2(&g->z, GZIP_WINDOW_BITS) != Z_OK) {
+        free(g);
+        return NULL;
+    }
+    return g;
+}
+
+void gunzip_destroy(struct gunzip *g)
+{
+    if (!g)
+        return;
+    inflateEnd(&g->z);
+    free(g);
+}
+
+enum err gunzip_feed(struct gunzip *g, const void *p, size_t n, gunzip_sink sink, void *arg)
+{
+    unsigned char piece[16384];
+    g->z.next_in = (Bytef *)(uintptr_t)p;
+    g->z.avail_in = (uInt)n;
+    g->in += n;
+    for (;;) {
+        if (g->ended)
+            return g->z.avail_in ? E_INVALID : OK;
+        g->z.next_out = piece;
+        g->z.avail_out = sizeof piece;
+        int rc = inflate(&g->z, Z_NO_FLUSH);
+        if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
+            return E_INVALID;
+        size_t got = sizeof piece - g->z.avail_out;
+        g->out += got;
+        if (g->out > LIMIT_KIB(64) && g->out > g->in * LIMIT_GZIP_RATIO)
+            return E_TOO_LARGE;
+        enum err e = got ? sink(arg, piece, got) : OK;
+        if (e)
+            return e;
+        g->ended = rc == Z_STREAM_END;
+        if (!g->ended && g->z.avail_in == 0 && g->z.avail_out != 0)
+            return OK;
+        if (rc == Z_BUF_ERROR && got == 0)
+            return g->z.avail_in ? E_INVALID : OK;
+    }
+}
+
+bool gunzip_complete(const struct gunzip *g)
+{
+    return g->ended;
+}

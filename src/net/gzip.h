@@ -1,0 +1,25 @@
+/* gzip.h - the gzip coding of HTTP bodies (RFC 1952, zlib). Not thread-safe per object. */
+#ifndef INGOT_NET_GZIP_H
+#define INGOT_NET_GZIP_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* True when an Accept-Encoding value allows gzip (RFC 9110 12.5.3: "gzip" or "*" with q > 0). */
+bool gzip_accepted(struct str accept_encoding);
+/* True for media types that shrink: text, JSON, XML, JavaScript, SVG. */
+bool gzip_worthwhile(struct str content_type);
+/* One whole gzip stream appended to `out`; false when memory or out's maximum ends. */
+MUST_USE bool gzip_pack(struct str in, struct buf *out);
+
+struct gunzip;
+struct gunzip *gunzip_create(void); /* NULL: no memory */
+void gunzip_destroy(struct gunzip *g); /* NULL is ignored */
+/* Takes all n bytes and passes what they decode to, piece by piece, to `sink`; its failure ends the call.
+ * E_INVALID: broken stream or bytes after its end. E_TOO_LARGE: more than LIMIT_GZIP_RATIO bytes out per byte
+ * in (after a first LIMIT_KIB(64) that are free). */
+typedef enum err (*gunzip_sink)(void *arg, const void *p, size_t n);
+MUST_USE enum err gunzip_feed(struct gunzip *g, const void *p, size_t n, gunzip_sink sink, void *arg);
+bool gunzip_complete(const struct gunzip *g);
+
+#endif
