@@ -4,7 +4,7 @@
 
 static enum err open_mem(struct op *op UNUSED, const char *dir UNUSED, struct blob_store **ret)
 {
-    *ret = mem_blobs_create();
+    *ret = mem_blobs_create(0);
     return OK;
 }
 

@@ -22,7 +22,7 @@ struct mem {
     struct blob_store store; /* what callers hold */
     struct mutex lock;       /* guards all below */
     struct blob *buckets[BUCKETS];
-    size_t used_bytes;
+    size_t used_bytes, max_bytes;
 };
 
 struct blob_writer {
@@ -62,7 +62,7 @@ static enum err mem_writer_open(void *self, struct op *op, struct blob_writer **
         return op_fail(op, E_BUSY, "out of memory");
     w->m = self;
     w->hash = hash_create(HASH_SHA256);
-    buf_init(&w->bytes, LIMIT_BLOB_MEM_BYTES);
+    buf_init(&w->bytes, w->m->max_bytes);
     *ret = w;
     return OK;
 }
@@ -91,7 +91,7 @@ static enum err mem_commit(struct op *op, struct blob_writer *w, struct blob_id 
     w->hash = NULL;
     mutex_lock(&m->lock);
     struct blob **at = find(m, &id);
-    if (w->bytes.failed || (!*at && size > LIMIT_BLOB_MEM_BYTES - m->used_bytes)) {
+    if (w->bytes.failed || (!*at && size > m->max_bytes - m->used_bytes)) {
         e = op_fail(op, E_TOO_LARGE, "the store in memory is full");
     } else if (!*at) {
         struct blob *b = calloc(1, sizeof *b);
@@ -202,12 +202,13 @@ static const struct blob_ops mem_ops = {
     .close = mem_close,
 };
 
-struct blob_store *mem_blobs_create(void)
+struct blob_store *mem_blobs_create(size_t max_bytes)
 {
     struct mem *m = calloc(1, sizeof *m);
     if (!m)
         abort();
     mutex_init(&m->lock);
+    m->max_bytes = max_bytes ? max_bytes : LIMIT_BLOB_MEM_BYTES;
     m->store = (struct blob_store){.ops = &mem_ops, .self = m};
     return &m->store;
 }

@@ -46,7 +46,7 @@ struct dbwriter {
     struct mutex lock;             /* guards the queue and the jobs' states */
     struct cond wake;
     struct job *first, *last;
-    size_t queued;
+    size_t queued, queue_max;
     bool stopping;
     atomic_bool failed;            /* the disk failed; set once */
     atomic_uint_fast64_t writes, commits, checkpoints, wal_pages;
@@ -245,7 +245,7 @@ static void *dbwriter_main(void *arg)
     return NULL;
 }
 
-struct dbwriter *dbwriter_create(struct dbconn *conn, const struct db_tx *tx, struct mutex *turn)
+struct dbwriter *dbwriter_create(struct dbconn *conn, const struct db_tx *tx, struct mutex *turn, size_t queue_max)
 {
     struct dbwriter *w = calloc(1, sizeof *w);
     if (!w)
@@ -253,6 +253,7 @@ struct dbwriter *dbwriter_create(struct dbconn *conn, const struct db_tx *tx, st
     w->conn = conn;
     w->tx = *tx;
     w->turn = turn;
+    w->queue_max = queue_max;
     mutex_init(&w->lock);
     cond_init(&w->wake);
     sqlite3_wal_hook(dbconn_handle(conn), on_commit, w);
@@ -290,7 +291,7 @@ static enum err enqueue(struct dbwriter *w, struct op *op, struct job *j)
     LOCK(&w->lock);
     if (w->stopping)
         return op_fail(op, E_CANCELLED, "the database is being closed");
-    if (w->queued >= LIMIT_DB_QUEUE)
+    if (w->queued >= w->queue_max)
         return op_fail(op, E_BUSY, "too many writes wait for the database");
     j->prev = w->last;
     if (w->last)

@@ -155,7 +155,7 @@ enum err sqlite_open_with(struct op *op, const char *path, const struct sql_migr
     mutex_init(&s->lock);
     cond_init(&s->freed);
     struct db_tx tx = {.ops = &sqlite_ops, .impl = c, .writable = true};
-    s->writer = dbwriter_create(c, &tx, s->memory ? &s->turn : NULL);
+    s->writer = dbwriter_create(c, &tx, s->memory ? &s->turn : NULL, LIMIT_DB_QUEUE);
     *ret = &s->db;
     return OK;
 }
