@@ -2,11 +2,7 @@
 
 #include "base/json.h"
 #include "base/vec.h"
-#if __has_include("core/audit/audit.h")
 #include "core/audit/audit.h"
-#else
-MUST_USE enum err audit_append(struct op *op, struct db_tx *tx, struct str verb, struct str kind, struct str object, struct str detail_json);
-#endif
 
 #include <string.h>
 
