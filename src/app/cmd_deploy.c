@@ -3,11 +3,11 @@
 #include <stdio.h>
 
 #include "app/commands.h"
-#include "app/files.h"
 #include "app/remote.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "base/yaml.h"
+#include "core/dataset/file.h"
 
 static const char *arg_name(struct op *op, struct command_ctx *ctx)
 {
@@ -42,7 +42,7 @@ static void body_begin(struct buf *b, struct json_out *w)
 static enum err object_load(struct op *op, struct str path, struct json **ret)
 {
     struct str text;
-    enum err e = file_read(op, path, LIMIT_MIB(16), &text);
+    enum err e = file_read(op, str_cstr(op->arena, path), LIMIT_MIB(16), &text);
     if (e)
         return e;
     if ((e = yaml_parse(op, text, ret)))

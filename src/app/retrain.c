@@ -1,0 +1,264 @@
+#include "app/retrain.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "adapter/local/local_runner.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "core/access/access.h"
+#include "core/dataset/file.h"
+#include "core/monitor/monitor.h"
+#include "core/pipeline/trigger.h"
+#include "core/serve/serve.h"
+
+#define RETRAIN_SET_MAX 64
+#define RETRAIN_TIMEOUT_MS (6LL * 3600 * 1000)
+#define RETRAIN_LIST_MAX 100
+
+struct retrain {
+    struct serve *serve;
+    struct scheduler *scheduler;
+    char program[4096];
+    char server_env[256], token_env[ACCESS_TOKEN_LEN + 32];
+    char *token_path;
+};
+
+/* The endpoint's "retrain" object in op's arena, or NULL. */
+static enum err section_get(struct op *op, struct retrain *r, struct str endpoint, const struct json **ret, struct serve_endpoint **ret_held)
+{
+    enum err e = serve_acquire(op, r->serve, endpoint, ret_held);
+    if (!e)
+        *ret = json_get(serve_endpoint_info(*ret_held)->config, "retrain");
+    return e;
+}
+
+enum err retrain_expand(struct op *op, struct str text, int64_t at_us, struct str *ret)
+{
+    size_t at = str_find_char(text, '@');
+    if (at == SIZE_MAX) {
+        *ret = text;
+        return OK;
+    }
+    struct str offset = str_sub(text, at + 1, SIZE_MAX);
+    int64_t n = 0;
+    if (offset.len) {
+        char unit = offset.p[offset.len - 1];
+        struct str digits = str_sub(offset, offset.p[0] == '+' ? 1 : 0, offset.len - 1 - (offset.p[0] == '+'));
+        int64_t unit_us = unit == 'd' ? TIME_US_PER_DAY : unit == 'h' ? TIME_US_PER_DAY / 24 : unit == 'm' ? 60 * TIME_US_PER_S : 0;
+        if (!unit_us || !str_parse_i64(digits, &n) || n > 100000 || n < -100000)
+            return op_fail(op, E_INVALID, "'%.*s': after @ comes +N or -N and d, h or m", STR_FMT(text));
+        n *= unit_us;
+    }
+    char time[32];
+    size_t len = time_format(at_us + n, time);
+    *ret = str_from(op_printf(op, "%.*s%.*s", (int)at, text.p, (int)len, time));
+    return OK;
+}
+
+/* The version that the pipeline registered becomes the candidate. */
+static void run_done(void *arg, struct op *op, const struct trigger *t, bool ok, struct str registered)
+{
+    struct retrain *r = arg;
+    struct json *doc = NULL;
+    int64_t version = 0, rollout = 0;
+    if (!ok) {
+        log_at(LOG_ERROR, "retrain.failed", {"endpoint", LOG_S(t->endpoint)}, {"workspace", LOG_S(t->workspace)});
+        return;
+    }
+    enum err e = json_parse(op, registered, JSON_STRICT, &doc);
+    if (e || (e = json_want_i64(op, doc, "version", 1, INT64_MAX, &version)) ||
+        (e = serve_start_rollout(op, r->serve, t->endpoint, version, NULL, t->time_us, &rollout)))
+        log_at(LOG_ERROR, "retrain.rollout", {"endpoint", LOG_S(t->endpoint)}, {"error", LOG_C(op->msg)});
+    else
+        log_at(LOG_INFO, "retrain.rollout", {"endpoint", LOG_S(t->endpoint)}, {"version", LOG_I(version)}, {"rollout", LOG_I(rollout)});
+}
+
+enum err retrain_open(struct op *op, struct db *db, struct serve *serve, struct str data_dir, struct retrain **ret)
+{
+    struct retrain *r = calloc(1, sizeof *r);
+    if (!r)
+        return op_fail(op, E_IO, "out of memory");
+    r->serve = serve;
+    ssize_t n = readlink("/proc/self/exe", r->program, sizeof r->program - 1);
+    if (n <= 0) {
+        free(r);
+        return op_fail_errno(op, "find the program's own path");
+    }
+    r->program[n] = 0;
+    if (asprintf(&r->token_path, "%.*s/%s", STR_FMT(data_dir), ACCESS_TOKEN_FILE) < 0)
+        abort();
+    struct scheduler_config config = {
+        .db = db,
+        .runner = local_runner(),
+        .log_dir = str_from(op_printf(op, "%.*s/pipeline-logs", STR_FMT(data_dir))),
+        .timeout_ms = RETRAIN_TIMEOUT_MS,
+        .done = run_done,
+        .arg = r,
+    };
+    enum err e = scheduler_create(op, &config, &r->scheduler);
+    if (e) {
+        free(r->token_path);
+        free(r);
+        return e;
+    }
+    *ret = r;
+    return OK;
+}
+
+enum err retrain_serve(struct op *op, struct retrain *r, const struct config *config, int port)
+{
+    bool any = str_eqc(config->host, "0.0.0.0") || str_eqc(config->host, "::"), v6 = str_find_char(config->host, ':') != SIZE_MAX;
+    struct str host = any ? (v6 ? STR("::1") : STR("127.0.0.1")) : config->host;
+    snprintf(r->server_env, sizeof r->server_env, "INGOT_SERVER=%s://%s%.*s%s:%d", config->tls_cert ? "https" : "http", v6 ? "[" : "",
+             STR_FMT(host), v6 ? "]" : "", port);
+    struct str token = STR("");
+    enum err e = config->auth ? file_read(op, r->token_path, LIMIT_KIB(1), &token) : OK;
+    if (!e)
+        snprintf(r->token_env, sizeof r->token_env, "INGOT_TOKEN=%.*s", STR_FMT(str_trim(token)));
+    return e;
+}
+
+void retrain_close(struct retrain *r)
+{
+    if (!r)
+        return;
+    scheduler_destroy(r->scheduler);
+    explicit_bzero(r->token_env, sizeof r->token_env);
+    free(r->token_path);
+    free(r);
+}
+
+/* Why, as the JSON object of the run's row. */
+static struct str reason_json(struct op *op, const struct monitor_trigger *why)
+{
+    struct buf b;
+    struct json_out w;
+    buf_init(&b, LIMIT_KIB(64));
+    json_out_init(&w, &b, 0);
+    w.nonfinite = JSON_NONFINITE_NULL;
+    json_begin_object(&w);
+    json_kv_cstr(&w, "rule", why->rule);
+    json_kv_str(&w, "subject", why->subject);
+    json_kv_f64(&w, "value", why->value);
+    json_kv_f64(&w, "limit", why->limit);
+    json_kv_i64(&w, "window_start_us", why->window_start_us);
+    json_kv_i64(&w, "window_end_us", why->window_end_us);
+    json_end_object(&w);
+    struct str s = str_dup(op->arena, buf_str(&b));
+    buf_clear(&b);
+    return s;
+}
+
+/* {program, run, --cwd, workspace, --set, a=b, ...} */
+static enum err argv_make(struct op *op, struct retrain *r, const struct json *section, struct str workspace, int64_t at_us, struct str **ret,
+                          size_t *ret_n)
+{
+    struct str *argv = arena_alloc(op->arena, (4 + 2 * RETRAIN_SET_MAX) * sizeof *argv);
+    size_t n = 0;
+    argv[n++] = str_from(r->program);
+    argv[n++] = STR("run");
+    argv[n++] = STR("--cwd");
+    argv[n++] = workspace;
+    const struct json *set = json_get(section, "set");
+    if (set && (set->type != JSON_ARRAY || set->len > RETRAIN_SET_MAX))
+        return op_fail_field(op, "retrain.set", "retrain.set must be a list of at most %d texts", RETRAIN_SET_MAX);
+    for (uint32_t i = 0; set && i < set->len; i++) {
+        if (set->items[i].type != JSON_STRING)
+            return op_fail_field(op, "retrain.set", "retrain.set[%u] must be a text such as split.fit_end=@-8d", i);
+        argv[n++] = STR("--set");
+        enum err e = retrain_expand(op, set->items[i].s, at_us, &argv[n++]);
+        if (e)
+            return e;
+    }
+    *ret = argv;
+    *ret_n = n;
+    return OK;
+}
+
+static enum err submit(struct op *op, struct retrain *r, const struct json *section, struct str endpoint, const struct monitor_trigger *why)
+{
+    struct str workspace, result = STR("");
+    int64_t days = 0, id = 0;
+    struct trigger t = {.endpoint = endpoint, .reason = reason_json(op, why), .time_us = why->window_end_us};
+    struct str *argv = NULL;
+    enum err e = json_want_str(op, section, "workspace", &workspace);
+    if (e || (e = json_opt_str(op, section, "result", STR("registered.json"), &result)) ||
+        (e = json_opt_i64(op, section, "cooldown_days", 0, 10000, 0, &days)) ||
+        (e = argv_make(op, r, section, workspace, why->window_end_us, &argv, &t.argc)))
+        return e;
+    struct str env[] = {str_from(r->server_env), str_from(r->token_env)};
+    t.workspace = workspace;
+    t.argv = argv;
+    t.on_success = result;
+    t.cooldown_us = days * TIME_US_PER_DAY;
+    t.env = env;
+    t.env_len = r->token_env[sizeof "INGOT_TOKEN=" - 1] ? 2 : 1;
+    return scheduler_submit(op, r->scheduler, &t, &id);
+}
+
+static enum err hook_trigger(void *arg, struct op *op, struct str endpoint, const struct monitor_trigger *why, bool *ret_started)
+{
+    struct retrain *r = arg;
+    const struct json *section = NULL;
+    struct serve_endpoint *held = NULL;
+    enum err e = section_get(op, r, endpoint, &section, &held);
+    if (e)
+        return e;
+    /* While a rollout runs its outcome is waited for: a second candidate would compare with a moving target. */
+    bool busy = serve_endpoint_info(held)->weights.active;
+    if (section && !busy) {
+        e = submit(op, r, section, endpoint, why);
+        *ret_started = !e;
+        if (e == E_CONFLICT) { /* one runs, or the cool-down: the trigger stands in the window's row */
+            log_at(LOG_INFO, "retrain.not_started", {"endpoint", LOG_S(endpoint)}, {"why", LOG_C(op->msg)});
+            op_clear(op);
+            e = OK;
+        }
+    }
+    serve_release(held);
+    return e;
+}
+
+static bool hook_pending(void *arg, struct str endpoint)
+{
+    struct retrain *r = arg;
+    return scheduler_pending(r->scheduler, endpoint);
+}
+
+static enum err hook_list(void *arg, struct op *op, struct str endpoint, struct json_out *w)
+{
+    struct retrain *r = arg;
+    struct pipeline_run_row *rows = NULL;
+    size_t n = 0;
+    enum err e = scheduler_list(op, r->scheduler, endpoint, 0, RETRAIN_LIST_MAX, &rows, &n);
+    if (e)
+        return e;
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) {
+        json_begin_object(w);
+        json_kv_i64(w, "id", rows[i].id);
+        json_kv_str(w, "state", rows[i].state);
+        json_kv_str(w, "workspace", rows[i].workspace);
+        json_kv_i64(w, "time_us", rows[i].time_us);
+        json_kv_i64(w, "started_us", rows[i].started_us);
+        json_kv_i64(w, "ended_us", rows[i].ended_us);
+        json_kv_i64(w, "exit_code", rows[i].exit_code);
+        json_key(w, "reason");
+        json_raw(w, rows[i].reason.len ? rows[i].reason : STR("null"));
+        json_key(w, "result");
+        json_raw(w, rows[i].result.len ? rows[i].result : STR("null"));
+        json_end_object(w);
+    }
+    json_end_array(w);
+    return OK;
+}
+
+struct retrainer retrain_hooks(struct retrain *r)
+{
+    return (struct retrainer){r, hook_trigger, hook_pending, hook_list};
+}
