@@ -1,5 +1,4 @@
-/* What CPython 3.11 printed for these texts: json.dumps(json.loads(text)) plain and with sort_keys=True. tests/tools/test_json_python.py
- * compares random documents with the python3 at hand. */
+/* What CPython 3.11 printed for these texts: json.dumps(json.loads(text)) plain and with sort_keys=True. */
 #include "base_test.h"
 
 #include "base/hash.h"
