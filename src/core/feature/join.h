@@ -26,8 +26,8 @@ struct feature_join_result {
  * LIMIT_FEATURE_FRAME_BYTES. Nothing is left at out_path on failure. */
 MUST_USE enum err feature_join(struct op *op, struct table_engine *tables, const struct feature_view *view, const struct feature_join_request *request, struct feature_join_result *ret);
 
-/* The kernel on arrays, for tests and benchmarks. Events with available_at INT64_MIN do not exist; key code UINT32_MAX
- * is null. Rows and events are separate lists over one dictionary per entity. */
+/* The kernel on arrays, for tests and benchmarks. Key code UINT32_MAX is null: such events and rows meet nothing.
+ * Rows and events are separate lists over one dictionary per entity. */
 struct feature_join_input {
     size_t event_n;
     const int64_t *event_at;          /* event_n */
@@ -38,7 +38,8 @@ struct feature_join_input {
     const uint32_t *const *row_key;   /* [entity][row] */
     const uint32_t *key_count;        /* [entity]: codes are below it */
 };
-/* tallies[entity][window * row_n + row]. Uses up to `threads` threads; exact. E_TOO_LARGE when memory is refused. */
+/* Fills tallies[entity][row * window_len + window]. Uses up to `threads` threads; exact. E_TOO_LARGE when memory
+ * is refused. */
 MUST_USE enum err feature_join_tally(struct op *op, const struct feature_view *view, const struct feature_join_input *in, int threads, struct feature_tally *const *tallies);
 
 #endif

@@ -55,7 +55,7 @@ struct feature_def {
 struct feature_view {
     struct str name;
     struct str description;
-    struct str source_path;      /* as written; relative to the definition's folder */
+    struct str source_path;      /* as written; feature_view_load makes it relative to the definition's folder */
     struct str timestamp_field;  /* the column of the row's instant */
     struct str id_field;         /* name of the row id (the row's index in the file); "" = none */
     struct str available_at_sql; /* expression over the source's columns: when an event becomes known */

@@ -1,0 +1,15 @@
+/* file.h - small files read whole, and the digest of large ones. Thread-safe. */
+#ifndef INGOT_CORE_DATASET_FILE_H
+#define INGOT_CORE_DATASET_FILE_H
+
+#include "base/op.h"
+
+/* The bytes in op's arena, NUL behind the end. E_NOT_FOUND, E_IO, E_TOO_LARGE above `max_bytes`; a folder is
+ * E_INVALID. */
+MUST_USE enum err file_read(struct op *op, const char *path, size_t max_bytes, struct str *ret);
+/* SHA-256 of the content as lower-case hex, NUL-terminated; `ret_bytes` may be NULL. */
+MUST_USE enum err file_sha256(struct op *op, const char *path, char ret_hex[65], uint64_t *ret_bytes);
+/* Writes `bytes` under a temporary name, syncs, renames to `path` and syncs the folder. */
+MUST_USE enum err file_write(struct op *op, const char *path, struct str bytes);
+
+#endif
