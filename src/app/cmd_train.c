@@ -1,5 +1,7 @@
 /* cmd_train.c - trains one model on a frame, and logs the run over the MLflow REST API when told where. */
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "app/backends.h"
 #include "app/commands.h"
@@ -141,43 +143,82 @@ static void metrics_write(struct json_out *w, const struct train_job *j)
     json_end_object(w);
 }
 
-static enum err job_log_results(struct op *op, const struct train_job *j, const struct model *model, struct str model_bytes, struct str metrics)
-{
+/* The files that make a folder a model: what is uploaded under model/ and written to --package-out. */
+struct package_files {
     struct buf mlmodel, signature, reference;
+};
+static inline void package_files_auto(struct package_files *f)
+{
+    buf_clear(&f->mlmodel);
+    buf_clear(&f->signature);
+    buf_clear(&f->reference);
+}
+
+static enum err package_make(struct op *op, const struct train_job *j, const struct model *model, struct package_files *f)
+{
     struct json_out w;
-    buf_init(&mlmodel, LIMIT_MIB(16));
-    buf_init(&signature, LIMIT_MIB(16));
-    buf_init(&reference, LIMIT_MIB(256));
-    json_out_init(&w, &signature, 2);
+    json_out_init(&w, &f->signature, 2);
     train_signature_json(&w, j->fit.names, j->fit.cols);
     char version[32];
     j->learner->version(version);
     const struct train_package package = {.format = j->info.format, .model_file = STR("model.json"),
                                           .library_version = str_from(version), .run_id = run_log_id(j->log),
                                           .created_us = time_now_us(), .names = j->fit.names, .features = j->fit.cols};
-    train_mlmodel(&package, &mlmodel);
+    train_mlmodel(&package, &f->mlmodel);
+    return reference_make(op, j, model, &f->reference);
+}
+
+static enum err package_each(struct op *op, const struct train_job *j, const struct package_files *f, struct str model_bytes, struct str metrics,
+                             enum err (*fn)(struct op *op, const struct train_job *j, const char *name, const char *type, struct str bytes))
+{
+    const struct {
+        const char *name, *type;
+        struct str bytes;
+    } files[] = {
+        {"model/model.json", "application/json", model_bytes},
+        {"model/MLmodel", "text/yaml", buf_str(&f->mlmodel)},
+        {"model/signature.json", "application/json", buf_str(&f->signature)},
+        {"model/reference.bin", "application/octet-stream", buf_str(&f->reference)},
+        {"metrics.json", "application/json", metrics},
+    };
     enum err e = OK;
+    for (size_t i = 0; !e && i < ARRAY_LEN(files); i++)
+        e = fn(op, j, files[i].name, files[i].type, files[i].bytes);
+    return e;
+}
+
+static enum err package_upload(struct op *op, const struct train_job *j, const char *name, const char *type, struct str bytes)
+{
+    return run_log_artifact(op, j->log, name, str_from(type), bytes);
+}
+
+static enum err package_save(struct op *op, const struct train_job *j, const char *name, const char *type, struct str bytes)
+{
+    (void)type;
+    const char *dir = str_cstr(op->arena, command_str(j->ctx, "package-out"));
+    const char *model_dir = op_printf(op, "%s/model", dir);
+    if ((mkdir(dir, 0777) && errno != EEXIST) || (mkdir(model_dir, 0777) && errno != EEXIST))
+        return op_fail_errno(op, "make folder '%s'", model_dir);
+    return file_write(op, op_printf(op, "%s/%s", dir, name), bytes);
+}
+
+static enum err job_log_results(struct op *op, const struct train_job *j, const struct model *model, struct str model_bytes, struct str metrics)
+{
+    AUTO(package_files) struct package_files files;
+    buf_init(&files.mlmodel, LIMIT_MIB(16));
+    buf_init(&files.signature, LIMIT_MIB(16));
+    buf_init(&files.reference, LIMIT_MIB(256));
+    enum err e = package_make(op, j, model, &files);
+    if (!e && command_has(j->ctx, "package-out"))
+        e = package_each(op, j, &files, model_bytes, metrics, package_save);
+    if (e || !j->log)
+        return e;
     for (size_t i = 0; !e && i < TRAIN_METRIC_COUNT; i++)
         e = run_log_metric(op, j->log, op_printf(op, "final_%s", train_metric_name((enum train_metric)i)),
                            j->evaluation->all.metric[i].value, j->result.best_round);
     if (!e)
-        e = reference_make(op, j, model, &reference);
-    if (!e)
-        e = run_log_artifact(op, j->log, "model/model.json", STR("application/json"), model_bytes);
-    if (!e)
-        e = run_log_artifact(op, j->log, "model/MLmodel", STR("text/yaml"), buf_str(&mlmodel));
-    if (!e)
-        e = run_log_artifact(op, j->log, "model/signature.json", STR("application/json"), buf_str(&signature));
-    if (!e)
-        e = run_log_artifact(op, j->log, "model/reference.bin", STR("application/octet-stream"), buf_str(&reference));
-    if (!e)
-        e = run_log_artifact(op, j->log, "metrics.json", STR("application/json"), metrics);
-    if (!e)
-        e = run_log_tag(op, j->log, "ingot.model.sha256", (struct str){j->model_sha256, 64});
-    buf_clear(&mlmodel);
-    buf_clear(&signature);
-    buf_clear(&reference);
-    return e;
+        e = package_each(op, j, &files, model_bytes, metrics, package_upload);
+    return e ? e : run_log_tag(op, j->log, "ingot.model.sha256", (struct str){j->model_sha256, 64});
 }
 
 static enum err job_train(struct op *op, struct train_job *j, struct table_engine *tables)
@@ -213,7 +254,7 @@ static enum err job_train(struct op *op, struct train_job *j, struct table_engin
         e = file_write(op, str_cstr(op->arena, command_str(j->ctx, "metrics-out")), buf_str(&metrics));
     if (!e && command_has(j->ctx, "predictions-out"))
         e = train_scores_save(op, tables, command_str(j->ctx, "predictions-out"), j->params, &j->valid, scores);
-    if (!e && j->log)
+    if (!e)
         e = job_log_results(op, j, model, buf_str(&bytes), buf_str(&metrics));
     return e;
 }
@@ -277,6 +318,7 @@ static const struct option_row train_options[] = {
     {"model-out", OPTION_STRING, "FILE", "where the model goes", NULL, true},
     {"metrics-out", OPTION_STRING, "FILE", "measures on the validation rows, JSON", NULL, false},
     {"predictions-out", OPTION_STRING, "FILE", "scores of the validation rows, Parquet", NULL, false},
+    {"package-out", OPTION_STRING, "DIR", "the model as a folder: MLmodel, signature, monitor reference", NULL, false},
     {"tracking-uri", OPTION_STRING, "URL", "log the run to this MLflow-compatible server", NULL, false},
     {"experiment", OPTION_STRING, "NAME", "experiment of the run", "Default", false},
     {"run-name", OPTION_STRING, "NAME", "name of the run; else the learner's", NULL, false},
