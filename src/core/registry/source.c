@@ -37,7 +37,7 @@ static struct str decode_fully(struct op *op, struct str s)
             int lo = hi >= 0 ? hex(copy.p[i + 2]) : -1;
             if (lo >= 0)
                 i += 2;
-            p[n++] = lo >= 0 ? (char)(hi << 4 | lo) : copy.p[i];
+            p[n++] = (char)(lo >= 0 ? hi << 4 | lo : copy.p[i]);
             changed = changed || lo >= 0;
         }
         copy = (struct str){p, n};

@@ -1,12 +1,13 @@
 #include "core/track/store.h"
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/vec.h"
 #include "core/audit/audit.h"
 
 #include <string.h>
 
-#define STORE_AUDIT_BYTES ((size_t)1 << 20)
+#define STORE_AUDIT_CHARS 1000 /* longer texts are cut in the audit row: the full one is in the changed row */
 
 enum err store_kvs(struct op *op, struct db_tx *tx, const struct sql *sql, int64_t id, struct track_kvs *ret)
 {
@@ -67,13 +68,13 @@ enum err store_exec_id(struct op *op, struct db_tx *tx, const struct sql *sql, i
 enum err store_audit(struct op *op, struct db_tx *tx, const char *verb, const char *kind, struct str object, const struct track_kv *detail, size_t n)
 {
     AUTO(buf) struct buf b;
-    buf_init(&b, STORE_AUDIT_BYTES);
+    buf_init(&b, LIMIT_AUDIT_DETAIL_BYTES);
     struct json_out w;
     json_out_init(&w, &b, 0);
     json_begin_object(&w);
     for (size_t i = 0; i < n; i++) {
         json_key_str(&w, detail[i].key);
-        json_str(&w, detail[i].value);
+        json_str(&w, names_clip(detail[i].value, STORE_AUDIT_CHARS));
     }
     json_end_object(&w);
     if (b.failed)

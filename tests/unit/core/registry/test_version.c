@@ -1,0 +1,194 @@
+#include "unit/core/track/fixture.h"
+
+#include "base/thread.h"
+#include "core/audit/audit.h"
+#include "core/registry/history.h"
+#include "core/registry/model.h"
+#include "core/track/logged_model.h"
+
+static enum err add(struct fixture *f, const char *name, const char *source, const char *run, struct registry_version *v)
+{
+    struct registry_version_new in = {.name = str_from(name), .source = str_from(source), .run_id = str_from(run)};
+    return registry_version_create(&f->op, f->db, &in, v);
+}
+
+static void life(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct registry_model m;
+    struct registry_version v;
+    assert_ok(op, registry_model_create(op, f->db, STR("m"), STR("d"), NULL, 0, &m));
+    assert_fails(op, registry_model_create(op, f->db, STR("m"), STR("d"), NULL, 0, &m), E_EXISTS, "Registered Model (name=m) already exists.");
+    struct track_kv prompt = {STR("mlflow.prompt.is_prompt"), STR("true")};
+    assert_fails(op, registry_model_create(op, f->db, STR("m"), STR("d"), &prompt, 1, &m), E_EXISTS, "already taken by a registered model");
+    assert_fails(op, registry_model_create(op, f->db, STR("a/b"), STR("d"), NULL, 0, &m), E_INVALID, "Names cannot contain '/' or ':'");
+    assert_fails(op, add(f, "none", "s3://b/x", "", &v), E_NOT_FOUND, "Registered Model with name=none not found");
+    for (int i = 1; i <= 3; i++) {
+        assert_ok(op, add(f, "m", "s3://b/x", "", &v));
+        assert_int_equal(v.version, i);
+    }
+    assert_ok(op, registry_alias_set(op, f->db, STR("m"), STR("champion"), 2));
+    assert_ok(op, registry_alias_set(op, f->db, STR("m"), STR("champion"), 3));
+    assert_fails(op, registry_alias_set(op, f->db, STR("m"), STR("champion"), 9), E_NOT_FOUND, "Model Version (name=m, version=9) not found");
+    assert_fails(op, registry_alias_set(op, f->db, STR("m"), STR("Latest"), 1), E_INVALID, "'latest' alias name (case insensitive) is reserved.");
+    assert_fails(op, registry_alias_set(op, f->db, STR("m"), STR("v12"), 1), E_INVALID, "Version alias name 'v12' is reserved.");
+    assert_fails(op, registry_alias_set(op, f->db, STR("m"), STR("a b"), 1), E_INVALID, "Invalid alias name: 'a b'.");
+    assert_ok(op, registry_alias_resolve(op, f->db, STR("m"), STR("champion"), &v));
+    assert_int_equal(v.version, 3);
+    assert_str(v.aliases[0], "champion");
+    assert_fails(op, registry_alias_resolve(op, f->db, STR("m"), STR("x"), &v), E_INVALID, "Registered model alias x not found.");
+    assert_ok(op, registry_version_set_stage(op, f->db, STR("m"), 1, STR("production"), false, &v));
+    assert_ok(op, registry_version_set_stage(op, f->db, STR("m"), 2, STR("Production"), true, &v));
+    assert_ok(op, registry_version_get(op, f->db, STR("m"), 1, &v));
+    assert_int_equal(v.stage, REGISTRY_STAGE_ARCHIVED);
+    assert_fails(op, registry_version_set_stage(op, f->db, STR("m"), 1, STR("x"), false, &v), E_INVALID, "Invalid Model Version stage: x.");
+    assert_ok(op, registry_version_delete(op, f->db, STR("m"), 3)); /* its alias goes too */
+    assert_fails(op, registry_alias_resolve(op, f->db, STR("m"), STR("champion"), &v), E_INVALID, "not found");
+    assert_ok(op, add(f, "m", "s3://b/x", "", &v));
+    assert_int_equal(v.version, 4); /* 3 is not given again */
+    struct registry_change *h = NULL;
+    size_t n = 0;
+    assert_ok(op, registry_history_list(op, f->db, STR("m"), &h, &n));
+    assert_int_equal(n, 6);
+    assert_str(h[0].new_value, "2");
+    assert_str(h[1].old_value, "2");
+    assert_null(h[5].new_value.p);
+    assert_ok(op, registry_model_delete(op, f->db, STR("m")));
+    assert_fails(op, registry_model_get(op, f->db, STR("m"), &m), E_NOT_FOUND, "not found");
+    struct audit_proof proof;
+    assert_ok(op, audit_verify(op, f->db, &proof));
+    assert_true(proof.rows == 13);
+}
+
+static void sources(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct registry_model m;
+    struct registry_version v;
+    struct track_run r;
+    assert_ok(op, registry_model_create(op, f->db, STR("m"), (struct str){0}, NULL, 0, &m));
+    assert_ok(op, track_run_create(op, f->db, 0, STR("r"), STR(""), 0, NULL, 0, &r));
+    static const char *const bad[] = {"mlflow-artifacts:/../../etc", "s3://b/..%2f..", "http://h/%252e%252e/x", "s3://b/a%00", "/etc/passwd",
+                                      "file:///etc", "models", "runs:/nobody/x", "models:/m-00", "models:/none/1", "mlflow-artifacts:/1/x"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        enum err e = add(f, "m", bad[i], "", &v);
+        if (e != E_INVALID && e != E_NOT_FOUND)
+            fail_msg("%s: %s", bad[i], err_name(e));
+        op_clear(op);
+    }
+    assert_fails(op, add(f, "m", op_printf(op, "%sx", r.artifact_uri.p), r.run_id.p, &v), E_INVALID, "The run_id request parameter must identify");
+    assert_ok(op, add(f, "m", op_printf(op, "%s/model", r.artifact_uri.p), r.run_id.p, &v));
+    assert_str(v.run_id, r.run_id.p);
+    assert_ok(op, add(f, "m", op_printf(op, "runs:/%s/model", r.run_id.p), r.run_id.p, &v));
+    struct str uri;
+    assert_ok(op, registry_version_uri(op, f->db, STR("m"), v.version, &uri));
+    assert_str(uri, op_printf(op, "%s/model", r.artifact_uri.p));
+    assert_ok(op, add(f, "m", "models:/m/latest", "", &v));
+    assert_str(v.source, "models:/m/2");
+    assert_str(v.storage_location, uri.p);
+    assert_str(v.run_id, r.run_id.p);
+    struct logged_model lm;
+    struct logged_model_new in = {.name = STR("lm"), .source_run_id = r.run_id};
+    assert_ok(op, logged_model_create(op, f->db, &in, &lm));
+    assert_ok(op, add(f, "m", op_printf(op, "models:/%s", lm.model_id.p), "", &v));
+    assert_str(v.model_id, lm.model_id.p);
+    assert_str(v.run_id, r.run_id.p);
+    assert_ok(op, logged_model_get(op, f->db, lm.model_id, false, &lm));
+    assert_str(names_find(lm.tags.p, lm.tags.len, "mlflow.modelVersions"), "[{\"name\":\"m\",\"version\":4}]");
+    assert_ok(op, logged_model_finalize(op, f->db, lm.model_id, LOGGED_MODEL_READY, &lm));
+    assert_ok(op, logged_model_delete(op, f->db, lm.model_id));
+    assert_fails(op, logged_model_get(op, f->db, lm.model_id, false, &lm), E_NOT_FOUND, "Logged model with ID");
+}
+
+struct racer {
+    struct db *db;
+    int64_t versions[25];
+};
+
+static void *race(void *arg)
+{
+    struct racer *r = arg;
+    struct op op;
+    op_init(&op, arena_create(LIMIT_MIB(64)));
+    for (size_t i = 0; i < ARRAY_LEN(r->versions); i++) {
+        struct registry_version_new in = {.name = STR("m"), .source = STR("s3://b/x")};
+        struct registry_version v = {0};
+        if (!registry_version_create(&op, r->db, &in, &v))
+            r->versions[i] = v.version;
+    }
+    arena_destroy(op.arena);
+    return NULL;
+}
+
+static void dense_numbers(void **state)
+{
+    struct fixture *f = *state;
+    struct registry_model m;
+    assert_ok(&f->op, registry_model_create(&f->op, f->db, STR("m"), STR(""), NULL, 0, &m));
+    struct racer r[8];
+    pthread_t t[8];
+    bool seen[8 * 25 + 1] = {false};
+    for (int i = 0; i < 8; i++) {
+        r[i] = (struct racer){.db = f->db};
+        t[i] = thread_start("race", race, &r[i]);
+    }
+    for (int i = 0; i < 8; i++)
+        thread_join(t[i]);
+    for (int i = 0; i < 8; i++) {
+        for (int k = 0; k < 25; k++) {
+            int64_t v = r[i].versions[k];
+            assert_true(v >= 1 && v <= 200 && !seen[v]);
+            seen[v] = true;
+        }
+    }
+}
+
+static void searches(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct registry_model m;
+    struct registry_version v;
+    struct track_kv prompt = {STR("mlflow.prompt.is_prompt"), STR("True")};
+    for (int i = 0; i < 5; i++)
+        assert_ok(op, registry_model_create(op, f->db, str_from(op_printf(op, "m%d", i)), STR(""), NULL, 0, &m));
+    assert_ok(op, registry_model_create(op, f->db, STR("p"), STR(""), &prompt, 1, &m));
+    for (int i = 0; i < 3; i++)
+        assert_ok(op, add(f, "m1", "s3://b/x", "", &v));
+    assert_ok(op, registry_version_set_tag(op, f->db, STR("m1"), 2, STR("k"), STR("v")));
+    struct registry_search q = {.max_results = 2};
+    struct registry_model_page p;
+    assert_ok(op, registry_model_search(op, f->db, &q, &p));
+    assert_true(p.len == 2 && p.next_token.len > 0);
+    q.max_results = 100;
+    assert_ok(op, registry_model_search(op, f->db, &q, &p));
+    assert_int_equal(p.len, 5);
+    assert_int_equal(p.models[1].latest[0].version, 3);
+    q.filter = STR("name LIKE 'm%' AND tags.`mlflow.prompt.is_prompt` != 'True'");
+    assert_ok(op, registry_model_search(op, f->db, &q, &p));
+    assert_int_equal(p.len, 5);
+    q.filter = STR("tags.`mlflow.prompt.is_prompt` = 'True'");
+    assert_ok(op, registry_model_search(op, f->db, &q, &p));
+    assert_int_equal(p.len, 1);
+    struct registry_version_page vp;
+    q.filter = STR("name = 'm1' AND version_number > 1 AND tags.k = 'v'");
+    assert_ok(op, registry_version_search(op, f->db, &q, &vp));
+    assert_int_equal(vp.len, 1);
+    assert_int_equal(vp.versions[0].version, 2);
+    q.filter = STR("name = 'm1'");
+    struct str order[] = {STR("version_number DESC")};
+    q.order_by = order;
+    q.order_count = 1;
+    assert_ok(op, registry_version_search(op, f->db, &q, &vp));
+    assert_int_equal(vp.versions[0].version, 3);
+    q.filter = STR("colour = 'm1'");
+    assert_fails(op, registry_version_search(op, f->db, &q, &vp), E_INVALID, "Invalid attribute key 'colour'");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {fixture_test(life), fixture_test(sources), fixture_test(dense_numbers), fixture_test(searches)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

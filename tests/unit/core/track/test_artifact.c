@@ -1,0 +1,58 @@
+#include "unit/core/track/fixture.h"
+
+#include "core/track/artifact.h"
+
+static void paths(void **state)
+{
+    struct op *op = &((struct fixture *)*state)->op;
+    struct str p;
+    static const char *const bad[] = {"..", "a/../b", "/a", "/", "a\\b", "a#b", "a\nb", "%2e%2e/a", "a/%2e%2e", "%252e%252e/a",
+                                      "a%5cb", "a%00b", "%2fa", "C:/x", "a%0ab", "a/%25%32%65%25%32%65/b"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_fails(op, artifact_path_clean(op, str_from(bad[i]), &p), E_INVALID, "Invalid path");
+    assert_ok(op, artifact_path_clean(op, STR("a/./b//c d%41/"), &p));
+    assert_str(p, "a/b/c d%41");
+    assert_ok(op, artifact_path_clean(op, STR("a..b/...c"), &p));
+    assert_ok(op, artifact_root(op, STR("mlflow-artifacts:/0/r/artifacts"), &p));
+    assert_str(p, "0/r/artifacts");
+    assert_ok(op, artifact_root(op, STR("mlflow-artifacts://h:5000/0/r"), &p));
+    assert_str(p, "0/r");
+    assert_fails(op, artifact_root(op, STR("s3://b/x"), &p), E_UNSUPPORTED, "not served");
+}
+
+static void folders(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct blob_id id = {{1}}, got;
+    uint64_t size = 0;
+    struct artifact_list l;
+    static const char *const names[] = {"0/r/a.txt", "0/r/a/x", "0/r/a/y/z", "0/r/a0", "0/r/m-1", "0/rr/q"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        assert_ok(op, artifact_put(op, f->db, str_from(names[i]), &id, i + 1));
+    assert_ok(op, artifact_list(op, f->db, STR("0/r"), &l));
+    assert_int_equal(l.len, 4);
+    assert_str(l.items[0].path, "a");
+    assert_true(l.items[0].is_dir && !l.items[1].is_dir && l.items[1].size_bytes == 1);
+    assert_str(l.items[3].path, "m-1");
+    assert_ok(op, artifact_list(op, f->db, STR(""), &l));
+    assert_int_equal(l.len, 1);
+    assert_ok(op, artifact_list(op, f->db, STR("none"), &l));
+    assert_int_equal(l.len, 0);
+    assert_ok(op, artifact_find(op, f->db, STR("0/r/a/y/z"), &got, &size));
+    assert_int_equal(size, 3);
+    assert_memory_equal(&got, &id, sizeof id);
+    assert_fails(op, artifact_find(op, f->db, STR("0/r/a"), &got, &size), E_NOT_FOUND, "No such artifact");
+    assert_fails(op, artifact_put(op, f->db, STR("0/r/a"), &id, 1), E_CONFLICT, "is a folder");
+    assert_fails(op, artifact_put(op, f->db, STR("0/r/a.txt/b"), &id, 1), E_CONFLICT, "'0/r/a.txt' is a file");
+    assert_ok(op, artifact_delete(op, f->db, STR("0/r/a")));
+    assert_fails(op, artifact_delete(op, f->db, STR("0/r/a")), E_NOT_FOUND, "No such artifact");
+    assert_ok(op, artifact_list(op, f->db, STR("0/r"), &l));
+    assert_int_equal(l.len, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {fixture_test(paths), fixture_test(folders)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

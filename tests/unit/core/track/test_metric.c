@@ -1,0 +1,224 @@
+#include "unit/core/track/fixture.h"
+
+#include "base/hash.h"
+#include "core/audit/audit.h"
+#include "core/track/experiment.h"
+#include "core/track/metric.h"
+#include "core/track/run_search.h"
+#include "core/track/store.h"
+
+#include <float.h>
+#include <math.h>
+
+static struct track_run new_run(struct fixture *f, const char *name)
+{
+    struct track_run r;
+    assert_ok(&f->op, track_run_create(&f->op, f->db, 0, str_from(name), STR("me"), 1000, NULL, 0, &r));
+    return r;
+}
+
+static enum err log_one(struct fixture *f, struct str run, const char *key, double v, int64_t t, int64_t step)
+{
+    struct track_metric m = {.key = str_from(key), .value = v, .time_ms = t, .step = step};
+    struct track_batch b = {.run_id = run, .metrics = &m, .metric_count = 1, .single = true};
+    return metric_log_batch(&f->op, f->db, &b);
+}
+
+static void sortable_bits(void **state)
+{
+    (void)state;
+    static const double up[] = {-DBL_MAX, -1.5, -DBL_MIN, -4.9e-324, -0.0, 0.0, 4.9e-324, DBL_MIN, 1, 1.0000000000000002, DBL_MAX};
+    for (size_t i = 0; i < ARRAY_LEN(up); i++) {
+        double back = store_to_f64(store_from_f64(up[i]));
+        assert_memory_equal(&back, &up[i], sizeof back);
+        if (i)
+            assert_true(store_from_f64(up[i - 1]) < store_from_f64(up[i]));
+    }
+}
+
+static void every_bit(void **state)
+{
+    struct fixture *f = *state;
+    struct track_run r = new_run(f, "bits");
+    enum { N = 1000 };
+    static struct track_metric m[N];
+    for (int i = 0; i < N; i++) {
+        uint64_t bits;
+        double v;
+        do {
+            hash_random(&bits, sizeof bits);
+            memcpy(&v, &bits, sizeof v);
+        } while (!isfinite(v));
+        m[i] = (struct track_metric){.key = STR("x"), .value = i ? v : -0.0, .time_ms = i, .step = i};
+    }
+    struct track_batch b = {.run_id = r.run_id, .metrics = m, .metric_count = N};
+    assert_ok(&f->op, metric_log_batch(&f->op, f->db, &b));
+    struct metric_page p;
+    struct str token = STR("");
+    size_t seen = 0;
+    do {
+        assert_ok(&f->op, metric_history(&f->op, f->db, r.run_id, STR("x"), 333, token, &p));
+        for (size_t i = 0; i < p.len; i++, seen++)
+            assert_memory_equal(&p.points[i].value, &m[seen].value, sizeof(double));
+        token = p.next_token;
+    } while (token.len);
+    assert_int_equal(seen, N);
+    assert_ok(&f->op, metric_history(&f->op, f->db, r.run_id, STR("x"), 0, STR(""), &p));
+    assert_int_equal(p.len, N);
+    assert_ok(&f->op, metric_history(&f->op, f->db, STR("nobody"), STR("x"), 0, STR(""), &p));
+    assert_int_equal(p.len, 0);
+}
+
+static void latest_rule(void **state)
+{
+    struct fixture *f = *state;
+    struct track_run r = new_run(f, "latest");
+    assert_ok(&f->op, log_one(f, r.run_id, "a", 1, 10, 5));
+    assert_ok(&f->op, log_one(f, r.run_id, "a", 9, 99, 4));  /* older step */
+    assert_ok(&f->op, log_one(f, r.run_id, "a", 2, 10, 5));  /* same step and time, greater value */
+    assert_ok(&f->op, log_one(f, r.run_id, "a", -3, 10, 5)); /* smaller */
+    assert_ok(&f->op, log_one(f, r.run_id, "a", 2, 10, 5));  /* duplicate */
+    assert_ok(&f->op, log_one(f, r.run_id, "n", (double)NAN, 1, 1));
+    assert_ok(&f->op, log_one(f, r.run_id, "i", (double)INFINITY, 1, 1));
+    assert_ok(&f->op, track_run_get(&f->op, f->db, r.run_id, &r));
+    assert_int_equal(r.metric_count, 3);
+    assert_true(r.metrics[0].value == 2 && r.metrics[1].value == DBL_MAX && isnan(r.metrics[2].value));
+    struct metric_page p;
+    assert_ok(&f->op, metric_history(&f->op, f->db, r.run_id, STR("a"), 0, STR(""), &p));
+    assert_int_equal(p.len, 4); /* the duplicate was ignored */
+    assert_true(p.points[0].value == -3 && p.points[3].step == 4);
+}
+
+static void batch_is_one_unit(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct track_run r = new_run(f, "unit");
+    struct track_metric m = {.key = STR("m"), .value = 1, .time_ms = 1};
+    struct track_kv p1[] = {{STR("lr"), STR("0.1")}}, p2[] = {{STR("new"), STR("1")}, {STR("lr"), STR("0.2")}};
+    struct track_kv t[] = {{STR("mlflow.runName"), STR("renamed")}};
+    struct track_batch b = {.run_id = r.run_id, .params = p1, .param_count = 1};
+    assert_ok(op, metric_log_batch(op, f->db, &b));
+    assert_ok(op, metric_log_batch(op, f->db, &b)); /* the same value again */
+    b = (struct track_batch){.run_id = r.run_id, .metrics = &m, .metric_count = 1, .params = p2, .param_count = 2, .tags = t, .tag_count = 1};
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_INVALID,
+                 "Changing param values is not allowed. Params were already logged='[{'key': 'lr', 'old_value': '0.1', 'new_value': '0.2'}]'");
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &r));
+    assert_int_equal(r.params.len, 1);
+    assert_int_equal(r.metric_count, 0);
+    assert_str(r.name, "unit");
+    p2[1].key = STR("new");
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_INVALID, "Duplicate parameter keys have been submitted: ['new'].");
+    m.time_ms = -1;
+    b.param_count = 0;
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_INVALID, "metrics[0].timestamp");
+    m.time_ms = 1;
+    b.metric_count = 1001;
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_INVALID, "can contain at most 1000 metrics. Got 1001 metrics.");
+    b.metric_count = 1;
+    assert_ok(op, metric_log_batch(op, f->db, &b));
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &r));
+    assert_str(r.name, "renamed");
+    b.run_id = STR("nobody");
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_NOT_FOUND, "Run with id=nobody not found");
+    assert_ok(op, track_run_delete(op, f->db, r.run_id));
+    b.run_id = r.run_id;
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_CONFLICT, "must be in the 'active' state");
+}
+
+static void lifecycle(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    int64_t id = 0;
+    assert_ok(op, experiment_create(op, f->db, STR("exp"), STR(""), NULL, 0, &id));
+    assert_fails(op, experiment_create(op, f->db, STR("exp"), STR(""), NULL, 0, &id), E_EXISTS, "Experiment(name=exp) already exists.");
+    struct experiment x;
+    assert_ok(op, experiment_get_by_name(op, f->db, STR("exp"), &x));
+    assert_str(x.artifact_location, "mlflow-artifacts:/1");
+    struct track_run r;
+    struct track_kv tag = {STR("mlflow.runName"), STR("b")};
+    assert_fails(op, track_run_create(op, f->db, id, STR("a"), STR(""), 0, &tag, 1, &r), E_INVALID, "Both 'run_name' argument and 'mlflow.runName' tag");
+    assert_ok(op, track_run_create(op, f->db, id, STR(""), STR(""), 0, &tag, 1, &r));
+    assert_str(r.name, "b");
+    assert_ok(op, experiment_delete(op, f->db, id));
+    assert_fails(op, track_run_create(op, f->db, id, STR("a"), STR(""), 0, NULL, 0, &r), E_CONFLICT, "must be in the 'active' state");
+    assert_fails(op, experiment_rename(op, f->db, id, STR("z")), E_CONFLICT, "Cannot rename a non-active experiment.");
+    struct track_run again;
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &again));
+    assert_true(again.deleted);
+    assert_ok(op, experiment_restore(op, f->db, id));
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &again));
+    assert_false(again.deleted);
+    assert_fails(op, experiment_get(op, f->db, 77, &x), E_NOT_FOUND, "No Experiment with id=77 exists");
+    struct audit_row *rows = NULL;
+    size_t n = 0;
+    assert_ok(op, audit_list(op, f->db, &(struct audit_filter){.kind = STR("experiment")}, &rows, &n));
+    assert_int_equal(n, 3);
+    assert_str(rows[0].verb, "experiment.restore");
+}
+
+static void search(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct track_run r;
+    struct str ids[20];
+    for (int i = 0; i < 20; i++) {
+        assert_ok(op, track_run_create(op, f->db, 0, str_from(op_printf(op, "r%d", i)), STR(""), i / 2, NULL, 0, &r));
+        ids[i] = r.run_id;
+        if (i % 3)
+            assert_ok(op, log_one(f, r.run_id, "auc", i == 4 ? (double)NAN : i / 100.0, 1, 1));
+    }
+    int64_t exps[] = {0};
+    struct str order[] = {STR("metrics.auc DESC")};
+    struct run_query q = {.experiments = exps, .experiment_count = 1, .filter = STR("metrics.auc > 0.05"), .order_by = order,
+                          .order_count = 1, .view = TRACK_VIEW_ACTIVE, .max_results = 4};
+    struct run_page p;
+    assert_ok(op, run_search(op, f->db, &q, &p));
+    assert_int_equal(p.len, 4);
+    assert_str(p.runs[0].name, "r19");
+    assert_str(p.runs[1].name, "r17");
+    q.filter = STR("");
+    q.max_results = 50;
+    assert_ok(op, run_search(op, f->db, &q, &p));
+    assert_int_equal(p.len, 20);
+    assert_str(p.runs[p.len - 8].name, "r4"); /* NaN before the seven without */
+    order[0] = STR("metrics.auc ASC");
+    assert_ok(op, run_search(op, f->db, &q, &p));
+    assert_str(p.runs[0].name, "r1");
+    assert_str(p.runs[12].name, "r4");
+    /* Default order, paged: newest first, then by id; each run once. */
+    q.order_count = 0;
+    q.max_results = 7;
+    size_t seen = 0;
+    int64_t last = INT64_MAX;
+    do {
+        assert_ok(op, run_search(op, f->db, &q, &p));
+        for (size_t i = 0; i < p.len; i++, seen++) {
+            assert_true(p.runs[i].start_ms <= last);
+            last = p.runs[i].start_ms;
+        }
+        q.page_token = p.next_token;
+    } while (p.next_token.len);
+    assert_int_equal(seen, 20);
+    q.page_token = STR("");
+    q.filter = str_from(op_printf(op, "run_id IN ('%s', '%s')", ids[2].p, ids[3].p));
+    assert_ok(op, run_search(op, f->db, &q, &p));
+    assert_int_equal(p.len, 2);
+    assert_ok(op, track_run_delete(op, f->db, ids[2]));
+    assert_ok(op, run_search(op, f->db, &q, &p));
+    assert_int_equal(p.len, 1);
+    q.view = TRACK_VIEW_DELETED;
+    assert_ok(op, run_search(op, f->db, &q, &p));
+    assert_int_equal(p.len, 1);
+    q.max_results = 0;
+    assert_fails(op, run_search(op, f->db, &q, &p), E_INVALID, "max_results");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sortable_bits), fixture_test(every_bit), fixture_test(latest_rule),
+                                       fixture_test(batch_is_one_unit), fixture_test(lifecycle), fixture_test(search)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
