@@ -1,9 +1,11 @@
-/* test_localfs.c - what the blob contract cannot ask: failing and full disks, planted links, left-over files. */
+/* test_localfs.c - what the blob contract cannot ask: failing and full disks, planted links, power cuts. */
 #include "adapter/localfs/localfs.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -15,6 +17,78 @@
 #include "contract/scratch.h"
 #include "contract/smalldisk.h"
 
+/* What a power cut leaves: the bytes of a file as of its last flush, the names in a folder as of its last flush. The
+ * store's own calls land here; a flush of a file notes its hash, a flush of a folder its entries. */
+enum { NOTES = 4096 };
+static struct note {
+    ino_t folder, file; /* folder 0: the bytes of `file` */
+    char name[NAME_MAX + 1];
+    uint8_t sha256[HASH_SHA256_LEN];
+} notes[NOTES];
+static size_t note_count;
+
+static struct note *note_new(void)
+{
+    if (note_count == NOTES)
+        abort();
+    return &notes[note_count++];
+}
+
+static void note_bytes(int fd, const struct stat *st)
+{
+    char *bytes = malloc((size_t)st->st_size + 1);
+    struct note *n = note_new();
+    if (!bytes || pread(fd, bytes, (size_t)st->st_size, 0) != st->st_size)
+        abort();
+    *n = (struct note){.file = st->st_ino};
+    hash_sha256(bytes, (size_t)st->st_size, n->sha256);
+    free(bytes);
+}
+
+static void note_names(int fd, const struct stat *st)
+{
+    for (size_t i = 0; i < note_count; i++)
+        if (notes[i].folder == st->st_ino)
+            notes[i].folder = (ino_t)-1; /* the flush before is history */
+    DIR *d = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        struct note *n = note_new();
+        *n = (struct note){.folder = st->st_ino, .file = entry->d_ino};
+        snprintf(n->name, sizeof n->name, "%s", entry->d_name);
+    }
+    closedir(d);
+}
+
+int fsync(int fd)
+{
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    struct stat st;
+    if (fstat(fd, &st))
+        abort();
+    if (S_ISREG(st.st_mode))
+        note_bytes(fd, &st);
+    else
+        note_names(fd, &st);
+    return real(fd);
+}
+
+/* The file that a name leads to after the cut, or 0. */
+static ino_t after_cut(ino_t folder, const char *name)
+{
+    for (size_t i = 0; i < note_count; i++)
+        if (notes[i].folder == folder && !strcmp(notes[i].name, name))
+            return notes[i].file;
+    return 0;
+}
+
+static bool bytes_after_cut(ino_t file, const struct blob_id *id)
+{
+    for (size_t i = note_count; i-- > 0;)
+        if (!notes[i].folder && notes[i].file == file)
+            return !memcmp(notes[i].sha256, id->sha256, sizeof id->sha256);
+    return false;
+}
+
 struct fixture {
     struct scratch s;
     struct blob_store *store;
@@ -24,6 +98,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     scratch_init(&f->s);
+    note_count = 0;
     assert_int_equal(localfs_open(&f->s.op, f->s.dir, &f->store), OK);
     *state = f;
     return 0;
@@ -106,6 +181,26 @@ static void a_failing_read_is_an_error(void **state)
     assert_int_equal(blob_get(&f->s.op, f->store, &id, 100, &back), E_IO);
     op_clear(&f->s.op);
     assert_int_equal(blob_get(&f->s.op, f->store, &id, 100, &back), OK);
+}
+
+static void acknowledged_blobs_survive_a_power_cut(void **state)
+{
+    struct fixture *f = *state;
+    struct stat root;
+    assert_int_equal(stat(f->s.dir, &root), 0);
+    struct blob_id ids[40];
+    for (int i = 0; i < 40; i++) { /* each is stored twice */
+        const char *text = op_printf(&f->s.op, "blob %d", i % 20);
+        assert_int_equal(blob_put(&f->s.op, f->store, str_from(text), &ids[i]), OK);
+        for (int k = 0; k <= i; k++) {
+            char hex[2 * HASH_SHA256_LEN + 1], folder[3] = {0};
+            hash_hex(ids[k].sha256, HASH_SHA256_LEN, hex);
+            memcpy(folder, hex, 2);
+            ino_t file = after_cut(after_cut(after_cut(root.st_ino, "blobs"), folder), hex + 2);
+            assert_int_not_equal(file, 0);
+            assert_true(bytes_after_cut(file, &ids[k]));
+        }
+    }
 }
 
 static void equal_bytes_are_one_private_file(void **state)
@@ -212,6 +307,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_failing_step_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failed_flush_ends_all_storing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failing_read_is_an_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(acknowledged_blobs_survive_a_power_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(equal_bytes_are_one_private_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(planted_links_lead_nowhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_heals, set_up, tear_down),
