@@ -80,7 +80,7 @@ static enum err run_restore(struct op *op, struct command_ctx *ctx, struct clien
     if (e || (e = run_log_param(op, log, "learner", p->learner)) ||
         (p->run_id.len && (e = run_log_tag(op, log, "ingot.restored_from", p->run_id))))
         return e;
-    const struct json *metrics = json_path(p->doc, "evaluation.all.metrics");
+    const struct json *metrics = json_get(p->doc, "evaluation");
     for (uint32_t i = 0; metrics && metrics->type == JSON_OBJECT && i < metrics->len; i++) {
         double v = 0;
         if (json_as_f64(json_get(&metrics->members[i].value, "value"), &v) &&

@@ -195,11 +195,21 @@ static enum err package_upload(struct op *op, const struct train_job *j, const c
 static enum err package_save(struct op *op, const struct train_job *j, const char *name, const char *type, struct str bytes)
 {
     (void)type;
-    const char *dir = str_cstr(op->arena, command_str(j->ctx, "package-out"));
-    const char *model_dir = op_printf(op, "%s/model", dir);
-    if ((mkdir(dir, 0777) && errno != EEXIST) || (mkdir(model_dir, 0777) && errno != EEXIST))
-        return op_fail_errno(op, "make folder '%s'", model_dir);
-    return file_write(op, op_printf(op, "%s/%s", dir, name), bytes);
+    return file_write(op, op_printf(op, "%.*s/%s", STR_FMT(command_str(j->ctx, "package-out")), name), bytes);
+}
+
+/* DIR, its parents and DIR/model, so that other outputs may lie in DIR too. */
+static enum err package_folders(struct op *op, struct str dir)
+{
+    char *path = op_printf(op, "%.*s/model/", STR_FMT(dir));
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        bool bad = mkdir(path, 0777) && errno != EEXIST;
+        *slash = '/';
+        if (bad)
+            return op_fail_errno(op, "make folder '%s'", path);
+    }
+    return OK;
 }
 
 static enum err job_log_results(struct op *op, const struct train_job *j, const struct model *model, struct str model_bytes, struct str metrics)
@@ -249,7 +259,8 @@ static enum err job_train(struct op *op, struct train_job *j, struct table_engin
     json_out_init(&w, &metrics, 2);
     metrics_write(&w, j);
     buf_add_char(&metrics, '\n');
-    e = file_write(op, str_cstr(op->arena, command_str(j->ctx, "model-out")), buf_str(&bytes));
+    if (command_has(j->ctx, "model-out"))
+        e = file_write(op, str_cstr(op->arena, command_str(j->ctx, "model-out")), buf_str(&bytes));
     if (!e && command_has(j->ctx, "metrics-out"))
         e = file_write(op, str_cstr(op->arena, command_str(j->ctx, "metrics-out")), buf_str(&metrics));
     if (!e && command_has(j->ctx, "predictions-out"))
@@ -277,7 +288,11 @@ static enum err train_run(struct op *op, struct command_ctx *ctx)
     AUTO(table_engine) struct table_engine *tables = NULL;
     AUTO(train_rows) struct train_rows *rows = NULL;
     AUTO(client) struct client *client = NULL;
+    if (!command_has(ctx, "model-out") && !command_has(ctx, "package-out"))
+        return op_fail(op, E_INVALID, "say where the model goes: --model-out FILE or --package-out DIR");
     enum err e = job_read(op, &j);
+    if (!e && command_has(ctx, "package-out"))
+        e = package_folders(op, command_str(ctx, "package-out"));
     if (!e)
         e = backend_tables_open(op, &tables);
     int64_t start = time_mono_ns();
@@ -315,7 +330,7 @@ static const struct option_row train_options[] = {
     {"frame", OPTION_STRING, "FILE", "training frame, Parquet (ingot features join)", NULL, true},
     {"params", OPTION_STRING, "FILE", "params.yaml: split, learner sections, evaluation", "params.yaml", false},
     {"learner", OPTION_STRING, "NAME", "xgboost or logistic", "xgboost", false},
-    {"model-out", OPTION_STRING, "FILE", "where the model goes", NULL, true},
+    {"model-out", OPTION_STRING, "FILE", "where the model goes", NULL, false},
     {"metrics-out", OPTION_STRING, "FILE", "measures on the validation rows, JSON", NULL, false},
     {"predictions-out", OPTION_STRING, "FILE", "scores of the validation rows, Parquet", NULL, false},
     {"package-out", OPTION_STRING, "DIR", "the model as a folder: MLmodel, signature, monitor reference", NULL, false},
