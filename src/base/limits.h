@@ -61,6 +61,14 @@
 #define LIMIT_TREE_DEPTH 1024
 #define LIMIT_LINEAR_FEATURES 65536
 
+/* Serving */
+#define LIMIT_SERVE_ENDPOINTS 256
+#define LIMIT_SERVE_VERSIONS 4            /* kept loaded per endpoint */
+#define LIMIT_SERVE_NAME 255
+#define LIMIT_SERVE_CONFIG_BYTES LIMIT_MIB(1)
+#define LIMIT_SERVE_REFERENCE_BYTES LIMIT_MIB(256)
+#define LIMIT_SERVE_ROWS 100000           /* in one request */
+
 /* Training */
 #define LIMIT_TRAIN_BYTES LIMIT_MIB(4096) /* rows held in memory */
 #define LIMIT_TRAIN_GATES 256
@@ -139,5 +147,10 @@
 #define LIMIT_MONITOR_LABELS 1000000             /* in one call */
 #define LIMIT_MONITOR_ENDPOINT_NAME 255
 #define LIMIT_MONITOR_PAGE 10000                 /* rows in one listing */
+
+/* Replay */
+#define LIMIT_REPLAY_CONNECTIONS 64
+#define LIMIT_REPLAY_SILENCE_MS 60000     /* a server that says nothing for so long is gone */
+#define LIMIT_REPLAY_PENDING_MS 1200000   /* how long event time waits for a retraining */
 
 #endif

@@ -55,7 +55,9 @@ struct str fspath_parent(struct str path)
     size_t n = path.len;
     while (n && path.p[n - 1] != '/')
         n--;
-    return n <= 1 ? STR("/") : str_sub(path, 0, n - 1);
+    if (n == 0)
+        return STR(".");
+    return n == 1 ? STR("/") : str_sub(path, 0, n - 1);
 }
 
 struct str fspath_name(struct str path)

@@ -13,7 +13,7 @@ struct str fspath_join(struct op *op, struct str base, struct str rel);
 bool fspath_overlaps(struct str a, struct str b);
 /* `path` is `dir` or lies below it. */
 bool fspath_inside(struct str dir, struct str path);
-struct str fspath_parent(struct str path); /* "/a/b" gives "/a"; "/a" gives "/" */
+struct str fspath_parent(struct str path); /* "/a/b" gives "/a"; "/a" gives "/"; "a" gives "." */
 struct str fspath_name(struct str path);   /* "/a/b" gives "b" */
 bool fspath_exists(struct op *op, struct str path);
 /* Follows links. *ret_found false when nothing is there. */
