@@ -31,6 +31,7 @@
 #define LIMIT_HTTP_DISCARD_BYTES LIMIT_KIB(64) /* unread rest of a body that is skipped to keep a connection */
 #define LIMIT_HTTP_READ_AHEAD LIMIT_KIB(64)    /* bytes held while a request is being answered */
 #define LIMIT_HTTP_LINGER_MS 2000         /* after the last answer: wait for the peer to close */
+#define LIMIT_HTTP_LINGER_BYTES LIMIT_MIB(8)   /* ... and take so much of what it still sends */
 #define LIMIT_HTTP_PATH_ARGS 6
 #define LIMIT_HTTP_ROUTES 1024
 

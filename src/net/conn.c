@@ -215,8 +215,13 @@ void conn_readable(struct conn *c, char *scratch, size_t size)
             conn_eof(c);
             return;
         }
-        if (c->state == CONN_LINGERING)
-            continue;
+        if (c->state == CONN_LINGERING) {
+            c->lingered += (size_t)n;
+            if (c->lingered <= LIMIT_HTTP_LINGER_BYTES)
+                continue;
+            conn_break(c);
+            return;
+        }
         bool short_read = (size_t)n < size && !c->tls;
         c->running++; /* keeps `c` alive through the call, so that its state can be asked after it */
         conn_feed(c, scratch, (size_t)n);

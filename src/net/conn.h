@@ -38,6 +38,7 @@ struct conn {
     bool resume;
     int running;               /* exchanges that workers hold */
     int64_t deadline_ms;       /* 0: none */
+    size_t lingered;           /* bytes dropped while lingering */
     int64_t stall_ms;          /* when unsent output is given up; 0: nothing waits */
     struct buf in;             /* taken from the peer, not yet by the wire */
     size_t in_off;

@@ -60,7 +60,7 @@ static bool field_line_ok(const char *p, size_t n, struct head_fault *f)
 static bool start_line_ok(const char *p, size_t n, struct head_fault *f)
 {
     const char *sp1 = memchr(p, ' ', n);
-    if (!sp1 || !is_token(p, (size_t)(sp1 - p)))
+    if (!sp1 || !is_token(p, (size_t)(sp1 - p)) || p[0] < 'A' || p[0] > 'Z')
         return fault(f, 400, "The request line is malformed");
     const char *target = sp1 + 1;
     size_t rest = n - (size_t)(target - p);
