@@ -13,6 +13,14 @@ add_custom_command(OUTPUT ${SQL_GEN} ${CMAKE_BINARY_DIR}/gen/sql_gen.h
   COMMAND sqlgen ${CMAKE_SOURCE_DIR}/sql ${CMAKE_BINARY_DIR}/gen DEPENDS sqlgen ${SQL_FILES} VERBATIM)
 add_custom_target(sqlgen_run DEPENDS ${SQL_GEN})
 
+# Pages that commands write lie in the program: gen/ui_gen.{c,h}.
+set(UI_FILES ${CMAKE_SOURCE_DIR}/ui/report.html)
+set(UI_GEN ${CMAKE_BINARY_DIR}/gen/ui_gen.c)
+add_custom_command(OUTPUT ${UI_GEN} ${CMAKE_BINARY_DIR}/gen/ui_gen.h
+  COMMAND embed ${UI_GEN} ${CMAKE_BINARY_DIR}/gen/ui_gen.h ui ${UI_FILES} DEPENDS embed ${UI_FILES} VERBATIM)
+add_library(ui_gen STATIC ${UI_GEN})
+target_link_libraries(ui_gen PUBLIC house)
+
 function(layer name folder)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.c ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
   if(NOT sources)
@@ -80,8 +88,8 @@ file(GLOB app_sources CONFIGURE_DEPENDS src/app/*.c)
 list(FILTER app_sources EXCLUDE REGEX "/main\\.c$")
 if(app_sources)
   add_library(app STATIC ${app_sources})
-  target_link_libraries(app PUBLIC house everything)
-  add_dependencies(app sqlgen_run)
+  target_link_libraries(app PUBLIC house everything ui_gen)
+  add_dependencies(app sqlgen_run ui_gen)
   foreach(d ${adapter_dirs})
     string(TOUPPER ${d} upper)
     target_compile_definitions(app PUBLIC INGOT_WITH_${upper}=1)

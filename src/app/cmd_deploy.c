@@ -1,13 +1,18 @@
 /* cmd_deploy.c - endpoints and rollouts of a running server. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "app/backends.h"
 #include "app/commands.h"
 #include "app/remote.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "base/yaml.h"
 #include "core/dataset/file.h"
+#include "core/train/rows.h"
 
 static const char *arg_name(struct op *op, struct command_ctx *ctx)
 {
@@ -182,15 +187,111 @@ static enum err status_run(struct op *op, struct command_ctx *ctx)
     return e;
 }
 
+static enum err flush_run(struct op *op, struct command_ctx *ctx)
+{
+    enum err e = call(op, ctx, "POST", remote_path(op, "endpoints", arg_name(op, ctx), "flush", NULL), STR("{}"), NULL);
+    if (!e)
+        command_say(ctx, "the predictions of open windows are in the log");
+    return e;
+}
+
+/* Downloads one file of the prediction log into `dir`. */
+static enum err part_fetch(struct op *op, struct client *c, const char *name, const struct json *entry, const char *dir, int64_t *ret_rows)
+{
+    struct client_answer a;
+    int64_t seq = 0;
+    enum err e = json_want_i64(op, entry, "seq", 1, INT64_MAX, &seq);
+    if (e || (e = json_want_i64(op, entry, "rows", 0, INT64_MAX, ret_rows)))
+        return e;
+    const char *number = op_printf(op, "%" PRId64, seq);
+    e = client_call(op, c, "GET", remote_path(op, "endpoints", name, "predictions", number, NULL), STR(""), (struct str){0}, &a);
+    if (e)
+        return e;
+    if (a.status != 200)
+        return op_fail(op, E_IO, "the server answered %d to a question for prediction window %s", a.status, number);
+    return file_write(op, op_printf(op, "%s/%012" PRId64 ".parquet", dir, seq), a.body);
+}
+
+/* All parts as one file, in event time. */
+static enum err parts_join(struct op *op, const char *dir, struct str out, uint64_t *ret_rows)
+{
+    AUTO(table_engine) struct table_engine *tables = NULL;
+    struct table_scan *scan = NULL;
+    struct table_writer *writer = NULL;
+    const struct table_schema *schema = NULL;
+    const struct table_chunk *chunk = NULL;
+    struct str pattern = train_sql_quote(op, str_from(op_printf(op, "%s/*.parquet", dir)));
+    enum err e = backend_tables_open(op, &tables);
+    if (e || (e = table_scan_open(op, tables, str_from(op_printf(op, "SELECT * FROM read_parquet(%.*s, union_by_name = true) ORDER BY event_time, id",
+                                                                STR_FMT(pattern))), &scan, &schema)))
+        return e;
+    e = table_writer_open(op, tables, out, schema, &writer);
+    while (!e && !(e = table_next(op, tables, scan, &chunk)) && chunk)
+        e = table_append(op, tables, writer, chunk);
+    if (e && writer)
+        table_discard(tables, writer);
+    if (!e)
+        e = table_finish(op, tables, writer, ret_rows);
+    table_scan_close(tables, scan);
+    return e;
+}
+
+static void parts_remove(const char *dir, const struct json *list, struct op *op)
+{
+    for (uint32_t i = 0; i < list->len; i++) {
+        int64_t seq = 0;
+        if (json_as_i64(json_get(&list->items[i], "seq"), &seq))
+            unlink(op_printf(op, "%s/%012" PRId64 ".parquet", dir, seq));
+    }
+    rmdir(dir);
+}
+
+static enum err predictions_run(struct op *op, struct command_ctx *ctx)
+{
+    AUTO(client) struct client *c = NULL;
+    struct json *doc = NULL;
+    const struct json *list = NULL;
+    const char *name = arg_name(op, ctx), *dir = op_printf(op, "%.*s.parts", STR_FMT(command_str(ctx, "out")));
+    int64_t expected = 0, rows = 0;
+    uint64_t written = 0;
+    enum err e = remote_open(op, ctx, &c);
+    if (e || (e = client_json(op, c, "GET", remote_path(op, "endpoints", name, "predictions", NULL), (struct str){0}, &doc)) ||
+        (e = json_want_array(op, doc, "predictions", &list)))
+        return e;
+    if (!list->len)
+        return op_fail(op, E_NOT_FOUND, "the prediction log of '%s' is empty; a window is written when its labels are due, or by `ingot deploy flush`", name);
+    if (mkdir(dir, 0777) && errno != EEXIST)
+        return op_fail_errno(op, "make folder '%s'", dir);
+    for (uint32_t i = 0; !e && i < list->len; i++) {
+        e = part_fetch(op, c, name, &list->items[i], dir, &rows);
+        expected += rows;
+        command_progress(ctx, "windows", i + 1, list->len);
+    }
+    if (!e)
+        e = parts_join(op, dir, command_str(ctx, "out"), &written);
+    parts_remove(dir, list, op);
+    if (!e && written != (uint64_t)expected)
+        e = op_fail(op, E_CORRUPT, "the log names %" PRId64 " rows, its files hold %" PRIu64, expected, written);
+    if (e)
+        return e;
+    struct json_out *w = command_out(ctx);
+    json_begin_object(w);
+    json_kv_i64(w, "rows", (int64_t)written);
+    json_kv_i64(w, "windows", list->len);
+    json_end_object(w);
+    command_say(ctx, "%" PRIu64 " predictions of %u windows in %.*s", written, list->len, STR_FMT(command_str(ctx, "out")));
+    return OK;
+}
+
 static enum err history_run(struct op *op, struct command_ctx *ctx)
 {
-    static const char *const parts[] = {"windows", "alerts", "rollouts"};
+    static const char *const parts[] = {"windows", "alerts", "rollouts", "retrains"};
     struct str what = command_str(ctx, "what");
     bool known = false;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         known = known || str_eqc(what, parts[i]);
     if (!known)
-        return op_fail(op, E_INVALID, "--what must be windows, alerts or rollouts");
+        return op_fail(op, E_INVALID, "--what must be windows, alerts, rollouts or retrains");
     struct json *doc = NULL;
     const char *part = str_cstr(op->arena, what);
     enum err e = call(op, ctx, "GET", remote_path(op, "endpoints", arg_name(op, ctx), part, NULL), (struct str){0}, &doc);
@@ -218,7 +319,9 @@ static const struct option_row canary_options[] = {
 static const struct option_row finish_options[] = {REMOTE_OPTIONS, {"why", OPTION_STRING, "TEXT", "reason, for the audit log", "by hand", false}, {0}};
 static const struct option_row status_options[] = {REMOTE_OPTIONS, {0}};
 static const struct option_row history_options[] = {
-    REMOTE_OPTIONS, {"what", OPTION_STRING, "PART", "windows, alerts or rollouts", "windows", false}, {0}};
+    REMOTE_OPTIONS, {"what", OPTION_STRING, "PART", "windows, alerts, rollouts or retrains", "windows", false}, {0}};
+
+static const struct option_row predictions_options[] = {REMOTE_OPTIONS, {"out", OPTION_STRING, "FILE", "Parquet file to write", NULL, true}, {0}};
 
 const struct command deploy_commands[] = {
     {"deploy create", "ENDPOINT", 1, 1, "serve a registered version, or move an endpoint to it at once", NULL,
@@ -232,7 +335,10 @@ const struct command deploy_commands[] = {
      "  ingot deploy rollback flights-delay --why \"wrong units\"", finish_options, rollback_run},
     {"deploy status", "[ENDPOINT]", 0, 1, "show endpoints, versions and traffic", NULL, "  ingot deploy status\n  ingot deploy status flights-delay --json",
      status_options, status_run},
-    {"deploy history", "ENDPOINT", 1, 1, "show closed monitoring windows, alerts or rollouts", NULL,
+    {"deploy history", "ENDPOINT", 1, 1, "show closed windows, alerts, rollouts or retrainings", NULL,
      "  ingot deploy history flights-delay --what rollouts --json", history_options, history_run},
+    {"deploy flush", "ENDPOINT", 1, 1, "write the predictions of open windows to the log", NULL, "  ingot deploy flush flights-delay", status_options, flush_run},
+    {"deploy predictions", "ENDPOINT", 1, 1, "download the prediction log as one Parquet file", NULL,
+     "  ingot deploy predictions flights-delay --out predictions.parquet", predictions_options, predictions_run},
     {0},
 };
