@@ -14,83 +14,30 @@
 #ifndef INGOT_CORE_MONITOR_MONITOR_H
 #define INGOT_CORE_MONITOR_MONITOR_H
 
-#include "base/json.h"
+#include "core/monitor/config.h"
+#include "core/monitor/figures.h"
+#include "core/monitor/predbuf.h"
+#include "core/monitor/reference.h"
+#include "core/monitor/rules.h"
 #include "core/rollout/rollout.h"
 #include "port/db.h"
 
 struct monitor;
 
 /* ---- recording, from I/O threads ---- */
-struct prediction {
-    int64_t id;            /* what labels refer to; text ids: the caller's hash64 of them */
-    int64_t event_us;
-    int64_t version;
-    float score;           /* NaN when !ok */
-    uint32_t latency_us;
-    uint8_t arm;           /* enum rollout_arm */
-    bool ok;               /* false: the request failed */
-    const float *features; /* as many as the endpoint's reference names, NaN = missing; NULL: not kept for this row */
-};
 /* An unknown endpoint is taken up with the default configuration and no reference. */
 void monitor_record(struct monitor *m, struct str endpoint, const struct prediction *p);
 void monitor_record_many(struct monitor *m, struct str endpoint, const struct prediction *p, size_t n); /* one lock */
 
 /* ---- configuration and reference of an endpoint ---- */
-struct monitor_config {
-    int64_t window_us;          /* length of a window, aligned to the epoch; 1 day */
-    int64_t label_delay_us;     /* a window closes when its end + this <= watermark; 1 day */
-    double threshold;           /* label 1 is predicted at score >= this, for accuracy; 0.5 */
-    double p95_us;              /* alert above; 100000 */
-    double error_rate;          /* alert above; 0.01 */
-    double quality_drop;        /* relative fall of accuracy and AUC against the reference; 0.05 */
-    double loss_rise;           /* relative rise of log-loss; 0.10 */
-    double ece_max;             /* 0.10 */
-    double ks_p, ks_min_d;      /* both must hold: p < 0.05 and D >= 0.1 */
-    double psi_max;             /* 0.2 */
-    double drift_share;         /* share of features that drift to call the data set drifted; 0.5 */
-    int64_t min_rows, min_labels; /* windows with fewer say nothing about drift / quality; 200, 200 */
-    int64_t cooldown_windows;   /* after a trigger no other for so many windows; 7 */
-};
-void monitor_config_default(struct monitor_config *ret);
-/* Members as the fields above, absent ones keep the default; unknown or out of range: E_INVALID with the field. NULL: default. */
-MUST_USE enum err monitor_config_parse(struct op *op, const struct json *obj, struct monitor_config *ret);
-
-/* What the model saw in training and how good it was then. Values are any order, NaN allowed (counted as missing).
- * Of more than LIMIT_MONITOR_REFERENCE rows it keeps rows i * n / LIMIT (integer division), i = 0.., so anyone can repeat the choice. */
-struct monitor_reference {
-    int64_t version;
-    size_t features;
-    const struct str *names;        /* `features` of them */
-    size_t rows;
-    const float *const *columns;    /* `features` columns of `rows` */
-    const float *scores;            /* `rows`, or NULL: score drift is not watched */
-    double auc, accuracy, logloss, brier, ece; /* of the evaluation; NaN: that rule is off */
-};
 /* Sets or replaces; open windows keep their rows. E_TOO_LARGE: more than LIMIT_MONITOR_FEATURES features. Rows recorded with
  * another number of features lose their features (counted). Also restores alert states from the database the first time. */
 MUST_USE enum err monitor_set_reference(struct op *op, struct monitor *m, struct str endpoint, const struct monitor_reference *ref);
 MUST_USE enum err monitor_set_config(struct op *op, struct monitor *m, struct str endpoint, const struct monitor_config *config);
-/* The reference as bytes for the model's artifacts and back; parse checks everything (E_INVALID) and the result borrows op's arena. */
-MUST_USE enum err monitor_reference_format(struct op *op, const struct monitor_reference *ref, struct buf *ret);
-MUST_USE enum err monitor_reference_parse(struct op *op, struct str bytes, struct monitor_reference *ret);
-
 /* ---- the prediction log ---- */
 
-/* All rows of one closed (or flushed) window, as columns; dead after the call. */
-struct monitor_batch {
-    struct str endpoint;
-    int64_t start_us, end_us;
-    size_t rows, features;
-    const struct str *names;
-    const int64_t *id, *event_us, *version;
-    const float *score;
-    const uint32_t *latency_us;
-    const uint8_t *arm, *ok;
-    const int8_t *label;      /* -1: none came */
-    const int64_t *label_us;  /* INT64_MIN: none */
-    const float *const *feature; /* `features` columns of `rows`; NaN where missing or not kept */
-};
-/* May be called from any thread that calls monitor_labels or monitor_flush. When it fails the window stays open and is offered again. */
+/* May be called from any thread that calls monitor_labels or monitor_flush. When it fails the window stays open and is offered again;
+ * it is also offered again when the window's database row cannot be written, so a sink replaces by endpoint, start and revision. */
 struct prediction_sink {
     void *arg;
     enum err (*fn)(void *arg, struct op *op, const struct monitor_batch *batch);
@@ -106,37 +53,6 @@ void monitor_destroy(struct monitor *m);
 MUST_USE enum err monitor_flush(struct op *op, struct monitor *m);
 
 /* ---- labels ---- */
-struct monitor_feature_figures {
-    struct str name;           /* the score is named "score" */
-    double ks_d, ks_p, psi;    /* NaN: no reference or too few rows */
-    uint64_t missing;
-    bool drifted;              /* KS rule or PSI rule holds */
-};
-struct monitor_window {
-    int64_t start_us, end_us;
-    int64_t revision;          /* 0; later ones hold predictions that came after the window had closed */
-    uint64_t predictions, labelled, errors;
-    double auc, logloss, brier, ece, accuracy, base_rate, mean_score; /* NaN: undefined */
-    double p50_us, p95_us, p99_us, error_rate;
-    struct monitor_feature_figures score;
-    struct monitor_feature_figures *features;
-    size_t feature_count, drifted;
-    struct { int64_t version; uint64_t n; } versions[8]; /* the most frequent ones */
-    size_t version_count;
-};
-struct monitor_alert {
-    const char *rule;          /* "p95_latency" ...; static */
-    struct str subject;        /* feature name or "" */
-    bool firing;               /* false: resolved */
-    double value, limit;
-    int64_t at_us;             /* end of the window that decided */
-};
-struct monitor_trigger {
-    const char *rule;
-    struct str subject;
-    double value, limit;
-    int64_t window_start_us, window_end_us;
-};
 struct monitor_report {
     uint64_t joined, duplicates, unmatched; /* labels */
     struct monitor_window *windows;   size_t window_count;
@@ -157,6 +73,8 @@ struct monitor_stats {
     uint64_t open_rows, open_windows, labels_pending;
     uint64_t labels_joined, labels_duplicate, labels_unmatched;
     int64_t closed_until_us;  /* INT64_MIN: none yet */
+    int64_t watermark_us;     /* of the last label call; INT64_MIN: none since start */
+    int64_t latest_event_us;  /* the newest event time recorded: the endpoint's "now"; INT64_MIN: none since start */
     double latency_p50_us, latency_p95_us, latency_p99_us; /* over all since start */
     uint64_t errors;
 };
@@ -164,7 +82,5 @@ bool monitor_stats(struct monitor *m, struct str endpoint, struct monitor_stats 
 /* JSON arrays from the database: window rows with end > from_us, oldest first; alerts by time. */
 MUST_USE enum err monitor_windows_json(struct op *op, struct db *db, struct str endpoint, int64_t from_us, struct json_out *w);
 MUST_USE enum err monitor_alerts_json(struct op *op, struct db *db, struct str endpoint, bool firing_only, struct json_out *w);
-/* The rules that are evaluated, as a JSON array, for documentation and the UI. */
-void monitor_rules_json(struct json_out *w);
 
 #endif
