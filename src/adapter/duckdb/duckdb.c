@@ -15,7 +15,9 @@
 static void duck_close(void *self)
 {
     struct duck_engine *d = self;
+    assert(!d->writers);
     d->lib->close(&d->db);
+    mutex_clear(&d->writers_lock);
     free(d);
 }
 
@@ -60,7 +62,7 @@ static enum err set_session(struct op *op, struct duck_engine *d)
     duckdb_connection c = NULL;
     if (d->lib->connect(d->db, &c) != DuckDBSuccess)
         return op_fail(op, E_INTERNAL, "DuckDB gives no connection");
-    enum err e = OK;
+    enum err e = duck_writer_register(op, d, c);
     for (size_t i = 0; !e && i < ARRAY_LEN(statements); i++) {
         duckdb_result r = {0};
         if (d->lib->query(c, statements[i], &r) != DuckDBSuccess)
@@ -81,6 +83,7 @@ enum err duckdb_engine_open(struct op *op, const struct duckdb_config *config, s
     if (!d)
         abort(); /* a small fixed allocation */
     *d = (struct duck_engine){.lib = lib};
+    mutex_init(&d->writers_lock);
     d->port = (struct table_engine){&duck_ops, d};
     duckdb_config c = NULL;
     char *text = NULL;
@@ -100,6 +103,7 @@ enum err duckdb_engine_open(struct op *op, const struct duckdb_config *config, s
             lib->close(&d->db);
     }
     if (e) {
+        mutex_clear(&d->writers_lock);
         free(d);
         return e;
     }

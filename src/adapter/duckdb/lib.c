@@ -98,6 +98,11 @@ enum err duck_lib_get(struct op *op, const struct duck_lib **ret)
     return OK;
 }
 
+const struct duck_lib *duck_lib_loaded(void)
+{
+    return &duck.lib;
+}
+
 static bool contains(const char *text, const char *part)
 {
     return strstr(text, part) != NULL;

@@ -36,7 +36,6 @@
     X(destroy_pending)                                                                             \
     X(fetch_chunk)                                                                                 \
     X(create_data_chunk)                                                                           \
-    X(data_chunk_reset)                                                                            \
     X(data_chunk_get_size)                                                                         \
     X(data_chunk_set_size)                                                                         \
     X(data_chunk_get_vector)                                                                       \
@@ -47,11 +46,26 @@
     X(vector_assign_string_element_len)                                                            \
     X(create_logical_type)                                                                         \
     X(destroy_logical_type)                                                                        \
-    X(appender_create)                                                                             \
-    X(append_data_chunk)                                                                           \
-    X(appender_close)                                                                              \
-    X(appender_error)                                                                              \
-    X(appender_destroy)                                                                            \
+    X(create_table_function)                                                                       \
+    X(table_function_set_name)                                                                     \
+    X(table_function_add_parameter)                                                                \
+    X(table_function_set_extra_info)                                                               \
+    X(table_function_set_bind)                                                                     \
+    X(table_function_set_init)                                                                     \
+    X(table_function_set_function)                                                                 \
+    X(register_table_function)                                                                     \
+    X(destroy_table_function)                                                                      \
+    X(bind_get_extra_info)                                                                         \
+    X(bind_get_parameter)                                                                          \
+    X(bind_add_result_column)                                                                      \
+    X(bind_set_bind_data)                                                                          \
+    X(bind_set_error)                                                                              \
+    X(init_set_max_threads)                                                                        \
+    X(function_get_bind_data)                                                                      \
+    X(function_set_error)                                                                          \
+    X(get_int64)                                                                                   \
+    X(destroy_value)                                                                               \
+    X(vector_reference_vector)                                                                     \
     X(free)
 
 struct duck_lib {
@@ -63,6 +77,8 @@ struct duck_lib {
 
 /* E_UNSUPPORTED tells where it was looked for, or which function is missing. */
 MUST_USE enum err duck_lib_get(struct op *op, const struct duck_lib **ret);
+/* For callbacks that DuckDB makes: the functions, once they are loaded. */
+const struct duck_lib *duck_lib_loaded(void);
 /* Fails with the first line of DuckDB's text, its kind mapped to ours; `dflt` for plain input errors. */
 enum err duck_fail(struct op *op, const char *what, const char *text, enum err dflt);
 
