@@ -35,10 +35,13 @@ struct serve_files {
     struct str model;      /* bytes an engine loads */
     struct str reference;  /* bytes of monitor_reference_format; empty: none */
 };
-/* Where versions come from: core/serve/source.h in the server, memory in tests. E_NOT_FOUND, E_CORRUPT, E_IO. */
+/* Where versions come from: core/serve/source.h in the server, memory in tests. E_NOT_FOUND, E_CORRUPT, E_IO.
+ * A source is a value; `self` is the copy that serve keeps. */
 struct serve_source {
     void *arg;
-    enum err (*fetch)(void *arg, struct op *op, struct str model, int64_t version, struct serve_files *ret);
+    struct db *db;
+    struct blob_store *blobs;
+    enum err (*fetch)(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret);
 };
 struct serve_config {      /* all borrowed; must outlive the serve */
     struct db *db;

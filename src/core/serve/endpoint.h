@@ -1,0 +1,52 @@
+/* endpoint.h - one state of one endpoint: immutable, counted, built by serve.c and read by I/O threads. Private to
+ * core/serve; its public side stands in serve.h (serve_endpoint_info, serve_release, serve_predict). */
+#ifndef INGOT_CORE_SERVE_ENDPOINT_H
+#define INGOT_CORE_SERVE_ENDPOINT_H
+
+#include <stdatomic.h>
+
+#include "base/limits.h"
+#include "core/serve/serve.h"
+#include "core/serve/spec.h"
+
+/* One loaded version, shared by the states that know it. */
+struct serve_version {
+    atomic_int refs;
+    int64_t version;
+    struct model *model;
+};
+/* Loads, checks and warms. The version starts with one reference. */
+MUST_USE enum err serve_version_load(struct op *op, const struct engine_ops *const *engines, struct str bytes, int64_t version,
+                                     struct serve_version **ret);
+struct serve_version *serve_version_ref(struct serve_version *v);
+void serve_version_unref(struct serve_version *v); /* NULL is ignored */
+
+struct serve_endpoint {
+    atomic_int refs;
+    struct arena *arena;     /* holds this struct and what it points to */
+    struct serve_info info;
+    struct serve_spec spec;
+    struct serve_version *loaded[LIMIT_SERVE_VERSIONS]; /* ascending by version */
+    size_t loaded_len;
+    struct feature_table *table; /* NULL = no view */
+    struct monitor *monitor;     /* NULL = nothing is recorded */
+};
+
+struct serve_state {         /* what a new state is made of; everything is copied or counted */
+    struct str name, config_text;
+    int64_t live;
+    struct rollout_weights weights;
+    struct serve_version *const *loaded; /* at most LIMIT_SERVE_VERSIONS */
+    size_t loaded_len;
+    struct feature_table *table;
+    struct monitor *monitor;
+};
+/* One reference. E_INVALID only for a configuration that does not parse. */
+MUST_USE enum err serve_endpoint_make(struct op *op, const struct serve_state *state, struct serve_endpoint **ret);
+struct serve_endpoint *serve_endpoint_ref(struct serve_endpoint *e);
+/* NULL when that version is not loaded. */
+struct serve_version *serve_endpoint_version(const struct serve_endpoint *e, int64_t version);
+/* The model's features must be the view's, in number, order and (when the file has names) name. */
+MUST_USE enum err serve_features_match(struct op *op, const struct engine_info *info, const struct feature_view *view);
+
+#endif

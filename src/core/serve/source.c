@@ -1,0 +1,73 @@
+#include "core/serve/source.h"
+
+#include "base/limits.h"
+#include "base/yaml.h"
+#include "core/registry/version.h"
+#include "core/track/artifact.h"
+
+/* *ret_found false when there is no such name. */
+static enum err file_fetch(const struct serve_source *s, struct op *op, struct str path, size_t max, bool *ret_found, struct str *ret)
+{
+    struct blob_id blob;
+    uint64_t size = 0;
+    enum err e = artifact_find(op, s->db, path, &blob, &size);
+    *ret_found = !e;
+    if (e == E_NOT_FOUND) {
+        op_clear(op);
+        return OK;
+    }
+    if (!e)
+        e = blob_get(op, s->blobs, &blob, max, ret);
+    return e ? op_context(op, "artifact %.*s", STR_FMT(path)) : OK;
+}
+
+/* The model's file as MLmodel says, else model.json. */
+static enum err model_name(const struct serve_source *s, struct op *op, struct str folder, struct str *ret)
+{
+    struct str yaml;
+    struct json *doc = NULL;
+    bool found = false;
+    *ret = STR("model.json");
+    enum err e = file_fetch(s, op, artifact_path_join(op, folder, STR("MLmodel")), LIMIT_MIB(1), &found, &yaml);
+    if (e || !found)
+        return e;
+    e = yaml_parse(op, yaml, &doc);
+    if (e)
+        return op_context(op, "%.*s/MLmodel", STR_FMT(folder));
+    const struct json *data = json_path(doc, "flavors.ingot.data");
+    if (!data)
+        data = json_path(doc, "flavors.xgboost.data");
+    if (data && data->type == JSON_STRING)
+        return artifact_path_clean(op, data->s, ret);
+    return OK;
+}
+
+static enum err registry_fetch(const struct serve_source *s, struct op *op, struct str model, int64_t version, struct serve_files *ret)
+{
+    struct str uri, root, name;
+    bool found = false;
+    struct serve_files files = {.reference = STR("")};
+    enum err e = registry_version_uri(op, s->db, model, version, &uri);
+    if (!e)
+        e = artifact_root(op, uri, &root);
+    if (e)
+        return e;
+    e = file_fetch(s, op, root, LIMIT_MODEL_BYTES, &found, &files.model);
+    if (!e && !found) {
+        e = model_name(s, op, root, &name);
+        if (!e)
+            e = file_fetch(s, op, artifact_path_join(op, root, name), LIMIT_MODEL_BYTES, &found, &files.model);
+        if (!e && !found)
+            e = op_fail(op, E_NOT_FOUND, "there is no file %.*s/%.*s", STR_FMT(root), STR_FMT(name));
+        if (!e)
+            e = file_fetch(s, op, artifact_path_join(op, root, STR("reference.bin")), LIMIT_SERVE_REFERENCE_BYTES, &found, &files.reference);
+    }
+    if (!e)
+        *ret = files;
+    return e;
+}
+
+struct serve_source serve_source_registry(struct db *db, struct blob_store *blobs)
+{
+    return (struct serve_source){.db = db, .blobs = blobs, .fetch = registry_fetch};
+}
