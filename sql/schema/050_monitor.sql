@@ -17,8 +17,8 @@ CREATE TABLE monitor_alert (
     rule TEXT NOT NULL,
     subject TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('firing', 'resolved')),
-    value REAL,
-    bound REAL,
+    value, -- a double: no type, as REAL would store 0 for -0.0
+    bound, -- a double: no type, as REAL would store 0 for -0.0
     fired_us INTEGER NOT NULL,
     resolved_us INTEGER
 );
@@ -29,8 +29,8 @@ CREATE TABLE monitor_trigger (
     endpoint TEXT NOT NULL,
     rule TEXT NOT NULL,
     subject TEXT NOT NULL,
-    value REAL,
-    bound REAL,
+    value, -- a double: no type, as REAL would store 0 for -0.0
+    bound, -- a double: no type, as REAL would store 0 for -0.0
     window_start_us INTEGER NOT NULL,
     window_end_us INTEGER NOT NULL
 );

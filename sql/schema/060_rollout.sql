@@ -28,9 +28,9 @@ CREATE TABLE rollout_decision (
     to_permille INTEGER NOT NULL,
     step INTEGER NOT NULL,
     step_started_us INTEGER NOT NULL,
-    diff REAL,
-    lo REAL,
-    hi REAL,
+    diff, -- a double: no type, as REAL would store 0 for -0.0
+    lo, -- a double: no type, as REAL would store 0 for -0.0
+    hi, -- a double: no type, as REAL would store 0 for -0.0
     evidence TEXT NOT NULL,
     note TEXT NOT NULL,
     PRIMARY KEY (rollout, seq)
