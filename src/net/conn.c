@@ -14,6 +14,7 @@ void conn_init(struct conn *c)
     buf_init(&c->in, LIMIT_HTTP_READ_AHEAD * 4);
     buf_init(&c->out, CONN_OUT_MAX);
     c->want_read = true;
+    c->since_ms = c->env->now_ms;
     c->wire->init(c);
 }
 

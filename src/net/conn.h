@@ -36,6 +36,8 @@ struct conn {
     bool want_read, want_write;
     bool busy;                 /* inside conn_feed: conn_resume waits its turn */
     bool resume;
+    bool served;               /* it had at least one answer */
+    int64_t since_ms;          /* when it was opened or last answered */
     int running;               /* exchanges that workers hold */
     int64_t deadline_ms;       /* 0: none */
     size_t lingered;           /* bytes dropped while lingering */

@@ -158,6 +158,8 @@ static void next_request(struct conn *c)
     exchange_put(h->ex);
     h->ex = NULL;
     h->scan = (struct head_scan){0};
+    c->served = true;
+    c->since_ms = c->env->now_ms;
     if (!h->keep) {
         conn_finish(c);
         return;
@@ -617,7 +619,7 @@ static void http1_flushed(struct conn *c)
 static bool http1_idle(const struct conn *c)
 {
     const struct http1 *h = c->wire_state;
-    return !h->ex && h->scan.seen == 0;
+    return !h->ex;
 }
 
 static void http1_drain(struct conn *c)

@@ -3,7 +3,7 @@
  * accept() fail without libuv's own retry loop.
  *
  * Out of descriptors: accept() says EMFILE while the listener stays readable, and a plain loop would spin. Here
- * the oldest idle connections are closed to make room, the listener rests for LISTEN_REST_MS, and the kernel's
+ * connections that only wait are closed to make room, the listener rests for LISTEN_REST_MS, and the kernel's
  * backlog keeps the peers that wait.
  *
  * Workers hand exchanges back through `queue` and uv_async. An exchange is in the queue at most once; flags
@@ -32,7 +32,8 @@
 #define LOOP_TICK_MS 250
 #define LISTEN_REST_MS 100
 #define ACCEPTS_PER_EVENT 64
-#define EVICT_AT_ONCE 4
+#define EVICT_AT_ONCE 16
+#define EVICT_AGE_MS 1000
 #define WAIT_MS 1000 /* a worker looks up this often while it waits for its window */
 
 struct sock {
@@ -310,18 +311,21 @@ static void sock_open(struct loop *l, int fd, const struct sockaddr_storage *add
         uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
 }
 
-/* Closes the idle connection that has waited longest. */
+/* Closes the connection that can best be spared: one that waits for a request for EVICT_AGE_MS or longer, rather one that
+ * never finished any than a kept one, and of those the oldest. */
 static bool evict_one(struct loop *l)
 {
-    struct sock *oldest = NULL;
+    struct sock *best = NULL;
     for (struct sock *s = l->socks; s; s = s->next) {
-        if (s->conn.state == CONN_OPEN && s->conn.wire->idle(&s->conn) &&
-            (!oldest || s->conn.deadline_ms < oldest->conn.deadline_ms))
-            oldest = s;
+        const struct conn *c = &s->conn;
+        if (c->state != CONN_OPEN || !c->wire->idle(c) || l->env.now_ms - c->since_ms < EVICT_AGE_MS)
+            continue;
+        if (!best || (best->conn.served && !c->served) || (best->conn.served == c->served && c->since_ms < best->conn.since_ms))
+            best = s;
     }
-    if (oldest)
-        conn_break(&oldest->conn);
-    return oldest != NULL;
+    if (best)
+        conn_break(&best->conn);
+    return best != NULL;
 }
 
 static void on_listen(uv_poll_t *poll, int status, int events);

@@ -22,7 +22,7 @@ struct wire_ops {
     void (*event)(struct conn *c, struct http_exchange *ex);
     /* What was written has left (all of it). */
     void (*flushed)(struct conn *c);
-    /* Between requests, nothing under way. */
+    /* Between requests; maybe part of a head has come. */
     bool (*idle)(const struct conn *c);
     /* The server stops: close at once if nothing runs, else after the running answers. */
     void (*drain)(struct conn *c);
