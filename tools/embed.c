@@ -17,7 +17,8 @@ static int file_compare(const void *a, const void *b)
 
 static void check_name(const char *name)
 {
-    if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name) || (*name >= '0' && *name <= '9'))
+    if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name) ||
+        (*name >= '0' && *name <= '9'))
         tool_die("'%s' is no name ([a-z0-9_]+, not beginning with a digit)", name);
 }
 
@@ -48,11 +49,18 @@ static void write_header(const char *path, const char *name)
     FILE *f = open_memstream(&text, &size);
     if (!f)
         tool_die("out of memory");
-    fprintf(f, "/* Made by tools/embed. */\n#ifndef EMBED_%s_H\n#define EMBED_%s_H\n\n#include <stddef.h>\n\n", name, name);
+    fprintf(f,
+            "/* Made by tools/embed. */\n#ifndef EMBED_%s_H\n#define EMBED_%s_H\n\n#include <stddef.h>\n\n",
+            name, name);
     fputs("#ifndef EMBED_FILE\n#define EMBED_FILE\n"
-          "struct embed_file {\n    const char *path;\n    const unsigned char *bytes; /* a NUL stands behind them */\n"
-          "    size_t size;\n};\n#endif\n\n", f);
-    fprintf(f, "/* Sorted by path; the row behind the last is all zero. */\nextern const struct embed_file %s_files[];\n", name);
+          "struct embed_file {\n    const char *path;\n    const unsigned char *bytes; /* a NUL stands "
+          "behind them */\n"
+          "    size_t size;\n};\n#endif\n\n",
+          f);
+    fprintf(f,
+            "/* Sorted by path; the row behind the last is all zero. */\nextern const struct embed_file "
+            "%s_files[];\n",
+            name);
     fprintf(f, "extern const size_t %s_file_count;\n\n#endif\n", name);
     fclose(f);
     tool_write_if_changed(path, text, size);
@@ -67,7 +75,8 @@ static void write_bytes(FILE *f, const struct file *file, int index)
     fputs("0};\n", f);
 }
 
-static void write_source(const char *path, const char *header, const char *name, const struct file *files, int count)
+static void write_source(const char *path, const char *header, const char *name, const struct file *files,
+                         int count)
 {
     char *text = NULL;
     size_t size = 0;

@@ -168,7 +168,8 @@ static void add_statement(const char *file, const char *name, const char *name_e
 {
     statements = tool_grow(statements, statement_count + 1, sizeof *statements);
     struct statement *s = &statements[statement_count];
-    *s = (struct statement){.name = copy_range(name, name_end), .file = copy_range(file, file + strlen(file))};
+    *s =
+        (struct statement){.name = copy_range(name, name_end), .file = copy_range(file, file + strlen(file))};
     s->comment = copy_range(comment, body);
     s->text = copy_range(body, end);
     char where[PATH_MAX + 256];
@@ -285,8 +286,8 @@ static void sort_and_check(void)
     /* Gaps are allowed: each area of the program numbers its migrations in a range of its own. */
     for (size_t i = 1; i < migration_count; i++)
         if (migrations[i].number == migrations[i - 1].number)
-            tool_die("two migrations have the number %d: %s and %s", migrations[i].number, migrations[i - 1].name,
-                     migrations[i].name);
+            tool_die("two migrations have the number %d: %s and %s", migrations[i].number,
+                     migrations[i - 1].name, migrations[i].name);
     /* Sorted, so that an id does not depend on the order of files. */
     if (statement_count > 0)
         qsort(statements, statement_count, sizeof *statements, statement_compare);
@@ -299,7 +300,7 @@ static void put_literal(FILE *f, const char *text)
     for (const char *p = text; *p; p++) {
         if (*p == '"' || *p == '\\')
             fprintf(f, "\\%c", *p);
-        else if (*p == '?' && p[1] == '?')
+        else if (*p == '?' && p > text && p[-1] == '?')
             fputs("\\?", f); /* no trigraphs */
         else if (*p == '\n')
             fputs(p[1] ? "\\n\"\n        \"" : "\\n", f);
@@ -367,7 +368,8 @@ static void fill_header(FILE *f)
     for (size_t i = 0; i < statement_count; i++) {
         fputc('\n', f);
         put_comment(f, statements[i].comment);
-        fprintf(f, "extern const struct sql sql_%s; /* %d parameters */\n", statements[i].name, statements[i].param_count);
+        fprintf(f, "extern const struct sql sql_%s; /* %d parameters */\n", statements[i].name,
+                statements[i].param_count);
     }
     fputs("\n#endif\n", f);
 }
@@ -383,9 +385,11 @@ static void fill_source(FILE *f)
     }
     fprintf(f, "    {0},\n};\nconst int sql_migration_count = %zu;\n", migration_count);
     for (size_t i = 0; i < statement_count; i++) {
-        fprintf(f, "\nconst struct sql sql_%s = {\n    .name = \"%s\",\n    .text =", statements[i].name, statements[i].name);
+        fprintf(f, "\nconst struct sql sql_%s = {\n    .name = \"%s\",\n    .text =", statements[i].name,
+                statements[i].name);
         put_literal(f, statements[i].text);
-        fprintf(f, ",\n    .id = %zu,\n    .param_count = %d,\n    .column_count = -1,\n};\n", i, statements[i].param_count);
+        fprintf(f, ",\n    .id = %zu,\n    .param_count = %d,\n    .column_count = -1,\n};\n", i,
+                statements[i].param_count);
     }
     fputs("\nconst struct sql *const sql_statements[] = {\n", f);
     for (size_t i = 0; i < statement_count; i++)
