@@ -26,8 +26,9 @@ static const struct {
     const char *name;
     int value;
 } fault_errnos[] = {
-    {"EIO", EIO},       {"ENOSPC", ENOSPC}, {"ENOMEM", ENOMEM}, {"EMFILE", EMFILE}, {"EACCES", EACCES},
-    {"ENOENT", ENOENT}, {"EAGAIN", EAGAIN}, {"EINTR", EINTR},   {"EPIPE", EPIPE},   {"ECONNRESET", ECONNRESET},
+    {"EIO", EIO},       {"ENOSPC", ENOSPC},         {"ENOMEM", ENOMEM}, {"EMFILE", EMFILE},
+    {"EACCES", EACCES}, {"ENOENT", ENOENT},         {"EAGAIN", EAGAIN}, {"EINTR", EINTR},
+    {"EPIPE", EPIPE},   {"ECONNRESET", ECONNRESET},
 };
 
 static bool fault_parse_action(struct str s, int *ret)

@@ -39,7 +39,8 @@ static bool json_unique_few(struct json *object, unsigned flags, uint32_t *ret_i
     return true;
 }
 
-bool json_unique_keys(struct op *op, struct json *object, unsigned flags, uint32_t *ret_index, enum err *ret_err)
+bool json_unique_keys(struct op *op, struct json *object, unsigned flags, uint32_t *ret_index,
+                      enum err *ret_err)
 {
     if (object->len <= JSON_FEW_KEYS)
         return json_unique_few(object, flags, ret_index);
@@ -81,7 +82,8 @@ bool json_unique_keys(struct op *op, struct json *object, unsigned flags, uint32
 enum err json_parse(struct op *op, struct str text, unsigned flags, struct json **ret)
 {
     if (text.len > LIMIT_JSON_BYTES)
-        return op_fail(op, E_TOO_LARGE, "the JSON text has %zu bytes; the limit is %zu", text.len, LIMIT_JSON_BYTES);
+        return op_fail(op, E_TOO_LARGE, "the JSON text has %zu bytes; the limit is %zu", text.len,
+                       LIMIT_JSON_BYTES);
     struct json *tree = NULL;
     if (text.len > 0 && text.len <= JSON_FAST_BYTES) {
         enum err e = json_parse_fast(op, text, flags, &tree);
@@ -120,8 +122,9 @@ const struct json *json_path(const struct json *j, const char *dotted)
 const char *json_type_name(enum json_type t)
 {
     static const char *const names[] = {
-        [JSON_NULL] = "null",   [JSON_BOOL] = "a boolean",  [JSON_INT] = "an integer", [JSON_UINT] = "an integer",
-        [JSON_REAL] = "a real number", [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",  [JSON_OBJECT] = "an object",
+        [JSON_NULL] = "null",       [JSON_BOOL] = "a boolean",     [JSON_INT] = "an integer",
+        [JSON_UINT] = "an integer", [JSON_REAL] = "a real number", [JSON_STRING] = "a string",
+        [JSON_ARRAY] = "an array",  [JSON_OBJECT] = "an object",
     };
     return names[t];
 }
@@ -189,17 +192,19 @@ static enum err json_read_str(struct op *op, const char *key, const struct json 
     return OK;
 }
 
-static enum err json_read_i64(struct op *op, const char *key, const struct json *j, int64_t min, int64_t max, int64_t *ret)
+static enum err json_read_i64(struct op *op, const char *key, const struct json *j, int64_t min, int64_t max,
+                              int64_t *ret)
 {
     int64_t v;
     if (!json_as_i64(j, &v)) {
         if (j->type == JSON_UINT)
-            return op_fail_field(op, key, "'%s' must be between %lld and %lld", key, (long long)min, (long long)max);
+            return op_fail_field(op, key, "'%s' must be between %lld and %lld", key, (long long)min,
+                                 (long long)max);
         return json_mistyped(op, key, "an integer", j);
     }
     if (v < min || v > max)
-        return op_fail_field(op, key, "'%s' must be between %lld and %lld, not %lld", key, (long long)min, (long long)max,
-                             (long long)v);
+        return op_fail_field(op, key, "'%s' must be between %lld and %lld, not %lld", key, (long long)min,
+                             (long long)max, (long long)v);
     *ret = v;
     return OK;
 }
@@ -215,7 +220,8 @@ enum err json_want_str(struct op *op, const struct json *obj, const char *key, s
     return j ? json_read_str(op, key, j, ret) : json_missing(op, key);
 }
 
-enum err json_want_i64(struct op *op, const struct json *obj, const char *key, int64_t min, int64_t max, int64_t *ret)
+enum err json_want_i64(struct op *op, const struct json *obj, const char *key, int64_t min, int64_t max,
+                       int64_t *ret)
 {
     const struct json *j = json_present(obj, key);
     return j ? json_read_i64(op, key, j, min, max, ret) : json_missing(op, key);
@@ -249,7 +255,8 @@ enum err json_want_object(struct op *op, const struct json *obj, const char *key
     return OK;
 }
 
-enum err json_opt_str(struct op *op, const struct json *obj, const char *key, struct str dflt, struct str *ret)
+enum err json_opt_str(struct op *op, const struct json *obj, const char *key, struct str dflt,
+                      struct str *ret)
 {
     const struct json *j = json_present(obj, key);
     if (j)
@@ -258,7 +265,8 @@ enum err json_opt_str(struct op *op, const struct json *obj, const char *key, st
     return OK;
 }
 
-enum err json_opt_i64(struct op *op, const struct json *obj, const char *key, int64_t min, int64_t max, int64_t dflt, int64_t *ret)
+enum err json_opt_i64(struct op *op, const struct json *obj, const char *key, int64_t min, int64_t max,
+                      int64_t dflt, int64_t *ret)
 {
     const struct json *j = json_present(obj, key);
     if (j)

@@ -18,7 +18,8 @@ extern "C" {
 
 namespace dom = simdjson::dom;
 
-namespace {
+namespace
+{
 
 constexpr size_t kept_parser_bytes = 64 << 10; /* larger texts get a parser of their own */
 constexpr size_t string_chunk_bytes = 4096;
@@ -92,7 +93,8 @@ struct copier {
             return step::declined;
         to->type = JSON_OBJECT;
         to->len = static_cast<uint32_t>(from.size());
-        to->members = static_cast<struct json_member *>(arena_try_alloc(op->arena, to->len, sizeof(struct json_member)));
+        to->members = static_cast<struct json_member *>(
+            arena_try_alloc(op->arena, to->len, sizeof(struct json_member)));
         if (!to->members)
             return step::full;
         frame &f = stack[depth++];
@@ -226,7 +228,8 @@ size_t layout_python(const char *sci, const char *sci_end, char *out)
 /* Below 2^53 the neighbours of a whole double are at most 1 apart, so its integer digits are the shortest. */
 template <typename real> size_t format_real(real v, char *out)
 {
-    constexpr real whole_max = sizeof(real) == sizeof(double) ? static_cast<real>(1LL << 53) : static_cast<real>(1 << 24);
+    constexpr real whole_max =
+        sizeof(real) == sizeof(double) ? static_cast<real>(1LL << 53) : static_cast<real>(1 << 24);
     if (v > -whole_max && v < whole_max && v == std::trunc(v) && (v != 0 || !std::signbit(v))) {
         char *p = std::to_chars(out, out + 24, static_cast<int64_t>(v)).ptr;
         memcpy(p, ".0", 3);
@@ -237,7 +240,7 @@ template <typename real> size_t format_real(real v, char *out)
     return layout_python(sci, end, out);
 }
 
-} // namespace
+} /* namespace */
 
 extern "C" enum err json_parse_fast(struct op *op, struct str text, unsigned flags, struct json **ret)
 {

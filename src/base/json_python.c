@@ -43,7 +43,8 @@ static void python_string(struct buf *b, struct str s)
             buf_addf(b, "\\u%04x", (unsigned)code);
         } else {
             code -= 0x10000;
-            buf_addf(b, "\\u%04x\\u%04x", (unsigned)(0xD800 + (code >> 10)), (unsigned)(0xDC00 + (code & 0x3FF)));
+            buf_addf(b, "\\u%04x\\u%04x", (unsigned)(0xD800 + (code >> 10)),
+                     (unsigned)(0xDC00 + (code & 0x3FF)));
         }
     }
     buf_add_char(b, '"');

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +81,10 @@ static int text_hex4(const struct json_text *t, size_t at)
         return -1;
     for (size_t i = at; i < at + 4; i++) {
         char c = t->text.p[i];
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
         if (digit < 0)
             return -1;
         v = v * 16 + digit;
@@ -279,7 +283,8 @@ static enum err text_scalar(struct json_text *t, struct json *ret)
         return OK;
     if (c == '-' || (c >= '0' && c <= '9'))
         return text_number(t, ret);
-    return text_fail(t, t->at, c < 0 ? "the text ends where a value should stand" : "a value should stand here");
+    return text_fail(t, t->at,
+                     c < 0 ? "the text ends where a value should stand" : "a value should stand here");
 }
 
 /* A member's key and its colon. */
@@ -346,7 +351,8 @@ static enum err text_close(struct json_text *t, struct json *ret)
         if (e)
             return e;
         char what[160];
-        snprintf(what, sizeof what, "the object has the key \"%.*s\" twice", STR_FMT(str_sub(ret->members[second].key, 0, 100)));
+        snprintf(what, sizeof what, "the object has the key \"%.*s\" twice",
+                 STR_FMT(str_sub(ret->members[second].key, 0, 100)));
         return text_fail(t, t->at - 1, what);
     }
     ret->items = arena_array(t->op->arena, n, struct json);
@@ -404,8 +410,10 @@ static enum err text_document(struct json_text *t, struct json *ret)
             return e;
         while (done) {
             bool container = value.type == JSON_ARRAY || value.type == JSON_OBJECT;
-            if (container)
+            if (container) {
+                assert(t->stack && t->len > 0); /* its mark lies there */
                 t->key = t->stack[--t->len].key;
+            }
             if (t->depth == 0) {
                 *ret = value;
                 return OK;

@@ -127,7 +127,8 @@ void log_event(enum log_level level, const char *event, const struct log_kv *kvs
     struct buf b;
     buf_init(&b, LOG_LINE_BYTES);
     if (json)
-        buf_addf(&b, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", when, log_level_names[level], event);
+        buf_addf(&b, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", when, log_level_names[level],
+                 event);
     else
         buf_addf(&b, "%s %-5s %s", when, log_level_names[level], event);
     for (size_t i = 0; i < n; i++) {

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/yaml_scalar.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,15 +22,15 @@ struct node {
     struct str key; /* when it is a member of a mapping */
     bool merge;     /* its key is a plain << */
     size_t line, column;
-    size_t nodes;   /* with aliases written out */
-    int height;     /* 0: a scalar */
+    size_t nodes; /* with aliases written out */
+    int height;   /* 0: a scalar */
 };
 
 struct level {
     bool object, has_key;
-    size_t first;       /* of its members on the stack */
-    struct str anchor;  /* len 0: none */
-    struct str key;     /* of the member that comes next, if has_key */
+    size_t first;      /* of its members on the stack */
+    struct str anchor; /* len 0: none */
+    struct str key;    /* of the member that comes next, if has_key */
     bool key_merge;
     size_t line, column, key_line, key_column;
 };
@@ -172,8 +173,9 @@ static int tag_type(const char *tag)
         const char *tag;
         enum json_type type;
     } tags[] = {
-        {YAML_STR_TAG, JSON_STRING}, {YAML_INT_TAG, JSON_INT}, {YAML_FLOAT_TAG, JSON_REAL}, {YAML_BOOL_TAG, JSON_BOOL},
-        {YAML_NULL_TAG, JSON_NULL},  {YAML_MAP_TAG, JSON_OBJECT}, {YAML_SEQ_TAG, JSON_ARRAY},
+        {YAML_STR_TAG, JSON_STRING}, {YAML_INT_TAG, JSON_INT},   {YAML_FLOAT_TAG, JSON_REAL},
+        {YAML_BOOL_TAG, JSON_BOOL},  {YAML_NULL_TAG, JSON_NULL}, {YAML_MAP_TAG, JSON_OBJECT},
+        {YAML_SEQ_TAG, JSON_ARRAY},
     };
     for (size_t i = 0; i < ARRAY_LEN(tags); i++)
         if (strcmp(tag, tags[i].tag) == 0)
@@ -248,9 +250,11 @@ static enum err on_alias(struct builder *b)
 static enum err on_open(struct builder *b, bool object)
 {
     size_t line = b->event.start_mark.line, column = b->event.start_mark.column;
-    const yaml_char_t *anchor = object ? b->event.data.mapping_start.anchor : b->event.data.sequence_start.anchor;
+    const yaml_char_t *anchor =
+        object ? b->event.data.mapping_start.anchor : b->event.data.sequence_start.anchor;
     const yaml_char_t *tag = object ? b->event.data.mapping_start.tag : b->event.data.sequence_start.tag;
-    if (tag && strcmp((const char *)tag, "!") != 0 && tag_type((const char *)tag) != (object ? JSON_OBJECT : JSON_ARRAY))
+    if (tag && strcmp((const char *)tag, "!") != 0 &&
+        tag_type((const char *)tag) != (object ? JSON_OBJECT : JSON_ARRAY))
         return yaml_fail(b, line, column, "the tag %.100s does not fit here", (const char *)tag);
     if (b->depth == LIMIT_JSON_DEPTH)
         return yaml_fail(b, line, column, "nested too deep");
@@ -301,7 +305,8 @@ static enum err merge_apply(struct builder *b, const struct node *merge, struct 
         return yaml_full(b);
     for (uint32_t i = 0; (source = merge_source(value, i)); i++)
         for (uint32_t k = 0; k < source->len; k++)
-            if (!member_has(object, object->len, source->members[k].key) && !member_has(&all, all.len, source->members[k].key))
+            if (!member_has(object, object->len, source->members[k].key) &&
+                !member_has(&all, all.len, source->members[k].key))
                 all.members[all.len++] = source->members[k];
     for (uint32_t k = 0; k < object->len; k++)
         all.members[all.len++] = object->members[k];
@@ -312,7 +317,7 @@ static enum err merge_apply(struct builder *b, const struct node *merge, struct 
 static enum err close_mapping(struct builder *b, const struct level *l, struct json *ret)
 {
     size_t n = b->len - l->first;
-    const struct node *from = b->stack + l->first, *merge = NULL;
+    const struct node *from = n > 0 ? b->stack + l->first : NULL, *merge = NULL;
     *ret = (struct json){.type = JSON_OBJECT};
     ret->members = arena_array(b->op->arena, n, struct json_member);
     if (!ret->members)
@@ -330,8 +335,10 @@ static enum err close_mapping(struct builder *b, const struct level *l, struct j
     if (!json_unique_keys(b->op, ret, JSON_STRICT, &second, &e)) {
         if (e)
             return e;
+        assert(from); /* a repetition needs two members */
         const struct node *twin = &from[second + (merge && merge <= &from[second] ? 1 : 0)];
-        return yaml_fail(b, twin->line, twin->column, "the key \"%.*s\" stands here twice", STR_FMT(str_sub(twin->key, 0, 100)));
+        return yaml_fail(b, twin->line, twin->column, "the key \"%.*s\" stands here twice",
+                         STR_FMT(str_sub(twin->key, 0, 100)));
     }
     return merge ? merge_apply(b, merge, ret) : OK;
 }
@@ -346,7 +353,8 @@ static enum err on_close(struct builder *b)
         if (b->stack[i].height > node.height)
             node.height = b->stack[i].height;
         if (node.nodes > LIMIT_YAML_NODES)
-            return yaml_fail(b, l.line, l.column, "more than %d values with all aliases written out", LIMIT_YAML_NODES);
+            return yaml_fail(b, l.line, l.column, "more than %d values with all aliases written out",
+                             LIMIT_YAML_NODES);
     }
     node.height++;
     if (l.object) {
@@ -420,7 +428,8 @@ static enum err yaml_document(struct builder *b)
 enum err yaml_parse(struct op *op, struct str text, struct json **ret)
 {
     if (text.len > LIMIT_YAML_BYTES)
-        return op_fail(op, E_TOO_LARGE, "the YAML text has %zu bytes; the limit is %zu", text.len, LIMIT_YAML_BYTES);
+        return op_fail(op, E_TOO_LARGE, "the YAML text has %zu bytes; the limit is %zu", text.len,
+                       LIMIT_YAML_BYTES);
     struct builder b = {.op = op};
     struct json *tree = arena_try_alloc(op->arena, 1, sizeof *tree);
     if (!tree || !yaml_parser_initialize(&b.parser))

@@ -16,8 +16,8 @@
 struct out_level {
     const struct json *node;
     uint32_t next;
-    int column;     /* of the entries */
-    bool on_line;   /* the first entry goes on the line that is begun */
+    int column;   /* of the entries */
+    bool on_line; /* the first entry goes on the line that is begun */
 };
 
 static void put_blanks(struct buf *b, int n)
@@ -54,8 +54,8 @@ static uint32_t take_code(const unsigned char *p, size_t left, size_t *ret_len)
 
 static bool printable(uint32_t code)
 {
-    return (code >= 0x20 && code < 0x7F) || (code >= 0xA0 && code < 0x2028) || (code > 0x2029 && code < 0xFEFF) ||
-           (code > 0xFEFF && code < 0xFFFE) || code > 0xFFFF;
+    return (code >= 0x20 && code < 0x7F) || (code >= 0xA0 && code < 0x2028) ||
+           (code > 0x2029 && code < 0xFEFF) || (code > 0xFEFF && code < 0xFFFE) || code > 0xFFFF;
 }
 
 static void put_double_quoted(struct buf *b, struct str s)

@@ -18,6 +18,11 @@ static bool one_of(struct str s, const char *const *words)
     return false;
 }
 
+static bool char_in(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c);
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -40,7 +45,8 @@ enum scalar_kind { SCALAR_NO_NUMBER, SCALAR_NUMBER, SCALAR_TOO_LARGE };
 static enum scalar_kind resolve_magnitude(uint64_t v, bool negative, struct json *ret)
 {
     if (!negative || v == 0) {
-        *ret = v <= INT64_MAX ? (struct json){.type = JSON_INT, .i = (int64_t)v} : (struct json){.type = JSON_UINT, .u = v};
+        *ret = v <= INT64_MAX ? (struct json){.type = JSON_INT, .i = (int64_t)v}
+                              : (struct json){.type = JSON_UINT, .u = v};
         return SCALAR_NUMBER;
     }
     if (v > (uint64_t)INT64_MAX + 1)
@@ -124,7 +130,7 @@ static enum scalar_kind resolve_number(struct str s, struct json *ret)
         return SCALAR_NO_NUMBER;
     bool sign = s.p[0] == '-' || s.p[0] == '+', negative = s.p[0] == '-';
     struct str u = str_sub(s, sign, s.len);
-    if (u.len == 0 || (!is_digit(u.p[0]) && u.p[0] != '.'))
+    if (u.len == 0 || !(is_digit(u.p[0]) || u.p[0] == '.' || (sign && u.p[0] == '_')))
         return SCALAR_NO_NUMBER;
     if (str_eqc(u, ".inf") || str_eqc(u, ".Inf") || str_eqc(u, ".INF")) {
         *ret = (struct json){.type = JSON_REAL, .f = negative ? -INFINITY : INFINITY};
@@ -194,21 +200,24 @@ static bool plain_char(struct str s, size_t i)
 
 bool yaml_scalar_plain(struct str text)
 {
-    static const char *const old_words[] = {"y", "Y", "n", "N", "yes", "Yes", "YES", "no", "No", "NO", "on", "On",
-                                            "ON", "off", "Off", "OFF", "=", "<<", "---", "...", NULL};
+    static const char *const old_words[] = {"y",   "Y",   "n",  "N",  "yes", "Yes", "YES",
+                                            "no",  "No",  "NO", "on", "On",  "ON",  "off",
+                                            "Off", "OFF", "=",  "<<", "---", "...", NULL};
     struct json value;
     if (!str_is_utf8(text) || !yaml_scalar_resolve(text, &value) || value.type != JSON_STRING)
         return false;
-    if (one_of(text, old_words) || looks_like_time(text) || str_starts(text, STR("---")) || str_starts(text, STR("...")))
+    if (one_of(text, old_words) || looks_like_time(text) || str_starts(text, STR("---")) ||
+        str_starts(text, STR("...")))
         return false;
     /* A sign or a point before a digit, or a prefix of a base: numbers of some dialect or other. */
-    if (text.p[0] == '0' && text.len > 1 && memchr("xXoObB", text.p[1], 6))
+    if (text.p[0] == '0' && text.len > 1 && char_in(text.p[1], "xXoObB"))
         return false;
-    if (memchr("+-.", text.p[0], 3) && text.len > 1 && (is_digit(text.p[1]) || text.p[1] == '.' || text.p[1] == '_'))
+    if (char_in(text.p[0], "+-.") && text.len > 1 &&
+        (is_digit(text.p[1]) || text.p[1] == '.' || text.p[1] == '_'))
         return false;
-    if (memchr(",[]{}#&*!|>'\"%@` ", text.p[0], 18) || text.p[text.len - 1] == ' ')
+    if (char_in(text.p[0], ",[]{}#&*!|>'\"%@` ") || text.p[text.len - 1] == ' ')
         return false;
-    if (memchr("-?:", text.p[0], 3) && (text.len == 1 || text.p[1] == ' '))
+    if (char_in(text.p[0], "-?:") && (text.len == 1 || text.p[1] == ' '))
         return false;
     for (size_t i = 0; i < text.len; i++)
         if (!plain_char(text, i))
