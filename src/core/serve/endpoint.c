@@ -211,7 +211,8 @@ static void record(struct op *op, const struct serve_endpoint *e, const struct s
                                    .latency_us = us < 0 ? 0 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us,
                                    .arm = (uint8_t)arm,
                                    .ok = scores != NULL,
-                                   .features = features ? features + i * info->features : NULL};
+                                   .features = features ? features + i * info->features : NULL,
+                                   .feature_count = (uint32_t)info->features};
     if (r->rows == 1)
         monitor_record(e->monitor, e->info.name, p);
     else
