@@ -55,8 +55,7 @@ if ingot data validate "$demo/out/poisoned.parquet" --suite suite.yaml --out "$d
 fi
 
 step "2-5. Pipeline: validate, features, train, evaluate, register"
-ingot run --json >"$demo/out/run.json" || { cat "$demo/out/run.json" >&2; exit 1; }
-ingot run --explain "$demo/out/run.json"
+ingot run --out "$demo/out/run.json"
 
 step "5. Deploy"
 version=$(sed -n 's/.*"version": \([0-9]*\).*/\1/p' registered.json)
@@ -79,7 +78,7 @@ ingot model register flights-delay --package "$demo/out/broken" --out "$demo/out
 broken=$(sed -n 's/.*"version": \([0-9]*\).*/\1/p' "$demo/out/broken.json")
 ingot deploy canary flights-delay --version "$broken" --start "$live_split"
 ingot replay --data data/flights.parquet --view features.yaml --endpoint flights-delay --start "$live_split" --end "$live_end" \
-    --out "$demo/out/replay2.json" --resume "$demo/out/replay1.json"
+    --labels-from "$live_start" --no-warm --flush --out "$demo/out/replay2.json"
 
 step "Report"
 ingot deploy flush flights-delay

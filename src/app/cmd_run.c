@@ -122,6 +122,17 @@ static enum err verdict(struct op *op, const struct pipeline_result *r)
     return OK;
 }
 
+static enum err result_save(struct op *op, struct str path, const struct pipeline_result *r)
+{
+    AUTO(buf) struct buf b;
+    struct json_out w;
+    buf_init(&b, LIMIT_MIB(64));
+    json_out_init(&w, &b, 2);
+    pipeline_result_write(&w, r);
+    buf_add_char(&b, '\n');
+    return fspath_write(op, path, buf_str(&b), true);
+}
+
 static enum err run_run(struct op *op, struct command_ctx *ctx)
 {
     struct view v = {.op = op, .ctx = ctx};
@@ -147,6 +158,8 @@ static enum err run_run(struct op *op, struct command_ctx *ctx)
     if ((e = pipeline_run(op, &o, &r)))
         return e;
     pipeline_result_write(command_out(ctx), r);
+    if (command_has(ctx, "out") && (e = result_save(op, command_str(ctx, "out"), r)))
+        return e;
     command_say(ctx, "%zu stages: %zu ran, %zu restored, %zu unchanged, %zu failed, %zu blocked; %s", r->len,
                 r->count[PIPELINE_RAN], r->count[PIPELINE_RESTORED], r->count[PIPELINE_SKIPPED], r->count[PIPELINE_FAILED],
                 r->count[PIPELINE_BLOCKED], seconds(op, r->wall_us));
@@ -157,6 +170,7 @@ static const struct option_row run_options[] = {
     {"cwd", OPTION_STRING, "DIR", "the folder that holds dvc.yaml", ".", false},
     {"jobs", OPTION_INT, "N", "stages side by side; 0: one per core", "0", false},
     {"force", OPTION_FLAG, NULL, "run every stage, changed or not", NULL, false},
+    {"out", OPTION_STRING, "FILE", "also write what happened to each stage as JSON", NULL, false},
     {"dry", OPTION_FLAG, NULL, "say what would run and change nothing", NULL, false},
     {"set", OPTION_MULTI, "[FILE:]KEY=VALUE", "first set a parameter (of params.yaml); may repeat", NULL, false},
     {0},

@@ -191,7 +191,7 @@ static void pipeline_table(struct json_out *w, const struct json *pipeline)
         json_begin_array(w);
         json_str(w, text(&stages->items[i], "name"));
         json_str(w, text(&stages->items[i], "state"));
-        json_f64(w, number(&stages->items[i], "wall_us") / 1e6);
+        json_f64(w, number(&stages->items[i], "wall_s"));
         json_str(w, text(&stages->items[i], "reason"));
         json_end_array(w);
     }
