@@ -305,7 +305,7 @@ static enum err check_events(struct op *op, const struct feature_view *v, const 
         return op_fail(op, E_CONFLICT, "feature view '%.*s' is not online", STR_FMT(v->name));
     if (ev->n > LIMIT_FEATURE_PUSH_ROWS)
         return op_fail(op, E_TOO_LARGE, "a push holds at most %d events, this one %zu", LIMIT_FEATURE_PUSH_ROWS, ev->n);
-    if (v->id_field.len && !ev->ids)
+    if (ev->n && v->id_field.len && !ev->ids)
         return op_fail_field(op, "id", "the events need the column '%.*s'", STR_FMT(v->id_field));
     for (size_t i = 0; i < ev->n; i++) {
         int64_t at = ev->available_at_us[i];
