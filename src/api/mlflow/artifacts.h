@@ -1,0 +1,19 @@
+/* artifacts.h - handlers that list, upload, download and delete artifacts: the proxy /mlflow-artifacts, the listings of
+ * runs and logged models, and the download routes. Bytes are streamed both ways; an upload is durable before its
+ * answer; downloads are attachments that browsers do not sniff. */
+#ifndef INGOT_API_MLFLOW_ARTIFACTS_H
+#define INGOT_API_MLFLOW_ARTIFACTS_H
+
+#include "api/mlflow/mlflow.h"
+
+MLFLOW_HANDLER(mlflow_artifact_upload);
+MLFLOW_HANDLER(mlflow_artifact_download);
+MLFLOW_HANDLER(mlflow_artifact_delete);
+MLFLOW_HANDLER(mlflow_artifact_list);
+MLFLOW_HANDLER(mlflow_run_artifacts);
+MLFLOW_HANDLER(mlflow_run_artifact);
+MLFLOW_HANDLER(mlflow_version_artifact);
+MLFLOW_HANDLER(mlflow_logged_model_artifacts);
+MLFLOW_HANDLER(mlflow_logged_model_artifact);
+
+#endif

@@ -1,0 +1,161 @@
+#include "api/mlflow/mlflow.h"
+
+#include "api/mlflow/artifacts.h"
+#include "api/mlflow/encode.h"
+#include "api/mlflow/experiments.h"
+#include "api/mlflow/logged_models.h"
+#include "api/mlflow/models.h"
+#include "api/mlflow/runs.h"
+#include "api/mlflow/versions.h"
+#include "base/limits.h"
+
+/* MLflow's code and status where they differ from the house's. */
+static const struct {
+    int status;
+    const char *code;
+} errors[ERR_COUNT] = {
+    [E_INVALID] = {400, "INVALID_PARAMETER_VALUE"},
+    [E_UNAUTHENTICATED] = {401, "UNAUTHENTICATED"},
+    [E_DENIED] = {403, "PERMISSION_DENIED"},
+    [E_NOT_FOUND] = {404, "RESOURCE_DOES_NOT_EXIST"},
+    [E_EXISTS] = {400, "RESOURCE_ALREADY_EXISTS"},
+    [E_CONFLICT] = {400, "INVALID_PARAMETER_VALUE"},
+    [E_TOO_LARGE] = {413, "INVALID_PARAMETER_VALUE"},
+    [E_UNSUPPORTED] = {501, "NOT_IMPLEMENTED"},
+    [E_BUSY] = {503, "TEMPORARILY_UNAVAILABLE"},
+    [E_TIMEOUT] = {504, "DEADLINE_EXCEEDED"},
+    [E_CANCELLED] = {499, "CANCELLED"},
+    [E_IO] = {500, "INTERNAL_ERROR"},
+    [E_CORRUPT] = {500, "DATA_LOSS"},
+    [E_INTERNAL] = {500, "INTERNAL_ERROR"},
+};
+
+static void write_error(struct http_res *res, const char *code, const char *text)
+{
+    struct json_out w;
+    encode_begin(&w, res);
+    json_kv_cstr(&w, "error_code", code);
+    json_kv_cstr(&w, "message", text);
+    json_end_object(&w);
+}
+
+static void mlflow_error(struct op *op, struct http_req *req, struct http_res *res)
+{
+    (void)req;
+    enum err e = op->err > OK && op->err < ERR_COUNT ? op->err : E_INTERNAL;
+    http_set_status(res, errors[e].status);
+    write_error(res, errors[e].code, op->msg ? op->msg : "");
+}
+
+/* The client takes this code as "an older server" and falls back to another way. */
+static enum err endpoint_not_found(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)s;
+    http_set_status(res, 404);
+    write_error(res, "ENDPOINT_NOT_FOUND", op_printf(op, "No such endpoint: %.*s %.*s", STR_FMT(req->method_text), STR_FMT(req->path)));
+    return OK;
+}
+
+static enum err server_info(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)s;
+    (void)req;
+    struct json_out w;
+    encode_begin(&w, res);
+    json_kv_cstr(&w, "store_type", "SqlStore");
+    json_kv_bool(&w, "workspaces_enabled", false);
+    json_kv_bool(&w, "trace_archival_enabled", false);
+    json_kv_bool(&w, "multipart_uploads_enabled", false);
+    json_kv_bool(&w, "multipart_downloads_enabled", false);
+    return encode_end(op, &w, res);
+}
+
+/* One declaration, two rows. */
+#define BOTH(method, version, path, handler, perm, flags, max, help)          \
+    {method, "/api/" version path, handler, perm, flags, max, help},          \
+    {method, "/ajax-api/" version path, handler, perm, flags, max, help}
+#define READ(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_READ, ROUTE_POOL, 0, help)
+#define RUN(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES, 0, help)
+#define MODEL(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_MODEL_WRITE, ROUTE_POOL | ROUTE_WRITES, 0, help)
+#define PROXY(method, path, handler, perm, flags, max, help) BOTH(method, "2.0/mlflow-artifacts", path, handler, perm, ROUTE_POOL | (flags), max, help)
+#define ABSENT(method, version) BOTH(method, version "/mlflow", "/{rest*}", endpoint_not_found, PERM_READ, ROUTE_INLINE, 0, "Not served.")
+#define ABSENT_ALL(version) ABSENT("GET", version), ABSENT("POST", version), ABSENT("PUT", version), ABSENT("PATCH", version), ABSENT("DELETE", version)
+
+static const struct route rows[] = {
+    RUN("POST", "/experiments/create", mlflow_experiment_create, "Create an experiment."),
+    READ("GET", "/experiments/get", mlflow_experiment_get, "Read an experiment by id."),
+    READ("GET", "/experiments/get-by-name", mlflow_experiment_get_by_name, "Read an experiment by name."),
+    READ("GET", "/experiments/search", mlflow_experiment_search, "Find experiments by filter, order and page."),
+    READ("POST", "/experiments/search", mlflow_experiment_search, "Find experiments by filter, order and page."),
+    RUN("POST", "/experiments/delete", mlflow_experiment_delete, "Delete an experiment and its runs; both can be restored."),
+    RUN("POST", "/experiments/restore", mlflow_experiment_restore, "Restore a deleted experiment and its runs."),
+    RUN("POST", "/experiments/update", mlflow_experiment_update, "Rename an experiment."),
+    RUN("POST", "/experiments/set-experiment-tag", mlflow_experiment_set_tag, "Set a tag of an experiment."),
+    RUN("POST", "/experiments/delete-experiment-tag", mlflow_experiment_delete_tag, "Delete a tag of an experiment."),
+
+    RUN("POST", "/runs/create", mlflow_run_create, "Start a run."),
+    READ("GET", "/runs/get", mlflow_run_get, "Read a run with what it logged."),
+    RUN("POST", "/runs/update", mlflow_run_update, "Set status, end time or name of a run."),
+    RUN("POST", "/runs/delete", mlflow_run_delete, "Delete a run; it can be restored."),
+    RUN("POST", "/runs/restore", mlflow_run_restore, "Restore a deleted run."),
+    READ("POST", "/runs/search", mlflow_run_search, "Find runs by filter, order and page."),
+    RUN("POST", "/runs/log-metric", mlflow_run_log_metric, "Log one point of a metric."),
+    RUN("POST", "/runs/log-parameter", mlflow_run_log_param, "Log one parameter."),
+    RUN("POST", "/runs/log-batch", mlflow_run_log_batch, "Log metrics, parameters and tags as one unit."),
+    RUN("POST", "/runs/set-tag", mlflow_run_set_tag, "Set a tag of a run."),
+    RUN("POST", "/runs/delete-tag", mlflow_run_delete_tag, "Delete a tag of a run."),
+    RUN("POST", "/runs/log-inputs", mlflow_run_log_inputs, "Log datasets and models that a run reads."),
+    RUN("POST", "/runs/outputs", mlflow_run_log_outputs, "Log models that a run made."),
+    RUN("POST", "/runs/log-model", mlflow_run_log_model, "Note a model of an older client in its run."),
+    READ("GET", "/metrics/get-history", mlflow_metric_history, "Read all points of a metric, page by page."),
+    READ("GET", "/artifacts/list", mlflow_run_artifacts, "List a folder of a run's artifacts."),
+
+    RUN("POST", "/logged-models", mlflow_logged_model_create, "Create a logged model."),
+    READ("POST", "/logged-models/search", mlflow_logged_model_search, "Find logged models by filter, order and page."),
+    READ("GET", "/logged-models/{model_id}", mlflow_logged_model_get, "Read a logged model."),
+    RUN("PATCH", "/logged-models/{model_id}", mlflow_logged_model_finalize, "Finish a logged model: ready or failed."),
+    RUN("DELETE", "/logged-models/{model_id}", mlflow_logged_model_delete, "Delete a logged model."),
+    RUN("POST", "/logged-models/{model_id}/params", mlflow_logged_model_params, "Log parameters of a logged model."),
+    RUN("PATCH", "/logged-models/{model_id}/tags", mlflow_logged_model_set_tags, "Set tags of a logged model."),
+    RUN("DELETE", "/logged-models/{model_id}/tags/{key}", mlflow_logged_model_delete_tag, "Delete a tag of a logged model."),
+    READ("GET", "/logged-models/{model_id}/artifacts/directories", mlflow_logged_model_artifacts, "List a folder of a logged model's artifacts."),
+    READ("GET", "/logged-models/{model_id}/artifacts/files", mlflow_logged_model_artifact, "Download a file of a logged model."),
+
+    MODEL("POST", "/registered-models/create", mlflow_model_create, "Register a model name."),
+    MODEL("POST", "/registered-models/rename", mlflow_model_rename, "Rename a registered model."),
+    MODEL("PATCH", "/registered-models/update", mlflow_model_update, "Describe a registered model."),
+    MODEL("DELETE", "/registered-models/delete", mlflow_model_delete, "Delete a registered model with its versions."),
+    READ("GET", "/registered-models/get", mlflow_model_get, "Read a registered model."),
+    READ("GET", "/registered-models/search", mlflow_model_search, "Find registered models."),
+    READ("GET", "/registered-models/get-latest-versions", mlflow_model_latest, "Read the newest version of each stage."),
+    READ("POST", "/registered-models/get-latest-versions", mlflow_model_latest, "Read the newest version of each stage."),
+    MODEL("POST", "/registered-models/set-tag", mlflow_model_set_tag, "Set a tag of a registered model."),
+    MODEL("DELETE", "/registered-models/delete-tag", mlflow_model_delete_tag, "Delete a tag of a registered model."),
+    MODEL("POST", "/registered-models/alias", mlflow_alias_set, "Point an alias at a version."),
+    MODEL("DELETE", "/registered-models/alias", mlflow_alias_delete, "Delete an alias."),
+    READ("GET", "/registered-models/alias", mlflow_alias_get, "Read the version that an alias names."),
+
+    MODEL("POST", "/model-versions/create", mlflow_version_create, "Create a version of a registered model."),
+    MODEL("PATCH", "/model-versions/update", mlflow_version_update, "Describe a version."),
+    MODEL("POST", "/model-versions/transition-stage", mlflow_version_stage, "Move a version to a stage."),
+    MODEL("DELETE", "/model-versions/delete", mlflow_version_delete, "Delete a version."),
+    READ("GET", "/model-versions/get", mlflow_version_get, "Read a version."),
+    READ("GET", "/model-versions/search", mlflow_version_search, "Find versions."),
+    READ("GET", "/model-versions/get-download-uri", mlflow_version_uri, "Read where a version's bytes are."),
+    MODEL("POST", "/model-versions/set-tag", mlflow_version_set_tag, "Set a tag of a version."),
+    MODEL("DELETE", "/model-versions/delete-tag", mlflow_version_delete_tag, "Delete a tag of a version."),
+
+    PROXY("GET", "/artifacts", mlflow_artifact_list, PERM_READ, 0, 0, "List a folder of the artifact store."),
+    PROXY("GET", "/artifacts/{path*}", mlflow_artifact_download, PERM_READ, 0, 0, "Download an artifact, or a range of it."),
+    PROXY("PUT", "/artifacts/{path*}", mlflow_artifact_upload, PERM_RUN_WRITE, ROUTE_STREAM_BODY | ROUTE_WRITES | ROUTE_ANY_TYPE,
+          LIMIT_TRACK_ARTIFACT_BYTES, "Upload an artifact."),
+    PROXY("DELETE", "/artifacts/{path*}", mlflow_artifact_delete, PERM_RUN_WRITE, ROUTE_WRITES | ROUTE_ANY_TYPE, 0, "Delete an artifact or a folder."),
+    {"GET", "/get-artifact", mlflow_run_artifact, PERM_READ, ROUTE_POOL, 0, "Download a file of a run."},
+    {"GET", "/model-versions/get-artifact", mlflow_version_artifact, PERM_READ, ROUTE_POOL, 0, "Download a file of a version."},
+
+    BOTH("GET", "3.0/mlflow", "/server-info", server_info, PERM_PUBLIC, ROUTE_INLINE, 0, "What this server is, for clients that ask."),
+    ABSENT_ALL("2.0"),
+    ABSENT_ALL("3.0"),
+};
+
+const struct route_table mlflow_routes = {.dialect = "mlflow", .rows = rows, .len = ARRAY_LEN(rows), .error = mlflow_error};

@@ -1,0 +1,417 @@
+#include "api/mlflow/runs.h"
+
+#include "api/mlflow/decode.h"
+#include "api/mlflow/encode.h"
+#include "api/services.h"
+#include "base/limits.h"
+#include "core/track/input.h"
+#include "core/track/metric.h"
+#include "core/track/run_search.h"
+
+#define ABSENT INT64_MIN
+
+struct run_in {
+    struct str run_id, experiment_id, user_id, run_name, status, key, value;
+    int64_t start_time, end_time;
+    struct track_kvs tags;
+};
+
+static const struct field create_fields[] = {
+    FIELD(struct run_in, experiment_id, FIELD_STR, false), FIELD(struct run_in, user_id, FIELD_STR, false),
+    FIELD(struct run_in, run_name, FIELD_STR, false),      FIELD(struct run_in, start_time, FIELD_I64, false),
+    FIELD(struct run_in, tags, FIELD_KVS, false),
+};
+
+enum err mlflow_run_create(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct run_in in = {.experiment_id = STR("0")};
+    struct track_run r;
+    int64_t experiment = 0;
+    enum err e = DECODE(op, req, create_fields, &in);
+    if (!e)
+        e = names_parse_experiment_id(op, in.experiment_id.len ? in.experiment_id : STR("0"), &experiment);
+    if (!e)
+        e = track_run_create(op, s->db, experiment, in.run_name, in.user_id, in.start_time, in.tags.p, in.tags.len, &r);
+    if (e)
+        return e;
+    struct json_out w;
+    encode_begin(&w, res);
+    json_key(&w, "run");
+    encode_run(&w, &r);
+    return encode_end(op, &w, res);
+}
+
+#define RUN_ID_FIELD(type) {.name = "run_id", .kind = FIELD_STR, .at = offsetof(type, run_id), .required = true, .alias = "run_uuid"}
+static const struct field id_fields[] = {RUN_ID_FIELD(struct run_in)};
+
+enum err mlflow_run_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct run_in in = {0};
+    struct track_run r;
+    enum err e = DECODE(op, req, id_fields, &in);
+    if (!e)
+        e = track_run_get(op, s->db, in.run_id, &r);
+    if (e)
+        return e;
+    struct json_out w;
+    encode_begin(&w, res);
+    json_key(&w, "run");
+    encode_run(&w, &r);
+    return encode_end(op, &w, res);
+}
+
+static const struct field update_fields[] = {
+    RUN_ID_FIELD(struct run_in),
+    FIELD(struct run_in, status, FIELD_STR, false),
+    FIELD(struct run_in, end_time, FIELD_I64, false),
+    FIELD(struct run_in, run_name, FIELD_STR, false),
+};
+
+enum err mlflow_run_update(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct run_in in = {.end_time = ABSENT};
+    enum track_run_status status = TRACK_RUN_RUNNING;
+    struct track_run r;
+    enum err e = DECODE(op, req, update_fields, &in);
+    if (!e && in.status.len && !track_run_status_parse(in.status, &status))
+        return op_fail_field(op, "status", "Invalid value \"%.*s\" for parameter 'status' supplied.", STR_FMT(in.status));
+    if (!e)
+        e = track_run_update(op, s->db, in.run_id, in.status.len ? &status : NULL, in.end_time == ABSENT ? NULL : &in.end_time,
+                             in.run_name, &r);
+    if (e)
+        return e;
+    struct json_out w;
+    encode_begin(&w, res);
+    json_key(&w, "run_info");
+    encode_run_info(&w, &r);
+    return encode_end(op, &w, res);
+}
+
+enum err mlflow_run_delete(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct run_in in = {0};
+    enum err e = DECODE(op, req, id_fields, &in);
+    if (!e)
+        e = track_run_delete(op, s->db, in.run_id);
+    return e ? e : encode_empty(op, res);
+}
+
+enum err mlflow_run_restore(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct run_in in = {0};
+    enum err e = DECODE(op, req, id_fields, &in);
+    if (!e)
+        e = track_run_restore(op, s->db, in.run_id);
+    return e ? e : encode_empty(op, res);
+}
+
+/* ---- logging ---- */
+
+struct metric_in {
+    struct str run_id;
+    struct track_metric m;
+};
+#define METRIC_FIELD(n, k, member, base, req)                                                                           \
+    {.name = n, .kind = k, .at = base + offsetof(struct track_metric, member), .required = req}
+#define METRIC_FIELDS(base)                                                                                             \
+    METRIC_FIELD("key", FIELD_STR, key, base, true), METRIC_FIELD("value", FIELD_F64, value, base, true),           \
+        METRIC_FIELD("timestamp", FIELD_I64, time_ms, base, true), METRIC_FIELD("step", FIELD_I64, step, base, false), \
+        METRIC_FIELD("model_id", FIELD_STR, model_id, base, false),                                                  \
+        METRIC_FIELD("dataset_name", FIELD_STR, dataset_name, base, false),                                          \
+        METRIC_FIELD("dataset_digest", FIELD_STR, dataset_digest, base, false)
+static const struct field log_metric_fields[] = {RUN_ID_FIELD(struct metric_in), METRIC_FIELDS(offsetof(struct metric_in, m))};
+static const struct field metric_fields[] = {METRIC_FIELDS(0)};
+
+enum err mlflow_run_log_metric(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct metric_in in = {0};
+    enum err e = DECODE(op, req, log_metric_fields, &in);
+    struct track_batch b = {.run_id = in.run_id, .metrics = &in.m, .metric_count = 1, .single = true};
+    if (!e)
+        e = metric_log_batch(op, s->db, &b);
+    return e ? e : encode_empty(op, res);
+}
+
+static const struct field param_fields[] = {
+    RUN_ID_FIELD(struct run_in),
+    FIELD(struct run_in, key, FIELD_STR, true),
+    FIELD(struct run_in, value, FIELD_STR, false),
+};
+
+enum err mlflow_run_log_param(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct run_in in = {.value = STR("")};
+    enum err e = DECODE(op, req, param_fields, &in);
+    struct track_kv kv = {in.key, in.value};
+    struct track_batch b = {.run_id = in.run_id, .params = &kv, .param_count = 1, .single = true};
+    if (!e)
+        e = metric_log_batch(op, s->db, &b);
+    return e ? e : encode_empty(op, res);
+}
+
+struct batch_in {
+    struct str run_id;
+    const struct json *metrics;
+    struct track_kvs params, tags;
+};
+static const struct field batch_fields[] = {
+    RUN_ID_FIELD(struct batch_in),
+    FIELD(struct batch_in, metrics, FIELD_ITEMS, false),
+    FIELD(struct batch_in, params, FIELD_KVS, false),
+    FIELD(struct batch_in, tags, FIELD_KVS, false),
+};
+
+enum err mlflow_run_log_batch(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct batch_in in = {0};
+    struct track_metric none = {0};
+    void *metrics = NULL;
+    size_t n = 0;
+    enum err e = DECODE(op, req, batch_fields, &in);
+    if (!e)
+        e = decode_items(op, in.metrics, "metrics", metric_fields, ARRAY_LEN(metric_fields), sizeof none, &none, &metrics, &n);
+    struct track_batch b = {.run_id = in.run_id, .metrics = metrics, .metric_count = n, .params = in.params.p,
+                            .param_count = in.params.len, .tags = in.tags.p, .tag_count = in.tags.len};
+    if (!e)
+        e = metric_log_batch(op, s->db, &b);
+    return e ? e : encode_empty(op, res);
+}
+
+enum err mlflow_run_set_tag(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct run_in in = {.value = STR("")};
+    enum err e = DECODE(op, req, param_fields, &in);
+    if (!e)
+        e = track_run_set_tag(op, s->db, in.run_id, in.key, in.value);
+    return e ? e : encode_empty(op, res);
+}
+
+enum err mlflow_run_delete_tag(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct run_in in = {0};
+    enum err e = decode_request(op, req, param_fields, 2, &in);
+    if (!e)
+        e = track_run_delete_tag(op, s->db, in.run_id, in.key);
+    return e ? e : encode_empty(op, res);
+}
+
+/* ---- inputs and outputs ---- */
+
+struct inputs_in {
+    struct str run_id;
+    const struct json *datasets, *models;
+};
+static const struct field inputs_fields[] = {
+    RUN_ID_FIELD(struct inputs_in),
+    FIELD(struct inputs_in, datasets, FIELD_ITEMS, false),
+    FIELD(struct inputs_in, models, FIELD_ITEMS, false),
+};
+static const struct field dataset_fields[] = {
+    FIELD(struct track_dataset, name, FIELD_STR, true),         FIELD(struct track_dataset, digest, FIELD_STR, true),
+    FIELD(struct track_dataset, source_type, FIELD_STR, false), FIELD(struct track_dataset, source, FIELD_STR, false),
+    FIELD(struct track_dataset, schema, FIELD_STR, false),      FIELD(struct track_dataset, profile, FIELD_STR, false),
+};
+static const struct field dataset_tags_fields[] = {FIELD(struct track_dataset, tags, FIELD_KVS, false)};
+static const struct field run_model_fields[] = {
+    FIELD(struct track_run_model, model_id, FIELD_STR, true),
+    FIELD(struct track_run_model, step, FIELD_I64, false),
+};
+
+static enum err decode_datasets(struct op *op, const struct json *array, struct track_dataset **ret, size_t *ret_len)
+{
+    size_t n = array ? array->len : 0;
+    struct track_dataset *d = arena_array(op->arena, n + 1, struct track_dataset);
+    if (!d)
+        return op_fail(op, E_TOO_LARGE, "'datasets' is too long");
+    for (size_t i = 0; i < n; i++) {
+        char *path = op_printf(op, "datasets[%zu].", i);
+        const struct json *inner = json_get(&array->items[i], "dataset");
+        d[i].source_type = d[i].source = STR("");
+        if (!inner || inner->type != JSON_OBJECT)
+            return decode_missing(op, op_printf(op, "%sdataset", path));
+        enum err e = decode_object(op, &array->items[i], path, dataset_tags_fields, ARRAY_LEN(dataset_tags_fields), &d[i]);
+        if (!e)
+            e = decode_object(op, inner, op_printf(op, "%sdataset.", path), dataset_fields, ARRAY_LEN(dataset_fields), &d[i]);
+        if (e)
+            return e;
+    }
+    *ret = d;
+    *ret_len = n;
+    return OK;
+}
+
+static enum err decode_models(struct op *op, const struct json *array, struct track_run_model **ret, size_t *ret_len)
+{
+    struct track_run_model none = {0};
+    void *p = NULL;
+    enum err e = decode_items(op, array, "models", run_model_fields, ARRAY_LEN(run_model_fields), sizeof none, &none, &p, ret_len);
+    *ret = p;
+    return e;
+}
+
+enum err mlflow_run_log_inputs(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct inputs_in in = {0};
+    struct track_dataset *datasets = NULL;
+    struct track_run_model *models = NULL;
+    size_t n = 0, m = 0;
+    enum err e = DECODE(op, req, inputs_fields, &in);
+    if (!e)
+        e = decode_datasets(op, in.datasets, &datasets, &n);
+    if (!e)
+        e = decode_models(op, in.models, &models, &m);
+    if (!e)
+        e = input_log(op, s->db, in.run_id, datasets, n, models, m);
+    return e ? e : encode_empty(op, res);
+}
+
+enum err mlflow_run_log_outputs(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct inputs_in in = {0};
+    struct track_run_model *models = NULL;
+    size_t m = 0;
+    enum err e = DECODE(op, req, inputs_fields, &in);
+    if (!e && !in.models)
+        return decode_missing(op, "models");
+    if (!e)
+        e = decode_models(op, in.models, &models, &m);
+    if (!e)
+        e = input_log_outputs(op, s->db, in.run_id, models, m);
+    return e ? e : encode_empty(op, res);
+}
+
+/* The 2.x client's record of a model in its run: appended to the tag mlflow.log-model.history. */
+struct log_model_in {
+    struct str run_id, model_json;
+};
+static const struct field log_model_fields[] = {RUN_ID_FIELD(struct log_model_in),
+                                                FIELD(struct log_model_in, model_json, FIELD_STR, true)};
+
+enum err mlflow_run_log_model(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    static const char *const needed[] = {"artifact_path", "flavors", "utc_time_created", "run_id"};
+    struct log_model_in in = {0};
+    struct json *model = NULL;
+    struct track_run r;
+    enum err e = DECODE(op, req, log_model_fields, &in);
+    if (e)
+        return e;
+    if (json_parse(op, in.model_json, JSON_NAN | JSON_DUP_LAST, &model)) {
+        op_clear(op);
+        return op_fail_field(op, "model_json", "Malformed model info. \n %.*s \n is not a valid JSON.", STR_FMT(in.model_json));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+        if (!json_get(model, needed[i]))
+            return op_fail_field(op, "model_json", "Model json is missing mandatory fields: {'%s'}", needed[i]);
+    }
+    e = track_run_get(op, s->db, in.run_id, &r);
+    if (e)
+        return e;
+    struct str old = str_trim(names_find(r.tags.p, r.tags.len, "mlflow.log-model.history"));
+    bool more = old.len > 2 && old.p[0] == '[' && old.p[old.len - 1] == ']';
+    struct str kept = more ? str_sub(old, 0, old.len - 1) : STR("[");
+    struct str all = str_from(op_printf(op, "%.*s%s%.*s]", STR_FMT(kept), more ? ", " : "", STR_FMT(in.model_json)));
+    e = track_run_set_tag(op, s->db, in.run_id, STR("mlflow.log-model.history"), all);
+    return e ? e : encode_empty(op, res);
+}
+
+/* ---- reading ---- */
+
+struct search_in {
+    struct str filter, page_token, run_view_type;
+    struct str_list experiment_ids, order_by;
+    int64_t max_results;
+};
+static const struct field search_fields[] = {
+    FIELD(struct search_in, experiment_ids, FIELD_STRS, false), FIELD(struct search_in, filter, FIELD_STR, false),
+    FIELD(struct search_in, run_view_type, FIELD_NAME, false),   FIELD(struct search_in, max_results, FIELD_I64, false),
+    FIELD(struct search_in, order_by, FIELD_STRS, false),       FIELD(struct search_in, page_token, FIELD_STR, false),
+};
+
+static enum err search_query(struct op *op, const struct search_in *in, struct run_query *q)
+{
+    static const char *const views[] = {"ACTIVE_ONLY", "DELETED_ONLY", "ALL"};
+    int64_t *ids = arena_array(op->arena, in->experiment_ids.len + 1, int64_t);
+    if (!ids)
+        return op_fail(op, E_TOO_LARGE, "'experiment_ids' is too long");
+    for (size_t i = 0; i < in->experiment_ids.len; i++) {
+        enum err e = names_parse_experiment_id(op, in->experiment_ids.p[i], &ids[i]);
+        if (e)
+            return e;
+    }
+    *q = (struct run_query){.experiments = ids, .experiment_count = in->experiment_ids.len, .filter = in->filter,
+                            .order_by = in->order_by.p, .order_count = in->order_by.len, .view = TRACK_VIEW_ACTIVE,
+                            .max_results = in->max_results, .page_token = in->page_token};
+    if (in->max_results > LIMIT_TRACK_SEARCH_RUNS)
+        return op_fail_field(op, "max_results",
+                             "Invalid value %lld for parameter 'max_results' supplied:  Hint: Value was of type 'int'. See the "
+                             "API docs for more information about request parameters.",
+                             (long long)in->max_results);
+    size_t i = in->run_view_type.len ? decode_name(in->run_view_type, views, ARRAY_LEN(views)) : 0;
+    if (i == SIZE_MAX)
+        return op_fail_field(op, "run_view_type", "Invalid value \"%.*s\" for parameter 'run_view_type' supplied.",
+                             STR_FMT(in->run_view_type));
+    q->view = (enum track_view)(i + 1);
+    return OK;
+}
+
+enum err mlflow_run_search(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct search_in in = {.max_results = 1000};
+    struct run_query q;
+    struct run_page page;
+    enum err e = DECODE(op, req, search_fields, &in);
+    if (!e)
+        e = search_query(op, &in, &q);
+    if (!e)
+        e = run_search(op, s->db, &q, &page);
+    if (e)
+        return e;
+    struct json_out w;
+    encode_begin(&w, res);
+    if (page.len) {
+        json_key(&w, "runs");
+        json_begin_array(&w);
+        for (size_t i = 0; i < page.len; i++)
+            encode_run(&w, &page.runs[i]);
+        json_end_array(&w);
+    }
+    encode_text(&w, "next_page_token", page.next_token);
+    return encode_end(op, &w, res);
+}
+
+struct history_in {
+    struct str run_id, metric_key, page_token;
+    int64_t max_results;
+};
+static const struct field history_fields[] = {
+    RUN_ID_FIELD(struct history_in),
+    FIELD(struct history_in, metric_key, FIELD_STR, true),
+    FIELD(struct history_in, page_token, FIELD_STR, false),
+    FIELD(struct history_in, max_results, FIELD_I64, false),
+};
+
+enum err mlflow_metric_history(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct history_in in = {.max_results = ABSENT};
+    struct metric_page page;
+    enum err e = DECODE(op, req, history_fields, &in);
+    if (!e && in.max_results != ABSENT && in.max_results <= 0)
+        return op_fail_field(op, "max_results", "Invalid value %lld for parameter 'max_results' supplied. It must be a positive integer.",
+                             (long long)in.max_results);
+    if (!e)
+        e = metric_history(op, s->db, in.run_id, in.metric_key, in.max_results == ABSENT ? 0 : in.max_results, in.page_token, &page);
+    if (e)
+        return e;
+    struct json_out w;
+    encode_begin(&w, res);
+    if (page.len) {
+        json_key(&w, "metrics");
+        json_begin_array(&w);
+        for (size_t i = 0; i < page.len; i++)
+            encode_metric(&w, &page.points[i]);
+        json_end_array(&w);
+    }
+    encode_text(&w, "next_page_token", page.next_token);
+    return encode_end(op, &w, res);
+}

@@ -1,0 +1,23 @@
+/* runs.h - handlers of /mlflow/runs and /mlflow/metrics. */
+#ifndef INGOT_API_MLFLOW_RUNS_H
+#define INGOT_API_MLFLOW_RUNS_H
+
+#include "api/mlflow/mlflow.h"
+
+MLFLOW_HANDLER(mlflow_run_create);
+MLFLOW_HANDLER(mlflow_run_get);
+MLFLOW_HANDLER(mlflow_run_update);
+MLFLOW_HANDLER(mlflow_run_delete);
+MLFLOW_HANDLER(mlflow_run_restore);
+MLFLOW_HANDLER(mlflow_run_search);
+MLFLOW_HANDLER(mlflow_run_log_metric);
+MLFLOW_HANDLER(mlflow_run_log_param);
+MLFLOW_HANDLER(mlflow_run_log_batch);
+MLFLOW_HANDLER(mlflow_run_set_tag);
+MLFLOW_HANDLER(mlflow_run_delete_tag);
+MLFLOW_HANDLER(mlflow_run_log_inputs);
+MLFLOW_HANDLER(mlflow_run_log_outputs);
+MLFLOW_HANDLER(mlflow_run_log_model);
+MLFLOW_HANDLER(mlflow_metric_history);
+
+#endif
