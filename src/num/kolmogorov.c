@@ -246,7 +246,7 @@ static uint64_t common_divisor(uint64_t a, uint64_t b)
 
 /* f(i, j) = share of the lattice paths to (i, j) that met |i m' - j n'| >= h on their way: 1 outside, inside the mean of
  * its two predecessors weighted by i and j, since i/(i+j) of the paths to (i, j) arrive from (i - 1, j). All terms are
- * positive, so small probabilities keep their digits. */
+ * positive, so small probabilities keep their digits. Only the band inside is computed: about 2 d n m cells. */
 double kolmogorov_two_sample_sf(size_t n, size_t m, double d)
 {
     assert(n >= 1 && m >= 1 && n <= 20000 && m <= 20000);
@@ -262,16 +262,19 @@ double kolmogorov_two_sample_sf(size_t n, size_t m, double d)
     double *inverse = num_scratch(n + m + 1, sizeof *inverse);
     for (size_t s = 1; s <= n + m; s++)
         inverse[s] = 1 / (double)s;
+    for (size_t j = 0; j <= m; j++)
+        f[j] = 1;
     for (size_t i = 0; i <= n; i++) {
-        for (size_t j = 0; j <= m; j++) {
-            int64_t off = (int64_t)i * di - (int64_t)j * dj;
-            if (off >= h || off <= -h) {
-                f[j] = 1;
-                continue;
-            }
-            double from_left = j ? f[j - 1] : 0; /* (i, j - 1), this row */
-            double from_below = i ? f[j] : 0;    /* (i - 1, j), the row before */
-            f[j] = i + j ? ((double)i * from_below + (double)j * from_left) * inverse[i + j] : 0;
+        /* The band of row i: |i di - j dj| < h. Left of it cells go back to 1, right of it they still are. */
+        int64_t at = (int64_t)i * di;
+        size_t low = at >= h ? (size_t)((at - h) / dj) + 1 : 0;
+        size_t high = (size_t)((at + h + dj - 1) / dj) - 1;
+        high = high < m ? high : m;
+        if (low)
+            f[low - 1] = 1;
+        for (size_t j = low; j <= high; j++) {
+            double from_left = j ? f[j - 1] : 0; /* (i, j - 1), this row; f[j] is (i - 1, j), the row before */
+            f[j] = i + j ? ((double)i * f[j] + (double)j * from_left) * inverse[i + j] : 0;
         }
     }
     double p = f[m];

@@ -10,7 +10,7 @@ double kolmogorov_sf(uint64_t n, double x);
 /* P(D_n+ >= x), the one-sided statistic (Smirnov, Birnbaum & Tingey). */
 double kolmogorov_smirnov_sf(uint64_t n, double x);
 /* Exact P(D >= d) of the two-sided two-sample statistic, ties in the data ignored as scipy does.
- * Work n * m cells (n == m: n steps), so callers bound n and m (asserted <= 20000). */
+ * Work about 2 d n m cells (n == m: n steps), so callers bound n and m (asserted <= 20000). */
 double kolmogorov_two_sample_sf(size_t n, size_t m, double d);
 
 #endif
