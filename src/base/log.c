@@ -1,13 +1,12 @@
 #include "base/log.h"
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/time.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define LOG_LINE_BYTES ((size_t)64 << 10)
@@ -75,14 +74,8 @@ static void log_add_f64(struct buf *b, double v, bool json)
         buf_addf(b, json ? "\"%s\"" : "%s", name);
         return;
     }
-    char text[40];
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        double back = strtod(text, NULL);
-        if (memcmp(&back, &v, sizeof v) == 0)
-            break;
-    }
-    buf_add_cstr(b, text);
+    char text[32];
+    buf_add(b, text, json_format_f64(v, text));
 }
 
 static void log_add_value(struct buf *b, const struct log_val *v, bool json)

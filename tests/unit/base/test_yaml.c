@@ -157,8 +157,7 @@ static void random_tree(struct buf *b)
 {
     static const char *const pieces[] = {"a", " ", ": ", " #", "- ", "'", "\\\"", "\\n", "\\u0000", "\\u0085", "\\u2028", "\\ufeff", "1", ".", "e", "0x", "_",
                                          "yes", "~", "null", "\\u00e9", "\\ud83d\\ude00", "[", "{", "]", ",", "?", "&", "*", "!", "%", "@", "`", "|", ">",
-                                         "\\t", "\\\\", "---", "2001-01-01", "\\u007f", "\\uffff", "=", "<<", "\\u0007", "\\u200b", "long-long-long-long-long-"
-                                         "long-long-long-long-long-long-long-long-long-long-long-long-long-long-long-long-long-long-long-long-long-long-l"};
+                                         "\\t", "\\\\", "---", "2001-01-01", "\\u007f", "\\uffff", "=", "<<", "\\u0007", "\\u200b", "long key long key long key long key long key long key long key long key long key long key long key long key l"};
     int depth = 0, budget = 30, in_object[8], count[8];
     static int serial;
     for (;;) {

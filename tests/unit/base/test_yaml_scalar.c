@@ -11,7 +11,7 @@ static void plain_or_not(void **state)
         "", "~", "null", "true", "FALSE", "1", "-1", "+1", "1.5", ".5", "1e3", "0x1F", "0o7", "0b1", "0x_", "1_000", ".inf", ".nan", "-.INF", "yes",
         "No", "on", "off", "y", "2020-01-01", "2001-12-14t21:59:43Z", "12:30:45", "<<", "=", "---", "--- a", "...", " a", "a ", "a: b", "a:", ":", "-",
         "?", "- a", "? a", "a #b", "#a", "[a", "]a", "{a", "}a", ",a", "&a", "*a", "!a", "|a", ">a", "'a", "\"a", "%a", "@a", "`a", "a\nb", "a\tb",
-        "\x01", "\x7f", "\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf" "a", "\xef\xbf\xbf", "\xff", "+_1",
+        "\x01", "\x7f", "\xc2\x85", "\xe2\x80\xa8", "\357\273\277a", "\xef\xbf\xbf", "\xff", "+_1",
     };
     for (size_t i = 0; i < ARRAY_LEN(plain); i++)
         if (!yaml_scalar_plain(str_from(plain[i])))
