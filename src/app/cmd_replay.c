@@ -122,17 +122,28 @@ static double number_of(const struct json *obj, const char *key)
     return j && json_as_f64(j, &v) ? v : 0;
 }
 
-static void say_report(struct replay *r, int64_t now_us, const struct json *report)
+/* One line per alert of the endpoint; those of single features are many, so they are counted. */
+static void say_alerts(struct replay *r, const char *day, const struct json *list)
 {
-    const char *day = time_text(r->op, now_us);
-    const struct json *list = json_get(report, "alerts");
+    unsigned features[2] = {0};
     for (uint32_t i = 0; list && list->type == JSON_ARRAY && i < list->len; i++) {
         const struct json *a = &list->items[i], *firing = json_get(a, "firing");
         bool on = firing && firing->type == JSON_BOOL && firing->boolean;
-        command_say(r->ctx, "%s  alert %s: %.*s %.*s %.4g (limit %.4g)", day, on ? "fires" : "resolved", STR_FMT(text_of(a, "rule")),
-                    STR_FMT(text_of(a, "subject")), number_of(a, "value"), number_of(a, "limit"));
+        if (str_starts(text_of(a, "rule"), STR("feature_")))
+            features[on]++;
+        else
+            command_say(r->ctx, "%s  alert %s: %.*s %.4g (limit %.4g)", day, on ? "fires" : "resolved", STR_FMT(text_of(a, "rule")),
+                        number_of(a, "value"), number_of(a, "limit"));
     }
-    list = json_get(report, "triggers");
+    if (features[0] || features[1])
+        command_say(r->ctx, "%s  alerts of single features: %u fire, %u resolved", day, features[1], features[0]);
+}
+
+static void say_report(struct replay *r, int64_t now_us, const struct json *report)
+{
+    const char *day = time_text(r->op, now_us);
+    say_alerts(r, day, json_get(report, "alerts"));
+    const struct json *list = json_get(report, "triggers");
     for (uint32_t i = 0; list && list->type == JSON_ARRAY && i < list->len; i++) {
         const struct json *t = &list->items[i];
         command_say(r->ctx, "%s  retraining wanted: %.*s %.*s %.4g (limit %.4g)", day, STR_FMT(text_of(t, "rule")),
