@@ -21,6 +21,10 @@ if(CMOCKA_LIBRARY AND NOT INGOT_FUZZ)
     add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endforeach()
   get_property(tests GLOBAL PROPERTY INGOT_TESTS)
+  # The HTTP server and dispatcher alone, for tests/e2e/test_http_*.py and benchmarks.
+  add_executable(http_probe EXCLUDE_FROM_ALL tests/e2e/http_probe.c)
+  target_link_libraries(http_probe PRIVATE house api)
+  list(APPEND tests http_probe)
   add_custom_target(unit_tests DEPENDS ${tests})
 endif()
 
