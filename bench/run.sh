@@ -2,14 +2,9 @@
 # Every benchmark, each with its peer in the same run. Names on the command line limit the run. Figures go to build/bench/*.json.
 set -eu
 cd "$(dirname "$0")/.."
-sh tests/venv.sh >/dev/null
-cmake --preset release >/dev/null
-for bench in "${@:-}"; do
-    [ -n "$bench" ] || continue
-    build/venv/bin/python "bench/$bench/run.py"
+sh tests/venv.sh
+[ -f build/release/build.ninja ] || cmake --preset release >/dev/null
+[ $# -gt 0 ] || set -- $(for script in bench/*/run.py; do basename "$(dirname "$script")"; done)
+for name in "$@"; do
+    build/venv/bin/python "bench/$name/run.py"
 done
-if [ $# -eq 0 ]; then
-    for script in bench/*/run.py; do
-        build/venv/bin/python "$script"
-    done
-fi
