@@ -3,6 +3,7 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define SEE_DOCS "See the API docs for more information about request parameters."
 
@@ -212,6 +213,43 @@ static enum err query_field(struct op *op, const struct http_req *req, const str
     return decode_field(op, &j, f->name, f, ret);
 }
 
+/* The key whose value stands at line and column of a text: the last string before it that a colon follows. */
+static struct str key_at(struct str text, size_t line, size_t column)
+{
+    struct str key = {0}, last = {0};
+    size_t end = 0;
+    for (size_t l = 1; l < line && end < text.len; end++)
+        l += text.p[end] == '\n';
+    end = end + column < text.len ? end + column : text.len;
+    for (size_t i = 0; i < end; i++) {
+        if (text.p[i] == ':' && last.p)
+            key = last;
+        if (text.p[i] != '"')
+            continue;
+        size_t from = ++i;
+        while (i < end && text.p[i] != '"')
+            i += text.p[i] == '\\' ? 2 : 1;
+        last = str_sub(text, from, i < end ? i - from : 0);
+    }
+    return key;
+}
+
+/* A text that is no JSON: the parser names line and column; people look for the field. */
+static enum err bad_json(struct op *op, struct str text)
+{
+    size_t line = 0, column = 0;
+    const char *at = op->err == E_INVALID && op->msg ? strstr(op->msg, "line ") : NULL;
+    if (!at || sscanf(at, "line %zu column %zu", &line, &column) != 2)
+        return op_context(op, "The request body is not valid JSON");
+    struct str key = key_at(text, line, column);
+    if (!key.len || key.len > 250 || !str_is_utf8(key))
+        return op_context(op, "The request body is not valid JSON");
+    char *why = str_cstr(op->arena, str_from(op->msg));
+    op_clear(op);
+    return op_fail_field(op, str_dup(op->arena, key).p, "Invalid value for parameter '%.*s' supplied: the request body is not valid JSON: %s",
+                         STR_FMT(key), why);
+}
+
 static enum err body_object(struct op *op, const struct http_req *req, struct json **ret)
 {
     static struct json empty = {.type = JSON_OBJECT};
@@ -221,7 +259,7 @@ static enum err body_object(struct op *op, const struct http_req *req, struct js
         if (!e && j->type == JSON_STRING) /* old clients encode twice */
             e = json_parse(op, j->s, JSON_NAN | JSON_DUP_LAST, &j);
         if (e)
-            return op_context(op, "The request body is not valid JSON");
+            return bad_json(op, req->body);
         if (j->type == JSON_NULL)
             j = &empty;
     }

@@ -1,0 +1,32 @@
+"""Servers for tests with real clients (see ingot_server.py; $INGOT_BIN names the program)."""
+
+import os
+import pathlib
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from ingot_server import IngotServer  # noqa: E402
+
+# A client that retries for minutes would hide failures. Set before any test imports mlflow.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+
+@pytest.fixture(scope="session")
+def server():
+    """One server for all tests that do not hurt it."""
+    with tempfile.TemporaryDirectory(prefix="ingot-e2e-") as folder:
+        s = IngotServer(os.path.join(folder, "data"))
+        yield s
+        assert s.stop() == 0, "the server did not end cleanly on SIGTERM"
+
+
+@pytest.fixture
+def data_folder():
+    """A folder for servers that a test starts and kills itself."""
+    with tempfile.TemporaryDirectory(prefix="ingot-e2e-") as folder:
+        yield os.path.join(folder, "data")
