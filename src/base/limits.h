@@ -17,7 +17,9 @@
 #define LIMIT_HTTP_HEADER_BYTES LIMIT_KIB(32)
 #define LIMIT_HTTP_BODY_BYTES LIMIT_MIB(64)
 #define LIMIT_HTTP_CHUNKS 65536
-#define LIMIT_HTTP_PIPELINE 64            /* requests read ahead on one connection */
+#define LIMIT_HTTP_PIPELINE 64            /* requests our own clients have in flight on one connection */
+#define LIMIT_HTTP_BUFFERED_BYTES LIMIT_MIB(512) /* whole bodies in memory, per I/O thread */
+#define LIMIT_HTTP_BYTES_PER_S 1024       /* a slower peer is given up, reading or writing */
 #define LIMIT_HTTP_CONNECTIONS 4096
 #define LIMIT_HTTP_CONNECTIONS_PER_PEER 2048
 #define LIMIT_HTTP_HEAD_MS 30000

@@ -78,7 +78,7 @@ static void conn_sent(struct conn *c)
 
 static void conn_flush(struct conn *c)
 {
-    bool moved = false;
+    size_t moved = 0;
     while (c->state != CONN_CLOSED && conn_out_pending(c) > 0) {
         ssize_t n = c->transport->write(c, c->out.p + c->out_off, conn_out_pending(c));
         if (n == CONN_AGAIN)
@@ -87,14 +87,16 @@ static void conn_flush(struct conn *c)
             conn_close(c);
             return;
         }
-        moved = true;
+        moved += (size_t)n;
         c->out_off += (size_t)n;
     }
     if (c->state == CONN_CLOSED)
         return;
     if (conn_out_pending(c) > 0) {
-        if (moved || !c->stall_ms)
-            c->stall_ms = c->env->now_ms + c->env->limits.body_idle_ms;
+        /* What moved buys time at the lowest rate; so a peer that reads byte by byte is given up too. */
+        int64_t latest = c->env->now_ms + c->env->limits.body_idle_ms;
+        int64_t bought = c->stall_ms + (int64_t)(moved * 1000 / LIMIT_HTTP_BYTES_PER_S);
+        c->stall_ms = !c->stall_ms || bought > latest ? latest : bought;
         return;
     }
     if (c->out.len > 0)

@@ -85,6 +85,8 @@ void exchange_put(struct http_exchange *ex)
     struct net_env *env = ex->env;
     gunzip_destroy(ex->gunzip);
     ex->gunzip = NULL;
+    env->buffered -= ex->buffered;
+    ex->buffered = 0;
     if (env->spare_count >= EXCHANGE_SPARE_MAX) {
         exchange_destroy(ex);
         return;
@@ -187,6 +189,10 @@ static enum err body_sink(void *arg, const void *p, size_t n)
         return E_TOO_LARGE;
     ex->body_bytes += n;
     if (!ex->req.body_streamed) {
+        if (n > LIMIT_HTTP_BUFFERED_BYTES - ex->env->buffered)
+            return E_BUSY;
+        ex->env->buffered += n;
+        ex->buffered += n;
         buf_add(&ex->body, p, n);
         return ex->body.failed ? E_TOO_LARGE : OK;
     }
@@ -211,6 +217,8 @@ enum err exchange_body_add(struct http_exchange *ex, const void *p, size_t n, co
     if (e == E_TOO_LARGE)
         *ret_text = ex->body_bytes >= ex->plan.body_max / 2 ? "The request body is larger than this resource allows"
                                                             : "The request body expands too much";
+    else if (e == E_BUSY)
+        *ret_text = "Too many large requests at once; try again later";
     else if (e)
         *ret_text = "The request body is not valid gzip";
     return e;

@@ -32,6 +32,7 @@ struct net_env {
     struct server_limits limits;   /* resolved: no zeros */
     int64_t now_ms;                /* monotonic, as of the present event */
     bool draining;                 /* answers carry Connection: close */
+    uint64_t buffered;             /* bytes of whole bodies held, LIMIT_HTTP_BUFFERED_BYTES */
     struct http_exchange *spare;   /* recycled exchanges */
     int spare_count;
     int64_t date_s;                /* the second that `date` shows */
@@ -60,6 +61,7 @@ struct http_exchange {
     struct gunzip *gunzip;         /* of a body with Content-Encoding: gzip */
     struct buf body;               /* the whole decoded body */
     uint64_t body_bytes;           /* decoded so far, streamed or not */
+    uint64_t buffered;             /* of these, counted in env->buffered */
     /* The completion queue's, under its lock. */
     bool posted, posted_done;
 
@@ -90,7 +92,7 @@ void exchange_run(void *arg);
 /* Fills res by the handler's refuse(). */
 void exchange_refuse(struct http_exchange *ex, int status, const char *text);
 
-/* Takes raw (maybe gzipped) bytes of the body. OK, E_TOO_LARGE (limit or ratio), E_INVALID (broken gzip);
+/* Takes raw (maybe gzipped) bytes of the body. OK, E_TOO_LARGE (limit or ratio), E_INVALID (broken gzip), E_BUSY (all bodies);
  * the text is static. Streamed bytes go to the handler's window, whole ones to ex->body. */
 MUST_USE enum err exchange_body_add(struct http_exchange *ex, const void *p, size_t n, const char **ret_text);
 /* All of it came: E_INVALID when the gzip stream is not complete. */

@@ -342,7 +342,7 @@ static int on_body(llhttp_t *parser, const char *p, size_t n)
     enum err e = exchange_body_add(h->ex, p, n, &text);
     if (!e)
         return 0;
-    h->fault = (struct head_fault){e == E_TOO_LARGE ? 413 : 400, text};
+    h->fault = (struct head_fault){e == E_TOO_LARGE ? 413 : e == E_BUSY ? 503 : 400, text};
     return -1;
 }
 
@@ -482,12 +482,12 @@ static size_t feed_head(struct conn *c, const char *p, size_t n)
     }
 }
 
-/* Lets the peer have at least LIMIT 1 KiB/s over the whole body, and no pause longer than the idle time. */
+/* The peer sends LIMIT_HTTP_BYTES_PER_S over the whole body, with no pause longer than the idle time. */
 static void body_deadline(struct conn *c)
 {
     struct http1 *h = state_of(c);
     int64_t idle = c->env->limits.body_idle_ms;
-    int64_t total = h->body_since_ms + idle + (int64_t)(h->received - h->body_since_bytes);
+    int64_t total = h->body_since_ms + idle + (int64_t)((h->received - h->body_since_bytes) * 1000 / LIMIT_HTTP_BYTES_PER_S);
     int64_t pause = c->env->now_ms + idle;
     c->deadline_ms = total < pause ? total : pause;
 }
