@@ -54,7 +54,7 @@ static enum err head_parse(struct op *op, const struct json *obj, size_t index, 
         }
     }
     if (str_eqc(type, "FP16") || str_eqc(type, "BF16"))
-        return op_fail(op, E_UNSUPPORTED, "input \"%.*s\": %.*s has no form in JSON", STR_FMT(t->name), STR_FMT(type));
+        return op_fail(op, E_INVALID, "input \"%.*s\": %.*s has no form in JSON", STR_FMT(t->name), STR_FMT(type));
     return op_fail(op, E_INVALID, "input \"%.*s\": \"%.*s\" is no datatype", STR_FMT(t->name), STR_FMT(type));
 }
 

@@ -21,7 +21,7 @@ struct tensor {
     const struct json *values; /* `count` scalars in row-major order */
 };
 
-/* `max_count` caps the values (E_TOO_LARGE). Binary tensors and FP16 are E_UNSUPPORTED. */
+/* `max_count` caps the values (E_TOO_LARGE). Binary tensors are E_UNSUPPORTED. */
 MUST_USE enum err tensor_parse(struct op *op, const struct json *obj, size_t index, size_t max_count, struct tensor *ret);
 
 /* All values; `out` has room for `count`. A bare NaN or null is NaN (missing). Not for BYTES. */

@@ -256,7 +256,7 @@ static const struct route rows[] = {
     {"GET", "/v2/models/{name}/versions/{version}", model_metadata, PERM_READ, ROUTE_INLINE, 0, "The same for one version."},
     {"GET", "/v2/models/{name}/ready", model_ready, PERM_PUBLIC, ROUTE_INLINE, 0, "The endpoint can answer."},
     {"GET", "/v2/models/{name}/versions/{version}/ready", model_ready, PERM_PUBLIC, ROUTE_INLINE, 0, "The version is loaded."},
-    {"POST", "/v2/models/{name}/infer", infer, PERM_INFER, ROUTE_INLINE, INFER_BODY_BYTES, "Ask the endpoint; a running rollout decides which version answers."},
-    {"POST", "/v2/models/{name}/versions/{version}/infer", infer, PERM_INFER, ROUTE_INLINE, INFER_BODY_BYTES, "Ask one loaded version."},
+    {"POST", "/v2/models/{name}/infer", infer, PERM_INFER, ROUTE_INLINE | ROUTE_WRITES | ROUTE_ANY_TYPE, INFER_BODY_BYTES, "Ask the endpoint; a running rollout decides which version answers."},
+    {"POST", "/v2/models/{name}/versions/{version}/infer", infer, PERM_INFER, ROUTE_INLINE | ROUTE_WRITES | ROUTE_ANY_TYPE, INFER_BODY_BYTES, "Ask one loaded version."},
 };
 const struct route_table v2_routes = {"v2", rows, ARRAY_LEN(rows), v2_error};

@@ -83,7 +83,7 @@ static void test_refusals(void **state)
         {"{\"name\":7}", E_INVALID, "no name"},
         {"{\"name\":\"x\"}", E_INVALID, "datatype"},
         {"{\"name\":\"x\",\"datatype\":\"FLOAT\"}", E_INVALID, "FLOAT"},
-        {"{\"name\":\"x\",\"datatype\":\"FP16\"}", E_UNSUPPORTED, "FP16"},
+        {"{\"name\":\"x\",\"datatype\":\"FP16\"}", E_INVALID, "FP16"},
         {"{\"name\":\"x\",\"datatype\":\"FP32\"}", E_INVALID, "shape"},
         {"{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[],\"data\":[1]}", E_INVALID, "shape"},
         {"{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data\":[1]}", E_INVALID, "shape"},
