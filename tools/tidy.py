@@ -251,13 +251,16 @@ def check_text(t):
                 t.find(path, i, "blank", "a tab")
             if line != line.rstrip():
                 t.find(path, i, "blank", "blanks at the end of the line")
-            if re.search(r"\b(TODO|FIXME|XXX)\b", line) and not re.search(r"#\d+", line):
-                t.find(path, i, "todo", "a TODO names its issue (#12)")
         if t.sources[path] and not t.sources[path].endswith("\n"):
             t.find(path, len(raw), "blank", "no line break at the end of the file")
         for m in re.finditer(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|(//)', t.sources[path], re.S):
+            line = t.sources[path].count("\n", 0, m.start()) + 1
             if m.group(1):
-                t.find(path, t.sources[path].count("\n", 0, m.start()) + 1, "comment", "comments are /* */")
+                t.find(path, line, "comment", "comments are /* */")
+            elif m.group(0).startswith("/*"):
+                for i, part in enumerate(m.group(0).split("\n")):
+                    if re.search(r"\b(TODO|FIXME)\b", part) and not re.search(r"#\d+", part):
+                        t.find(path, line + i, "todo", "a TODO names its issue (#12)")
 
 
 def check_guards(t):

@@ -95,7 +95,7 @@ SINS = {
     "tab": ({"src/base/a.c": source("int f(void)\n{\n\treturn 1;\n}\n")}, "src/base/a.c:5: blank: a tab"),
     "blanks": ({"src/base/a.c": source("int f(void) \n{\n    return 1;\n}\n")}, "src/base/a.c:3: blank: blanks at the end of the line"),
     "last line": ({"src/base/a.c": source("int f(void)\n{\n    return 1;\n}")}, "src/base/a.c:6: blank: no line break at the end of the file"),
-    "todo": ({"src/base/a.c": source("/* TODO: all */\nint f(void)\n{\n    return 1;\n}\n")}, "src/base/a.c:3: todo: a TODO names its issue (#12)"),
+    "todo": ({"src/base/a.c": source("/* x\n * TODO: all */\nint f(void)\n{\n    return 1;\n}\n")}, "src/base/a.c:4: todo: a TODO names its issue (#12)"),
     "comment": ({"src/base/a.c": source("int f(void)\n{\n    return 1; // one\n}\n")}, "src/base/a.c:5: comment: comments are /* */"),
     "no source": ({"src/base/lone.h": header("src/base/lone.h", "int lone(void);\n"), "src/base/a.c": CLEAN["src/base/a.c"] + '#include "base/lone.h"\n'},
                   "src/base/lone.h:1: twin: has no lone.c"),
@@ -129,7 +129,7 @@ def test_sin_is_found(tmp_path, name):
 
 def test_what_is_no_sin(tmp_path):
     """Words in comments and literals, members of the same name, parts of a module, commands of a table."""
-    body = 'struct q {\n    int (*rand)(void);\n};\nint f(void)\n{\n    struct q *q = 0;\n    const char *s = "atoi(x) // TO" "DO";\n' \
+    body = 'struct q {\n    int (*rand)(void);\n};\nint f(void)\n{\n    struct q *q = 0;\n    const char *s = "atoi(x) // TODO";\n' \
            "    /* strcpy(a, b), #include <left-pad.h> */\n    return q->rand() + s[0];\n}\n"
     code, out = tidy(tmp_path, {
         "src/base/a.c": source(body),
