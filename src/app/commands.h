@@ -10,6 +10,7 @@ extern const struct command *const command_groups[];
 extern const struct command server_commands[];
 extern const struct command run_commands[];
 extern const struct command data_commands[];
+extern const struct command query_commands[];
 extern const struct command features_commands[];
 extern const struct command train_commands[];
 extern const struct command evaluate_commands[];

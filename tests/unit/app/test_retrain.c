@@ -1,0 +1,51 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "app/retrain.h"
+#include "base/time.h"
+#include "scratch_op.h"
+
+static void times_are_put_in(void **state)
+{
+    struct op *op = *state;
+    struct str out;
+    int64_t at = 0;
+    assert_true(time_parse(STR("2001-05-01T00:00:00Z"), &at));
+    static const char *const cases[][2] = {
+        {"depth=6", "depth=6"},
+        {"frame.end=@", "frame.end=2001-05-01T00:00:00Z"},
+        {"split.fit_start=@-45d", "split.fit_start=2001-03-17T00:00:00Z"},
+        {"x=@+12h", "x=2001-05-01T12:00:00Z"},
+        {"x=@-90m", "x=2001-04-30T22:30:00Z"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(retrain_expand(op, str_from(cases[i][0]), at, &out), OK);
+        assert_true(str_eqc(out, cases[i][1]));
+    }
+}
+
+static void nonsense_is_refused(void **state)
+{
+    struct op *op = *state;
+    struct str out;
+    static const char *const bad[] = {"a=@5", "a=@d", "a=@-d", "a=@-1y", "a=@-99999999d", "a=@--1d"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        op_clear(op);
+        assert_int_equal(retrain_expand(op, str_from(bad[i]), 0, &out), E_INVALID);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(times_are_put_in, scratch_op_up, scratch_op_down),
+        cmocka_unit_test_setup_teardown(nonsense_is_refused, scratch_op_up, scratch_op_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
