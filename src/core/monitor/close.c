@@ -371,7 +371,8 @@ static void commit_memory(struct work *w)
         predbuf_destroy(w->due.windows[i]);
     LOCK(&e->record);
     e->closed_until_us = w->closed_until_us;
-    e->watermark_us = w->batch->watermark_us > e->watermark_us ? w->batch->watermark_us : e->watermark_us;
+    if (w->batch->labels_came && w->batch->watermark_us > e->watermark_us)
+        e->watermark_us = w->batch->watermark_us;
     e->counts.labels_joined += w->report->joined;
     e->counts.labels_duplicate += w->report->duplicates;
     e->counts.labels_unmatched += w->report->unmatched;

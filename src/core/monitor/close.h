@@ -15,6 +15,7 @@ struct label_batch {
     const int64_t *label_us;
     size_t n;
     int64_t watermark_us;
+    bool labels_came; /* false: a tick; the watermark of labels is not moved by it */
 };
 
 /* Reads what the database remembers of the endpoint, once. The caller holds e->labels. */

@@ -11,6 +11,7 @@ static const struct {
 } config_fields[] = {
     {"window_us", CONFIG_I64, offsetof(struct monitor_config, window_us), 1e6, 3.2e13},
     {"label_delay_us", CONFIG_I64, offsetof(struct monitor_config, label_delay_us), 0, 3.2e14},
+    {"label_grace_us", CONFIG_I64, offsetof(struct monitor_config, label_grace_us), 0, 3.2e14},
     {"threshold", CONFIG_F64, offsetof(struct monitor_config, threshold), 0, 1},
     {"p95_us", CONFIG_F64, offsetof(struct monitor_config, p95_us), 0, 4e9},
     {"error_rate", CONFIG_F64, offsetof(struct monitor_config, error_rate), 0, 1},
@@ -41,6 +42,7 @@ void monitor_config_default(struct monitor_config *ret)
     *ret = (struct monitor_config){
         .window_us = TIME_US_PER_DAY,
         .label_delay_us = TIME_US_PER_DAY,
+        .label_grace_us = 7 * TIME_US_PER_DAY,
         .threshold = 0.5,
         .p95_us = 100000,
         .error_rate = 0.01,

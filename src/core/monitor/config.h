@@ -7,6 +7,7 @@
 struct monitor_config {
     int64_t window_us;          /* length of a window, aligned to the epoch; 1 day */
     int64_t label_delay_us;     /* a window closes when its end + this <= watermark; 1 day */
+    int64_t label_grace_us;     /* monitor_tick closes windows whose labels are later than this; 7 days */
     double threshold;           /* label 1 is predicted at score >= this, for accuracy; 0.5 */
     double p95_us;              /* alert above; 100000 */
     double error_rate;          /* alert above; 0.01 */

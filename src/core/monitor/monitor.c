@@ -157,7 +157,24 @@ enum err monitor_labels(struct op *op, struct monitor *m, struct str endpoint, c
     enum err e = close_load(op, m->db, w);
     if (e)
         return e;
-    struct label_batch batch = {ids, labels, label_us, n, watermark_us};
+    struct label_batch batch = {ids, labels, label_us, n, watermark_us, true};
+    return close_labels(op, m->db, w, &m->sink, m->seed, &batch, ret);
+}
+
+enum err monitor_tick(struct op *op, struct monitor *m, struct str endpoint, struct monitor_report **ret)
+{
+    struct watched *w = find(m, endpoint);
+    if (!w)
+        return op_fail(op, E_NOT_FOUND, "no endpoint '%.*s' is watched", STR_FMT(endpoint));
+    LOCK(&w->labels);
+    enum err e = close_load(op, m->db, w);
+    if (e)
+        return e;
+    mutex_lock(&w->record);
+    int64_t newest = w->latest_event_us, known = w->watermark_us;
+    mutex_unlock(&w->record);
+    int64_t overdue = newest == INT64_MIN ? -LABEL_TIME_MAX : newest - w->config.label_grace_us;
+    struct label_batch batch = {.watermark_us = overdue > known ? overdue : known};
     return close_labels(op, m->db, w, &m->sink, m->seed, &batch, ret);
 }
 

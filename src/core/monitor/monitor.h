@@ -65,6 +65,10 @@ struct monitor_report {
  * stands). All or nothing: on an error nothing was joined or closed, and the call may be repeated. */
 MUST_USE enum err monitor_labels(struct op *op, struct monitor *m, struct str endpoint, const int64_t *ids, const uint8_t *labels,
                                  const int64_t *label_us, size_t n, int64_t watermark_us, struct monitor_report **ret);
+/* For a scheduler, every minute or so: labels are late or never come. Closes, unlabelled, the windows whose labels are overdue by
+ * label_grace_us of event time (so that drift, latency and errors are judged, and memory is bounded), and lets the guardrails of a
+ * running rollout look at the requests since the last call. E_NOT_FOUND: unknown endpoint. */
+MUST_USE enum err monitor_tick(struct op *op, struct monitor *m, struct str endpoint, struct monitor_report **ret);
 void monitor_report_json(struct json_out *w, const struct monitor_report *r);
 
 /* ---- looking ---- */

@@ -129,6 +129,19 @@ static enum err audit_decision(struct op *op, struct db_tx *tx, struct str endpo
     return e ? e : audit_append(op, tx, str_from(verb), STR("endpoint"), endpoint, text);
 }
 
+/* Keeps new evidence that led to nothing worth a row of its own. */
+static enum err evidence_store(struct op *op, struct db_tx *tx, const struct running *r)
+{
+    struct str evidence;
+    enum err e = evidence_text(op, &r->evidence, &evidence);
+    if (e)
+        return e;
+    return db_exec(op, tx, &sql_rollout_update,
+                   DB_ARGS(DB_I64(r->id), DB_TEXT(STR("running")), DB_I64(r->pos.step), DB_I64(r->pos.step_started_us), DB_TEXT(evidence),
+                           DB_I64(r->decisions), DB_NULL),
+                   NULL);
+}
+
 /* Writes the decision, what it changes, and (when it changes the weights) its audit row. `r` already holds the evidence. */
 static enum err decision_store(struct op *op, struct db_tx *tx, struct str endpoint, struct running *r, struct rollout_decision *d, struct str note)
 {
@@ -301,15 +314,17 @@ enum err rollout_advance(struct op *op, struct db_tx *tx, struct str endpoint, c
         return e;
     struct rollout_decision d = {.verdict = ROLLOUT_NO_ROLLOUT, .reason = ""};
     if (found) {
-        bool any = requests && add_requests(&r, requests);
+        bool traffic = requests && add_requests(&r, requests), labels = false;
         for (size_t i = 0; i < n; i++)
-            any = add_outcome(&r, &rows[i]) || any;
+            labels = add_outcome(&r, &rows[i]) || labels;
         d.rollout_id = r.id;
         d.control = r.control;
         d.candidate = r.candidate;
         rollout_decide(&r.plan, &r.pos, &r.evidence, now_us, &d);
-        if (any || d.verdict != ROLLOUT_HOLD)
+        if (labels || d.verdict != ROLLOUT_HOLD)
             e = decision_store(op, tx, endpoint, &r, &d, STR(""));
+        else if (traffic)
+            e = evidence_store(op, tx, &r);
     }
     if (!e)
         *ret = d;

@@ -49,7 +49,8 @@ struct rollout_requests {
 MUST_USE enum err rollout_start(struct op *op, struct db *db, struct str endpoint, int64_t control, int64_t candidate,
                                 const struct rollout_plan *plan, int64_t start_us, uint64_t seed, int64_t *ret_id);
 /* Adds evidence and decides. Call inside a db_write. Outcomes of other versions, of arm NONE, or from before the rollout
- * are ignored. `requests` has two entries by arm, or is NULL. Nothing running: OK with verdict ROLLOUT_NO_ROLLOUT. */
+ * are ignored. `requests` has two entries by arm, or is NULL. Nothing running: OK with verdict ROLLOUT_NO_ROLLOUT.
+ * A HOLD without new labels keeps the evidence but writes no decision row (seq 0). */
 MUST_USE enum err rollout_advance(struct op *op, struct db_tx *tx, struct str endpoint, const struct rollout_outcome *rows, size_t n,
                                   const struct rollout_requests *requests, int64_t now_us, struct rollout_decision *ret);
 /* By hand: promote or roll back now. E_NOT_FOUND: nothing runs. `why` goes into the decision and the audit row. */

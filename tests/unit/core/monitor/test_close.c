@@ -73,7 +73,7 @@ static void failures_leave_no_trace(void **state)
         labels[i] = i % 5 == 0;
         times[i] = T0 + DAY + i;
     }
-    struct label_batch batch = {ids, labels, times, 500, T0 + 2 * DAY};
+    struct label_batch batch = {ids, labels, times, 500, T0 + 2 * DAY, true};
     struct monitor_report *r = NULL;
     assert_err(&f, close_labels(&f.op, f.db, e, &sink, 1, &batch, &r), E_IO);
     assert_true(r == NULL && s.calls == 1 && e->open_rows == 500 && predbuf_labelled(e->open[0]) == 0 && e->requests[0]->n == 500);
@@ -96,7 +96,7 @@ static void failures_leave_no_trace(void **state)
     assert_true(r->window_count == 1 && r->windows[0].revision == 1 && r->windows[0].predictions == 1 && s.revision == 1);
     /* The commit fails: the window comes back, the row's label goes. */
     record_day(e, 1);
-    batch = (struct label_batch){ids, labels, times, 500, T0 + 3 * DAY};
+    batch = (struct label_batch){ids, labels, times, 500, T0 + 3 * DAY, true};
     for (int i = 0; i < 500; i++)
         ids[i] = 1000 + i;
     broken.broken = true;

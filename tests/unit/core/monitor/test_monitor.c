@@ -226,6 +226,59 @@ static void labels_move_the_rollout(void **state)
     fixture_close(&f);
 }
 
+/* Labels never come: ticks close what is overdue, and a failing candidate goes back without a single label. */
+static void ticks_need_no_labels(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    struct collected c = {0};
+    struct prediction_sink sink = {&c, collect};
+    struct monitor *m = monitor_create(f.db, &sink);
+    struct monitor_report *r;
+    assert_err(&f, monitor_tick(&f.op, m, STR("delay"), &r), E_NOT_FOUND);
+    struct reference_data ref;
+    reference_make(&f.rng, 1000, &ref);
+    assert_ok(&f, monitor_set_reference(&f.op, m, STR("delay"), &ref.ref));
+    assert_ok(&f, monitor_tick(&f.op, m, STR("delay"), &r)); /* nothing was ever recorded */
+    assert_true(r->window_count == 0);
+    struct day *d = calloc(1, sizeof *d);
+    for (int day = 0; day < 12; day++)
+        live(&f, m, day, 300, 1.0, 0, d);
+    assert_ok(&f, monitor_tick(&f.op, m, STR("delay"), &r));
+    /* The newest event is of day 11: windows up to day 11 - 7 days of grace - 1 of delay are overdue. */
+    assert_true(r->window_count == 3 && r->windows[0].labelled == 0 && isnan(r->windows[0].auc) && r->windows[0].features[2].drifted);
+    assert_true(alerted(r, "feature_ks", "moving", true) && r->rollout.verdict == ROLLOUT_NO_ROLLOUT);
+    struct monitor_stats s;
+    assert_true(monitor_stats(m, STR("delay"), &s) && s.watermark_us == INT64_MIN && s.closed_until_us == T0 + 3 * DAY && s.open_windows == 9);
+    assert_ok(&f, monitor_tick(&f.op, m, STR("delay"), &r));
+    assert_true(r->window_count == 0);
+    struct rollout_plan plan;
+    rollout_plan_default(&plan);
+    int64_t id;
+    assert_ok(&f, rollout_start(&f.op, f.db, STR("delay"), 1, 2, &plan, T0 + 11 * DAY, 5, &id));
+    size_t replayed = 9;
+    for (int i = 0; i < 60; i++) {
+        struct prediction p = {.id = i, .event_us = T0 + 11 * DAY + i, .version = 1 + i % 2, .arm = (uint8_t)(i % 2), .latency_us = 100,
+                               .ok = i % 2 == 0 || i < 30, .score = 0.2f};
+        monitor_record(m, STR("delay"), &p);
+        if (i == 20) {
+            assert_ok(&f, monitor_tick(&f.op, m, STR("delay"), &r));
+            assert_true(r->rollout.verdict == ROLLOUT_HOLD && r->rollout.seq == 0); /* no row for every tick */
+            assert_ok(&f, rollout_replay(&f.op, f.db, id, &replayed));
+            assert_int_equal(replayed, 0);
+        }
+    }
+    assert_ok(&f, monitor_tick(&f.op, m, STR("delay"), &r));
+    assert_true(r->rollout.verdict == ROLLOUT_ROLLBACK && !strcmp(r->rollout.reason, "errors") && r->rollout.seq == 1);
+    assert_ok(&f, rollout_replay(&f.op, f.db, id, &replayed));
+    assert_int_equal(replayed, 1);
+    free(d);
+    reference_free(&ref);
+    monitor_destroy(m);
+    fixture_close(&f);
+}
+
 /* Recording from four threads while labels close windows: nothing is lost, nothing is counted twice. */
 struct recorder {
     struct monitor *m;
@@ -292,6 +345,7 @@ static void recording_runs_beside_labels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_whole_story), cmocka_unit_test(bad_calls_are_refused),
-                                       cmocka_unit_test(labels_move_the_rollout), cmocka_unit_test(recording_runs_beside_labels)};
+                                       cmocka_unit_test(labels_move_the_rollout), cmocka_unit_test(ticks_need_no_labels),
+                                       cmocka_unit_test(recording_runs_beside_labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
