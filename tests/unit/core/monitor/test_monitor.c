@@ -65,6 +65,36 @@ static bool alerted(const struct monitor_report *r, const char *rule, const char
     return false;
 }
 
+/* A new process remembers what fires: the next healthy windows resolve it, and nothing fires twice. */
+static void restart_remembers(struct fixture *f, const struct monitor_config *config, const struct reference_data *ref, struct day *d)
+{
+    struct monitor *m = monitor_create(f->db, NULL);
+    assert_ok(f, monitor_set_config(&f->op, m, STR("delay"), config));
+    assert_ok(f, monitor_set_reference(&f->op, m, STR("delay"), &ref->ref));
+    live(f, m, 9, 2000, 0, 0, d);
+    struct monitor_report *r = post(f, m, d, 11);
+    assert_true(r->window_count == 1 && !alerted(r, "feature_ks", "moving", false)); /* bad, bad, good */
+    live(f, m, 10, 2000, 0, 0, d);
+    r = post(f, m, d, 12);
+    assert_true(alerted(r, "feature_ks", "moving", false) && alerted(r, "logloss_rise", "", false));
+    AUTO(buf) struct buf b;
+    buf_init(&b, LIMIT_MIB(8));
+    struct json_out w;
+    json_out_init(&w, &b, 0);
+    json_begin_array(&w);
+    assert_ok(f, monitor_windows_json(&f->op, f->db, STR("delay"), T0, &w));
+    assert_ok(f, monitor_alerts_json(&f->op, f->db, STR("delay"), false, &w));
+    assert_ok(f, monitor_alerts_json(&f->op, f->db, STR("delay"), true, &w));
+    monitor_report_json(&w, r);
+    json_end_array(&w);
+    struct json *j;
+    assert_ok(f, json_parse(&f->op, buf_str(&b), JSON_STRICT, &j));
+    assert_int_equal(j->items[0].len, 10);
+    assert_true(j->items[1].len >= 2 && j->items[2].len == 0);
+    assert_true(json_get(&j->items[3], "windows")->len == 1);
+    monitor_destroy(m);
+}
+
 static void the_whole_story(void **state)
 {
     (void)state;
@@ -124,32 +154,7 @@ static void the_whole_story(void **state)
     assert_int_equal(n, 2);
     monitor_destroy(m);
 
-    /* A new process remembers what fires: the next healthy windows resolve it, and nothing fires twice. */
-    m = monitor_create(f.db, NULL);
-    assert_ok(&f, monitor_set_config(&f.op, m, STR("delay"), &config));
-    assert_ok(&f, monitor_set_reference(&f.op, m, STR("delay"), &ref.ref));
-    live(&f, m, 9, 2000, 0, 0, &days[0]);
-    r = post(&f, m, &days[0], 11);
-    assert_true(r->window_count == 1 && !alerted(r, "feature_ks", "moving", false)); /* bad, bad, good */
-    live(&f, m, 10, 2000, 0, 0, &days[0]);
-    r = post(&f, m, &days[0], 12);
-    assert_true(alerted(r, "feature_ks", "moving", false) && alerted(r, "logloss_rise", "", false));
-    AUTO(buf) struct buf b;
-    buf_init(&b, LIMIT_MIB(8));
-    struct json_out w;
-    json_out_init(&w, &b, 0);
-    json_begin_array(&w);
-    assert_ok(&f, monitor_windows_json(&f.op, f.db, STR("delay"), T0, &w));
-    assert_ok(&f, monitor_alerts_json(&f.op, f.db, STR("delay"), false, &w));
-    assert_ok(&f, monitor_alerts_json(&f.op, f.db, STR("delay"), true, &w));
-    monitor_report_json(&w, r);
-    json_end_array(&w);
-    struct json *j;
-    assert_ok(&f, json_parse(&f.op, buf_str(&b), JSON_STRICT, &j));
-    assert_int_equal(j->items[0].len, 10);
-    assert_true(j->items[1].len >= 2 && j->items[2].len == 0);
-    assert_true(json_get(&j->items[3], "windows")->len == 1);
-    monitor_destroy(m);
+    restart_remembers(&f, &config, &ref, &days[0]);
     free(days);
     reference_free(&ref);
     fixture_close(&f);
