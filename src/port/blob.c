@@ -23,14 +23,14 @@ void blob_abort(struct blob_store *s, struct blob_writer *take_w)
         s->ops->abort(take_w);
 }
 
-enum err blob_reader_open(struct op *op, struct blob_store *s, const struct blob_id *id, struct blob_reader **ret,
-                          uint64_t *ret_size)
+enum err blob_reader_open(struct op *op, struct blob_store *s, const struct blob_id *id,
+                          struct blob_reader **ret, uint64_t *ret_size)
 {
     return s->ops->reader_open(s->self, op, id, ret, ret_size);
 }
 
-enum err blob_read(struct op *op, struct blob_store *s, struct blob_reader *r, uint64_t offset, void *p, size_t n,
-                   size_t *ret_n)
+enum err blob_read(struct op *op, struct blob_store *s, struct blob_reader *r, uint64_t offset, void *p,
+                   size_t n, size_t *ret_n)
 {
     return s->ops->read(op, r, offset, p, n, ret_n);
 }
@@ -87,7 +87,8 @@ static enum err read_whole(struct op *op, struct blob_store *s, struct blob_read
     return at == size ? OK : op_fail(op, E_CORRUPT, "a stored file changed its size while it was read");
 }
 
-enum err blob_get(struct op *op, struct blob_store *s, const struct blob_id *id, size_t max, struct str *ret_bytes)
+enum err blob_get(struct op *op, struct blob_store *s, const struct blob_id *id, size_t max,
+                  struct str *ret_bytes)
 {
     struct blob_reader *r = NULL;
     uint64_t size = 0;
@@ -99,7 +100,8 @@ enum err blob_get(struct op *op, struct blob_store *s, const struct blob_id *id,
         e = op_fail(op, E_TOO_LARGE, "the stored file has %llu bytes, more than the %zu allowed here",
                     (unsigned long long)size, max);
     else if (!(p = arena_array(op->arena, (size_t)size + 1, char)))
-        e = op_fail(op, E_TOO_LARGE, "the stored file of %llu bytes does not fit into memory", (unsigned long long)size);
+        e = op_fail(op, E_TOO_LARGE, "the stored file of %llu bytes does not fit into memory",
+                    (unsigned long long)size);
     else
         e = read_whole(op, s, r, p, (size_t)size);
     blob_reader_close(s, r);

@@ -69,8 +69,8 @@ int64_t db_last_id(struct db_tx *tx)
     return tx->ops->last_id(tx);
 }
 
-enum err db_query_one(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
-                      struct db_val *ret_vals, size_t n_vals)
+enum err db_query_one(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args,
+                      size_t n, struct db_val *ret_vals, size_t n_vals)
 {
     struct db_rows *rows = NULL;
     enum err e = db_query(op, tx, sql, args, n, &rows);

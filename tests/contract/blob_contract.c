@@ -67,7 +67,8 @@ static void the_name_is_the_hash(void **state)
     struct fixture *f = *state;
     struct blob_id id = put(f, STR("abc"));
     /* FIPS 180-4, the example of one block */
-    assert_true(str_eq(blob_id_hex(&f->s.op, &id), STR("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")));
+    assert_true(str_eq(blob_id_hex(&f->s.op, &id),
+                       STR("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")));
     struct str back;
     expect(f, blob_get(&f->s.op, f->store, &id, 3, &back), OK);
     assert_true(str_eq(back, STR("abc")));
@@ -112,7 +113,10 @@ static void a_big_blob_is_streamed(void **state)
     assert_int_equal(size, n);
     size_t got = 1, total = 0;
     while (got) {
-        expect(f, blob_read(&f->s.op, f->store, r, total, back + total, 65537 < n + 1 - total ? 65537 : n + 1 - total, &got), OK);
+        expect(f,
+               blob_read(&f->s.op, f->store, r, total, back + total,
+                         65537 < n + 1 - total ? 65537 : n + 1 - total, &got),
+               OK);
         total += got;
     }
     assert_int_equal(total, n);
@@ -185,12 +189,13 @@ static void names_are_parsed_strictly(void **state)
     struct str hex = blob_id_hex(&f->s.op, &id);
     expect(f, blob_id_parse(&f->s.op, hex, &back), OK);
     assert_memory_equal(&id, &back, sizeof id);
-    static const char *const bad[] = {
-        "", "abc", "../../../../../../../../../../../../../../../../../../etc/passwd0",
-        "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD",
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015a",
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015adx",
-        "ga7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"};
+    static const char *const bad[] = {"",
+                                      "abc",
+                                      "../../../../../../../../../../../../../../../../../../etc/passwd0",
+                                      "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD",
+                                      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015a",
+                                      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015adx",
+                                      "ga7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         expect(f, blob_id_parse(&f->s.op, str_from(bad[i]), &back), E_INVALID);
 }
@@ -213,8 +218,8 @@ static void *crowd_main(void *arg)
         fill(bytes, 5000, (uint64_t)((i * 7 + c->index) % WRITES));
         struct blob_id id;
         struct str back;
-        if (blob_put(&op, c->store, (struct str){bytes, 5000}, &id) || blob_get(&op, c->store, &id, 5000, &back) ||
-            memcmp(back.p, bytes, 5000))
+        if (blob_put(&op, c->store, (struct str){bytes, 5000}, &id) ||
+            blob_get(&op, c->store, &id, 5000, &back) || memcmp(back.p, bytes, 5000))
             c->wrong++;
     }
     arena_destroy(a);
@@ -331,7 +336,8 @@ static void acknowledged_blobs_survive_sigkill(void **state)
         assert_int_equal(rmdir(scratch_path(&f->s, "tmp")), 0); /* swept: empty */
         assert_int_equal(mkdir(scratch_path(&f->s, "tmp"), 0700), 0);
     }
-    print_message("%d kills, %d acknowledged blobs, none lost (seed %llu)\n", CRASHES, acks, (unsigned long long)start);
+    print_message("%d kills, %d acknowledged blobs, none lost (seed %llu)\n", CRASHES, acks,
+                  (unsigned long long)start);
     assert_true(acks > CRASHES / 2);
 }
 

@@ -17,14 +17,25 @@
 #include "contract/scratch.h"
 
 const char db_contract_schema[] =
-    "CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL CHECK (size >= 0)) STRICT;"
+    "CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL CHECK "
+    "(size >= 0)) STRICT;"
     "CREATE TABLE part (id INTEGER PRIMARY KEY, thing_id INTEGER NOT NULL REFERENCES thing (id)) STRICT;"
     "CREATE TABLE late (id INTEGER PRIMARY KEY,"
     "  thing_id INTEGER NOT NULL REFERENCES thing (id) DEFERRABLE INITIALLY DEFERRED) STRICT;"
     "CREATE TABLE value (id INTEGER PRIMARY KEY, v ANY) STRICT;";
 
 enum {
-    THING_ADD, THING_COUNT, THING_GET, THING_LIST, PART_ADD, LATE_ADD, VALUE_PUT, VALUE_GET, VALUE_ADD, VALUE_LIST, SLOW,
+    THING_ADD,
+    THING_COUNT,
+    THING_GET,
+    THING_LIST,
+    PART_ADD,
+    LATE_ADD,
+    VALUE_PUT,
+    VALUE_GET,
+    VALUE_ADD,
+    VALUE_LIST,
+    SLOW,
     SYNTAX
 };
 static const struct sql q[] = {
@@ -38,7 +49,9 @@ static const struct sql q[] = {
     [VALUE_GET] = {"value_get", "SELECT v FROM value WHERE id = 1", VALUE_GET, 0, 1},
     [VALUE_ADD] = {"value_add", "INSERT INTO value (id, v) VALUES (?, ?)", VALUE_ADD, 2, -1},
     [VALUE_LIST] = {"value_list", "SELECT id FROM value", VALUE_LIST, 0, 1},
-    [SLOW] = {"slow", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", SLOW, 0, 1},
+    [SLOW] = {"slow",
+              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", SLOW,
+              0, 1},
     [SYNTAX] = {"syntax", "SELEKT 1", SYNTAX, 0, 1},
 };
 
@@ -70,15 +83,16 @@ static int tear_down(void **state)
 struct thing {
     const char *name;
     int64_t size;
-    int64_t id;       /* out */
-    enum err then;    /* what the function returns after its insert */
+    int64_t id;    /* out */
+    enum err then; /* what the function returns after its insert */
 };
 
 static enum err add_thing(struct op *op, struct db_tx *tx, void *arg)
 {
     struct thing *t = arg;
     int64_t changes = 0;
-    enum err e = db_exec(op, tx, &q[THING_ADD], DB_ARGS(DB_TEXT(str_from(t->name)), DB_I64(t->size)), &changes);
+    enum err e =
+        db_exec(op, tx, &q[THING_ADD], DB_ARGS(DB_TEXT(str_from(t->name)), DB_I64(t->size)), &changes);
     if (e)
         return e;
     assert_int_equal(changes, 1);
@@ -200,8 +214,9 @@ static struct db_val round_trip(struct fixture *f, struct db_val in)
 static void doubles_come_back_bit_for_bit(void **state)
 {
     struct fixture *f = *state;
-    static const double edge[] = {0.0, -0.0, 5e-324, -5e-324, DBL_MIN, DBL_MAX, -DBL_MAX, 1e308, 0.1, 3.0, -1e15, 9007199254740993.0,
-                                  1e19, INFINITY, -INFINITY};
+    static const double edge[] = {0.0,      -0.0,     5e-324,   -5e-324, DBL_MIN, DBL_MAX,
+                                  -DBL_MAX, 1e308,    0.1,      3.0,     -1e15,   9007199254740993.0,
+                                  1e19,     INFINITY, -INFINITY};
     for (size_t i = 0; i < ARRAY_LEN(edge); i++) {
         struct db_val v = round_trip(f, DB_F64(edge[i]));
         assert_int_equal(v.type, DB_TYPE_F64);
@@ -489,7 +504,8 @@ static void *crowd_main(void *arg)
     struct op op;
     op_init(&op, a);
     for (int i = 0; i < WRITES; i++) {
-        struct thing t = {.name = op_printf(&op, "%d-%d", c->index, i), .size = i, .then = i % 3 == 2 ? E_INVALID : OK};
+        struct thing t = {
+            .name = op_printf(&op, "%d-%d", c->index, i), .size = i, .then = i % 3 == 2 ? E_INVALID : OK};
         enum err e = db_write(&op, c->db, add_thing, &t);
         struct thing back = {.name = t.name};
         op_clear(&op);
@@ -615,7 +631,8 @@ static void acknowledged_writes_survive_sigkill(void **state)
         acks += check_acks(f, cycle, last);
         expect(f, contract->check(&f->s.op, f->db), OK);
     }
-    print_message("%d kills, %lld acknowledged writes, none lost (seed %llu)\n", CRASHES, (long long)acks, (unsigned long long)start);
+    print_message("%d kills, %lld acknowledged writes, none lost (seed %llu)\n", CRASHES, (long long)acks,
+                  (unsigned long long)start);
     assert_true(acks > CRASHES);
 }
 
@@ -639,6 +656,7 @@ int db_contract_run(const struct db_contract *c)
         cmocka_unit_test_setup_teardown(acknowledged_writes_survive_sigkill, set_up, tear_down), /* durable */
     };
     assert(c->concurrent || !c->durable);
-    size_t n = ARRAY_LEN(tests) - !c->concurrent - !c->durable; /* the last ones ask for more than every database gives */
+    size_t n = ARRAY_LEN(tests) - !c->concurrent -
+               !c->durable; /* the last ones ask for more than every database gives */
     return _cmocka_run_group_tests(c->name, tests, n, NULL, NULL);
 }

@@ -28,7 +28,8 @@ static inline void scratch_init(struct scratch *s)
     op_init(&s->op, s->arena);
 }
 
-static inline int scratch_remove_one(const char *path, const struct stat *st UNUSED, int kind UNUSED, struct FTW *at UNUSED)
+static inline int scratch_remove_one(const char *path, const struct stat *st UNUSED, int kind UNUSED,
+                                     struct FTW *at UNUSED)
 {
     return remove(path);
 }

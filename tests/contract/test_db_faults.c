@@ -99,7 +99,8 @@ static int wrap_all(void **state)
     return 0;
 }
 
-static const struct sql_migration schema[] = {{1, "test", "CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB) STRICT;"}};
+static const struct sql_migration schema[] = {
+    {1, "test", "CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB) STRICT;"}};
 static const struct sql add = {"add", "INSERT INTO t (id, v) VALUES (?, zeroblob(6000))", 0, 1, -1};
 static const struct sql list = {"list", "SELECT id FROM t", 1, 0, 1};
 static const struct sql integrity = {"integrity", "PRAGMA integrity_check", 2, 0, 1};
@@ -153,7 +154,8 @@ static void run_scenario(struct op *op, const char *path, bool *acknowledged)
         assert_true(e == OK || op->msg);
         acknowledged[i] = e == OK;
         op_clear(op);
-        if (!db_read(op, db, list_fn, seen)) /* a read that succeeds sees what was acknowledged, and nothing else */
+        if (!db_read(op, db, list_fn,
+                     seen)) /* a read that succeeds sees what was acknowledged, and nothing else */
             for (int k = 0; k < WRITES; k++)
                 assert_int_equal(seen[k], acknowledged[k]);
     }
@@ -186,7 +188,8 @@ static bool run_with_fault(int k, int code, bool for_ever)
     must(op, db_read(op, db, list_fn, seen));
     for (int i = 0; i < WRITES; i++)
         if (acknowledged[i] && !seen[i])
-            fail_msg("call %d, errno %d, %s: row %d was acknowledged and is lost", k, code, for_ever ? "for ever" : "once", i);
+            fail_msg("call %d, errno %d, %s: row %d was acknowledged and is lost", k, code,
+                     for_ever ? "for ever" : "once", i);
     must(op, db_read(op, db, sound_fn, NULL));
     int extra = WRITES;
     must(op, db_write(op, db, add_fn, &extra));

@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 static const struct sql integrity = {.name = "integrity", .text = "PRAGMA integrity_check", .id = -1};
-static const struct sql foreign = {.name = "foreign", .text = "SELECT count(*) FROM pragma_foreign_key_check", .id = -1};
+static const struct sql foreign = {
+    .name = "foreign", .text = "SELECT count(*) FROM pragma_foreign_key_check", .id = -1};
 
 static enum err open_file(struct op *op, const char *dir, struct db **ret)
 {
@@ -39,6 +40,7 @@ static enum err check(struct op *op, struct db *db)
 int main(void)
 {
     const struct db_contract file = {"sqlite file", open_file, check, .durable = true, .concurrent = true};
-    const struct db_contract memory = {"sqlite :memory:", open_memory, check, .durable = false, .concurrent = false};
+    const struct db_contract memory = {"sqlite :memory:", open_memory, check, .durable = false,
+                                       .concurrent = false};
     return db_contract_run(&file) + db_contract_run(&memory);
 }

@@ -151,7 +151,8 @@ static int ready_folder(struct localfs *s, const struct place *p)
 static bool is_stored(int folder, const struct place *p, uint64_t size)
 {
     struct stat st;
-    return !fstatat(folder, p->file, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
+    return !fstatat(folder, p->file, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) &&
+           (uint64_t)st.st_size == size;
 }
 
 /* Gives the flushed temporary file its name. -1 with errno. */
@@ -172,7 +173,8 @@ static int give_name(struct blob_writer *w, int folder, const struct place *p)
     return renameat(w->s->tmp_fd, w->tmp, folder, p->file);
 }
 
-static enum err localfs_commit(struct op *op, struct blob_writer *w, struct blob_id *ret_id, uint64_t *ret_size)
+static enum err localfs_commit(struct op *op, struct blob_writer *w, struct blob_id *ret_id,
+                               uint64_t *ret_size)
 {
     struct localfs *s = w->s;
     struct blob_id id;
@@ -182,7 +184,8 @@ static enum err localfs_commit(struct op *op, struct blob_writer *w, struct blob
     enum err e = OK;
     int folder = -1;
     if (atomic_load(&s->failed))
-        e = op_fail(op, E_IO, "the disk under '%s' failed; nothing is stored until the program starts again", s->dir);
+        e = op_fail(op, E_IO, "the disk under '%s' failed; nothing is stored until the program starts again",
+                    s->dir);
     else if ((folder = ready_folder(s, &p)) < 0)
         e = op_fail_errno(op, "store a file in '%s/blobs'", s->dir);
     if (!e && !is_stored(folder, &p, w->size) && (flush(s, w->fd) || give_name(w, folder, &p)))
@@ -200,8 +203,8 @@ static enum err localfs_commit(struct op *op, struct blob_writer *w, struct blob
     return OK;
 }
 
-static enum err localfs_reader_open(void *self, struct op *op, const struct blob_id *id, struct blob_reader **ret,
-                                    uint64_t *ret_size)
+static enum err localfs_reader_open(void *self, struct op *op, const struct blob_id *id,
+                                    struct blob_reader **ret, uint64_t *ret_size)
 {
     const struct localfs *s = self;
     struct place p = place_of(id);
@@ -226,7 +229,8 @@ static enum err localfs_reader_open(void *self, struct op *op, const struct blob
         close(fd);
         return op_fail(op, E_BUSY, "out of memory");
     }
-    *r = (struct blob_reader){.id = *id, .fd = fd, .size = (uint64_t)st.st_size, .hash = hash_create(HASH_SHA256)};
+    *r = (struct blob_reader){
+        .id = *id, .fd = fd, .size = (uint64_t)st.st_size, .hash = hash_create(HASH_SHA256)};
     posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     *ret = r;
     *ret_size = r->size;
@@ -252,10 +256,12 @@ static enum err verify(struct op *op, struct blob_reader *r, uint64_t offset, co
         return OK;
     struct place place = place_of(&r->id);
     log_at(LOG_ERROR, "blob.corrupt", {"file", LOG_C(place.file)}, {"size", LOG_I(r->size)});
-    return op_fail(op, E_CORRUPT, "stored file %s%s is damaged: its bytes have another hash", place.folder, place.file);
+    return op_fail(op, E_CORRUPT, "stored file %s%s is damaged: its bytes have another hash", place.folder,
+                   place.file);
 }
 
-static enum err localfs_read(struct op *op, struct blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n)
+static enum err localfs_read(struct op *op, struct blob_reader *r, uint64_t offset, void *p, size_t n,
+                             size_t *ret_n)
 {
     if (offset >= r->size)
         n = 0;
@@ -299,7 +305,8 @@ static enum err localfs_remove(void *self, struct op *op, const struct blob_id *
     enum err e = OK;
     if (unlinkat(folder, p.file, 0) && errno != ENOENT)
         e = op_fail_errno(op, "remove stored file %s%s", p.folder, p.file);
-    close(folder); /* not flushed: a removed blob that comes back after a crash is removed again by the sweep */
+    close(
+        folder); /* not flushed: a removed blob that comes back after a crash is removed again by the sweep */
     return e;
 }
 

@@ -117,7 +117,8 @@ static enum err not_found(struct op *op, const struct blob_id *id)
     return op_fail(op, E_NOT_FOUND, "no stored file has the hash %.*s", STR_FMT(blob_id_hex(op, id)));
 }
 
-static enum err mem_reader_open(void *self, struct op *op, const struct blob_id *id, struct blob_reader **ret, uint64_t *ret_size)
+static enum err mem_reader_open(void *self, struct op *op, const struct blob_id *id, struct blob_reader **ret,
+                                uint64_t *ret_size)
 {
     struct mem *m = self;
     mutex_lock(&m->lock);
@@ -136,7 +137,8 @@ static enum err mem_reader_open(void *self, struct op *op, const struct blob_id 
     return OK;
 }
 
-static enum err mem_read(struct op *op UNUSED, struct blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n)
+static enum err mem_read(struct op *op UNUSED, struct blob_reader *r, uint64_t offset, void *p, size_t n,
+                         size_t *ret_n)
 {
     const struct blob *b = r->blob;
     if (offset >= b->size)
@@ -169,7 +171,8 @@ static enum err mem_remove(void *self, struct op *op UNUSED, const struct blob_i
     return OK;
 }
 
-static enum err mem_local_path(void *self UNUSED, struct op *op, const struct blob_id *id UNUSED, struct str *ret_path UNUSED)
+static enum err mem_local_path(void *self UNUSED, struct op *op, const struct blob_id *id UNUSED,
+                               struct str *ret_path UNUSED)
 {
     return op_fail(op, E_UNSUPPORTED, "the store in memory has no files");
 }

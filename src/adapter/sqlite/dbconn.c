@@ -37,15 +37,15 @@ struct db_rows {
     struct dbconn *conn;
     const struct sql *sql;
     sqlite3_stmt *stmt;
-    struct slot *slot;             /* NULL: uncached */
-    struct db_rows *next, **link;  /* among the running ones */
+    struct slot *slot;            /* NULL: uncached */
+    struct db_rows *next, **link; /* among the running ones */
 };
 
 struct dbconn {
     sqlite3 *handle;
     int64_t deadline_ms;
-    int trouble;                   /* see dbconn_trouble */
-    struct slot **slots;           /* by sql->id; single allocations, as running rows point at them */
+    int trouble;         /* see dbconn_trouble */
+    struct slot **slots; /* by sql->id; single allocations, as running rows point at them */
     int slot_count;
     struct db_rows *running, *spare;
     sqlite3_stmt *control[DBCONN_CONTROL_COUNT];
@@ -72,20 +72,27 @@ static enum err code_to_err(int extended_rc)
         break;
     }
     switch (extended_rc & 0xff) {
-    case SQLITE_CONSTRAINT: return E_CONFLICT;
+    case SQLITE_CONSTRAINT:
+        return E_CONFLICT;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-    case SQLITE_NOMEM: return E_BUSY;
-    case SQLITE_INTERRUPT: return E_TIMEOUT;
-    case SQLITE_TOOBIG: return E_TOO_LARGE;
+    case SQLITE_NOMEM:
+        return E_BUSY;
+    case SQLITE_INTERRUPT:
+        return E_TIMEOUT;
+    case SQLITE_TOOBIG:
+        return E_TOO_LARGE;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return E_CORRUPT;
+    case SQLITE_NOTADB:
+        return E_CORRUPT;
     case SQLITE_IOERR:
     case SQLITE_FULL:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
-    case SQLITE_PERM: return E_IO;
-    default: return E_INTERNAL;
+    case SQLITE_PERM:
+        return E_IO;
+    default:
+        return E_INTERNAL;
     }
 }
 
@@ -100,7 +107,8 @@ enum err dbconn_fail(struct op *op, struct dbconn *c, int rc, const char *what)
         return op_fail(op, E_IO, "%s: the disk that holds the database is full; nothing was stored", what);
     if ((rc & 0xff) == SQLITE_INTERRUPT)
         return op_fail(op, E_TIMEOUT, "%s: the deadline passed", what);
-    return op_fail(op, code_to_err(extended), "%s: %s", what, same ? sqlite3_errmsg(c->handle) : sqlite3_errstr(rc));
+    return op_fail(op, code_to_err(extended), "%s: %s", what,
+                   same ? sqlite3_errmsg(c->handle) : sqlite3_errstr(rc));
 }
 
 int dbconn_trouble(const struct dbconn *c)
@@ -113,11 +121,11 @@ bool dbconn_is_fatal(int extended_rc)
     if ((extended_rc & 0xff) != SQLITE_IOERR)
         return false;
     switch (extended_rc) {
-    case SQLITE_IOERR_NOMEM:     /* memory, not disk */
-    case SQLITE_IOERR_SHMOPEN:   /* the shared index could not grow: on a full disk this heals */
+    case SQLITE_IOERR_NOMEM:   /* memory, not disk */
+    case SQLITE_IOERR_SHMOPEN: /* the shared index could not grow: on a full disk this heals */
     case SQLITE_IOERR_SHMSIZE:
     case SQLITE_IOERR_SHMMAP:
-    case SQLITE_IOERR_READ:      /* nothing was written */
+    case SQLITE_IOERR_READ: /* nothing was written */
     case SQLITE_IOERR_SHORT_READ:
         return false;
     default:
@@ -202,22 +210,26 @@ static enum err prepare_file(struct op *op, struct dbconn *c)
 static enum err set_up(struct op *op, struct dbconn *c, enum dbconn_role role)
 {
     harden(c->handle);
-    static const char common[] = "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
-                                 "PRAGMA wal_autocheckpoint = 0;";
+    static const char common[] =
+        "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+        "PRAGMA wal_autocheckpoint = 0;";
     int rc = sqlite3_exec(c->handle, common, NULL, NULL, NULL);
     if (!rc && role == DBCONN_WRITER) {
         enum err e = prepare_file(op, c);
         if (e)
             return e;
-        rc = sqlite3_exec(c->handle, "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;"
-                                     "PRAGMA journal_size_limit = 67108864;", NULL, NULL, NULL);
+        rc = sqlite3_exec(c->handle,
+                          "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;"
+                          "PRAGMA journal_size_limit = 67108864;",
+                          NULL, NULL, NULL);
     } else if (!rc) {
         rc = sqlite3_exec(c->handle, "PRAGMA query_only = ON; PRAGMA cache_size = -4096;", NULL, NULL, NULL);
     }
     if (rc)
         return dbconn_fail(op, c, rc, "open the database");
     for (int i = 0; i < DBCONN_CONTROL_COUNT; i++) {
-        rc = sqlite3_prepare_v3(c->handle, control_text[i], -1, SQLITE_PREPARE_PERSISTENT, &c->control[i], NULL);
+        rc = sqlite3_prepare_v3(c->handle, control_text[i], -1, SQLITE_PREPARE_PERSISTENT, &c->control[i],
+                                NULL);
         if (rc)
             return dbconn_fail(op, c, rc, control_text[i]);
     }
@@ -294,13 +306,15 @@ static struct slot *slot_for(struct dbconn *c, const struct sql *sql)
     return slot && !slot->running ? slot : NULL;
 }
 
-static enum err prepare(struct op *op, struct db_tx *tx, const struct sql *sql, struct slot **ret_slot, sqlite3_stmt **ret_stmt)
+static enum err prepare(struct op *op, struct db_tx *tx, const struct sql *sql, struct slot **ret_slot,
+                        sqlite3_stmt **ret_stmt)
 {
     struct dbconn *c = tx->impl;
     struct slot *slot = slot_for(c, sql);
     sqlite3_stmt *stmt = slot && slot->sql == sql ? slot->stmt : NULL;
     if (!stmt) {
-        int rc = sqlite3_prepare_v3(c->handle, sql->text, -1, slot ? SQLITE_PREPARE_PERSISTENT : 0, &stmt, NULL);
+        int rc =
+            sqlite3_prepare_v3(c->handle, sql->text, -1, slot ? SQLITE_PREPARE_PERSISTENT : 0, &stmt, NULL);
         if (rc)
             return dbconn_fail(op, c, rc, sql->name);
         if (slot) {
@@ -330,8 +344,8 @@ static int bind_blob(sqlite3_stmt *stmt, int i, struct str s, sqlite3_destructor
 }
 
 /* `lifetime` is SQLITE_STATIC when the statement ends before the caller's bytes do. */
-static enum err bind_all(struct op *op, struct dbconn *c, sqlite3_stmt *stmt, const struct sql *sql, const struct db_val *args,
-                         size_t n, sqlite3_destructor_type lifetime)
+static enum err bind_all(struct op *op, struct dbconn *c, sqlite3_stmt *stmt, const struct sql *sql,
+                         const struct db_val *args, size_t n, sqlite3_destructor_type lifetime)
 {
     if (n != (size_t)sqlite3_bind_parameter_count(stmt))
         return op_fail(op, E_INTERNAL, "statement '%s' has %d parameters, %zu were given", sql->name,
@@ -340,19 +354,26 @@ static enum err bind_all(struct op *op, struct dbconn *c, sqlite3_stmt *stmt, co
         const struct db_val *v = &args[k];
         int i = (int)k + 1, rc = SQLITE_OK;
         switch (v->type) {
-        case DB_TYPE_NULL: rc = sqlite3_bind_null(stmt, i); break;
-        case DB_TYPE_I64: rc = sqlite3_bind_int64(stmt, i, v->i); break;
+        case DB_TYPE_NULL:
+            rc = sqlite3_bind_null(stmt, i);
+            break;
+        case DB_TYPE_I64:
+            rc = sqlite3_bind_int64(stmt, i, v->i);
+            break;
         case DB_TYPE_F64:
             if (isnan(v->f)) /* SQLite would store NULL in its place */
                 return op_fail(op, E_INVALID, "%s: NaN cannot be stored as a number", sql->name);
             rc = sqlite3_bind_double(stmt, i, v->f);
             break;
         case DB_TYPE_TEXT:
-            if (v->s.len && memchr(v->s.p, 0, v->s.len)) /* half of SQLite's functions would see the front only */
+            if (v->s.len &&
+                memchr(v->s.p, 0, v->s.len)) /* half of SQLite's functions would see the front only */
                 return op_fail(op, E_INVALID, "%s: a text must not hold a NUL character", sql->name);
             rc = bind_text(stmt, i, v->s, lifetime);
             break;
-        case DB_TYPE_BLOB: rc = bind_blob(stmt, i, v->s, lifetime); break;
+        case DB_TYPE_BLOB:
+            rc = bind_blob(stmt, i, v->s, lifetime);
+            break;
         }
         if (rc)
             return dbconn_fail(op, c, rc, sql->name);
@@ -370,8 +391,8 @@ static void finish(struct slot *slot, sqlite3_stmt *stmt)
     slot->running = false;
 }
 
-enum err dbconn_query(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
-                    struct db_rows **ret)
+enum err dbconn_query(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args,
+                      size_t n, struct db_rows **ret)
 {
     struct dbconn *c = tx->impl;
     struct slot *slot = NULL;
@@ -392,7 +413,8 @@ enum err dbconn_query(struct op *op, struct db_tx *tx, const struct sql *sql, co
     }
     if (rows == c->spare)
         c->spare = rows->next;
-    *rows = (struct db_rows){.conn = c, .sql = sql, .stmt = stmt, .slot = slot, .next = c->running, .link = &c->running};
+    *rows = (struct db_rows){
+        .conn = c, .sql = sql, .stmt = stmt, .slot = slot, .next = c->running, .link = &c->running};
     if (rows->next)
         rows->next->link = &rows->next;
     c->running = rows;
@@ -415,8 +437,10 @@ struct db_val dbconn_column(struct db_rows *rows, int i)
 {
     assert(i >= 0 && i < sqlite3_data_count(rows->stmt)); /* a column that the statement lacks, or no row */
     switch (sqlite3_column_type(rows->stmt, i)) {
-    case SQLITE_INTEGER: return DB_I64(sqlite3_column_int64(rows->stmt, i));
-    case SQLITE_FLOAT: return DB_F64(sqlite3_column_double(rows->stmt, i));
+    case SQLITE_INTEGER:
+        return DB_I64(sqlite3_column_int64(rows->stmt, i));
+    case SQLITE_FLOAT:
+        return DB_F64(sqlite3_column_double(rows->stmt, i));
     case SQLITE_TEXT: {
         const char *p = (const char *)sqlite3_column_text(rows->stmt, i);
         struct str s = {p ? p : "", p ? (size_t)sqlite3_column_bytes(rows->stmt, i) : 0};
@@ -427,7 +451,8 @@ struct db_val dbconn_column(struct db_rows *rows, int i)
         struct str s = {p ? p : "", p ? (size_t)sqlite3_column_bytes(rows->stmt, i) : 0};
         return DB_BLOB(s);
     }
-    default: return DB_NULL;
+    default:
+        return DB_NULL;
     }
 }
 
@@ -453,8 +478,8 @@ void dbconn_end_rows(struct dbconn *c, struct db_rows *mark)
         dbconn_end(c->running);
 }
 
-enum err dbconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
-                   int64_t *ret_changes)
+enum err dbconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args,
+                     size_t n, int64_t *ret_changes)
 {
     struct dbconn *c = tx->impl;
     struct slot *slot = NULL;

@@ -47,13 +47,13 @@ enum err dbconn_fail(struct op *op, struct dbconn *c, int rc, const char *what);
 bool dbconn_is_fatal(int extended_rc);
 
 /* The rows of struct db_ops. */
-enum err dbconn_query(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
-                    struct db_rows **ret);
+enum err dbconn_query(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args,
+                      size_t n, struct db_rows **ret);
 enum err dbconn_step(struct op *op, struct db_rows *rows, bool *ret_row);
 struct db_val dbconn_column(struct db_rows *rows, int i);
 void dbconn_end(struct db_rows *rows);
-enum err dbconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
-                   int64_t *ret_changes);
+enum err dbconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args,
+                     size_t n, int64_t *ret_changes);
 int64_t dbconn_last_id(struct db_tx *tx);
 
 #endif

@@ -43,12 +43,12 @@ struct dbwriter {
     struct db_tx tx;
     struct mutex *turn;
     pthread_t thread;
-    struct mutex lock;             /* guards the queue and the jobs' states */
+    struct mutex lock; /* guards the queue and the jobs' states */
     struct cond wake;
     struct job *first, *last;
     size_t queued, queue_max;
     bool stopping;
-    atomic_bool failed;            /* the disk failed; set once */
+    atomic_bool failed; /* the disk failed; set once */
     atomic_uint_fast64_t writes, commits, checkpoints, wal_pages;
     struct job *group[LIMIT_DB_GROUP]; /* the thread's own */
     size_t group_len;
@@ -56,7 +56,8 @@ struct dbwriter {
 
 static enum err refuse_failed(struct op *op)
 {
-    return op_fail(op, E_IO, "the database's disk failed; nothing is stored any more until the program starts again");
+    return op_fail(op, E_IO,
+                   "the database's disk failed; nothing is stored any more until the program starts again");
 }
 
 static void unlink_job(struct dbwriter *w, struct job *j)
@@ -113,7 +114,8 @@ static void note_failure(struct dbwriter *w, int rc, const char *what)
 {
     if (!dbconn_is_fatal(rc) || atomic_exchange(&w->failed, true))
         return;
-    log_at(LOG_ERROR, "db.failed", {"step", LOG_C(what)}, {"code", LOG_I(rc)}, {"text", LOG_C(sqlite3_errstr(rc))},
+    log_at(LOG_ERROR, "db.failed", {"step", LOG_C(what)}, {"code", LOG_I(rc)},
+           {"text", LOG_C(sqlite3_errstr(rc))},
            {"effect", LOG_C("no write is acknowledged until the program starts again")});
 }
 
@@ -125,7 +127,8 @@ static bool keys_dangle(struct dbconn *c)
 }
 
 /* Runs one function inside a savepoint; its error, or OK. `*ret_rc` is the code when SQLite itself failed the frame. */
-static enum err run_in_savepoint(struct dbconn *c, const struct db_tx *tx, struct op *op, db_fn fn, void *arg, int *ret_rc)
+static enum err run_in_savepoint(struct dbconn *c, const struct db_tx *tx, struct op *op, db_fn fn, void *arg,
+                                 int *ret_rc)
 {
     struct db_tx own = *tx;
     struct db_rows *mark = dbconn_mark(c);
@@ -245,7 +248,8 @@ static void *dbwriter_main(void *arg)
     return NULL;
 }
 
-struct dbwriter *dbwriter_create(struct dbconn *conn, const struct db_tx *tx, struct mutex *turn, size_t queue_max)
+struct dbwriter *dbwriter_create(struct dbconn *conn, const struct db_tx *tx, struct mutex *turn,
+                                 size_t queue_max)
 {
     struct dbwriter *w = calloc(1, sizeof *w);
     if (!w)

@@ -11,7 +11,8 @@ struct dbwriter;
 /* Starts the thread. `conn` (DBCONN_WRITER) stays the caller's and must outlive the writer; `tx` is handed to every
  * function. `turn` is held while a group runs, or NULL: for a database whose readers share the connection. Up to
  * `queue_max` writes wait. */
-struct dbwriter *dbwriter_create(struct dbconn *conn, const struct db_tx *tx, struct mutex *turn, size_t queue_max);
+struct dbwriter *dbwriter_create(struct dbconn *conn, const struct db_tx *tx, struct mutex *turn,
+                                 size_t queue_max);
 /* Finishes what is queued, checkpoints, ends the thread. NULL is ignored. */
 void dbwriter_destroy(struct dbwriter *w);
 /* Runs fn(op, tx, arg) on the writer thread and returns when it is durable; see db_ops.write. */

@@ -7,10 +7,13 @@ static const struct sql make_table = {
             "number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_us INTEGER NOT NULL) STRICT",
     .id = -1,
 };
-static const struct sql list = {
-    .name = "schema_version_list", .text = "SELECT number, name FROM schema_version ORDER BY number", .id = -1};
-static const struct sql add = {
-    .name = "schema_version_add", .text = "INSERT INTO schema_version (number, name, applied_us) VALUES (?, ?, ?)", .id = -1};
+static const struct sql list = {.name = "schema_version_list",
+                                .text = "SELECT number, name FROM schema_version ORDER BY number",
+                                .id = -1};
+static const struct sql add = {.name = "schema_version_add",
+                               .text =
+                                   "INSERT INTO schema_version (number, name, applied_us) VALUES (?, ?, ?)",
+                               .id = -1};
 
 static const struct sql_migration *find(const struct sql_migration *migrations, int count, int64_t number)
 {
@@ -21,7 +24,8 @@ static const struct sql_migration *find(const struct sql_migration *migrations, 
 }
 
 /* Marks in `applied` what the database has already. */
-static enum err read_applied(struct op *op, struct db_tx *tx, const struct sql_migration *migrations, int count, bool *applied)
+static enum err read_applied(struct op *op, struct db_tx *tx, const struct sql_migration *migrations,
+                             int count, bool *applied)
 {
     struct db_rows *rows = NULL;
     enum err e = dbconn_query(op, tx, &list, DB_NO_ARGS, &rows);
@@ -31,8 +35,10 @@ static enum err read_applied(struct op *op, struct db_tx *tx, const struct sql_m
         if (m)
             applied[m - migrations] = true;
         else
-            e = op_fail(op, E_CONFLICT, "the database was written by a newer version of this program (it has migration %lld, '%.*s')",
-                        (long long)dbconn_column(rows, 0).i, STR_FMT(dbconn_column(rows, 1).s));
+            e = op_fail(
+                op, E_CONFLICT,
+                "the database was written by a newer version of this program (it has migration %lld, '%.*s')",
+                (long long)dbconn_column(rows, 0).i, STR_FMT(dbconn_column(rows, 1).s));
     }
     if (rows)
         dbconn_end(rows);
@@ -49,7 +55,8 @@ static enum err apply(struct op *op, struct dbconn *c, struct db_tx *tx, const s
     if (!e && sqlite3_get_autocommit(dbconn_handle(c)))
         return op_fail(op, E_INTERNAL, "migration %d ends its own transaction", m->number);
     if (!e)
-        e = dbconn_exec(op, tx, &add, DB_ARGS(DB_I64(m->number), DB_TEXT(str_from(m->name)), DB_I64(op->now_us)), NULL);
+        e = dbconn_exec(op, tx, &add,
+                        DB_ARGS(DB_I64(m->number), DB_TEXT(str_from(m->name)), DB_I64(op->now_us)), NULL);
     if (!e && (rc = dbconn_run(c, DBCONN_COMMIT)) != SQLITE_OK)
         e = dbconn_fail(op, c, rc, "commit");
     if (e && !sqlite3_get_autocommit(dbconn_handle(c)))

@@ -20,8 +20,8 @@ struct sqlite {
     bool memory;
     struct dbconn *writer_conn;
     struct dbwriter *writer;
-    struct mutex turn;            /* memory databases: reads and writes share one connection */
-    struct mutex lock;            /* guards the pool */
+    struct mutex turn; /* memory databases: reads and writes share one connection */
+    struct mutex lock; /* guards the pool */
     struct cond freed;
     struct dbconn *idle[LIMIT_DB_READERS];
     int idle_count, open_count;
@@ -43,7 +43,8 @@ static enum err reader_wait(struct sqlite *s, struct op *op, struct dbconn **ret
     while (!s->idle_count && s->open_count == LIMIT_DB_READERS) {
         int64_t left = until - time_mono_ms();
         if (left <= 0)
-            return op_fail(op, op->deadline_ms ? E_TIMEOUT : E_BUSY, "no database connection became free in time");
+            return op_fail(op, op->deadline_ms ? E_TIMEOUT : E_BUSY,
+                           "no database connection became free in time");
         (void)cond_wait_ms(&s->freed, &s->lock, left);
     }
     if (s->idle_count) {
@@ -134,7 +135,8 @@ static const struct db_ops sqlite_ops = {
     .close = sqlite_close,
 };
 
-enum err sqlite_open_with(struct op *op, const char *path, const struct sql_migration *migrations, int count, struct db **ret)
+enum err sqlite_open_with(struct op *op, const char *path, const struct sql_migration *migrations, int count,
+                          struct db **ret)
 {
     struct dbconn *c = NULL;
     enum err e = dbconn_open(op, path, DBCONN_WRITER, &c);

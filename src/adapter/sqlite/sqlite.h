@@ -15,16 +15,16 @@ struct sql_migration;
  * program or to a newer version of this one. db_close() ends it. */
 MUST_USE enum err sqlite_open(struct op *op, const char *path, struct db **ret);
 /* The same with other migrations: for tests and tools. */
-MUST_USE enum err sqlite_open_with(struct op *op, const char *path, const struct sql_migration *migrations, int count,
-                                   struct db **ret);
+MUST_USE enum err sqlite_open_with(struct op *op, const char *path, const struct sql_migration *migrations,
+                                   int count, struct db **ret);
 
 struct sqlite_stats {
-    uint64_t writes;      /* functions run */
-    uint64_t commits;     /* durable ones, each for one or more writes */
+    uint64_t writes;  /* functions run */
+    uint64_t commits; /* durable ones, each for one or more writes */
     uint64_t checkpoints;
-    uint64_t wal_pages;   /* in the log now */
+    uint64_t wal_pages; /* in the log now */
     uint64_t queued;
-    bool failed;          /* the disk failed: writes are refused until a restart */
+    bool failed; /* the disk failed: writes are refused until a restart */
 };
 /* `db` must come from sqlite_open. Any thread. */
 void sqlite_stats(struct db *db, struct sqlite_stats *ret);

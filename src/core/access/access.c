@@ -53,7 +53,8 @@ static bool is_hex(struct str s)
 bool access_token_is_wellformed(struct str token)
 {
     if (token.len != ACCESS_TOKEN_LEN || !str_starts(token, STR(PREFIX)) || token.p[SECRET_AT - 1] != '_' ||
-        token.p[CRC_AT - 1] != '_' || !is_hex(str_sub(token, ID_AT, ID_LEN)) || !is_hex(str_sub(token, CRC_AT, CRC_LEN)))
+        token.p[CRC_AT - 1] != '_' || !is_hex(str_sub(token, ID_AT, ID_LEN)) ||
+        !is_hex(str_sub(token, CRC_AT, CRC_LEN)))
         return false;
     for (size_t i = 0; i < SECRET_LEN; i++)
         if (!token.p[SECRET_AT + i] || !strchr(base64url, token.p[SECRET_AT + i]))
@@ -124,7 +125,9 @@ static enum err read_file(struct op *op, int fd, const char *path, char *token)
     if (fstat(fd, &st))
         return op_fail_errno(op, "read '%s'", path);
     if (!S_ISREG(st.st_mode) || (st.st_mode & 077))
-        return op_fail(op, E_CONFLICT, "'%s' is open to other users: make it private (chmod 600) or remove it for a new token", path);
+        return op_fail(
+            op, E_CONFLICT,
+            "'%s' is open to other users: make it private (chmod 600) or remove it for a new token", path);
     char text[ACCESS_TOKEN_LEN + 8];
     ssize_t n = pread(fd, text, sizeof text, 0);
     if (n < 0)
@@ -179,7 +182,8 @@ enum err access_check(void *arg, struct op *op, struct str token, bool peer_loop
     const struct access *a = arg;
     if (!token.len) {
         if (!peer_loopback || a->auth_required)
-            return op_fail(op, E_UNAUTHENTICATED, "a token is needed: 'Authorization: Bearer <token>' or as the password of Basic");
+            return op_fail(op, E_UNAUTHENTICATED,
+                           "a token is needed: 'Authorization: Bearer <token>' or as the password of Basic");
         *ret = (struct actor){STR("local"), all_perms};
         return OK;
     }

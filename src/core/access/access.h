@@ -21,7 +21,8 @@ void access_close(struct access *a); /* NULL is ignored */
 /* struct authenticator.check (api/dispatch.h) with `arg` = struct access. A right token: actor "admin"; no token from
  * loopback, unless tokens are required: actor "local". Both may do everything. E_UNAUTHENTICATED otherwise, for a wrong
  * token from loopback too. Compares in constant time; never blocks. Any thread. */
-MUST_USE enum err access_check(void *arg, struct op *op, struct str token, bool peer_loopback, struct actor *ret);
+MUST_USE enum err access_check(void *arg, struct op *op, struct str token, bool peer_loopback,
+                               struct actor *ret);
 
 /* Is it of a token's form, with the right checksum? Pure; says nothing about whether it opens anything. */
 bool access_token_is_wellformed(struct str token);

@@ -31,7 +31,8 @@ static void add_text(struct hash_state *h, struct str s)
         hash_update(h, s.p, s.len);
 }
 
-void audit_hash(const struct audit_row *row, const uint8_t prev[HASH_SHA256_LEN], uint8_t out[HASH_SHA256_LEN])
+void audit_hash(const struct audit_row *row, const uint8_t prev[HASH_SHA256_LEN],
+                uint8_t out[HASH_SHA256_LEN])
 {
     static const char format[] = "ingot.audit.1";
     uint8_t node[1 + 2 * HASH_SHA256_LEN];
@@ -78,8 +79,8 @@ static enum err append(struct op *op, struct db_tx *tx, struct audit_row *row)
 {
     assert(row->verb.len && row->kind.len);
     if (row->detail.len > LIMIT_AUDIT_DETAIL_BYTES)
-        return op_fail(op, E_TOO_LARGE, "the detail of an audit row has %zu bytes, %zu are allowed", row->detail.len,
-                       LIMIT_AUDIT_DETAIL_BYTES);
+        return op_fail(op, E_TOO_LARGE, "the detail of an audit row has %zu bytes, %zu are allowed",
+                       row->detail.len, LIMIT_AUDIT_DETAIL_BYTES);
     if (!row->detail.len)
         row->detail = STR("{}");
     int64_t last = 0;
@@ -91,25 +92,28 @@ static enum err append(struct op *op, struct db_tx *tx, struct audit_row *row)
     row->actor = op->actor.name;
     row->request_id = op->request_id;
     audit_hash(row, row->prev_hash, row->hash);
-    struct str prev = {(const char *)row->prev_hash, HASH_SHA256_LEN}, hash = {(const char *)row->hash, HASH_SHA256_LEN};
+    struct str prev = {(const char *)row->prev_hash, HASH_SHA256_LEN},
+               hash = {(const char *)row->hash, HASH_SHA256_LEN};
     return db_exec(op, tx, &sql_audit_insert,
-                   DB_ARGS(DB_I64(row->seq), DB_I64(row->time_us), DB_TEXT(row->actor), DB_TEXT(row->verb), DB_TEXT(row->kind),
-                           DB_TEXT(row->object), DB_I64(row->allowed), DB_TEXT(row->detail), DB_TEXT(row->request_id),
-                           DB_BLOB(prev), DB_BLOB(hash)),
+                   DB_ARGS(DB_I64(row->seq), DB_I64(row->time_us), DB_TEXT(row->actor), DB_TEXT(row->verb),
+                           DB_TEXT(row->kind), DB_TEXT(row->object), DB_I64(row->allowed),
+                           DB_TEXT(row->detail), DB_TEXT(row->request_id), DB_BLOB(prev), DB_BLOB(hash)),
                    NULL);
 }
 
 enum err audit_append(struct op *op, struct db_tx *tx, struct str verb, struct str kind, struct str object,
                       struct str detail_json)
 {
-    struct audit_row row = {.verb = verb, .kind = kind, .object = object, .detail = detail_json, .allowed = true};
+    struct audit_row row = {
+        .verb = verb, .kind = kind, .object = object, .detail = detail_json, .allowed = true};
     return append(op, tx, &row);
 }
 
-enum err audit_append_denied(struct op *op, struct db_tx *tx, struct str verb, struct str kind, struct str object,
-                             struct str detail_json)
+enum err audit_append_denied(struct op *op, struct db_tx *tx, struct str verb, struct str kind,
+                             struct str object, struct str detail_json)
 {
-    struct audit_row row = {.verb = verb, .kind = kind, .object = object, .detail = detail_json, .allowed = false};
+    struct audit_row row = {
+        .verb = verb, .kind = kind, .object = object, .detail = detail_json, .allowed = false};
     return append(op, tx, &row);
 }
 
@@ -167,7 +171,8 @@ static enum err read_page(struct op *op, struct db_tx *tx, void *arg)
     return e;
 }
 
-static enum err run_page(struct op *op, struct db *db, struct page *p, struct audit_row **ret_rows, size_t *ret_count)
+static enum err run_page(struct op *op, struct db *db, struct page *p, struct audit_row **ret_rows,
+                         size_t *ret_count)
 {
     p->rows = arena_array(op->arena, p->limit, struct audit_row);
     if (!p->rows)
@@ -180,14 +185,15 @@ static enum err run_page(struct op *op, struct db *db, struct page *p, struct au
     return OK;
 }
 
-enum err audit_list(struct op *op, struct db *db, const struct audit_filter *filter, struct audit_row **ret_rows,
-                    size_t *ret_count)
+enum err audit_list(struct op *op, struct db *db, const struct audit_filter *filter,
+                    struct audit_row **ret_rows, size_t *ret_count)
 {
     if (filter->object.len && !filter->kind.len)
         return op_fail_field(op, "object", "an object is looked for together with its kind");
     if (filter->limit > LIMIT_AUDIT_PAGE)
         return op_fail_field(op, "limit", "a page has up to %d rows", LIMIT_AUDIT_PAGE);
-    struct page p = {.sql = &sql_audit_newest, .args_len = 2, .limit = filter->limit ? filter->limit : LIMIT_AUDIT_PAGE};
+    struct page p = {
+        .sql = &sql_audit_newest, .args_len = 2, .limit = filter->limit ? filter->limit : LIMIT_AUDIT_PAGE};
     p.args[0] = DB_I64(filter->before_seq > 0 ? filter->before_seq : INT64_MAX);
     p.args[1] = DB_I64((int64_t)p.limit);
     struct db_val verb = filter->verb.len ? DB_TEXT(filter->verb) : DB_NULL;
@@ -205,8 +211,8 @@ enum err audit_list(struct op *op, struct db *db, const struct audit_filter *fil
     return run_page(op, db, &p, ret_rows, ret_count);
 }
 
-enum err audit_export(struct op *op, struct db *db, int64_t after_seq, size_t limit, struct audit_row **ret_rows,
-                      size_t *ret_count)
+enum err audit_export(struct op *op, struct db *db, int64_t after_seq, size_t limit,
+                      struct audit_row **ret_rows, size_t *ret_count)
 {
     if (limit < 1 || limit > LIMIT_AUDIT_PAGE)
         return op_fail_field(op, "limit", "a page has 1 to %d rows", LIMIT_AUDIT_PAGE);
@@ -232,7 +238,8 @@ static enum err verify_all(struct op *op, struct db_tx *tx, void *arg)
         audit_hash(&row, proof->head, hash);
         if (row.seq != proof->rows + 1)
             e = op_fail(op, E_CORRUPT, "audit row %lld is missing", (long long)(proof->rows + 1));
-        else if (memcmp(row.prev_hash, proof->head, sizeof proof->head) || memcmp(row.hash, hash, sizeof hash))
+        else if (memcmp(row.prev_hash, proof->head, sizeof proof->head) ||
+                 memcmp(row.hash, hash, sizeof hash))
             e = op_fail(op, E_CORRUPT, "audit row %lld is not what was written", (long long)row.seq);
         proof->rows = row.seq;
         memcpy(proof->head, hash, sizeof hash);

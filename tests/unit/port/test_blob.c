@@ -16,7 +16,8 @@ struct liar {
     enum err write;
 };
 
-static enum err liar_open(void *self, struct op *op UNUSED, const struct blob_id *id UNUSED, struct blob_reader **ret, uint64_t *ret_size)
+static enum err liar_open(void *self, struct op *op UNUSED, const struct blob_id *id UNUSED,
+                          struct blob_reader **ret, uint64_t *ret_size)
 {
     struct liar *l = self;
     l->open++;
@@ -25,7 +26,8 @@ static enum err liar_open(void *self, struct op *op UNUSED, const struct blob_id
     return OK;
 }
 
-static enum err liar_read(struct op *op UNUSED, struct blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n)
+static enum err liar_read(struct op *op UNUSED, struct blob_reader *r, uint64_t offset, void *p, size_t n,
+                          size_t *ret_n)
 {
     struct liar *l = (struct liar *)(void *)r;
     uint64_t left = offset < l->gives ? l->gives - offset : 0;
@@ -53,7 +55,8 @@ static enum err liar_write(struct op *op, struct blob_writer *w, const void *p U
     return e ? op_fail(op, e, "as asked") : OK;
 }
 
-static enum err liar_commit(struct op *op UNUSED, struct blob_writer *w, struct blob_id *ret_id, uint64_t *ret_size)
+static enum err liar_commit(struct op *op UNUSED, struct blob_writer *w, struct blob_id *ret_id,
+                            uint64_t *ret_size)
 {
     ((struct liar *)(void *)w)->committed++;
     memset(ret_id, 1, sizeof *ret_id);
@@ -66,8 +69,13 @@ static void liar_abort(struct blob_writer *w)
     ((struct liar *)(void *)w)->aborted++;
 }
 
-static const struct blob_ops liar_ops = {.reader_open = liar_open, .read = liar_read, .reader_close = liar_close,
-                                         .writer_open = liar_writer, .write = liar_write, .commit = liar_commit, .abort = liar_abort};
+static const struct blob_ops liar_ops = {.reader_open = liar_open,
+                                         .read = liar_read,
+                                         .reader_close = liar_close,
+                                         .writer_open = liar_writer,
+                                         .write = liar_write,
+                                         .commit = liar_commit,
+                                         .abort = liar_abort};
 
 static void sizes_are_checked(void **state)
 {
@@ -75,8 +83,9 @@ static void sizes_are_checked(void **state)
     static const struct {
         uint64_t says, gives;
         enum err want;
-    } cases[] = {{100, 100, OK}, {100, 99, E_CORRUPT}, {100, 101, E_CORRUPT}, {0, 0, OK}, {0, 1, E_CORRUPT}, {100, 0, E_CORRUPT},
-                 {1001, 1001, E_TOO_LARGE}, {UINT64_MAX, 1, E_TOO_LARGE}};
+    } cases[] = {
+        {100, 100, OK},    {100, 99, E_CORRUPT}, {100, 101, E_CORRUPT},     {0, 0, OK},
+        {0, 1, E_CORRUPT}, {100, 0, E_CORRUPT},  {1001, 1001, E_TOO_LARGE}, {UINT64_MAX, 1, E_TOO_LARGE}};
     struct scratch s;
     scratch_init(&s);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -115,6 +124,7 @@ static void a_failed_put_is_aborted(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes_are_checked), cmocka_unit_test(a_failed_put_is_aborted)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sizes_are_checked),
+                                       cmocka_unit_test(a_failed_put_is_aborted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,7 +136,8 @@ static void arm(const char *text)
 static void each_failing_step_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
-    static const char *const steps[] = {"blob.write:1:ENOSPC", "blob.fsync:1:ENOSPC", "blob.fsync:2:ENOSPC", "blob.rename:1:EIO"};
+    static const char *const steps[] = {"blob.write:1:ENOSPC", "blob.fsync:1:ENOSPC", "blob.fsync:2:ENOSPC",
+                                        "blob.rename:1:EIO"};
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         struct str bytes = str_from(steps[i]), back;
         struct blob_id id;

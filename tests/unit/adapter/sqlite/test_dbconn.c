@@ -53,7 +53,8 @@ static struct str ask(struct fixture *f, struct dbconn *c, const struct sql *sql
         fail_msg("%s", f->s.op.msg);
     assert_true(row);
     struct db_val v = dbconn_column(rows, 0);
-    struct str s = v.type == DB_TYPE_I64 ? str_from(op_printf(&f->s.op, "%lld", (long long)v.i)) : str_dup(f->s.arena, v.s);
+    struct str s = v.type == DB_TYPE_I64 ? str_from(op_printf(&f->s.op, "%lld", (long long)v.i))
+                                         : str_dup(f->s.arena, v.s);
     dbconn_end(rows);
     return s;
 }
@@ -142,8 +143,11 @@ static void damaged_pages_are_reported(void **state)
     struct fixture *f = *state;
     assert_int_equal(run(f, "CREATE TABLE t (id INTEGER PRIMARY KEY, v)"), OK);
     assert_int_equal(run(f, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
-                            " INSERT INTO t SELECT i, randomblob(100) FROM n"), OK);
-    assert_int_equal(sqlite3_wal_checkpoint_v2(dbconn_handle(f->c), NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL), SQLITE_OK);
+                            " INSERT INTO t SELECT i, randomblob(100) FROM n"),
+                     OK);
+    assert_int_equal(
+        sqlite3_wal_checkpoint_v2(dbconn_handle(f->c), NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL),
+        SQLITE_OK);
     dbconn_close(f->c);
     FILE *file = fopen(f->path, "r+be");
     assert_non_null(file);

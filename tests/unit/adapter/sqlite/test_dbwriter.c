@@ -11,8 +11,12 @@
 
 enum { QUEUE = 3 };
 
-static const struct db_ops ops = {.query = dbconn_query, .step = dbconn_step, .column = dbconn_column, .end = dbconn_end,
-                                  .exec = dbconn_exec, .last_id = dbconn_last_id};
+static const struct db_ops ops = {.query = dbconn_query,
+                                  .step = dbconn_step,
+                                  .column = dbconn_column,
+                                  .end = dbconn_end,
+                                  .exec = dbconn_exec,
+                                  .last_id = dbconn_last_id};
 static const struct sql create = {"create", "CREATE TABLE t (a INTEGER UNIQUE)", 0, 0, -1};
 static const struct sql add = {"add", "INSERT INTO t VALUES (?)", 1, 1, -1};
 static const struct sql count_all = {"count", "SELECT count(*) FROM t", 2, 0, 1};
@@ -148,7 +152,8 @@ static void run_together(struct fixture *f, struct client *clients, int n)
 static void a_full_queue_says_so(void **state)
 {
     struct fixture *f = *state;
-    struct client c[QUEUE] = {{.fn = add_fn, .number = 1}, {.fn = add_fn, .number = 2}, {.fn = add_fn, .number = 3}};
+    struct client c[QUEUE] = {
+        {.fn = add_fn, .number = 1}, {.fn = add_fn, .number = 2}, {.fn = add_fn, .number = 3}};
     run_together(f, c, QUEUE);
     for (int i = 0; i < QUEUE; i++)
         assert_int_equal(c[i].result, OK);
@@ -158,7 +163,8 @@ static void a_full_queue_says_so(void **state)
 static void one_failure_spares_the_group(void **state)
 {
     struct fixture *f = *state;
-    struct client c[QUEUE] = {{.fn = add_fn, .number = 1}, {.fn = add_fn, .number = 1}, {.fn = add_fn, .number = 3}};
+    struct client c[QUEUE] = {
+        {.fn = add_fn, .number = 1}, {.fn = add_fn, .number = 1}, {.fn = add_fn, .number = 3}};
     run_together(f, c, QUEUE);
     assert_int_equal(c[0].result, OK);
     assert_int_equal(c[1].result, E_EXISTS);
@@ -176,7 +182,8 @@ static enum err commit_fn(struct op *op, struct db_tx *tx, void *arg)
 static void a_function_that_commits_is_caught(void **state)
 {
     struct fixture *f = *state;
-    struct client c[QUEUE] = {{.fn = add_fn, .number = 1}, {.fn = commit_fn, .number = 2}, {.fn = add_fn, .number = 3}};
+    struct client c[QUEUE] = {
+        {.fn = add_fn, .number = 1}, {.fn = commit_fn, .number = 2}, {.fn = add_fn, .number = 3}};
     run_together(f, c, QUEUE);
     for (int i = 0; i < QUEUE; i++)
         assert_int_not_equal(c[i].result, OK);
@@ -203,7 +210,8 @@ static void a_statement_that_rolls_all_back_fails_all(void **state)
 static void what_is_queued_is_finished_at_the_end(void **state)
 {
     struct fixture *f = *state;
-    struct client c[QUEUE] = {{.fn = add_fn, .number = 1}, {.fn = add_fn, .number = 2}, {.fn = add_fn, .number = 3}};
+    struct client c[QUEUE] = {
+        {.fn = add_fn, .number = 1}, {.fn = add_fn, .number = 2}, {.fn = add_fn, .number = 3}};
     pthread_t threads[QUEUE];
     for (int i = 0; i < QUEUE; i++) {
         c[i].w = f->w;
@@ -214,7 +222,9 @@ static void what_is_queued_is_finished_at_the_end(void **state)
     assert_int_equal(rows(f), QUEUE);
     dbwriter_destroy(f->w);
     int log_pages = -1, copied = -1;
-    assert_int_equal(sqlite3_wal_checkpoint_v2(dbconn_handle(f->c), NULL, SQLITE_CHECKPOINT_PASSIVE, &log_pages, &copied), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_wal_checkpoint_v2(dbconn_handle(f->c), NULL, SQLITE_CHECKPOINT_PASSIVE, &log_pages, &copied),
+        SQLITE_OK);
     assert_int_equal(log_pages, 0); /* nothing is left in the log */
     f->w = NULL;
 }

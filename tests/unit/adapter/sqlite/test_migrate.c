@@ -79,7 +79,8 @@ static void they_are_applied_once_and_in_order(void **state)
 static void a_missing_number_is_made_up_for(void **state)
 {
     struct fixture *f = *state;
-    static const struct sql_migration without[] = {{1, "one", "CREATE TABLE one (a INTEGER) STRICT"}, {20, "twenty", "SELECT 1"}};
+    static const struct sql_migration without[] = {{1, "one", "CREATE TABLE one (a INTEGER) STRICT"},
+                                                   {20, "twenty", "SELECT 1"}};
     assert_int_equal(apply(f, without, 2), OK);
     assert_int_equal(apply(f, all, 3), OK);
     assert_int_equal(ask(f, "SELECT count(*) FROM ten"), 0);
@@ -133,9 +134,11 @@ static void the_schema_has_no_column_that_changes_a_double(void **state)
 {
     struct fixture *f = *state;
     static const struct sql columns = {
-        .name = "columns", .id = -1,
+        .name = "columns",
+        .id = -1,
         .text = "SELECT t.name, c.name, c.type FROM pragma_table_list AS t, pragma_table_info(t.name) AS c"
-                " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND c.type NOT IN ('INTEGER', 'TEXT', 'BLOB', '')"
+                " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND c.type NOT IN ('INTEGER', "
+                "'TEXT', 'BLOB', '')"
                 " AND NOT (t.strict AND c.type = 'ANY')"};
     if (apply(f, sql_migrations, sql_migration_count))
         fail_msg("%s", f->s.op.msg);
@@ -147,8 +150,10 @@ static void the_schema_has_no_column_that_changes_a_double(void **state)
     struct db_tx tx = {.impl = c};
     assert_int_equal(dbconn_query(&f->s.op, &tx, &columns, DB_NO_ARGS, &rows), OK);
     while (assert_int_equal(dbconn_step(&f->s.op, rows, &row), OK), row) {
-        print_error("column %.*s.%.*s of type %.*s: for doubles use ANY in a STRICT table, no type elsewhere\n", STR_FMT(dbconn_column(rows, 0).s),
-                    STR_FMT(dbconn_column(rows, 1).s), STR_FMT(dbconn_column(rows, 2).s));
+        print_error(
+            "column %.*s.%.*s of type %.*s: for doubles use ANY in a STRICT table, no type elsewhere\n",
+            STR_FMT(dbconn_column(rows, 0).s), STR_FMT(dbconn_column(rows, 1).s),
+            STR_FMT(dbconn_column(rows, 2).s));
         found++;
     }
     dbconn_close(c);

@@ -81,7 +81,8 @@ int fsync(int fd)
     return flush_or_fail("fsync", fd);
 }
 
-static const struct sql_migration schema[] = {{1, "test", "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT) STRICT;"}};
+static const struct sql_migration schema[] = {
+    {1, "test", "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT) STRICT;"}};
 static const struct sql add = {"add", "INSERT INTO t (v) VALUES (?)", 0, 1, -1};
 static const struct sql count_all = {"count", "SELECT count(*) FROM t", 1, 0, 1};
 static const struct sql integrity = {"integrity", "PRAGMA integrity_check", 2, 0, 1};
@@ -191,7 +192,7 @@ static void a_failed_commit_stops_all_acknowledgement(void **state)
 
 static enum err add_wide(struct op *op, struct db_tx *tx, void *arg)
 {
-    size_t n = 1000 + (size_t)*(int *)arg % 7 * 30000;
+    size_t n = 1000 + (size_t) * (int *)arg % 7 * 30000;
     char *text = arena_alloc(op->arena, n);
     memset(text, 'x', n);
     return db_exec(op, tx, &add, DB_ARGS(DB_TEXT(((struct str){text, n}))), NULL);
@@ -204,8 +205,10 @@ static void acknowledged_writes_survive_a_power_cut(void **state)
     struct fixture *f = *state;
     struct op *op = &f->s.op;
     const char *image = scratch_path(&f->s, "image"), *after = scratch_path(&f->s, "after");
-    char *image_db = scratch_path(&f->s, "image/test.db"), *image_wal = scratch_path(&f->s, "image/test.db-wal");
-    char *after_db = scratch_path(&f->s, "after/test.db"), *after_wal = scratch_path(&f->s, "after/test.db-wal");
+    char *image_db = scratch_path(&f->s, "image/test.db"),
+         *image_wal = scratch_path(&f->s, "image/test.db-wal");
+    char *after_db = scratch_path(&f->s, "after/test.db"),
+         *after_wal = scratch_path(&f->s, "after/test.db-wal");
     assert_int_equal(mkdir(image, 0700) + mkdir(after, 0700), 0);
     copy_file(f->path, image_db);
     copy_file(op_printf(op, "%s-wal", f->path), image_wal);
@@ -405,7 +408,8 @@ static void other_files_are_refused(void **state)
     struct db *db = NULL;
     struct op *op = &f->s.op;
     const char *path = scratch_path(&f->s, "other.db");
-    write_text(path, "this is no database, but a text of more than a hundred bytes, which is what the header of a database has, "
+    write_text(path, "this is no database, but a text of more than a hundred bytes, which is what the header "
+                     "of a database has, "
                      "so that it is long enough to be looked at");
     assert_int_equal(sqlite_open_with(op, path, schema, 1, &db), E_CORRUPT);
     assert_non_null(strstr(op->msg, "other.db"));
@@ -451,7 +455,8 @@ static int full_disk_child(const char *dir)
     if (good + full != 400 || full < 100 || good < 200 || stats.failed)
         return 4;
     db_close(db);
-    if (sqlite_open_with(&op, path, schema, 1, &db) || rows(&op, db) != good || db_read(&op, db, sound_fn, NULL))
+    if (sqlite_open_with(&op, path, schema, 1, &db) || rows(&op, db) != good ||
+        db_read(&op, db, sound_fn, NULL))
         return 5;
     db_close(db);
     arena_destroy(a);

@@ -63,7 +63,8 @@ static void the_first_start_makes_a_private_token(void **state)
     assert_int_not_equal(access(scratch_path(s, ACCESS_TOKEN_FILE ".new"), F_OK), 0);
 }
 
-static enum err check(struct scratch *s, struct access *a, struct str token, bool loopback, struct actor *actor)
+static enum err check(struct scratch *s, struct access *a, struct str token, bool loopback,
+                      struct actor *actor)
 {
     op_clear(&s->op);
     return access_check(a, &s->op, token, loopback, actor);
@@ -115,8 +116,8 @@ static void a_bad_token_file_is_refused_and_kept(void **state)
     struct scratch *s = *state;
     struct access *a = NULL;
     const char *path = scratch_path(s, ACCESS_TOKEN_FILE);
-    static const char *const bad[] = {"", "password1234\n",
-                                      "ingot_0123abcd_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_00000000\n"};
+    static const char *const bad[] = {
+        "", "password1234\n", "ingot_0123abcd_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_00000000\n"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         write_file(path, bad[i], 0600);
         op_clear(&s->op);
@@ -143,8 +144,10 @@ static void tokens_have_a_checksum(void **state)
 {
     (void)state;
     /* zlib.crc32(b"ingot_0123abcd_" + b"A" * 43) in python3 */
-    assert_true(access_token_is_wellformed(STR("ingot_0123abcd_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_f1af6d1b")));
-    assert_false(access_token_is_wellformed(STR("ingot_0123abcd_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_00000000")));
+    assert_true(access_token_is_wellformed(
+        STR("ingot_0123abcd_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_f1af6d1b")));
+    assert_false(access_token_is_wellformed(
+        STR("ingot_0123abcd_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_00000000")));
     assert_false(access_token_is_wellformed(STR("")));
 }
 

@@ -53,8 +53,8 @@ struct entry {
 static enum err append_one(struct op *op, struct db_tx *tx, void *arg)
 {
     const struct entry *x = arg;
-    enum err e = (x->denied ? audit_append_denied : audit_append)(op, tx, str_from(x->verb), str_from(x->kind), str_from(x->object),
-                                                                  str_from(x->detail));
+    enum err e = (x->denied ? audit_append_denied : audit_append)(
+        op, tx, str_from(x->verb), str_from(x->kind), str_from(x->object), str_from(x->detail));
     return !e && x->then ? op_fail(op, x->then, "the change failed") : e;
 }
 
@@ -79,8 +79,10 @@ static void rows_carry_who_when_and_what(void **state)
     assert_int_equal(n, 2);
     assert_int_equal(rows[1].seq, 1);
     assert_int_equal(rows[1].time_us, 1000000);
-    assert_true(str_eqc(rows[1].actor, "anna") && str_eqc(rows[1].verb, "create") && str_eqc(rows[1].kind, "model"));
-    assert_true(str_eqc(rows[1].object, "m") && str_eqc(rows[1].detail, "{\"a\": 1}") && str_eqc(rows[1].request_id, "req-1"));
+    assert_true(str_eqc(rows[1].actor, "anna") && str_eqc(rows[1].verb, "create") &&
+                str_eqc(rows[1].kind, "model"));
+    assert_true(str_eqc(rows[1].object, "m") && str_eqc(rows[1].detail, "{\"a\": 1}") &&
+                str_eqc(rows[1].request_id, "req-1"));
     assert_true(rows[1].allowed && !rows[0].allowed);
     assert_true(str_eqc(rows[0].detail, "{}"));
     assert_memory_equal(rows[0].prev_hash, rows[1].hash, HASH_SHA256_LEN);
@@ -90,8 +92,15 @@ static void rows_carry_who_when_and_what(void **state)
 static void the_hash_is_the_documented_one(void **state)
 {
     (void)state;
-    const struct audit_row row = {.seq = 1, .time_us = 1000000, .actor = STR("anna"), .verb = STR("create"), .kind = STR("model"),
-                                  .object = STR("m"), .allowed = true, .detail = STR("{\"a\": 1}"), .request_id = STR("req-1")};
+    const struct audit_row row = {.seq = 1,
+                                  .time_us = 1000000,
+                                  .actor = STR("anna"),
+                                  .verb = STR("create"),
+                                  .kind = STR("model"),
+                                  .object = STR("m"),
+                                  .allowed = true,
+                                  .detail = STR("{\"a\": 1}"),
+                                  .request_id = STR("req-1")};
     static const uint8_t zeros[HASH_SHA256_LEN];
     uint8_t hash[HASH_SHA256_LEN];
     char hex[2 * HASH_SHA256_LEN + 1];
@@ -138,7 +147,8 @@ static size_t list(struct fixture *f, struct audit_filter filter, struct audit_r
 static void lists_are_filtered_and_paged(void **state)
 {
     struct fixture *f = *state;
-    static const char *const verbs[] = {"create", "promote", "rollback"}, *const kinds[] = {"model", "endpoint"};
+    static const char *const verbs[] = {"create", "promote", "rollback"}, *const kinds[] = {"model",
+                                                                                            "endpoint"};
     for (int i = 0; i < 60; i++)
         append(f, verbs[i % 3], kinds[i % 2], i % 5 ? "x" : "y");
     struct audit_row *rows = NULL;
@@ -146,7 +156,10 @@ static void lists_are_filtered_and_paged(void **state)
     assert_int_equal(list(f, (struct audit_filter){.kind = STR("model"), .verb = STR("create")}, &rows), 10);
     assert_int_equal(list(f, (struct audit_filter){.verb = STR("rollback")}, &rows), 20);
     assert_int_equal(list(f, (struct audit_filter){.kind = STR("model"), .object = STR("y")}, &rows), 6);
-    assert_int_equal(list(f, (struct audit_filter){.kind = STR("model"), .object = STR("y"), .verb = STR("create")}, &rows), 2);
+    assert_int_equal(
+        list(f, (struct audit_filter){.kind = STR("model"), .object = STR("y"), .verb = STR("create")},
+             &rows),
+        2);
     assert_int_equal(list(f, (struct audit_filter){.kind = STR("nothing")}, &rows), 0);
     int64_t before = 0, seen = 0, last = 61;
     size_t n;
@@ -165,8 +178,10 @@ static void lists_are_filtered_and_paged(void **state)
 /* Does to the file what somebody with a hex editor would do. */
 static enum err tamper_fn(struct op *op, struct db_tx *tx, void *arg)
 {
-    static const struct sql drop_update = {.name = "drop", .text = "DROP TRIGGER IF EXISTS audit_no_update", .id = -1};
-    static const struct sql drop_delete = {.name = "drop", .text = "DROP TRIGGER IF EXISTS audit_no_delete", .id = -1};
+    static const struct sql drop_update = {
+        .name = "drop", .text = "DROP TRIGGER IF EXISTS audit_no_update", .id = -1};
+    static const struct sql drop_delete = {
+        .name = "drop", .text = "DROP TRIGGER IF EXISTS audit_no_delete", .id = -1};
     const struct sql statement = {.name = "tamper", .text = arg, .id = -1};
     enum err e = db_exec(op, tx, &drop_update, DB_NO_ARGS, NULL);
     if (!e)
@@ -215,7 +230,8 @@ static void rows_are_not_changed_by_mistake(void **state)
 {
     struct fixture *f = *state;
     append(f, "create", "model", "m");
-    expect(f, db_write(&f->s.op, f->db, plain_fn, (void *)(uintptr_t) "UPDATE audit SET actor = 'x'"), E_CONFLICT);
+    expect(f, db_write(&f->s.op, f->db, plain_fn, (void *)(uintptr_t) "UPDATE audit SET actor = 'x'"),
+           E_CONFLICT);
     expect(f, db_write(&f->s.op, f->db, plain_fn, (void *)(uintptr_t) "DELETE FROM audit"), E_CONFLICT);
     struct audit_proof proof;
     expect(f, audit_verify(&f->s.op, f->db, &proof), OK);
