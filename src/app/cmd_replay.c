@@ -15,6 +15,7 @@
 
 #define PUSH_ROWS 16384
 #define PENDING_POLL_MS 200
+#define CALL_PAUSE_MS 100
 
 struct replay {
     struct op *op;
@@ -26,7 +27,7 @@ struct replay {
     int64_t start_us, end_us, labels_from_us, block_us;
     size_t batch, first;          /* first: row of the present block */
     size_t block_rows;
-    uint64_t pushed, duplicates, labels, requests;
+    uint64_t pushed, duplicates, labels, requests, repeated; /* repeated: calls that met no server */
     int64_t push_us, infer_us, labels_us, pending_us;
     struct replay_stats stats;
     struct json_out *out;
@@ -64,6 +65,21 @@ static enum err instant(struct op *op, struct command_ctx *ctx, const char *opti
     return op_fail(op, E_INVALID, "--%s '%.*s': expected a date or an RFC 3339 time", option, STR_FMT(command_str(ctx, option)));
 }
 
+/* One call of the native API. A server that is away is waited for: pushes and labels may be repeated, because a known
+ * id counts once. */
+static enum err call(struct replay *r, const char *method, struct str path, struct str body, struct json **ret)
+{
+    int64_t end_ms = time_mono_ms() + LIMIT_REPLAY_SILENCE_MS;
+    for (;;) {
+        enum err e = client_json(r->op, r->client, method, path, body, ret);
+        if ((e != E_IO && e != E_BUSY) || time_mono_ms() >= end_ms)
+            return e;
+        op_clear(r->op);
+        r->repeated++;
+        time_sleep_ms(CALL_PAUSE_MS);
+    }
+}
+
 /* Pushes rows by_known[a .. b). */
 static enum err push(struct replay *r, size_t a, size_t b)
 {
@@ -78,7 +94,7 @@ static enum err push(struct replay *r, size_t a, size_t b)
         size_t n = b - a < PUSH_ROWS ? b - a : PUSH_ROWS;
         buf_reset(&body);
         replay_push_body(r->ev, r->ev->by_known + a, n, &body);
-        e = client_json(op, r->client, "POST", r->push_path, buf_str(&body), &answer);
+        e = call(r, "POST", r->push_path, buf_str(&body), &answer);
         if (!e)
             e = json_opt_i64(op, answer, "duplicate", 0, INT64_MAX, 0, &duplicates);
         r->pushed += n;
@@ -169,7 +185,7 @@ static enum err wait_pending(struct replay *r, int64_t now_us)
     command_say(r->ctx, "%s  a retraining runs; event time waits", time_text(r->op, now_us));
     for (;;) {
         struct json *answer;
-        enum err e = client_json(r->op, r->client, "GET", r->endpoint_path, (struct str){0}, &answer);
+        enum err e = call(r, "GET", r->endpoint_path, (struct str){0}, &answer);
         int64_t waited_ms = time_mono_ms() - begin_ms;
         if (e)
             return e;
@@ -203,7 +219,7 @@ static enum err post_labels(struct replay *r, int64_t from_us, int64_t now_us)
     buf_init(&body, LIMIT_HTTP_BODY_BYTES);
     replay_labels_body(ev, rows, n, now_us, &body);
     struct json *answer;
-    enum err e = client_json(r->op, r->client, "POST", r->labels_path, buf_str(&body), &answer);
+    enum err e = call(r, "POST", r->labels_path, buf_str(&body), &answer);
     if (e)
         return op_context(r->op, "labels");
     r->labels += n;
@@ -298,6 +314,7 @@ static void summary(struct replay *r, int64_t wall_us)
     json_kv_i64(w, "failed", (int64_t)s->failed);
     json_kv_cstr(w, "first_error", s->failed ? s->first_error : NULL);
     json_kv_i64(w, "reconnects", (int64_t)s->reconnects);
+    json_kv_i64(w, "repeated_calls", (int64_t)r->repeated);
     json_kv_i64(w, "pushed", (int64_t)r->pushed);
     json_kv_i64(w, "push_duplicates", (int64_t)r->duplicates);
     json_kv_i64(w, "labels", (int64_t)r->labels);
