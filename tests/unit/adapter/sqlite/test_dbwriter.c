@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 
 #include <cmocka.h>
 
@@ -85,11 +86,13 @@ struct client {
     int number;
     struct mutex *gate; /* the function waits for it */
     enum err result;
+    atomic_bool inside; /* its function has begun */
 };
 
 static enum err gated(struct op *op, struct db_tx *tx, void *arg)
 {
     struct client *c = arg;
+    atomic_store(&c->inside, true);
     if (c->gate) {
         mutex_lock(c->gate);
         mutex_unlock(c->gate);
@@ -124,14 +127,10 @@ static void run_together(struct fixture *f, struct client *clients, int n)
     pthread_t first, threads[QUEUE];
     mutex_init(&gate);
     mutex_lock(&gate);
-    struct client holder = {f->w, add_fn, 1000, &gate, OK};
-    struct sqlite_stats before, now;
-    dbwriter_stats(f->w, &before);
+    struct client holder = {.w = f->w, .fn = add_fn, .number = 1000, .gate = &gate};
     first = thread_start("holder", client_main, &holder);
-    do { /* until the holder is out of the queue and inside its function */
-        time_sleep_ms(2);
-        dbwriter_stats(f->w, &now);
-    } while (now.queued);
+    while (!atomic_load(&holder.inside))
+        time_sleep_ms(1);
     for (int i = 0; i < n; i++) {
         clients[i].w = f->w;
         threads[i] = thread_start("client", client_main, &clients[i]);
