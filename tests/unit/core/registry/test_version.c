@@ -4,7 +4,6 @@
 #include "core/audit/audit.h"
 #include "core/registry/history.h"
 #include "core/registry/model.h"
-#include "core/track/logged_model.h"
 
 static enum err add(struct fixture *f, const char *name, const char *source, const char *run, struct registry_version *v)
 {
@@ -61,47 +60,6 @@ static void life(void **state)
     assert_true(proof.rows == 13);
 }
 
-static void sources(void **state)
-{
-    struct fixture *f = *state;
-    struct op *op = &f->op;
-    struct registry_model m;
-    struct registry_version v;
-    struct track_run r;
-    assert_ok(op, registry_model_create(op, f->db, STR("m"), (struct str){0}, NULL, 0, &m));
-    assert_ok(op, track_run_create(op, f->db, 0, STR("r"), STR(""), 0, NULL, 0, &r));
-    static const char *const bad[] = {"mlflow-artifacts:/../../etc", "s3://b/..%2f..", "http://h/%252e%252e/x", "s3://b/a%00", "/etc/passwd",
-                                      "file:///etc", "models", "runs:/nobody/x", "models:/m-00", "models:/none/1", "mlflow-artifacts:/1/x"};
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        enum err e = add(f, "m", bad[i], "", &v);
-        if (e != E_INVALID && e != E_NOT_FOUND)
-            fail_msg("%s: %s", bad[i], err_name(e));
-        op_clear(op);
-    }
-    assert_fails(op, add(f, "m", op_printf(op, "%sx", r.artifact_uri.p), r.run_id.p, &v), E_INVALID, "The run_id request parameter must identify");
-    assert_ok(op, add(f, "m", op_printf(op, "%s/model", r.artifact_uri.p), r.run_id.p, &v));
-    assert_str(v.run_id, r.run_id.p);
-    assert_ok(op, add(f, "m", op_printf(op, "runs:/%s/model", r.run_id.p), r.run_id.p, &v));
-    struct str uri;
-    assert_ok(op, registry_version_uri(op, f->db, STR("m"), v.version, &uri));
-    assert_str(uri, op_printf(op, "%s/model", r.artifact_uri.p));
-    assert_ok(op, add(f, "m", "models:/m/latest", "", &v));
-    assert_str(v.source, "models:/m/2");
-    assert_str(v.storage_location, uri.p);
-    assert_str(v.run_id, r.run_id.p);
-    struct logged_model lm;
-    struct logged_model_new in = {.name = STR("lm"), .source_run_id = r.run_id};
-    assert_ok(op, logged_model_create(op, f->db, &in, &lm));
-    assert_ok(op, add(f, "m", op_printf(op, "models:/%s", lm.model_id.p), "", &v));
-    assert_str(v.model_id, lm.model_id.p);
-    assert_str(v.run_id, r.run_id.p);
-    assert_ok(op, logged_model_get(op, f->db, lm.model_id, false, &lm));
-    assert_str(names_find(lm.tags.p, lm.tags.len, "mlflow.modelVersions"), "[{\"name\":\"m\",\"version\":4}]");
-    assert_ok(op, logged_model_finalize(op, f->db, lm.model_id, LOGGED_MODEL_READY, &lm));
-    assert_ok(op, logged_model_delete(op, f->db, lm.model_id));
-    assert_fails(op, logged_model_get(op, f->db, lm.model_id, false, &lm), E_NOT_FOUND, "Logged model with ID");
-}
-
 struct racer {
     struct db *db;
     int64_t versions[25];
@@ -145,50 +103,8 @@ static void dense_numbers(void **state)
     }
 }
 
-static void searches(void **state)
-{
-    struct fixture *f = *state;
-    struct op *op = &f->op;
-    struct registry_model m;
-    struct registry_version v;
-    struct track_kv prompt = {STR("mlflow.prompt.is_prompt"), STR("True")};
-    for (int i = 0; i < 5; i++)
-        assert_ok(op, registry_model_create(op, f->db, str_from(op_printf(op, "m%d", i)), STR(""), NULL, 0, &m));
-    assert_ok(op, registry_model_create(op, f->db, STR("p"), STR(""), &prompt, 1, &m));
-    for (int i = 0; i < 3; i++)
-        assert_ok(op, add(f, "m1", "s3://b/x", "", &v));
-    assert_ok(op, registry_version_set_tag(op, f->db, STR("m1"), 2, STR("k"), STR("v")));
-    struct registry_search q = {.max_results = 2};
-    struct registry_model_page p;
-    assert_ok(op, registry_model_search(op, f->db, &q, &p));
-    assert_true(p.len == 2 && p.next_token.len > 0);
-    q.max_results = 100;
-    assert_ok(op, registry_model_search(op, f->db, &q, &p));
-    assert_int_equal(p.len, 5);
-    assert_int_equal(p.models[1].latest[0].version, 3);
-    q.filter = STR("name LIKE 'm%' AND tags.`mlflow.prompt.is_prompt` != 'True'");
-    assert_ok(op, registry_model_search(op, f->db, &q, &p));
-    assert_int_equal(p.len, 5);
-    q.filter = STR("tags.`mlflow.prompt.is_prompt` = 'True'");
-    assert_ok(op, registry_model_search(op, f->db, &q, &p));
-    assert_int_equal(p.len, 1);
-    struct registry_version_page vp;
-    q.filter = STR("name = 'm1' AND version_number > 1 AND tags.k = 'v'");
-    assert_ok(op, registry_version_search(op, f->db, &q, &vp));
-    assert_int_equal(vp.len, 1);
-    assert_int_equal(vp.versions[0].version, 2);
-    q.filter = STR("name = 'm1'");
-    struct str order[] = {STR("version_number DESC")};
-    q.order_by = order;
-    q.order_count = 1;
-    assert_ok(op, registry_version_search(op, f->db, &q, &vp));
-    assert_int_equal(vp.versions[0].version, 3);
-    q.filter = STR("colour = 'm1'");
-    assert_fails(op, registry_version_search(op, f->db, &q, &vp), E_INVALID, "Invalid attribute key 'colour'");
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(life), fixture_test(sources), fixture_test(dense_numbers), fixture_test(searches)};
+    const struct CMUnitTest tests[] = {fixture_test(life), fixture_test(dense_numbers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

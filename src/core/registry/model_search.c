@@ -1,9 +1,10 @@
 /* Prompts are models and versions with the tag mlflow.prompt.is_prompt=true (any case). A search that does not
  * mention that tag must not see them; one that does treats a missing tag as 'false', as MLflow does. */
-#include "core/registry/search.h"
+#include "core/registry/model.h"
 
 #include "base/limits.h"
 #include "base/vec.h"
+#include "core/track/filter.h"
 #include "core/track/order.h"
 #include "core/track/page.h"
 #include "core/track/store.h"
@@ -35,8 +36,8 @@ static const struct filter_attr version_order_attrs[] = {
     {"last_updated_timestamp", ATTR_UPDATED, true, false, false},
 };
 #define ENTITIES (1u << FILTER_ATTRIBUTE | 1u << FILTER_TAG)
-const struct filter_rules registry_model_rules = {ENTITIES, model_attrs, ARRAY_LEN(model_attrs)};
-const struct filter_rules registry_version_rules = {ENTITIES, version_attrs, ARRAY_LEN(version_attrs)};
+static const struct filter_rules model_rules = {ENTITIES, model_attrs, ARRAY_LEN(model_attrs)};
+static const struct filter_rules version_rules = {ENTITIES, version_attrs, ARRAY_LEN(version_attrs)};
 static const struct filter_rules model_order_rules = {1u << FILTER_ATTRIBUTE, model_order_attrs, ARRAY_LEN(model_order_attrs)};
 static const struct filter_rules version_order_rules = {1u << FILTER_ATTRIBUTE, version_order_attrs, ARRAY_LEN(version_order_attrs)};
 
@@ -218,7 +219,7 @@ static enum err search_open(struct op *op, const struct registry_search *q, bool
     s->versions = versions;
     enum err e = page_offset(op, q->page_token, &s->offset);
     if (!e)
-        e = filter_parse(op, versions ? &registry_version_rules : &registry_model_rules, q->filter, &s->filter);
+        e = filter_parse(op, versions ? &version_rules : &model_rules, q->filter, &s->filter);
     if (!e)
         e = order_parse(op, versions ? &version_order_rules : &model_order_rules, q->order_by, q->order_count, s->order);
     for (size_t i = 0; !e && i < s->filter.clause_count; i++) {

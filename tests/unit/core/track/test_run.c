@@ -1,0 +1,97 @@
+#include "unit/core/track/fixture.h"
+
+#include "core/track/experiment.h"
+#include "core/track/input.h"
+#include "core/track/run.h"
+
+static void updates(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct track_run r;
+    assert_ok(op, track_run_create(op, f->db, 0, STR("a"), STR("me"), 5, NULL, 0, &r));
+    assert_int_equal(r.run_id.len, 32);
+    assert_str(r.artifact_uri, op_printf(op, "mlflow-artifacts:/0/%s/artifacts", r.run_id.p));
+    enum track_run_status done = TRACK_RUN_FINISHED;
+    int64_t end = 77;
+    assert_ok(op, track_run_update(op, f->db, r.run_id, &done, &end, STR(""), &r));
+    assert_true(r.has_end && r.end_ms == 77 && r.status == TRACK_RUN_FINISHED);
+    assert_str(r.name, "a");
+    assert_ok(op, track_run_update(op, f->db, r.run_id, NULL, NULL, STR("b"), &r));
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &r));
+    assert_str(r.name, "b");
+    assert_str(names_find(r.tags.p, r.tags.len, "mlflow.runName"), "b");
+    assert_ok(op, track_run_set_tag(op, f->db, r.run_id, STR("mlflow.runName"), STR("c")));
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &r));
+    assert_str(r.name, "c");
+    assert_true(r.has_end && r.end_ms == 77);
+    assert_fails(op, track_run_delete_tag(op, f->db, r.run_id, STR("none")), E_NOT_FOUND, "No tag with name: none in run with id");
+    assert_fails(op, track_run_set_tag(op, f->db, r.run_id, STR("a&"), STR("x")), E_INVALID, "parameter 'key'");
+    enum track_run_status s;
+    assert_true(track_run_status_parse(STR("KILLED"), &s) && s == TRACK_RUN_KILLED);
+    assert_false(track_run_status_parse(STR("killed"), &s));
+}
+
+static void inputs(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct track_run r;
+    struct track_kv tag = {STR("mlflow.data.context"), STR("training")};
+    struct track_dataset d = {.name = STR("flights"), .digest = STR("abc"), .source_type = STR("local"), .source = STR("{}"),
+                              .schema = STR("{}"), .tags = {&tag, 1}};
+    struct track_run_model m = {STR("m-1"), 3};
+    assert_ok(op, track_run_create(op, f->db, 0, STR("a"), STR("me"), 5, NULL, 0, &r));
+    for (int i = 0; i < 2; i++)
+        assert_ok(op, input_log(op, f->db, r.run_id, &d, 1, &m, 1));
+    assert_ok(op, input_log_outputs(op, f->db, r.run_id, &m, 1));
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &r));
+    assert_true(r.dataset_count == 1 && r.input_count == 1 && r.output_count == 1 && r.outputs[0].step == 3);
+    assert_str(r.datasets[0].tags.p[0].value, "training");
+    assert_null(r.datasets[0].profile.p);
+    d.digest = STR("0123456789012345678901234567890123456789");
+    assert_fails(op, input_log(op, f->db, r.run_id, &d, 1, NULL, 0), E_INVALID, "'digest' exceeds the maximum length of 36 characters");
+    d.digest = STR("");
+    assert_fails(op, input_log(op, f->db, r.run_id, &d, 1, NULL, 0), E_INVALID, "Missing value for required parameter 'digest'");
+    assert_fails(op, input_log(op, f->db, STR("nobody"), NULL, 0, &m, 1), E_NOT_FOUND, "Run with id=nobody not found");
+}
+
+static void experiments(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    int64_t id = 0;
+    for (int i = 0; i < 5; i++) {
+        struct track_kv tag = {STR("n"), str_from(op_printf(op, "%d", i))};
+        op->now_us = 1000000LL * (i + 1);
+        assert_ok(op, experiment_create(op, f->db, str_from(op_printf(op, "e%d", i)), STR("s3://bucket/e"), &tag, 1, &id));
+    }
+    struct experiment_query q = {.filter = STR("name LIKE 'e%'"), .view = TRACK_VIEW_ACTIVE, .max_results = 2};
+    struct experiment_page p;
+    assert_ok(op, experiment_search(op, f->db, &q, &p));
+    assert_int_equal(p.len, 2);
+    assert_str(p.items[0].name, "e4"); /* newest first */
+    assert_str(p.items[0].tags.p[0].value, "4");
+    q.page_token = p.next_token;
+    assert_ok(op, experiment_search(op, f->db, &q, &p));
+    assert_str(p.items[0].name, "e2");
+    struct str order[] = {STR("name ASC")};
+    q = (struct experiment_query){.filter = STR("tags.n != '1' AND creation_time < 4000 AND name LIKE 'e%'"), .order_by = order,
+                                  .order_count = 1, .view = TRACK_VIEW_ALL, .max_results = 100};
+    assert_ok(op, experiment_search(op, f->db, &q, &p));
+    assert_int_equal(p.len, 2);
+    assert_str(p.items[1].name, "e2");
+    q.max_results = 0;
+    assert_fails(op, experiment_search(op, f->db, &q, &p), E_INVALID, "It must be a positive integer");
+    q.max_results = 50001;
+    assert_fails(op, experiment_search(op, f->db, &q, &p), E_INVALID, "It must be at most 50000");
+    assert_fails(op, experiment_create(op, f->db, STR("x"), STR("runs:/a"), NULL, 0, &id), E_INVALID, "runs:/ URI");
+    assert_fails(op, experiment_create(op, f->db, STR(""), STR(""), NULL, 0, &id), E_INVALID, "Invalid experiment name: ''");
+    assert_fails(op, experiment_restore(op, f->db, id), E_NOT_FOUND, "No Experiment with id=");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {fixture_test(updates), fixture_test(inputs), fixture_test(experiments)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
