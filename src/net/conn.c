@@ -7,7 +7,10 @@
 #define CONN_READS_PER_EVENT 4                 /* then the other connections have their turn */
 #define CONN_ROUNDS 16                         /* of sending and going on, before others have their turn */
 #define CONN_OUT_MAX (LIMIT_HTTP_BODY_BYTES * 5) /* one whole answer and its head */
-#define CONN_KEEP_BYTES LIMIT_KIB(64)          /* buffers up to this are kept when empty */
+#define CONN_KEEP_BYTES LIMIT_KIB(16)          /* buffers up to this are kept when empty ... */
+#define CONN_KEEP_MS 1000                      /* ... for so long */
+#define CONN_TURN 64                           /* pieces the wire takes before others have their turn */
+#define CONN_DRAIN_LINGER_MS 500
 
 void conn_init(struct conn *c)
 {
@@ -56,7 +59,7 @@ static void conn_update(struct conn *c)
     bool read = !c->eof && (c->state == CONN_LINGERING || (c->state != CONN_CLOSED && held < LIMIT_HTTP_READ_AHEAD));
     if (c->state == CONN_FINISHING)
         read = false;
-    bool write = c->state != CONN_CLOSED && conn_out_pending(c) > 0;
+    bool write = c->state != CONN_CLOSED && (conn_out_pending(c) > 0 || (c->yields && c->state == CONN_OPEN));
     if (read != c->want_read || write != c->want_write) {
         c->want_read = read;
         c->want_write = write;
@@ -103,7 +106,8 @@ static void conn_flush(struct conn *c)
         conn_sent(c);
 }
 
-/* One round: the wire takes what it can of (p, n), or of the bytes held when p is NULL. */
+/* One round: the wire takes what it can of (p, n), or of the bytes held when p is NULL. If it would take more than its
+ * turn, the connection asks to be told that it can write, which comes after the others' events. */
 static void conn_take(struct conn *c, const char *p, size_t n)
 {
     bool held = c->in.len > c->in_off;
@@ -116,7 +120,10 @@ static void conn_take(struct conn *c, const char *p, size_t n)
     if (n == 0)
         return;
     size_t used = 0;
-    while (used < n && c->state == CONN_OPEN) {
+    for (int turn = 0; used < n && c->state == CONN_OPEN; turn++) {
+        c->yields = turn == CONN_TURN;
+        if (c->yields)
+            break;
         size_t k = c->wire->feed(c, p + used, n - used);
         if (k == 0)
             break;
@@ -152,13 +159,13 @@ static void conn_settle(struct conn *c)
         if (!blocked && c->state == CONN_OPEN)
             c->wire->flushed(c);
         if (c->resume && c->state == CONN_OPEN) {
-            c->resume = false;
+            c->resume = c->yields = false;
             conn_take(c, NULL, 0);
         }
         if (blocked || conn_out_pending(c) == 0)
             break;
     }
-    if (c->eof && c->state == CONN_OPEN)
+    if (c->eof && c->state == CONN_OPEN && !c->yields)
         c->wire->eof(c);
     if (c->in.failed || c->out.failed)
         conn_close(c);
@@ -167,7 +174,7 @@ static void conn_settle(struct conn *c)
             conn_close(c);
         } else {
             c->state = CONN_LINGERING;
-            c->deadline_ms = c->env->now_ms + LIMIT_HTTP_LINGER_MS;
+            c->deadline_ms = c->env->now_ms + (c->env->draining ? CONN_DRAIN_LINGER_MS : LIMIT_HTTP_LINGER_MS);
             c->transport->shutdown(c);
         }
     }
@@ -243,6 +250,8 @@ void conn_writable(struct conn *c)
     if (c->state == CONN_CLOSED)
         return;
     c->busy = true;
+    if (c->yields)
+        conn_resume(c);
     conn_settle(c);
 }
 
@@ -261,6 +270,12 @@ void conn_tick(struct conn *c)
     if (c->stall_ms && now >= c->stall_ms) {
         conn_break(c);
         return;
+    }
+    if (c->wire->idle(c) && now - c->since_ms >= CONN_KEEP_MS) {
+        if (conn_out_pending(c) == 0)
+            buf_clear(&c->out);
+        if (c->in.len == 0)
+            buf_clear(&c->in);
     }
     if (!c->deadline_ms || now < c->deadline_ms)
         return;

@@ -36,6 +36,7 @@ struct conn {
     bool want_read, want_write;
     bool busy;                 /* inside conn_feed: conn_resume waits its turn */
     bool resume;
+    bool yields;               /* has more to do, after the others */
     bool served;               /* it had at least one answer */
     int64_t since_ms;          /* when it was opened or last answered */
     int running;               /* exchanges that workers hold */

@@ -19,6 +19,7 @@
 #define EXCHANGE_SPARE_MAX 64
 #define EXCHANGE_KEEP_BYTES LIMIT_KIB(64) /* buffers above this are freed after use */
 #define GZIP_MIN_BYTES 1024
+#define GZIP_INLINE_MAX_BYTES LIMIT_KIB(256) /* more would hold up the I/O thread */
 
 static void buf_empty(struct buf *b)
 {
@@ -129,6 +130,8 @@ static void exchange_compress(struct http_exchange *ex)
 {
     struct http_res *res = &ex->res;
     if (res->streamed || res->no_compress || res->body.len < GZIP_MIN_BYTES || res->status == 206)
+        return;
+    if (!ex->plan.pool && res->body.len > GZIP_INLINE_MAX_BYTES)
         return;
     struct str accept = http_header_get(&ex->req, "accept-encoding"), type = {NULL, 0};
     if (!accept.p)

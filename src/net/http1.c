@@ -625,10 +625,12 @@ static bool http1_idle(const struct conn *c)
 static void http1_drain(struct conn *c)
 {
     struct http1 *h = state_of(c);
-    if (h->ex)
-        h->keep = h->keep && h->answered; /* judge_rest sees `draining` too; this is for answers under way */
-    if (!h->ex || h->answered)
+    if (!h->ex && h->scan.seen == 0)
+        conn_break(c); /* nothing was asked, so nobody waits for a last word */
+    else if (!h->ex || h->answered)
         conn_finish(c);
+    else
+        h->keep = false;
 }
 
 static void http1_expire(struct conn *c)

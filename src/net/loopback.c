@@ -76,11 +76,20 @@ static bool feed_piece(struct loopback *l)
     return true;
 }
 
+/* A real socket would now say that it can be written to. */
+static bool go_on(struct loopback *l)
+{
+    if (l->gone || !l->conn.want_write)
+        return false;
+    conn_writable(&l->conn);
+    return true;
+}
+
 static bool loop_wait(struct net_env *env, struct http_exchange *ex)
 {
     struct loopback *l = loopback_of(env);
     mutex_unlock(&ex->mu);
-    bool progress = run_event(l) || feed_piece(l);
+    bool progress = run_event(l) || go_on(l) || feed_piece(l);
     mutex_lock(&ex->mu);
     return progress;
 }
@@ -140,7 +149,7 @@ enum err loopback_exchange(struct op *op, const struct http_handler *handler, st
         l->submitted = NULL;
         if (ex)
             exchange_run(ex);
-        else if (!run_event(l) && !feed_piece(l))
+        else if (!run_event(l) && !go_on(l) && !feed_piece(l))
             break;
     }
     *ret_closed = l->shut;

@@ -160,6 +160,27 @@ static void partial_writes(void **state)
     stage_close(&s);
 }
 
+static void takes_turns(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct buf b;
+    buf_init(&b, LIMIT_MIB(1));
+    stage_open(&s, SIZE_MAX);
+    for (int i = 0; i < 500; i++)
+        buf_add_cstr(&b, GET);
+    conn_feed(&s.conn, b.p, b.len);
+    assert_true(s.handled > 0 && s.handled < 100); /* then other connections have their turn */
+    int turns = 0;
+    conn_eof(&s.conn); /* a peer that is done asking is still answered */
+    for (; s.conn.want_write && turns < 100; turns++)
+        conn_writable(&s.conn);
+    assert_true(turns >= 5);
+    assert_int_equal(s.handled, 500);
+    buf_clear(&b);
+    stage_close(&s);
+}
+
 static void a_peer_that_does_not_read(void **state)
 {
     (void)state;
@@ -268,7 +289,7 @@ static void drained(void **state)
     stage_open(&s, SIZE_MAX);
     says(&s, GET);
     conn_drain(&s.conn);
-    assert_true(s.shut);
+    assert_true(s.closed && s.gone);
     stage_close(&s);
     stage_open(&s, SIZE_MAX);
     says(&s, "GET /pool HTTP/1.1\r\nHost: a\r\n\r\n" GET);
@@ -331,7 +352,7 @@ static void exchange_between_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(partial_writes), cmocka_unit_test(a_peer_that_does_not_read), cmocka_unit_test(clocks), cmocka_unit_test(broken_peer),
+        cmocka_unit_test(partial_writes), cmocka_unit_test(takes_turns), cmocka_unit_test(a_peer_that_does_not_read), cmocka_unit_test(clocks), cmocka_unit_test(broken_peer),
         cmocka_unit_test(drained), cmocka_unit_test(exchange_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
