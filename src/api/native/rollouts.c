@@ -5,11 +5,11 @@
 #include "core/monitor/monitor.h"
 #include "core/serve/serve.h"
 
-/* Event time for a rollout that names none: where the endpoint's monitor stands, else the clock. */
+/* Event time for a rollout that names none: the newest prediction that the endpoint's monitor has seen, else the clock. */
 static int64_t event_now(struct op *op, struct services *s, struct str endpoint)
 {
     struct monitor_stats m;
-    return monitor_stats(s->monitor, endpoint, &m) && m.closed_until_us != INT64_MIN ? m.closed_until_us : op->now_us;
+    return monitor_stats(s->monitor, endpoint, &m) && m.latest_event_us != INT64_MIN ? m.latest_event_us : op->now_us;
 }
 
 static enum err state_reply(struct op *op, struct services *s, struct str name, int64_t id, struct http_res *res)
