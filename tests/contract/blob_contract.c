@@ -2,6 +2,7 @@
 #include "contract/blob_contract.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -320,6 +321,9 @@ static void acknowledged_blobs_survive_sigkill(void **state)
             crash_child(f->s.dir, child_seed, ends[1]);
         }
         close(ends[1]);
+        struct pollfd first = {.fd = ends[0], .events = POLLIN};
+        if (cycle % 2) /* every other child is killed at work for sure, the rest perhaps while it opens */
+            assert_int_equal(poll(&first, 1, 60000), 1);
         time_sleep_ms(5 + (int64_t)(scratch_random(&seed) % 196));
         kill(child, SIGKILL);
         int status = 0;
@@ -338,7 +342,7 @@ static void acknowledged_blobs_survive_sigkill(void **state)
     }
     print_message("%d kills, %d acknowledged blobs, none lost (seed %llu)\n", CRASHES, acks,
                   (unsigned long long)start);
-    assert_true(acks > CRASHES / 2);
+    assert_true(acks >= CRASHES / 2);
 }
 
 int blob_contract_run(const struct blob_contract *c)

@@ -24,7 +24,6 @@
 #include "base/time.h"
 
 #define APPLICATION_ID 0x496e676f /* "Ingo", in the header of every database file of ours */
-#define BUSY_TIMEOUT_MS 5000      /* a person with the sqlite3 shell may hold a lock for a moment */
 #define PROGRESS_STEPS 2000       /* virtual machine steps between two looks at the clock: some 20 us */
 
 struct slot {
@@ -172,7 +171,7 @@ static void harden(sqlite3 *handle)
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, (int)LIMIT_DB_VALUE_BYTES);
     sqlite3_extended_result_codes(handle, 1);
-    sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
+    sqlite3_busy_timeout(handle, DBCONN_BUSY_MS);
 }
 
 /* WAL and the mark of ours, on the writer's side; the file is empty or was made by us. */

@@ -7,6 +7,8 @@
 
 #include "port/db.h"
 
+#define DBCONN_BUSY_MS 5000 /* a person with the sqlite3 shell may hold a lock for a moment */
+
 enum dbconn_role {
     DBCONN_WRITER, /* the only connection that writes and checkpoints */
     DBCONN_READER, /* opened read-only */

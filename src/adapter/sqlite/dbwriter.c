@@ -25,6 +25,9 @@
 #include "base/log.h"
 #include "base/time.h"
 
+#define WAL_PAGES_MAX (4 * LIMIT_DB_WAL_PAGES) /* from here on a checkpoint waits for readers */
+#define RESTART_WAIT_MS 200
+
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
 
 /* Lives on the waiting caller's stack. */
@@ -33,6 +36,9 @@ struct job {
     db_fn fn;
     void *arg;
     enum err result;
+#define WAL_PAGES_MAX (4 * LIMIT_DB_WAL_PAGES) /* from here on a checkpoint waits for readers */
+#define RESTART_WAIT_MS 200
+
     enum job_state state;
     struct cond done;
     struct job *next, *prev;
@@ -211,11 +217,14 @@ static int on_commit(void *arg, sqlite3 *handle UNUSED, const char *name UNUSED,
     return SQLITE_OK;
 }
 
-/* `mode` PASSIVE copies what no reader holds back; TRUNCATE also empties the log, at the end. */
+/* `mode` PASSIVE copies what no reader holds back; RESTART waits a moment for readers, so that the log can begin again
+ * at its front; TRUNCATE also empties it, at the end. */
 static void checkpoint(struct dbwriter *w, int mode)
 {
     int total = 0, copied = 0;
+    sqlite3_busy_timeout(dbconn_handle(w->conn), RESTART_WAIT_MS);
     int rc = sqlite3_wal_checkpoint_v2(dbconn_handle(w->conn), NULL, mode, &total, &copied);
+    sqlite3_busy_timeout(dbconn_handle(w->conn), DBCONN_BUSY_MS);
     note_failure(w, rc, "checkpoint");
     if (rc == SQLITE_OK)
         atomic_fetch_add_explicit(&w->checkpoints, 1, memory_order_relaxed);
@@ -239,7 +248,9 @@ static void *dbwriter_main(void *arg)
         if (pages < next_checkpoint - LIMIT_DB_WAL_PAGES)
             next_checkpoint = LIMIT_DB_WAL_PAGES;
         if (pages >= next_checkpoint && !atomic_load(&w->failed)) {
-            checkpoint(w, SQLITE_CHECKPOINT_PASSIVE);
+            /* Readers that overlap without a gap would let the log grow for ever. */
+            bool too_long = pages >= WAL_PAGES_MAX;
+            checkpoint(w, too_long ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
             next_checkpoint = pages + LIMIT_DB_WAL_PAGES;
         }
     }

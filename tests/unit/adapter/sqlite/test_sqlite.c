@@ -394,6 +394,59 @@ static void the_log_is_checkpointed_and_gone_after_close(void **state)
     assert_int_equal(rows(&f->s.op, f->db), 60);
 }
 
+struct overlap {
+    struct db *db;
+    atomic_bool *stop;
+    int index;
+};
+
+static enum err linger(struct op *op, struct db_tx *tx, void *arg)
+{
+    int64_t n;
+    enum err e = count_fn(op, tx, &n);
+    time_sleep_ms(20 + *(int *)arg * 3);
+    return e;
+}
+
+static void *overlapping_reader(void *arg)
+{
+    struct overlap *o = arg;
+    struct arena *a = arena_create(1 << 20);
+    while (!atomic_load(o->stop)) {
+        struct op op;
+        arena_reset(a);
+        op_init(&op, a);
+        if (db_read(&op, o->db, linger, &o->index))
+            abort();
+    }
+    arena_destroy(a);
+    return NULL;
+}
+
+/* There is always a reader inside; without patience the log would never begin again at its front. */
+static void the_log_stays_short_under_readers_without_a_gap(void **state)
+{
+    struct fixture *f = *state;
+    const char *wal = op_printf(&f->s.op, "%s-wal", f->path);
+    atomic_bool stop = false;
+    struct overlap o[4];
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) {
+        o[i] = (struct overlap){f->db, &stop, i};
+        threads[i] = thread_start("overlap", overlapping_reader, &o[i]);
+    }
+    for (int i = 0; i < 100; i++) {
+        op_clear(&f->s.op);
+        assert_int_equal(db_write(&f->s.op, f->db, add_big, NULL), OK);
+    }
+    struct stat st;
+    assert_int_equal(stat(wal, &st), 0);
+    atomic_store(&stop, true);
+    for (int i = 0; i < 4; i++)
+        thread_join(threads[i]);
+    assert_true(st.st_size < (off_t)(6 * LIMIT_DB_WAL_PAGES) * 4096); /* 100 MB were written */
+}
+
 static void write_text(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -532,6 +585,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_waits_together_is_committed_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_read_waits_for_a_connection_until_its_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_log_is_checkpointed_and_gone_after_close, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_log_stays_short_under_readers_without_a_gap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_files_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_heals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory_databases_are_apart, set_up, tear_down),
