@@ -56,7 +56,7 @@ static inline bool sock_read_until(int fd, const char *until, struct buf *b)
     for (;;) {
         if (until && b->len && str_find(buf_str(b), str_from(until)) != SIZE_MAX)
             return true;
-        char piece[65536];
+        char piece[32768];
         ssize_t n = recv(fd, piece, sizeof piece, 0);
         if (n == 0)
             return until == NULL;
