@@ -16,7 +16,7 @@ struct dispatch_config {
     const struct route_table *const *tables; /* NULL-ended */
     struct services *services;
     struct authenticator auth;
-    const struct str *allowed_hosts;  /* exact "name:port" or "name"; loopback names are always allowed on loopback */
+    const struct str *allowed_hosts;  /* exact "name:port" or "name", or "*" for all; loopback names are always allowed from loopback */
     size_t allowed_host_count;
 };
 struct dispatch;
