@@ -232,10 +232,25 @@ static void checkpoint(struct dbwriter *w, int mode)
         log_at(LOG_WARN, "db.checkpoint", {"code", LOG_I(rc)}, {"text", LOG_C(sqlite3_errstr(rc))});
 }
 
+/* After a commit: at which length of the log to look again. A reader can keep a part of the log from being copied, and
+ * readers that overlap without a gap keep it from beginning again at its front; so it is tried once per step, and more
+ * often and with patience when the log is far too long. */
+static uint64_t tend_log(struct dbwriter *w, uint64_t look_again)
+{
+    uint64_t pages = atomic_load_explicit(&w->wal_pages, memory_order_relaxed);
+    if (pages + LIMIT_DB_WAL_PAGES < look_again)
+        look_again = LIMIT_DB_WAL_PAGES; /* it has begun again */
+    if (pages < look_again || atomic_load(&w->failed))
+        return look_again;
+    bool too_long = pages >= WAL_PAGES_MAX;
+    checkpoint(w, too_long ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
+    return pages + (too_long ? LIMIT_DB_WAL_PAGES / 8 : LIMIT_DB_WAL_PAGES);
+}
+
 static void *dbwriter_main(void *arg)
 {
     struct dbwriter *w = arg;
-    uint64_t next_checkpoint = LIMIT_DB_WAL_PAGES;
+    uint64_t look_again = LIMIT_DB_WAL_PAGES;
     while (take_group(w)) {
         if (w->turn)
             mutex_lock(w->turn);
@@ -243,16 +258,7 @@ static void *dbwriter_main(void *arg)
         if (w->turn)
             mutex_unlock(w->turn);
         wake_group(w);
-        /* A reader can keep the log from being reset; then it is tried again a whole step later, not at every commit. */
-        uint64_t pages = atomic_load_explicit(&w->wal_pages, memory_order_relaxed);
-        if (pages < next_checkpoint - LIMIT_DB_WAL_PAGES)
-            next_checkpoint = LIMIT_DB_WAL_PAGES;
-        if (pages >= next_checkpoint && !atomic_load(&w->failed)) {
-            /* Readers that overlap without a gap would let the log grow for ever. */
-            bool too_long = pages >= WAL_PAGES_MAX;
-            checkpoint(w, too_long ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
-            next_checkpoint = pages + LIMIT_DB_WAL_PAGES;
-        }
+        look_again = tend_log(w, look_again);
     }
     if (!w->turn && !atomic_load(&w->failed))
         checkpoint(w, SQLITE_CHECKPOINT_TRUNCATE);
