@@ -22,6 +22,7 @@
 
 #define SAVE_EVERY_MS 50
 #define LOCK_WAIT_MS 60000
+#define CLAIM_WAIT_MS 10000
 #define STOP_POLL_MS 100
 #define STOP_GRACE_MS 5000
 
@@ -517,6 +518,8 @@ static enum err open_session(struct op *op, struct exec *x)
     const struct pipeline_options *o = x->o;
     enum err e = workspace_open(op, o->dir, o->dry, &x->d.ws);
     if (!e && !o->dry)
+        e = workspace_claim(op, x->d.ws, CLAIM_WAIT_MS);
+    if (!e && !o->dry)
         e = workspace_lock(op, x->d.ws, LOCK_WAIT_MS);
     if (!e)
         e = dvc_lock_load(op, fspath_join(op, x->d.ws->dir, STR("dvc.lock")), &x->d.lock);
@@ -550,8 +553,10 @@ enum err pipeline_run(struct op *op, const struct pipeline_options *o, struct pi
         e = e ? e : saved;
         dvc_state_save(op, &x.d.state);
     }
-    if (x.d.ws)
+    if (x.d.ws) {
         workspace_unlock(x.d.ws);
+        workspace_release(x.d.ws);
+    }
     if (e)
         return e;
     for (size_t i = 0; i < r->len; i++)

@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "core/pipeline/fspath.h"
@@ -131,7 +132,7 @@ enum err workspace_open(struct op *op, struct str dir, bool probe, struct worksp
         return op_fail_errno(op, "open workspace '%.*s'", STR_FMT(dir));
     ws->dir = str_dup(op->arena, str_from(real));
     free(real);
-    ws->lock_fd = -1;
+    ws->lock_fd = ws->claim_fd = -1;
     ws->scm = true;
     ws->links[0] = WORKSPACE_REFLINK;
     ws->links[1] = WORKSPACE_COPY;
@@ -158,34 +159,59 @@ enum err workspace_open(struct op *op, struct str dir, bool probe, struct worksp
     return OK;
 }
 
-enum err workspace_lock(struct op *op, struct workspace *ws, int64_t wait_ms)
+/* flock on `path`; E_BUSY when it is not free within wait_ms. `inherit`: children share the lock. */
+static enum err lock_take(struct op *op, const char *path, int64_t wait_ms, bool inherit, int *ret_fd)
 {
-    const char *path = str_cstr(op->arena, fspath_join(op, ws->tmp_dir, STR("lock")));
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(path, inherit ? O_RDWR | O_CREAT : O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return op_fail_errno(op, "open '%s'", path);
     int64_t end_ms = time_mono_ms() + wait_ms;
-    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR) {
-            enum err e = op_fail_errno(op, "lock '%s'", path);
-            close(fd);
-            return e;
-        }
-        if (time_mono_ms() >= end_ms) {
-            close(fd);
-            return op_fail(op, E_BUSY, "'%.*s' is locked by another dvc or ingot process", STR_FMT(ws->root));
-        }
-        time_sleep_ms(20);
+    enum err e = OK;
+    while (!e && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            e = op_fail_errno(op, "lock '%s'", path);
+        else if (time_mono_ms() >= end_ms)
+            e = op_fail(op, E_BUSY, "'%s' is locked", path);
+        else
+            time_sleep_ms(20);
     }
-    ws->lock_fd = fd;
+    if (e) {
+        close(fd);
+        return e;
+    }
+    *ret_fd = fd;
     return OK;
+}
+
+static void lock_drop(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+enum err workspace_lock(struct op *op, struct workspace *ws, int64_t wait_ms)
+{
+    enum err e = lock_take(op, str_cstr(op->arena, fspath_join(op, ws->tmp_dir, STR("lock"))), wait_ms, false, &ws->lock_fd);
+    return e == E_BUSY ? op_context(op, "another dvc or ingot process works in '%.*s'", STR_FMT(ws->root)) : e;
 }
 
 void workspace_unlock(struct workspace *ws)
 {
-    if (ws->lock_fd >= 0)
-        close(ws->lock_fd);
-    ws->lock_fd = -1;
+    lock_drop(&ws->lock_fd);
+}
+
+enum err workspace_claim(struct op *op, struct workspace *ws, int64_t wait_ms)
+{
+    uint64_t id = hash64(ws->dir.p, ws->dir.len, 0);
+    const char *path = op_printf(op, "%.*s/ingot-run-%016llx.lock", STR_FMT(ws->tmp_dir), (unsigned long long)id);
+    enum err e = lock_take(op, path, wait_ms, true, &ws->claim_fd);
+    return e == E_BUSY ? op_context(op, "another run, or a process that one left behind, works in '%.*s'", STR_FMT(ws->dir)) : e;
+}
+
+void workspace_release(struct workspace *ws)
+{
+    lock_drop(&ws->claim_fd);
 }
 
 bool workspace_contains(const struct workspace *ws, struct str path)

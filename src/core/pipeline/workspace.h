@@ -20,7 +20,7 @@ struct workspace {
     bool scm;              /* cached outputs are added to .gitignore */
     bool list_append;      /* parsing.list = append */
     bool bool_optional;    /* parsing.bool = boolean_optional */
-    int lock_fd;           /* -1: not held */
+    int lock_fd, claim_fd; /* -1: not held */
 };
 
 /* E_NOT_FOUND: no such folder. E_INVALID: a bad .dvc/config. Makes `.dvc` when there is none, unless `probe`. */
@@ -28,6 +28,10 @@ MUST_USE enum err workspace_open(struct op *op, struct str dir, bool probe, stru
 /* flock on .dvc/tmp/lock, as stock dvc takes it. E_BUSY after wait_ms. */
 MUST_USE enum err workspace_lock(struct op *op, struct workspace *ws, int64_t wait_ms);
 void workspace_unlock(struct workspace *ws);
+/* One run per dvc.yaml at a time: held until workspace_release, and inherited by every child that is started, so that
+ * a stage which outlives a killed run still keeps the next one out. E_BUSY after wait_ms. */
+MUST_USE enum err workspace_claim(struct op *op, struct workspace *ws, int64_t wait_ms);
+void workspace_release(struct workspace *ws);
 /* Adds `/name` to the .gitignore beside the output `path`; does nothing outside git. */
 MUST_USE enum err workspace_ignore(struct op *op, struct workspace *ws, struct str path);
 bool workspace_contains(const struct workspace *ws, struct str path);

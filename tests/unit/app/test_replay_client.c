@@ -50,8 +50,11 @@ static bool request_read(struct peer *p, FILE *in, int *ret_number)
     if (length < 0 || length > 20 || fread(line, 1, (size_t)length, in) != (size_t)length)
         return false;
     line[length] = '\0';
-    *ret_number = atoi(line);
-    p->seen[*ret_number] = true;
+    int64_t number;
+    if (!str_parse_i64(str_from(line), &number) || number < 0 || number >= (int64_t)ARRAY_LEN(p->seen))
+        return false;
+    *ret_number = (int)number;
+    p->seen[number] = true;
     return true;
 }
 

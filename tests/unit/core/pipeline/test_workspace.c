@@ -1,7 +1,8 @@
 #include "pipeline_test.h"
 
-#include <sys/file.h>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/wait.h>
 
 static void a_bare_folder_becomes_a_repository(void **state)
 {
@@ -74,6 +75,29 @@ static void one_process_at_a_time(void **state)
     close(other);
 }
 
+static void a_run_keeps_others_out_even_through_its_children(void **state)
+{
+    struct fixture *f = *state;
+    struct workspace *ws = open_ws(f), *other = open_ws(f);
+    int ends[2];
+    char go = 0;
+    ASSERT_OK(f, workspace_claim(&f->op, ws, 0));
+    ASSERT_FAILS(f, workspace_claim(&f->op, other, 30), E_BUSY, "works in");
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) { /* holds what it inherited until told to end */
+        close(ends[1]);
+        _exit(read(ends[0], &go, 1) != 0);
+    }
+    workspace_release(ws);
+    ASSERT_FAILS(f, workspace_claim(&f->op, other, 30), E_BUSY, "left behind");
+    close(ends[1]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(ends[0]);
+    ASSERT_OK(f, workspace_claim(&f->op, other, 0));
+    workspace_release(other);
+}
+
 static void containment(void **state)
 {
     struct fixture *f = *state;
@@ -87,7 +111,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_bare_folder_becomes_a_repository), TEST(the_root_above_and_its_config_count), TEST(bad_config_is_refused),
-        TEST(outputs_are_ignored_once), TEST(one_process_at_a_time), TEST(containment),
+        TEST(outputs_are_ignored_once), TEST(one_process_at_a_time), TEST(a_run_keeps_others_out_even_through_its_children),
+        TEST(containment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
