@@ -14,14 +14,15 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <xgboost/c_api.h>
 
+#include "adapter/xgboost/lib.h"
 #include "base/limits.h"
 
 enum { METRICS_MAX = 4 };
 
 struct job {
     struct op *op;
+    const struct xgb_lib *lib;
     const struct learner_data *fit, *valid;
     DMatrixHandle data[2];
     bst_ulong data_len;
@@ -43,20 +44,25 @@ static const char *const ours[] = {"rounds", "early_stopping", "metrics", "fit_m
 
 static void xgboost_version(char out[32])
 {
+    AUTO(arena) struct arena *arena = arena_create(LIMIT_KIB(64));
+    const struct xgb_lib *lib = NULL;
+    struct op op;
     int major = 0, minor = 0, patch = 0;
-    XGBoostVersion(&major, &minor, &patch);
+    op_init(&op, arena);
+    if (xgb_lib_get(&op, &lib) == OK)
+        lib->XGBoostVersion(&major, &minor, &patch);
     snprintf(out, 32, "%d.%d.%d", major, minor, patch);
 }
 
 /* The library's first line, without its time and source position. */
-static enum err library_fail(struct op *op, const char *what)
+static enum err library_fail(const struct job *j, const char *what)
 {
-    struct str text = str_from(XGBGetLastError());
+    struct str text = str_from(j->lib->XGBGetLastError());
     text = str_sub(text, 0, str_find_char(text, '\n'));
     size_t check = str_find(text, STR("Check failed: "));
     if (check != SIZE_MAX)
         text = str_sub(text, check, text.len);
-    return op_fail(op, E_INVALID, "xgboost %s: %.*s", what, STR_FMT(str_trim(text)));
+    return op_fail(j->op, E_INVALID, "xgboost %s: %.*s", what, STR_FMT(str_trim(text)));
 }
 
 static bool name_in(struct str name, const char *const *list, size_t n)
@@ -71,8 +77,8 @@ static enum err param_set(struct job *j, const char *name, const char *value)
 {
     if (str_eqc(str_from(name), "threads"))
         name = "nthread";
-    if (XGBoosterSetParam(j->booster, name, value) != 0)
-        return library_fail(j->op, name);
+    if (j->lib->XGBoosterSetParam(j->booster, name, value) != 0)
+        return library_fail(j, name);
     return OK;
 }
 
@@ -136,11 +142,11 @@ static enum err params_set(struct job *j, const struct json *params)
 static enum err matrix_make(struct job *j, const struct learner_data *d, int threads)
 {
     DMatrixHandle h = NULL;
-    if (XGDMatrixCreateFromMat_omp(d->x, d->rows, d->cols, NAN, &h, threads) != 0)
-        return library_fail(j->op, "data");
+    if (j->lib->XGDMatrixCreateFromMat_omp(d->x, d->rows, d->cols, NAN, &h, threads) != 0)
+        return library_fail(j, "data");
     j->data[j->data_len++] = h;
-    if (XGDMatrixSetFloatInfo(h, "label", d->y, d->rows) != 0)
-        return library_fail(j->op, "label");
+    if (j->lib->XGDMatrixSetFloatInfo(h, "label", d->y, d->rows) != 0)
+        return library_fail(j, "label");
     return OK;
 }
 
@@ -151,8 +157,8 @@ static enum err names_set(struct job *j, BoosterHandle b)
         return op_fail(j->op, E_TOO_LARGE, "no memory for %zu names", j->fit->cols);
     for (size_t i = 0; i < j->fit->cols; i++)
         names[i] = str_cstr(j->op->arena, j->fit->names[i]);
-    if (XGBoosterSetStrFeatureInfo(b, "feature_name", names, j->fit->cols) != 0)
-        return library_fail(j->op, "feature names");
+    if (j->lib->XGBoosterSetStrFeatureInfo(b, "feature_name", names, j->fit->cols) != 0)
+        return library_fail(j, "feature names");
     return OK;
 }
 
@@ -183,8 +189,8 @@ static enum err round_end(struct job *j, int64_t i, const struct learner_progres
     static const char *names[] = {"fit", "valid"};
     size_t from = j->data_len == 2 && !j->fit_metrics ? 1 : 0;
     const char *text = NULL;
-    if (XGBoosterEvalOneIter(j->booster, (int)i, j->data + from, names + from, j->data_len - from, &text) != 0)
-        return library_fail(j->op, "evaluation");
+    if (j->lib->XGBoosterEvalOneIter(j->booster, (int)i, j->data + from, names + from, j->data_len - from, &text) != 0)
+        return library_fail(j, "evaluation");
     struct learner_round r = {.round = i};
     enum err e = round_parse(j, text, &r);
     if (e)
@@ -210,8 +216,8 @@ static enum err rounds_run(struct job *j, const struct learner_progress *progres
 {
     bool stop = false;
     for (int64_t i = 0; i < j->rounds && !stop; i++) {
-        if (XGBoosterUpdateOneIter(j->booster, (int)i, j->data[0]) != 0)
-            return library_fail(j->op, "training");
+        if (j->lib->XGBoosterUpdateOneIter(j->booster, (int)i, j->data[0]) != 0)
+            return library_fail(j, "training");
         j->done = i + 1;
         enum err e = round_end(j, i, progress, &stop);
         if (e)
@@ -229,8 +235,8 @@ static enum err model_save(struct job *j, struct buf *ret_model)
 {
     BoosterHandle b = j->booster;
     if (j->best_round + 1 < j->done) {
-        if (XGBoosterSlice(j->booster, 0, (int)j->best_round + 1, 1, &j->sliced) != 0)
-            return library_fail(j->op, "cutting to the best round");
+        if (j->lib->XGBoosterSlice(j->booster, 0, (int)j->best_round + 1, 1, &j->sliced) != 0)
+            return library_fail(j, "cutting to the best round");
         b = j->sliced;
     }
     enum err e = names_set(j, b);
@@ -238,8 +244,8 @@ static enum err model_save(struct job *j, struct buf *ret_model)
         return e;
     bst_ulong len = 0;
     const char *p = NULL;
-    if (XGBoosterSaveModelToBuffer(b, "{\"format\":\"json\"}", &len, &p) != 0)
-        return library_fail(j->op, "saving");
+    if (j->lib->XGBoosterSaveModelToBuffer(b, "{\"format\":\"json\"}", &len, &p) != 0)
+        return library_fail(j, "saving");
     buf_add(ret_model, p, len);
     return OK;
 }
@@ -247,11 +253,11 @@ static enum err model_save(struct job *j, struct buf *ret_model)
 static void job_clear(struct job *j)
 {
     if (j->sliced)
-        XGBoosterFree(j->sliced);
+        j->lib->XGBoosterFree(j->sliced);
     if (j->booster)
-        XGBoosterFree(j->booster);
+        j->lib->XGBoosterFree(j->booster);
     for (size_t i = 0; i < j->data_len; i++)
-        XGDMatrixFree(j->data[i]);
+        j->lib->XGDMatrixFree(j->data[i]);
 }
 
 static enum err xgboost_train(struct op *op, const struct json *params, const struct learner_data *fit,
@@ -260,13 +266,15 @@ static enum err xgboost_train(struct op *op, const struct json *params, const st
 {
     struct job j = {.op = op, .fit = fit, .valid = valid};
     int64_t threads = 0;
-    enum err e = json_opt_i64(op, params, "threads", 0, 1024, 0, &threads);
+    enum err e = xgb_lib_get(op, &j.lib);
+    if (!e)
+        e = json_opt_i64(op, params, "threads", 0, 1024, 0, &threads);
     if (!e)
         e = matrix_make(&j, fit, (int)threads);
     if (!e && valid)
         e = matrix_make(&j, valid, (int)threads);
-    if (!e && XGBoosterCreate(j.data, j.data_len, &j.booster) != 0)
-        e = library_fail(op, "start");
+    if (!e && j.lib->XGBoosterCreate(j.data, j.data_len, &j.booster) != 0)
+        e = library_fail(&j, "start");
     if (!e)
         e = params_set(&j, params);
     if (!e)

@@ -12,7 +12,7 @@
 #include "base/time.h"
 
 #if __has_include(<xgboost/c_api.h>)
-#include <xgboost/c_api.h>
+#include "adapter/xgboost/lib.h"
 
 enum { COLS = 27 };
 
@@ -33,10 +33,12 @@ static void rows_fill(float *x, size_t n)
     }
 }
 
+static const struct xgb_lib *lib;
+
 #define XGB(call)                                                                                  \
     do {                                                                                           \
-        if ((call) != 0)                                                                           \
-            fail_msg("%s", XGBGetLastError());                                                     \
+        if ((lib->call) != 0)                                                                      \
+            fail_msg("%s", lib->XGBGetLastError());                                                \
     } while (0)
 
 struct booster {
@@ -58,7 +60,7 @@ static struct booster booster_train(const char *objective, const char *method, c
         y[i] = classes ? floorf(fminf(fmaxf(s + 1, 0), 2)) : strncmp(objective, "binary", 6) == 0 ? s > 1.5f : s;
     }
     struct booster b;
-    XGB(XGDMatrixCreateFromMat(x, ROWS, COLS, NAN, &b.data));
+    XGB(XGDMatrixCreateFromMat_omp(x, ROWS, COLS, NAN, &b.data, 2));
     XGB(XGDMatrixSetFloatInfo(b.data, "label", y, ROWS));
     XGB(XGBoosterCreate(&b.data, 1, &b.handle));
     const char *const params[][2] = {{"objective", objective}, {"tree_method", method}, {"gamma", gamma},
@@ -74,8 +76,8 @@ static struct booster booster_train(const char *objective, const char *method, c
 
 static void booster_free(struct booster *b)
 {
-    XGBoosterFree(b->handle);
-    XGDMatrixFree(b->data);
+    lib->XGBoosterFree(b->handle);
+    lib->XGDMatrixFree(b->data);
 }
 
 static struct model *booster_model(struct booster *b)
@@ -101,7 +103,7 @@ static void compare(struct booster *b, const struct model *m, size_t n)
     float *ours = malloc(n * outputs * sizeof(float));
     rows_fill(x, n);
     DMatrixHandle d;
-    XGB(XGDMatrixCreateFromMat(x, n, COLS, NAN, &d));
+    XGB(XGDMatrixCreateFromMat_omp(x, n, COLS, NAN, &d, 2));
     const char *config = "{\"type\":0,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,\"strict_shape\":false}";
     const bst_ulong *shape;
     bst_ulong dims;
@@ -112,7 +114,7 @@ static void compare(struct booster *b, const struct model *m, size_t n)
     for (size_t i = 0; i < n * outputs; i++)
         if (memcmp(&ours[i], &theirs[i], sizeof(float)) != 0)
             fail_msg("row %zu of %zu: %.9g, XGBoost says %.9g", i / outputs, n, (double)ours[i], (double)theirs[i]);
-    XGDMatrixFree(d);
+    lib->XGDMatrixFree(d);
     free(x);
     free(ours);
 }
@@ -169,13 +171,25 @@ static void test_speed(void **state)
     booster_free(&b);
 }
 
+static int library_load(void **state)
+{
+    (void)state;
+    struct op op;
+    struct arena *a = arena_create(LIMIT_MIB(1));
+    op_init(&op, a);
+    if (xgb_lib_get(&op, &lib) != OK)
+        fail_msg("%s", op.msg);
+    arena_destroy(a);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_to_xgboost),
         cmocka_unit_test(test_speed),
     };
-    return cmocka_run_group_tests_name("trees", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("trees", tests, library_load, NULL);
 }
 #else
 int main(void)
