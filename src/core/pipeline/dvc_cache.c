@@ -179,6 +179,31 @@ static enum err link_out(struct op *op, const struct workspace *ws, struct str o
     return op_fail_errno(op, "link '%s' into the workspace", from);
 }
 
+/* Where the workspace gets a link anyway, the file itself becomes the object: no byte is copied. *ret_moved false
+ * when it is a link, has other names, or lies on another file system: then it must be copied. */
+static enum err move_in(struct op *op, struct str path, struct str object, bool *ret_moved)
+{
+    const char *from = str_cstr(op->arena, path);
+    struct stat st;
+    *ret_moved = false;
+    if (lstat(from, &st) < 0)
+        return op_fail_errno(op, "look at '%s'", from);
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+        return OK;
+    enum err e = fspath_make_dirs(op, fspath_parent(object));
+    int fd = e ? -1 : open(from, O_RDONLY | O_CLOEXEC);
+    if (!e && fd < 0)
+        e = op_fail_errno(op, "open '%s'", from);
+    if (!e && (fsync(fd) < 0 || fchmod(fd, OBJECT_MODE) < 0))
+        e = op_fail_errno(op, "make '%s' durable", from);
+    if (fd >= 0)
+        close(fd);
+    if (e)
+        return e;
+    *ret_moved = rename(from, str_cstr(op->arena, object)) == 0;
+    return *ret_moved || errno == EXDEV ? OK : op_fail_errno(op, "move '%s' into the cache", from);
+}
+
 static enum err commit_file(struct op *op, const struct workspace *ws, struct str path, struct str md5, bool exec,
                             bool copy)
 {
@@ -189,12 +214,15 @@ static enum err commit_file(struct op *op, const struct workspace *ws, struct st
         e = object_has(op, ws, md5, &has);
     if (e)
         return e;
-    if (!has) {
+    bool linked = !copy && links_to_cache(ws), moved = false;
+    if (!has && linked)
+        e = move_in(op, path, object, &moved);
+    if (!e && !has && !moved) {
         e = dvc_copy_file(op, path, tmp, OBJECT_MODE, true);
         if (!e)
             e = rename_into(op, tmp, object);
     }
-    if (e || copy || !links_to_cache(ws))
+    if (e || !linked)
         return e;
     if ((e = fspath_remove(op, path)))
         return e;
