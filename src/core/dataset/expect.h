@@ -36,8 +36,6 @@ struct expect_kind {
     enum err (*finish)(struct op *op, struct expectation *x, const struct table_schema *schema, uint64_t rows);
     bool nulls; /* row-wise: nulls are judged too */
 };
-extern const struct expect_kind expect_kinds[];
-extern const size_t expect_kind_count;
 
 /* A bound of a range. */
 struct expect_bound {
@@ -77,6 +75,8 @@ struct expectation {
     struct str details;                /* JSON text, "" = none */
 };
 
+/* The i-th expectation of all, NULL behind the last. */
+const struct expect_kind *expect_kind_at(size_t i);
 /* NULL when there is none of that name. */
 const struct expect_kind *expect_find(struct str name);
 /* Reads kwargs (NULL = none) and resolves the columns. E_INVALID: an unknown or wrong parameter, a column that the

@@ -143,11 +143,11 @@ void regex_destroy(struct regex *r)
     free(r);
 }
 
+/* The GNU search takes a length; regexec() would want a terminating NUL. */
 static bool run(struct regex *r, struct str text)
 {
-    /* REG_STARTEND takes a view; no terminating NUL is needed. */
-    regmatch_t m = {.rm_so = 0, .rm_eo = (regoff_t)(text.len > INT32_MAX ? INT32_MAX : text.len)};
-    return regexec(&r->compiled, text.p ? text.p : "", 0, &m, REG_STARTEND) == 0;
+    regoff_t n = (regoff_t)(text.len > INT32_MAX ? INT32_MAX : text.len);
+    return re_search(&r->compiled, text.p ? text.p : "", n, 0, n, NULL) >= 0;
 }
 
 bool regex_matches(struct regex *r, struct str text)

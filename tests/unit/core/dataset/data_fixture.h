@@ -38,7 +38,7 @@ static inline int data_setup(void **state)
     struct data *f = calloc(1, sizeof *f);
     f->arena = arena_create(LIMIT_MIB(1024));
     op_init(&f->op, f->arena);
-    strcpy(f->dir, "/tmp/ingot-dataset-XXXXXX");
+    snprintf(f->dir, sizeof f->dir, "%s", "/tmp/ingot-dataset-XXXXXX");
     if (!mkdtemp(f->dir))
         return -1;
     snprintf(f->path, sizeof f->path, "%s/data.parquet", f->dir);

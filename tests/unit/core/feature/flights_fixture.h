@@ -40,7 +40,7 @@ static inline int flights_setup(void **state)
     struct flights *f = calloc(1, sizeof *f);
     f->arena = arena_create(LIMIT_MIB(2048));
     op_init(&f->op, f->arena);
-    strcpy(f->dir, "/tmp/ingot-feature-XXXXXX");
+    snprintf(f->dir, sizeof f->dir, "%s", "/tmp/ingot-feature-XXXXXX");
     if (!mkdtemp(f->dir))
         return -1;
     must(f, duckdb_engine_open(&f->op, &(struct duckdb_config){.threads = 2}, &f->tables));
