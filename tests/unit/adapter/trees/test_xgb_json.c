@@ -56,80 +56,81 @@ static enum err load(struct op *op, struct str bytes, const float x[2], float *r
     return OK;
 }
 
+static const struct {
+    int slot;
+    const char *text;
+    enum err want;
+    float value; /* for x = {0, 0.4} */
+} variants[] = {
+    {NAMES, "[\"a\",\"b\"]", OK, 0.450166f},
+    {NAMES, "[]", OK, 0.450166f},
+    {BASE, "[5E-1]", OK, 0.450166f},
+    {BASE, "0.5", OK, 0.450166f},
+    {DEFAULT, "[true,false,false]", OK, 0.450166f},
+    {LEAF, "1", OK, 0.450166f},
+    {OBJECTIVE, "reg:squarederror", OK, 0.3f},
+    {OBJECTIVE, "reg:logistic", OK, 0.450166f},
+    {CONDITIONS, "[0.5,-2e-1,0]", OK, 0.450166f},
+    {NAMES, "[\"a\"]", E_INVALID, 0},
+    {NAMES, "[1,2]", E_INVALID, 0},
+    {NUM_TREES, "2", E_INVALID, 0},
+    {NUM_TREES, "-1", E_INVALID, 0},
+    {NUM_TREES, "1e3", E_INVALID, 0},
+    {NUM_TREES, "100001", E_INVALID, 0},
+    {INFO, "[1]", E_INVALID, 0},
+    {INFO, "[0,0]", E_INVALID, 0},
+    {INFO, "[-1]", E_INVALID, 0},
+    {DEFAULT, "[2,0,0]", E_INVALID, 0},
+    {DEFAULT, "[1,0]", E_INVALID, 0},
+    {DEFAULT, "[1,0,0,0]", E_INVALID, 0},
+    {DEFAULT, "[null,0,0]", E_INVALID, 0},
+    {CONDITIONS, "[NaN,0,0]", E_INVALID, 0},
+    {CONDITIONS, "[5E-1,1e39,0]", E_INVALID, 0},
+    {CONDITIONS, "[5E-1,1e999,0]", E_INVALID, 0},
+    {CONDITIONS, "[5E-1,\"x\",0]", E_INVALID, 0},
+    {CONDITIONS, "[5E-1]", E_INVALID, 0},
+    {TYPE, "[1,0,0]", E_UNSUPPORTED, 0},
+    {DELETED, "1", E_INVALID, 0},
+    {DELETED, "3", E_INVALID, 0},
+    {NODES, "4", E_INVALID, 0},
+    {NODES, "0", E_INVALID, 0},
+    {NODES, "99999999999999999999", E_INVALID, 0},
+    {LEAF, "2", E_UNSUPPORTED, 0},
+    {BOOSTER, "dart", E_UNSUPPORTED, 0},
+    {BOOSTER, "gblinear", E_UNSUPPORTED, 0},
+    {BASE, "0E0", E_INVALID, 0},
+    {BASE, "1", E_INVALID, 0},
+    {BASE, "nan", E_INVALID, 0},
+    {BASE, "[5E-1,5E-1]", E_INVALID, 0},
+    {BASE, "", E_INVALID, 0},
+    {CLASSES, "3", E_INVALID, 0},
+    {FEATURES, "1", E_INVALID, 0},
+    {FEATURES, "5000", E_INVALID, 0},
+    {TARGETS, "2", E_UNSUPPORTED, 0},
+    {OBJECTIVE, "rank:pairwise", E_UNSUPPORTED, 0},
+    {OBJECTIVE, "multi:softprob", E_INVALID, 0},
+};
+
 static void test_variants(void **state)
 {
     (void)state;
-    const struct {
-        int slot;
-        const char *text;
-        enum err want;
-        float value; /* for x = {0, 0.4} */
-    } cases[] = {
-        {NAMES, "[\"a\",\"b\"]", OK, 0.450166f},
-        {NAMES, "[]", OK, 0.450166f},
-        {BASE, "[5E-1]", OK, 0.450166f},
-        {BASE, "0.5", OK, 0.450166f},
-        {DEFAULT, "[true,false,false]", OK, 0.450166f},
-        {LEAF, "1", OK, 0.450166f},
-        {OBJECTIVE, "reg:squarederror", OK, 0.3f},
-        {OBJECTIVE, "reg:logistic", OK, 0.450166f},
-        {CONDITIONS, "[0.5,-2e-1,0]", OK, 0.450166f},
-        {NAMES, "[\"a\"]", E_INVALID, 0},
-        {NAMES, "[1,2]", E_INVALID, 0},
-        {NUM_TREES, "2", E_INVALID, 0},
-        {NUM_TREES, "-1", E_INVALID, 0},
-        {NUM_TREES, "1e3", E_INVALID, 0},
-        {NUM_TREES, "100001", E_INVALID, 0},
-        {INFO, "[1]", E_INVALID, 0},
-        {INFO, "[0,0]", E_INVALID, 0},
-        {INFO, "[-1]", E_INVALID, 0},
-        {DEFAULT, "[2,0,0]", E_INVALID, 0},
-        {DEFAULT, "[1,0]", E_INVALID, 0},
-        {DEFAULT, "[1,0,0,0]", E_INVALID, 0},
-        {DEFAULT, "[null,0,0]", E_INVALID, 0},
-        {CONDITIONS, "[NaN,0,0]", E_INVALID, 0},
-        {CONDITIONS, "[5E-1,1e39,0]", E_INVALID, 0},
-        {CONDITIONS, "[5E-1,1e999,0]", E_INVALID, 0},
-        {CONDITIONS, "[5E-1,\"x\",0]", E_INVALID, 0},
-        {CONDITIONS, "[5E-1]", E_INVALID, 0},
-        {TYPE, "[1,0,0]", E_UNSUPPORTED, 0},
-        {DELETED, "1", E_INVALID, 0},
-        {DELETED, "3", E_INVALID, 0},
-        {NODES, "4", E_INVALID, 0},
-        {NODES, "0", E_INVALID, 0},
-        {NODES, "99999999999999999999", E_INVALID, 0},
-        {LEAF, "2", E_UNSUPPORTED, 0},
-        {BOOSTER, "dart", E_UNSUPPORTED, 0},
-        {BOOSTER, "gblinear", E_UNSUPPORTED, 0},
-        {BASE, "0E0", E_INVALID, 0},
-        {BASE, "1", E_INVALID, 0},
-        {BASE, "nan", E_INVALID, 0},
-        {BASE, "[5E-1,5E-1]", E_INVALID, 0},
-        {BASE, "", E_INVALID, 0},
-        {CLASSES, "3", E_INVALID, 0},
-        {FEATURES, "1", E_INVALID, 0},
-        {FEATURES, "5000", E_INVALID, 0},
-        {TARGETS, "2", E_UNSUPPORTED, 0},
-        {OBJECTIVE, "rank:pairwise", E_UNSUPPORTED, 0},
-        {OBJECTIVE, "multi:softprob", E_INVALID, 0},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(variants); i++) {
         const char *v[SLOTS];
         char text[4096];
         memcpy(v, good, sizeof(v));
-        v[cases[i].slot] = cases[i].text;
+        v[variants[i].slot] = variants[i].text;
         struct arena *a = arena_create(LIMIT_MIB(64));
         struct op op;
         op_init(&op, a);
         float y = 0;
         enum err e = load(&op, text_make(text, sizeof(text), v), (float[]){0, 0.4f}, &y);
-        if (e != cases[i].want)
-            fail_msg("%s in slot %d: %s \"%s\"", cases[i].text, cases[i].slot, err_name(e), e ? op.msg : "");
-        float want = cases[i].value;
-        if (cases[i].slot == BASE && str_eqc(str_from(cases[i].text), "0.5"))
+        if (e != variants[i].want)
+            fail_msg("%s in slot %d: %s \"%s\"", variants[i].text, variants[i].slot, err_name(e), e ? op.msg : "");
+        float want = variants[i].value;
+        if (variants[i].slot == BASE && str_eqc(str_from(variants[i].text), "0.5"))
             want = 0.450166f;
         if (!e && !(fabsf(y - want) < 1e-5f))
-            fail_msg("%s in slot %d: answer %g, not %g", cases[i].text, cases[i].slot, (double)y, (double)want);
+            fail_msg("%s in slot %d: answer %g, not %g", variants[i].text, variants[i].slot, (double)y, (double)want);
         arena_destroy(a);
     }
 }
