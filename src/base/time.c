@@ -3,7 +3,6 @@
  * "chrono-compatible low-level date algorithms"). */
 #include "base/time.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,9 +90,14 @@ size_t time_format(int64_t us, char *out)
     }
     int64_t year, month, day;
     civil_from_days(days, &year, &month, &day);
-    assert(year >= 0 && year <= 9999);
     int64_t s = rest / TIME_US_PER_S, fraction = rest % TIME_US_PER_S;
-    char *p = put_digits(out, year, 4);
+    char *p = out;
+    if (year >= 0 && year <= 9999) {
+        p = put_digits(p, year, 4);
+    } else { /* ISO 8601's expanded form: the instant may come from a file or a peer, so every one has a text */
+        *p++ = year < 0 ? '-' : '+';
+        p = put_digits(p, year < 0 ? -year : year, 6);
+    }
     *p++ = '-';
     p = put_digits(p, month, 2);
     *p++ = '-';

@@ -14,7 +14,8 @@ int64_t time_mono_ns(void);
 /* CPU time of the whole process, nanoseconds. */
 int64_t time_cpu_ns(void);
 void time_sleep_ms(int64_t ms);
-/* "2001-04-01T13:05:00Z" with 0, 3 or 6 fraction digits as needed; `out` has room for 32. Years 0..9999. */
+/* "2001-04-01T13:05:00Z" with 0, 3 or 6 fraction digits as needed; `out` has room for 32. Years outside
+ * 0..9999 get a sign and six digits (ISO 8601, "+010000-01-01T00:00:00Z"), which time_parse does not take back. */
 size_t time_format(int64_t us, char *out);
 /* RFC 3339, also "YYYY-MM-DD", a blank for T, and no zone (= UTC). False on anything else, leap seconds
  * (":60") included. Digits of the fraction behind the sixth are dropped. */

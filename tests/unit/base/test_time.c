@@ -45,6 +45,26 @@ static void refuses(void **state)
     assert_int_equal(us, 5);
 }
 
+/* Instants come from files and peers: each has a text, none ends the process. */
+static void every_instant_has_a_text(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t us;
+        const char *text;
+    } rows[] = {
+        {253402300800000000, "+010000-01-01T00:00:00Z"},
+        {-62167219200000001, "-000001-12-31T23:59:59.999999Z"},
+        {INT64_MAX, "+294247-01-10T04:00:54.775807Z"},
+        {INT64_MIN, "-290308-12-21T19:59:05.224192Z"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[32];
+        assert_int_equal(time_format(rows[i].us, text), strlen(rows[i].text));
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
 static void agrees_with_libc(void **state)
 {
     (void)state;
@@ -89,7 +109,7 @@ static void clocks_move(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses), cmocka_unit_test(refuses), cmocka_unit_test(agrees_with_libc), cmocka_unit_test(clocks_move),
+        cmocka_unit_test(parses), cmocka_unit_test(refuses), cmocka_unit_test(every_instant_has_a_text), cmocka_unit_test(agrees_with_libc), cmocka_unit_test(clocks_move),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
