@@ -89,6 +89,14 @@ enum err native_endpoint_list(struct op *op, struct services *s, struct http_req
     return OK;
 }
 
+enum err native_endpoint_known(struct op *op, struct services *s, struct str name)
+{
+    struct serve_endpoint *endpoint = NULL;
+    enum err e = serve_acquire(op, s->serve, name, &endpoint);
+    serve_release(endpoint);
+    return e;
+}
+
 static enum err endpoint_reply(struct op *op, struct services *s, struct str name, struct http_res *res)
 {
     struct json_out w;
@@ -134,10 +142,8 @@ enum err native_endpoint_labels(struct op *op, struct services *s, struct http_r
     uint8_t *labels = NULL;
     size_t n = SIZE_MAX, started = 0;
     struct monitor_report *report = NULL;
-    struct serve_endpoint *endpoint = NULL;
     struct str name = req->path_args[0];
-    enum err e = serve_acquire(op, s->serve, name, &endpoint);
-    serve_release(endpoint);
+    enum err e = native_endpoint_known(op, s, name);
     if (e || (e = native_body(op, req, &body)) || (e = native_i64_column(op, body, "ids", &n, &ids)) ||
         (e = native_label_column(op, body, "labels", &n, &labels)) || (e = native_i64_column(op, body, "times_us", &n, &times)) ||
         (e = json_want_i64(op, body, "watermark_us", INT64_MIN, INT64_MAX, &watermark)))
@@ -160,7 +166,7 @@ enum err native_endpoint_windows(struct op *op, struct services *s, struct http_
 {
     int64_t from = 0;
     enum err e = native_query_i64(op, req, "from_us", INT64_MIN, INT64_MAX, INT64_MIN, &from);
-    if (e)
+    if (e || (e = native_endpoint_known(op, s, req->path_args[0])))
         return e;
     struct json_out w;
     native_reply(res, &w);
@@ -175,10 +181,13 @@ enum err native_endpoint_alerts(struct op *op, struct services *s, struct http_r
 {
     struct json_out w;
     struct str firing;
+    enum err e = native_endpoint_known(op, s, req->path_args[0]);
+    if (e)
+        return e;
     native_reply(res, &w);
     json_begin_object(&w);
     json_key(&w, "alerts");
-    enum err e = monitor_alerts_json(op, s->db, req->path_args[0], http_query_get(op, req, "firing", &firing) && str_eqc(firing, "true"), &w);
+    e = monitor_alerts_json(op, s->db, req->path_args[0], http_query_get(op, req, "firing", &firing) && str_eqc(firing, "true"), &w);
     json_end_object(&w);
     return e;
 }
@@ -186,10 +195,12 @@ enum err native_endpoint_alerts(struct op *op, struct services *s, struct http_r
 enum err native_endpoint_retrains(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct json_out w;
+    enum err e = native_endpoint_known(op, s, req->path_args[0]);
+    if (e)
+        return e;
     native_reply(res, &w);
     json_begin_object(&w);
     json_key(&w, "retrains");
-    enum err e = OK;
     if (s->retrainer.list_json) {
         e = s->retrainer.list_json(s->retrainer.arg, op, req->path_args[0], &w);
     } else {
@@ -202,9 +213,9 @@ enum err native_endpoint_retrains(struct op *op, struct services *s, struct http
 
 enum err native_endpoint_flush(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
-    (void)req;
-    enum err e = monitor_flush(op, s->monitor);
-    if (e)
+    struct json *body = NULL; /* may be left out; says nothing yet */
+    enum err e = native_endpoint_known(op, s, req->path_args[0]);
+    if (e || (req->body.len && (e = native_body(op, req, &body))) || (e = monitor_flush(op, s->monitor)))
         return e;
     struct json_out w;
     native_reply(res, &w);
@@ -219,7 +230,8 @@ enum err native_predictions_list(struct op *op, struct services *s, struct http_
     size_t n = 0;
     int64_t after = 0;
     enum err e = native_query_i64(op, req, "after", 0, INT64_MAX, 0, &after);
-    if (e || (e = predlog_list(op, s->db, req->path_args[0], after, NATIVE_PAGE_MAX, &entries, &n)))
+    if (e || (e = native_endpoint_known(op, s, req->path_args[0])) ||
+        (e = predlog_list(op, s->db, req->path_args[0], after, NATIVE_PAGE_MAX, &entries, &n)))
         return e;
     struct json_out w;
     native_reply(res, &w);

@@ -66,7 +66,7 @@ enum err native_i64_column(struct op *op, const struct json *obj, const char *ke
         return column_memory(op, key);
     for (size_t i = 0; i < *n; i++)
         if (!json_as_i64(&array->items[i], &out[i]))
-            return column_type(op, key, i, "a whole number", &array->items[i]);
+            return column_type(op, key, i, "a whole number of 64 bits", &array->items[i]);
     *ret = out;
     return OK;
 }

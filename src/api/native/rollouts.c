@@ -57,10 +57,13 @@ enum err native_rollout_start(struct op *op, struct services *s, struct http_req
 enum err native_rollout_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct json_out w;
+    enum err e = native_endpoint_known(op, s, req->path_args[0]);
+    if (e)
+        return e;
     native_reply(res, &w);
     json_begin_object(&w);
     json_key(&w, "rollouts");
-    enum err e = rollout_list_json(op, s->db, req->path_args[0], &w);
+    e = rollout_list_json(op, s->db, req->path_args[0], &w);
     json_end_object(&w);
     return e;
 }
