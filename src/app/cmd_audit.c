@@ -45,14 +45,14 @@ static enum err audit_verify_run(struct op *op, struct command_ctx *ctx)
 
 static const struct option_row list_options[] = {
     REMOTE_OPTIONS,
-    {"kind", OPTION_STRING, "KIND", "only rows about this kind of object (endpoint, rollout, model_version, ...)", NULL, false},
+    {"kind", OPTION_STRING, "KIND", "only rows about this kind of object (endpoint, feature_view, model_version, ...)", NULL, false},
     {"limit", OPTION_INT, "N", "newest rows to show", "100", false},
     {0},
 };
 static const struct option_row verify_options[] = {REMOTE_OPTIONS, {0}};
 
 const struct command audit_commands[] = {
-    {"audit list", "", 0, 0, "show who changed what, newest first", NULL, "  ingot audit list --kind rollout --limit 20", list_options, audit_list_run},
+    {"audit list", "", 0, 0, "show who changed what, newest first", NULL, "  ingot audit list --kind endpoint --limit 20", list_options, audit_list_run},
     {"audit verify", "", 0, 0, "check that no audit row was changed or taken out",
      "Every row holds the hash of the one before it; the walk names the first row that does not fit.", "  ingot audit verify", verify_options,
      audit_verify_run},
