@@ -311,6 +311,24 @@ def test_kill_at_any_moment_loses_no_finished_stage_and_breaks_no_file(tmp_path)
     assert set(ran) == set(range(60)) and len(ran) <= 60 + 12 * 4  # a kill loses at most the stages in flight
 
 
+def test_neither_runs_a_stage_that_the_other_is_working_on(tmp_path):
+    root = tmp_path / "w"
+    root.mkdir()
+    (root / "dvc.yaml").write_text("stages:\n  s: {cmd: touch ../started; sleep 3; echo 1 > o, outs: [o]}\n")
+    sh([DVC, "init", "-q", "--no-scm"], root)
+    for first, second in (([program(), "run"], [DVC, "repro"]), ([DVC, "repro"], [program(), "run"])):
+        (tmp_path / "started").unlink(missing_ok=True)
+        (root / "dvc.lock").unlink(missing_ok=True)
+        p = subprocess.Popen([str(a) for a in first], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        while not (tmp_path / "started").exists():
+            time.sleep(0.02)
+        refused = sh(second, root, ok=False)
+        assert "busy" in refused.stdout + refused.stderr
+        assert p.wait(20) == 0, p.stdout.read()
+        up_to_date(root)
+    assert json.loads((root / ".dvc/tmp/rwlock").read_text()).get("write", {}) == {}
+
+
 @pytest.mark.parametrize("text, message", [
     ("stages: {a: {cmd: x, dep: [y]}}", "stages.a: unknown key 'dep'"),
     ("x-more: 1\nstages: {a: {cmd: x}}", "unknown key 'x-more'"),

@@ -17,6 +17,7 @@
 #include "base/thread.h"
 #include "base/time.h"
 #include "core/pipeline/dvc_graph.h"
+#include "core/pipeline/dvc_rwlock.h"
 #include "core/pipeline/dvc_stage.h"
 #include "core/pipeline/fspath.h"
 
@@ -47,6 +48,7 @@ struct exec {
     size_t running_len, running_max;
     int64_t next_save_ms;
     bool stopping;
+    bool rwlock_stale;       /* a stage ended since the rwlock file was written */
     struct str log_dir, shell;
 };
 
@@ -243,6 +245,16 @@ static enum err frozen_record(struct op *op, struct exec *x, struct job *j)
     return e ? op_context(op, "frozen stage") : OK;
 }
 
+/* Tells stock dvc what our stages are at work on; `next` is about to start. */
+static enum err rwlock_publish(struct op *op, struct exec *x, const struct dvc_stage *next)
+{
+    const struct dvc_stage *stages[LIMIT_RUNNER_JOBS];
+    for (size_t at = 0; at < x->running_len; at++)
+        stages[at] = x->jobs[x->running[at]].stage;
+    x->rwlock_stale = false;
+    return dvc_rwlock_publish(op, x->d.ws, stages, x->running_len, next);
+}
+
 static enum err decide(struct op *op, struct exec *x, uint32_t i, bool *ret_run, const char **ret_why)
 {
     struct job *j = &x->jobs[i];
@@ -293,7 +305,8 @@ static void begin(struct op *op, struct exec *x, uint32_t i)
     if (!run)
         return;
     announce(x, j, PIPELINE_RUNNING, why);
-    if (attempt_start(op, x, j)) {
+    if (rwlock_publish(op, x, j->stage) || attempt_start(op, x, j)) {
+        x->rwlock_stale = true;
         fail_from_op(op, x, i);
         return;
     }
@@ -317,6 +330,7 @@ static const char *ending(struct op *op, const struct runner_status *st)
 static void running_drop(struct exec *x, size_t at)
 {
     x->running[at] = x->running[--x->running_len];
+    x->rwlock_stale = true;
 }
 
 /* A command ended badly: another attempt, or the end of the stage. */
@@ -463,6 +477,8 @@ static enum err loop(struct op *op, struct exec *x)
         }
         int64_t wait_ms = retries_start(op, x);
         enum err e = save(op, x, x->running_len == 0 && x->ready_len == 0);
+        if (!e && x->rwlock_stale)
+            e = rwlock_publish(op, x, NULL);
         if (e)
             return e;
         if (x->running_len == 0) {
