@@ -74,9 +74,9 @@ static enum err server_info(struct op *op, struct services *s, struct http_req *
 #define BOTH(method, version, path, handler, perm, flags, max, help)          \
     {method, "/api/" version path, handler, perm, flags, max, help},          \
     {method, "/ajax-api/" version path, handler, perm, flags, max, help}
-#define READ(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_READ, ROUTE_POOL, 0, help)
-#define RUN(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES, 0, help)
-#define MODEL(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_MODEL_WRITE, ROUTE_POOL | ROUTE_WRITES, 0, help)
+#define READ(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_READ, ROUTE_POOL, LIMIT_TRACK_BODY_BYTES, help)
+#define RUN(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, help)
+#define MODEL(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_MODEL_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, help)
 #define PROXY(method, path, handler, perm, flags, max, help) BOTH(method, "2.0/mlflow-artifacts", path, handler, perm, ROUTE_POOL | (flags), max, help)
 #define ABSENT(method, version) BOTH(method, version "/mlflow", "/{rest*}", endpoint_not_found, PERM_READ, ROUTE_INLINE, 0, "Not served.")
 #define ABSENT_ALL(version) ABSENT("GET", version), ABSENT("POST", version), ABSENT("PUT", version), ABSENT("PATCH", version), ABSENT("DELETE", version)
@@ -104,7 +104,8 @@ static const struct route rows[] = {
     RUN("POST", "/runs/log-batch", mlflow_run_log_batch, "Log metrics, parameters and tags as one unit."),
     RUN("POST", "/runs/set-tag", mlflow_run_set_tag, "Set a tag of a run."),
     RUN("POST", "/runs/delete-tag", mlflow_run_delete_tag, "Delete a tag of a run."),
-    RUN("POST", "/runs/log-inputs", mlflow_run_log_inputs, "Log datasets and models that a run reads."),
+    BOTH("POST", "2.0/mlflow", "/runs/log-inputs", mlflow_run_log_inputs, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_HTTP_BODY_BYTES,
+         "Log datasets and models that a run reads."),
     RUN("POST", "/runs/outputs", mlflow_run_log_outputs, "Log models that a run made."),
     RUN("POST", "/runs/log-model", mlflow_run_log_model, "Note a model of an older client in its run."),
     READ("GET", "/metrics/get-history", mlflow_metric_history, "Read all points of a metric, page by page."),

@@ -48,7 +48,7 @@ static enum err list_tx(struct op *op, struct db_tx *tx, void *arg)
         return e;
     bool more = false;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct registry_change *c = vec_push(&a->v, op->arena);
+        struct registry_change *c = store_room(op, 0) ? NULL : vec_push(&a->v, op->arena);
         if (!c) {
             e = op_fail(op, E_TOO_LARGE, "the history does not fit in memory");
             break;

@@ -26,7 +26,7 @@ static enum err load_aliases(struct op *op, struct db_tx *tx, struct registry_mo
     VEC(struct registry_alias) v = {0};
     bool more = false;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct registry_alias *a = vec_push(&v, op->arena);
+        struct registry_alias *a = store_room(op, 0) ? NULL : vec_push(&v, op->arena);
         if (!a) {
             e = op_fail(op, E_TOO_LARGE, "too many aliases to hold in memory");
             break;
@@ -139,6 +139,8 @@ static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
 enum err registry_model_create(struct op *op, struct db *db, struct str name, struct str description, const struct track_kv *tags, size_t tag_count, struct registry_model *ret)
 {
     enum err e = check_name(op, name);
+    if (!e)
+        e = names_check_length(op, "description", description, LIMIT_REGISTRY_TEXT);
     for (size_t i = 0; !e && i < tag_count; i++)
         e = check_tag(op, tags[i].key, tags[i].value);
     struct model_arg a = {.name = name, .description = description, .tags = tags, .tag_count = tag_count};
@@ -208,7 +210,9 @@ static enum err describe_tx(struct op *op, struct db_tx *tx, void *arg)
 enum err registry_model_describe(struct op *op, struct db *db, struct str name, struct str description, struct registry_model *ret)
 {
     struct model_arg a = {.name = name, .description = description.p ? description : STR("")};
-    enum err e = db_write(op, db, describe_tx, &a);
+    enum err e = names_check_length(op, "description", description, LIMIT_REGISTRY_TEXT);
+    if (!e)
+        e = db_write(op, db, describe_tx, &a);
     if (!e)
         *ret = a.m;
     return e;

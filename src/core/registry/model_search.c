@@ -130,6 +130,8 @@ static enum err collect(struct op *op, struct search *s)
         return e;
     bool more = false;
     while (!(e = db_step(op, s->tx, rows, &more)) && more) {
+        if ((e = store_room(op, 0)))
+            break;
         struct item it = row_item(op, s, rows);
         bool hit = false;
         s->item = &it;

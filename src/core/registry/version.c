@@ -74,7 +74,7 @@ static enum err version_rows(struct op *op, struct db_tx *tx, const struct sql *
     VEC(struct registry_version) v = {0};
     bool more = false;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct registry_version *x = vec_push(&v, op->arena);
+        struct registry_version *x = store_room(op, 0) ? NULL : vec_push(&v, op->arena);
         if (!x) {
             e = op_fail(op, E_TOO_LARGE, "too many versions to hold in memory");
             break;
@@ -118,7 +118,7 @@ enum err registry_version_fill(struct op *op, struct db_tx *tx, struct registry_
     VEC(struct str) aliases = {0};
     bool more = false;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct str *s = vec_push(&aliases, op->arena);
+        struct str *s = store_room(op, 0) ? NULL : vec_push(&aliases, op->arena);
         if (!s) {
             e = op_fail(op, E_TOO_LARGE, "too many aliases to hold in memory");
             break;
@@ -200,6 +200,20 @@ static enum err check_tag(struct op *op, struct str key, struct str value)
     return e ? e : names_check_length(op, "value", value, LIMIT_REGISTRY_TAG_VALUE);
 }
 
+static enum err check_texts(struct op *op, const struct registry_version_new *in)
+{
+    const struct track_kv texts[] = {
+        {STR("source"), in->source}, {STR("run_id"), in->run_id}, {STR("run_link"), in->run_link}, {STR("model_id"), in->model_id},
+        {STR("description"), in->description}, {STR("data_version"), in->data_version}, {STR("signature"), in->signature},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        enum err e = names_check_length(op, texts[i].key.p, texts[i].value, LIMIT_REGISTRY_TEXT);
+        if (e)
+            return e;
+    }
+    return OK;
+}
+
 enum err registry_version_create(struct op *op, struct db *db, const struct registry_version_new *in, struct registry_version *ret)
 {
     for (size_t i = 0; i < in->tag_count; i++) {
@@ -208,7 +222,9 @@ enum err registry_version_create(struct op *op, struct db *db, const struct regi
             return e;
     }
     struct version_arg a = {.in = in, .name = in->name};
-    enum err e = db_write(op, db, create_tx, &a);
+    enum err e = check_texts(op, in);
+    if (!e)
+        e = db_write(op, db, create_tx, &a);
     if (!e)
         *ret = a.v;
     return e;
@@ -255,7 +271,9 @@ enum err registry_version_describe(struct op *op, struct db *db, struct str name
     if (!description.p)
         return registry_version_get(op, db, name, version, ret);
     struct version_arg a = {.name = name, .version = version, .description = description};
-    enum err e = db_write(op, db, describe_tx, &a);
+    enum err e = names_check_length(op, "description", description, LIMIT_REGISTRY_TEXT);
+    if (!e)
+        e = db_write(op, db, describe_tx, &a);
     if (!e)
         *ret = a.v;
     return e;

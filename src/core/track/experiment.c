@@ -359,6 +359,8 @@ static enum err search_collect(struct op *op, struct db_tx *tx, struct search_ar
     while (!(e = db_step(op, tx, rows, &more)) && more) {
         struct experiment x;
         bool hit = false;
+        if ((e = store_room(op, 0)))
+            break;
         experiment_row(op, tx, rows, &x);
         a->row = &x;
         e = filter_match(op, &a->filter, search_clause, a, &hit);

@@ -124,7 +124,10 @@ static enum err load_datasets(struct op *op, struct db_tx *tx, struct track_run 
     VEC(struct track_dataset) v = {0};
     bool more = false;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct track_dataset *d = vec_push(&v, op->arena);
+        size_t extra = 0;
+        for (int i = 1; i <= 6; i++)
+            extra += db_col_str(tx, rows, i).len;
+        struct track_dataset *d = store_room(op, extra) ? NULL : vec_push(&v, op->arena);
         if (!d) {
             e = op_fail(op, E_TOO_LARGE, "too many datasets to hold in memory");
             break;
@@ -152,7 +155,7 @@ static enum err load_models(struct op *op, struct db_tx *tx, int64_t run, bool o
     VEC(struct track_run_model) v = {0};
     bool more = false;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct track_run_model *m = vec_push(&v, op->arena);
+        struct track_run_model *m = store_room(op, 0) ? NULL : vec_push(&v, op->arena);
         if (!m) {
             e = op_fail(op, E_TOO_LARGE, "too many models to hold in memory");
             break;

@@ -91,7 +91,7 @@ static enum err load_metrics(struct op *op, struct db_tx *tx, struct logged_mode
     VEC(struct track_metric) v = {0};
     bool more = false;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct track_metric *t = vec_push(&v, op->arena);
+        struct track_metric *t = store_room(op, 0) ? NULL : vec_push(&v, op->arena);
         if (!t) {
             e = op_fail(op, E_TOO_LARGE, "too many metrics to hold in memory");
             break;
@@ -213,6 +213,10 @@ enum err logged_model_create(struct op *op, struct db *db, const struct logged_m
                                  STR_FMT(names_repr(op, in->name)));
     }
     enum err e = names_check_length(op, "name", in->name, LIMIT_TRACK_EXPERIMENT_NAME);
+    if (!e)
+        e = names_check_length(op, "model_type", in->model_type, LIMIT_TRACK_EXPERIMENT_NAME);
+    if (!e)
+        e = names_check_length(op, "source_run_id", in->source_run_id, LIMIT_TRACK_EXPERIMENT_NAME);
     if (!e)
         e = check_kvs(op, in->params, in->param_count, "params");
     if (!e)
@@ -483,6 +487,8 @@ static enum err scan(struct op *op, struct search *s, int64_t experiment)
     s->m = &m;
     while (!(e = db_step(op, s->tx, rows, &more)) && more) {
         bool hit = false;
+        if ((e = store_room(op, 0)))
+            break;
         model_row(op, s->tx, rows, &m);
         e = filter_match(op, &s->filter, match_clause, s, &hit);
         if (!e && hit)

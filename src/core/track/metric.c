@@ -15,6 +15,9 @@
 #include <inttypes.h>
 #include <math.h>
 
+/* Of a value in an error message. */
+#define SHOWN_CHARS 250
+
 struct point {
     int64_t value, is_nan, time_ms, step;
 };
@@ -154,9 +157,9 @@ static enum err log_params(struct op *op, struct db_tx *tx, int64_t run, const s
                                  "Changing param values is not allowed. Param with key='%.*s' was already logged with "
                                  "value='%.*s' for run ID='%.*s'. Attempted logging new value '%.*s'.",
                                  STR_FMT(key), STR_FMT(old), STR_FMT(b->run_id), STR_FMT(value));
+        struct str k = names_repr(op, key), was = names_repr(op, names_clip(old, SHOWN_CHARS)), is = names_repr(op, names_clip(value, SHOWN_CHARS));
         clash = op_printf(op, "%s%s{'key': %.*s, 'old_value': %.*s, 'new_value': %.*s}", clash ? clash : "",
-                          clash ? ", " : "", STR_FMT(names_repr(op, key)), STR_FMT(names_repr(op, old)),
-                          STR_FMT(names_repr(op, value)));
+                          clash ? ", " : "", STR_FMT(k), STR_FMT(was), STR_FMT(is));
     }
     if (clash)
         return op_fail_field(op, "params",
@@ -263,7 +266,7 @@ enum err metric_load_latest(struct op *op, struct db_tx *tx, int64_t run_row, st
     VEC(struct track_metric) v = {0};
     bool more = false;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct track_metric *m = vec_push(&v, op->arena);
+        struct track_metric *m = store_room(op, 0) ? NULL : vec_push(&v, op->arena);
         if (!m) {
             e = op_fail(op, E_TOO_LARGE, "too many metrics to hold in memory");
             break;

@@ -168,6 +168,8 @@ enum err track_run_create(struct op *op, struct db *db, int64_t experiment_id, s
                              "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different "
                              "values (run_name='%.*s', mlflow.runName='%.*s').",
                              STR_FMT(name), STR_FMT(tagged));
+    if (names_check_length(op, "user_id", user_id, LIMIT_TRACK_USER))
+        return E_INVALID;
     for (size_t i = 0; i < tag_count; i++) {
         enum err e = track_run_check_tag(op, tags[i].key, tags[i].value, "key");
         if (e)

@@ -40,6 +40,7 @@ struct search {
     bool streaming;       /* rows come in the order of the answer: stop when the page is full */
     struct db_tx *tx;
     struct track_run *run; /* the row being judged */
+    struct arena *scratch;
     VEC(struct found) found;
     struct run_page page;
 };
@@ -150,10 +151,10 @@ static enum err order_key_of(struct op *op, struct search *s, const struct filte
 
 static enum err keep(struct op *op, struct search *s)
 {
-    struct found *f = vec_push(&s->found, op->arena);
+    struct found *f = store_room(op, 0) ? NULL : vec_push(&s->found, op->arena);
     if (!f)
         return op_fail(op, E_TOO_LARGE, "the search finds more runs than fit in memory: narrow the filter");
-    *f = (struct found){s->run->row, s->run->start_ms, s->run->run_id, NULL};
+    *f = (struct found){s->run->row, s->run->start_ms, str_dup(op->arena, s->run->run_id), NULL};
     if (s->q->order_count == 0)
         return OK;
     struct order_key *keys = arena_array(op->arena, s->q->order_count, struct order_key);
@@ -163,9 +164,45 @@ static enum err keep(struct op *op, struct search *s)
         enum err e = order_key_of(op, s, &s->order[i], &keys[i]);
         if (e)
             return e;
+        if (keys[i].kind == ORDER_TEXT && s->order[i].entity == FILTER_ATTRIBUTE)
+            keys[i].text = str_dup(op->arena, keys[i].text);
     }
     f->keys = keys;
     return OK;
+}
+
+/* The row as views that die with the next step: most rows are only looked at. */
+static struct track_run row_view(struct db_tx *tx, struct db_rows *rows)
+{
+    return (struct track_run){
+        .row = db_col_i64(tx, rows, 0),
+        .run_id = db_col_str(tx, rows, 1),
+        .experiment_id = db_col_i64(tx, rows, 2),
+        .name = db_col_str(tx, rows, 3),
+        .user_id = db_col_str(tx, rows, 4),
+        .status = (enum track_run_status)db_col_i64(tx, rows, 5),
+        .start_ms = db_col_i64(tx, rows, 6),
+        .has_end = !db_col_null(tx, rows, 7),
+        .end_ms = db_col_i64(tx, rows, 7),
+        .deleted = db_col_i64(tx, rows, 8) != 0,
+        .artifact_uri = db_col_str(tx, rows, 9),
+    };
+}
+
+/* Judges the row in a memory of its own, emptied for each, so that a scan of any length needs little. */
+static enum err judge(struct op *op, struct search *s, bool *ret_hit)
+{
+    if (s->filter.clause_count == 0) {
+        *ret_hit = true;
+        return OK;
+    }
+    struct op scratch = *op;
+    scratch.arena = s->scratch;
+    enum err e = filter_match(&scratch, &s->filter, match_clause, s, ret_hit);
+    if (e)
+        e = op_fail(op, e, "%s", scratch.msg ? scratch.msg : "the filter could not be evaluated");
+    arena_reset(s->scratch);
+    return e;
 }
 
 static enum err scan_experiment(struct op *op, struct search *s, int64_t experiment)
@@ -177,12 +214,11 @@ static enum err scan_experiment(struct op *op, struct search *s, int64_t experim
     if (e)
         return e;
     bool more = false;
-    struct track_run run;
-    s->run = &run;
     while (!(e = db_step(op, s->tx, rows, &more)) && more) {
         bool hit = false;
-        track_run_row(op, s->tx, rows, &run);
-        e = filter_match(op, &s->filter, match_clause, s, &hit);
+        struct track_run run = row_view(s->tx, rows);
+        s->run = &run;
+        e = judge(op, s, &hit);
         if (!e && hit)
             e = keep(op, s);
         if (e || (s->streaming && s->found.len == enough))
@@ -273,6 +309,8 @@ enum err run_search(struct op *op, struct db *db, const struct run_query *q, str
     s->streaming = q->experiment_count == 1 &&
                    (q->order_count == 0 || (q->order_count == 1 && s->order[0].entity == FILTER_ATTRIBUTE &&
                                             s->order[0].attr == ATTR_START && s->order[0].descending));
+    AUTO(arena) struct arena *scratch = arena_create(LIMIT_TRACK_SCRATCH);
+    s->scratch = scratch;
     e = db_read(op, db, search_tx, s);
     if (!e)
         *ret = s->page;

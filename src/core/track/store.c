@@ -7,7 +7,16 @@
 
 #include <string.h>
 
+/* More than the texts of any one row may hold, and what a vector adds when it grows by little. */
+#define STORE_ROW_BYTES LIMIT_MIB(2)
 #define STORE_AUDIT_CHARS 1000 /* longer texts are cut in the audit row: the full one is in the changed row */
+
+enum err store_room(struct op *op, size_t extra)
+{
+    if (arena_left(op->arena) < STORE_ROW_BYTES + extra)
+        return op_fail(op, E_TOO_LARGE, "the answer does not fit in memory: ask for fewer results or narrow the filter");
+    return OK;
+}
 
 enum err store_kvs(struct op *op, struct db_tx *tx, const struct sql *sql, int64_t id, struct track_kvs *ret)
 {
@@ -18,7 +27,7 @@ enum err store_kvs(struct op *op, struct db_tx *tx, const struct sql *sql, int64
     VEC(struct track_kv) v = {0};
     bool more = false;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct track_kv *kv = vec_push(&v, op->arena);
+        struct track_kv *kv = store_room(op, 0) ? NULL : vec_push(&v, op->arena);
         if (!kv) {
             e = op_fail(op, E_TOO_LARGE, "too many keys to hold in memory");
             break;

@@ -12,6 +12,9 @@ MUST_USE enum err store_kvs(struct op *op, struct db_tx *tx, const struct sql *s
 MUST_USE enum err store_put_kvs(struct op *op, struct db_tx *tx, const struct sql *sql, int64_t id, const struct track_kv *kvs, size_t n);
 /* The first column of the first row for (id, key); absent is *ret_found false. The text is a copy. */
 MUST_USE enum err store_find_text(struct op *op, struct db_tx *tx, const struct sql *sql, int64_t id, struct str key, bool *ret_found, struct str *ret);
+/* Before copying a row whose texts hold up to `extra` bytes beyond the ordinary ones: E_TOO_LARGE when op's arena could
+ * be used up by it, so that no amount of stored data aborts the process. */
+MUST_USE enum err store_room(struct op *op, size_t extra);
 /* Runs a statement with one id argument. */
 MUST_USE enum err store_exec_id(struct op *op, struct db_tx *tx, const struct sql *sql, int64_t id);
 /* One audit row in the transaction of the change; the pairs become its JSON detail. */

@@ -3,6 +3,7 @@
 #include "core/track/experiment.h"
 #include "core/track/input.h"
 #include "core/track/run.h"
+#include "core/track/run_search.h"
 
 static void updates(void **state)
 {
@@ -90,8 +91,32 @@ static void experiments(void **state)
     assert_fails(op, experiment_restore(op, f->db, id), E_NOT_FOUND, "No Experiment with id=");
 }
 
+/* Whatever is stored, an answer that does not fit is an error, never an abort. */
+static void little_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op, small;
+    struct track_run r;
+    char *value = op_printf(op, "%08000d", 7);
+    struct track_kv tags[100];
+    for (size_t i = 0; i < ARRAY_LEN(tags); i++)
+        tags[i] = (struct track_kv){str_from(op_printf(op, "t%zu", i)), str_from(value)};
+    for (int i = 0; i < 8; i++)
+        assert_ok(op, track_run_create(op, f->db, 0, STR("a"), STR(""), i, tags, ARRAY_LEN(tags), &r));
+    op_init(&small, arena_create(LIMIT_MIB(6)));
+    int64_t exps[] = {0};
+    struct run_query q = {.experiments = exps, .experiment_count = 1, .filter = STR("tags.t1 LIKE '%7'"), .view = TRACK_VIEW_ALL, .max_results = 8};
+    struct run_page p;
+    assert_fails(&small, run_search(&small, f->db, &q, &p), E_TOO_LARGE, "too many keys");
+    arena_reset(small.arena);
+    q.max_results = 2;
+    assert_ok(&small, run_search(&small, f->db, &q, &p));
+    assert_int_equal(p.len, 2);
+    arena_destroy(small.arena);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(updates), fixture_test(inputs), fixture_test(experiments)};
+    const struct CMUnitTest tests[] = {fixture_test(updates), fixture_test(inputs), fixture_test(experiments), fixture_test(little_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
