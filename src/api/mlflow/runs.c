@@ -62,18 +62,20 @@ enum err mlflow_run_get(struct op *op, struct services *s, struct http_req *req,
 
 static const struct field update_fields[] = {
     RUN_ID_FIELD(struct run_in),
-    FIELD(struct run_in, status, FIELD_STR, false),
+    FIELD(struct run_in, status, FIELD_NAME, false),
     FIELD(struct run_in, end_time, FIELD_I64, false),
     FIELD(struct run_in, run_name, FIELD_STR, false),
 };
 
 enum err mlflow_run_update(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
+    static const char *const names[] = {"RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"};
     struct run_in in = {.end_time = ABSENT};
-    enum track_run_status status = TRACK_RUN_RUNNING;
     struct track_run r;
     enum err e = DECODE(op, req, update_fields, &in);
-    if (!e && in.status.len && !track_run_status_parse(in.status, &status))
+    size_t i = e || !in.status.len ? 0 : decode_name(in.status, names, ARRAY_LEN(names));
+    enum track_run_status status = (enum track_run_status)(i + 1);
+    if (!e && i == SIZE_MAX)
         return op_fail_field(op, "status", "Invalid value \"%.*s\" for parameter 'status' supplied.", STR_FMT(in.status));
     if (!e)
         e = track_run_update(op, s->db, in.run_id, in.status.len ? &status : NULL, in.end_time == ABSENT ? NULL : &in.end_time,

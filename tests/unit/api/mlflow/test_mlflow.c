@@ -166,6 +166,7 @@ static void runs(void **state)
         {"POST", API "runs/set-tag", "{\"run_id\":\"$1\",\"key\":\"u\"}", 200, "{}"},
         {"POST", API "runs/delete-tag", "{\"run_id\":\"$1\",\"key\":\"u\"}", 200, "{}"},
         {"POST", API "runs/update", "{\"run_id\":\"$1\",\"status\":\"FINISHED\",\"end_time\":9}", 200, "\"status\":\"FINISHED\",\"start_time\":5,\"end_time\":9"},
+        {"POST", API "runs/update", "{\"run_id\":\"$1\",\"status\":4}", 200, "\"status\":\"FAILED\""},
         {"POST", API "runs/update", "{\"run_id\":\"$1\",\"status\":\"DONE\"}", 400, "parameter 'status'"},
         {"GET", API "runs/get?run_id=$1", "", 200,
          "\"data\":{\"metrics\":[{\"key\":\"m\",\"value\":-0.0,\"timestamp\":7,\"step\":0},{\"key\":\"n\",\"value\":\"NaN\",\"timestamp\":7,\"step\":2},{\"key\":\"q\",\"value\":1.0,\"timestamp\":1,\"step\":0}],"
