@@ -87,6 +87,7 @@ static enum err query_run(struct op *op, struct command_ctx *ctx)
     enum err e = backend_tables_open(op, &tables);
     if (e || (e = table_scan_open(op, tables, args[0], &scan, &schema)))
         return e;
+    size_t columns = schema->len; /* the schema goes with the scan */
     e = query(op, ctx, tables, scan, schema, &rows);
     table_scan_close(tables, scan);
     if (e)
@@ -94,7 +95,7 @@ static enum err query_run(struct op *op, struct command_ctx *ctx)
     struct json_out *w = command_out(ctx);
     json_begin_object(w);
     json_kv_i64(w, "rows", (int64_t)rows);
-    json_kv_i64(w, "columns", (int64_t)schema->len);
+    json_kv_i64(w, "columns", (int64_t)columns);
     json_end_object(w);
     command_say(ctx, "%" PRIu64 " rows%s", rows, command_given(ctx, "out") ? " written" : rows > SHOWN_ROWS ? ", the first 20 shown" : "");
     return OK;
