@@ -194,6 +194,10 @@ static enum err hosts_split(struct op *op, struct str list, struct config *c)
     while (list.len && str_split(&list, ',', &part))
         if (str_trim(part).len)
             *vec_push(&hosts, op->arena) = str_trim(part);
+    /* The URL that the server prints must work; an address, unlike a name, cannot be rebound. */
+    if (!str_eqc(c->host, "0.0.0.0") && !str_eqc(c->host, "::"))
+        *vec_push(&hosts, op->arena) =
+            str_find_char(c->host, ':') == SIZE_MAX ? c->host : str_from(op_printf(op, "[%.*s]", STR_FMT(c->host)));
     c->allowed_hosts = hosts.p;
     c->allowed_host_count = hosts.len;
     return OK;
