@@ -374,8 +374,12 @@ int command_main(int argc, char **argv)
     if (cmd)
         return command_run(cmd, argc - words, argv + words);
     if (argc == 1 || !strcmp(argv[argc - 1], "--help")) {
-        if (group_print(argv[0]))
-            return argc == 1 ? 2 : 0;
+        if (group_print(argv[0])) {
+            if (argc > 1)
+                return 0;
+            fprintf(stderr, "ingot: '%s' is a group of commands; name one of them\n", argv[0]);
+            return 2;
+        }
     }
     fprintf(stderr, "ingot: no command '%s%s%s'; `ingot --help` lists them\n", argv[0], argc > 1 && argv[1][0] != '-' ? " " : "",
             argc > 1 && argv[1][0] != '-' ? argv[1] : "");
