@@ -143,8 +143,8 @@ static void say_alerts(struct replay *r, const char *day, const struct json *lis
 {
     unsigned features[2] = {0};
     for (uint32_t i = 0; list && list->type == JSON_ARRAY && i < list->len; i++) {
-        const struct json *a = &list->items[i], *firing = json_get(a, "firing");
-        bool on = firing && firing->type == JSON_BOOL && firing->boolean;
+        const struct json *a = &list->items[i];
+        bool on = str_eqc(text_of(a, "state"), "firing");
         if (str_starts(text_of(a, "rule"), STR("feature_")))
             features[on]++;
         else

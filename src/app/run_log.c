@@ -94,31 +94,47 @@ static void body_start(struct buf *b, struct json_out *w)
     json_begin_object(w);
 }
 
-static enum err experiment_find(struct op *op, struct run_log *l, struct str name)
+/* *ret_found false: there is none of that name. */
+static enum err experiment_find(struct op *op, struct run_log *l, struct str name, bool *ret_found)
 {
     struct client_answer a;
     struct str enc = http_percent_encode(op->arena, name, false);
     const char *path = op_printf(op, API "experiments/get-by-name?experiment_name=%.*s", STR_FMT(enc));
     enum err e = client_call(op, l->client, "GET", str_from(path), STR(""), (struct str){0}, &a);
     struct json *doc = NULL;
-    if (!e && a.status == 404) {
-        struct buf b;
-        struct json_out w;
-        body_start(&b, &w);
-        json_kv_str(&w, "name", name);
-        json_end_object(&w);
-        e = post(op, l, API "experiments/create", &b, &doc);
-        return e ? e : json_want_str(op, doc, "experiment_id", &l->experiment_id);
-    }
-    if (!e && a.status != 200)
+    const struct json *experiment = NULL;
+    *ret_found = !e && a.status == 200;
+    if (!e && a.status != 200 && a.status != 404)
         e = op_fail(op, E_IO, "tracking server: experiment %.*s: status %d: %.*s", STR_FMT(name), a.status,
                     STR_FMT(str_sub(a.body, 0, 200)));
-    const struct json *experiment = NULL;
-    if (!e)
-        e = json_parse(op, a.body, JSON_STRICT, &doc);
-    if (!e)
-        e = json_want_object(op, doc, "experiment", &experiment);
-    return e ? e : json_want_str(op, experiment, "experiment_id", &l->experiment_id);
+    if (e || !*ret_found)
+        return e;
+    if ((e = json_parse(op, a.body, JSON_STRICT, &doc)) || (e = json_want_object(op, doc, "experiment", &experiment)))
+        return e;
+    return json_want_str(op, experiment, "experiment_id", &l->experiment_id);
+}
+
+/* Finds the experiment or makes it. Two runs that start at the same moment both try; the one that comes second finds it. */
+static enum err experiment_ensure(struct op *op, struct run_log *l, struct str name)
+{
+    bool found = false;
+    struct json *doc = NULL;
+    struct buf b;
+    struct json_out w;
+    enum err e = experiment_find(op, l, name, &found);
+    if (e || found)
+        return e;
+    body_start(&b, &w);
+    json_kv_str(&w, "name", name);
+    json_end_object(&w);
+    if (!(e = post(op, l, API "experiments/create", &b, &doc)))
+        return json_want_str(op, doc, "experiment_id", &l->experiment_id);
+    struct op again;
+    op_init(&again, op->arena);
+    if (experiment_find(&again, l, name, &found) || !found)
+        return e;
+    op_clear(op);
+    return OK;
 }
 
 /* "mlflow-artifacts:/1/abc/artifacts" or "mlflow-artifacts://host/1/abc/artifacts". */
@@ -140,7 +156,7 @@ enum err run_log_start(struct op *op, struct client *client, const struct run_lo
 {
     struct run_log *l = op_new(op, struct run_log);
     l->client = client;
-    enum err e = experiment_find(op, l, start->experiment);
+    enum err e = experiment_ensure(op, l, start->experiment);
     if (e)
         return e;
     const struct passwd *user = getpwuid(geteuid());
