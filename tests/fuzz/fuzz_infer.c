@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct str names[] = {STR_INIT("a"), STR_INIT("b"), STR_INIT("c")};
     static struct feature_view *view;
-    static struct arena *kept; /* the view lives in it */
+    static struct arena *volatile kept; /* the view lives in it; volatile: read by the leak checker only */
     if (!view) {
         struct op op;
         kept = arena_create(LIMIT_MIB(16));

@@ -39,7 +39,7 @@ struct seen {
     size_t rounds, metrics;
     double first, last;
     size_t stop_at;
-    double valid[4096];
+    double valid[512];
 };
 
 static enum err on_round(void *arg, struct op *op, const struct learner_round *r)

@@ -55,12 +55,12 @@ static enum err fixture_fetch(const struct serve_source *self, struct op *op, st
         *ret = (struct serve_files){.model = STR("not a model"), .reference = STR("")};
         return OK;
     }
-    const char *names = version == 10 ? "\"a\",\"b\",\"c\"" : "\"origin_count_1h\",\"origin_rate_1h\",\"distance\"";
-    const char *form = version == 11 ? "{\"format\":\"ingot-linear\",\"version\":1,\"objective\":\"binary:logistic\",\"names\":[\"a\",\"b\"],"
-                                       "\"mean\":[0,0],\"scale\":[1,1],\"weight\":[0,0],\"bias\":%s%lld}"
-                                     : "{\"format\":\"ingot-linear\",\"version\":1,\"objective\":\"binary:logistic\",\"names\":[%s],"
-                                       "\"mean\":[0,0,0],\"scale\":[1,1,1],\"weight\":[0,0,0],\"bias\":%lld}";
-    *ret = (struct serve_files){.model = str_from(op_printf(op, form, version == 11 ? "" : names, (long long)version - 5)), .reference = STR("")};
+    const char *names = version == 10 ? "\"a\",\"b\",\"c\"" : version == 11 ? "\"a\",\"b\"" : "\"origin_count_1h\",\"origin_rate_1h\",\"distance\"";
+    const char *zeros = version == 11 ? "0,0" : "0,0,0", *ones = version == 11 ? "1,1" : "1,1,1";
+    ret->model = str_from(op_printf(op, "{\"format\":\"ingot-linear\",\"version\":1,\"objective\":\"binary:logistic\",\"names\":[%s],"
+                                        "\"mean\":[%s],\"scale\":[%s],\"weight\":[%s],\"bias\":%lld}",
+                                    names, zeros, ones, zeros, (long long)version - 5));
+    ret->reference = STR("");
     return OK;
 }
 
