@@ -215,8 +215,8 @@ static void rollout_rows(struct json_out *w, const struct json *rollout)
         json_str(w, text(d, "verdict"));
         json_cstr(w, share);
         json_cstr(w, isnan(number(d, "diff")) ? "" : bounds);
-        json_f64(w, number(d, "labels_control"));
-        json_f64(w, number(d, "labels_candidate"));
+        json_f64(w, number(d, "evidence.control.labels"));
+        json_f64(w, number(d, "evidence.candidate.labels"));
         json_str(w, text(d, "reason"));
         json_end_array(w);
     }

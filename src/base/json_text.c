@@ -174,7 +174,7 @@ static enum err text_string_end(struct json_text *t, size_t *ret_end)
 /* At the opening quote. */
 static enum err text_string(struct json_text *t, struct str *ret)
 {
-    size_t start = ++t->at, end, len = 0;
+    size_t start = ++t->at, end = 0, len = 0;
     enum err e = text_string_end(t, &end);
     if (e)
         return e;

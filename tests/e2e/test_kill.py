@@ -117,8 +117,8 @@ def test_fifty_kills_lose_nothing(tmp_path):
         assert verified["rows"] > 0
         server.stop()
     server = IngotServer(tmp_path / "data")
-    created = {r["object"] for r in audit_rows(server.url) if r["kind"] == "model_version"}
-    assert {f"{model}/{v}" for v in all_versions} <= created
+    created = {(r["object"], r["detail"]["version"]) for r in audit_rows(server.url) if r["verb"] == "model_version.create"}
+    assert {(model, v) for v in all_versions} <= created
     # Version numbers are dense and unique: every number up to the highest is there.
     highest = max(int(v) for v in all_versions)
     for v in range(1, highest + 1):
