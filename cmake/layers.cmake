@@ -67,7 +67,7 @@ foreach(d ${adapter_dirs})
   layer(adapter_${d} adapter/${d} num net port ${adapter_lib_${d}})
 endforeach()
 if(TARGET adapter_duckdb)
-  target_include_directories(adapter_duckdb SYSTEM PRIVATE ${DUCKDB_INCLUDE})
+  target_include_directories(adapter_duckdb SYSTEM PUBLIC ${DUCKDB_INCLUDE}) # public for the adapter's own tests
   target_compile_definitions(adapter_duckdb PRIVATE INGOT_DUCKDB_PATH="${DUCKDB_LIBRARY}")
   target_link_libraries(adapter_duckdb PUBLIC ${CMAKE_DL_LIBS})
 endif()

@@ -35,7 +35,7 @@ static void test_long_and_binary_text(void **state)
     struct data *f = *state;
     struct regex *r = NULL;
     must(f, regex_create(&f->op, STR("x$"), &r));
-    char text[100000];
+    static char text[100000];
     memset(text, 'a', sizeof text);
     assert_false(regex_matches(r, (struct str){text, sizeof text}));
     text[sizeof text - 1] = 'x';
