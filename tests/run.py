@@ -55,8 +55,9 @@ def build(preset, *targets):
         if code:
             note(False, f"configure {preset}", tail(out))
             return False
-    code, out = run(["cmake", "--build", str(BUILD / preset), "--target", *targets], f"build-{preset}.log")
-    note(code == 0, f"build {preset}", tail(out))
+    code, out = run(["cmake", "--build", str(BUILD / preset), "--target", *targets, "--", "-k", "0"], f"build-{preset}.log")
+    errors = "\n".join(line for line in out.splitlines() if "error" in line or "undefined" in line)
+    note(code == 0, f"build {preset}", errors or tail(out))
     return code == 0
 
 
