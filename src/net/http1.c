@@ -49,6 +49,7 @@ struct http1 {
     bool waits_for_out;         /* the next request waits until answers have left */
     uint64_t received;          /* body bytes as framed, for this request */
     uint64_t extra;             /* chunk extensions and trailers */
+    uint64_t framing;           /* bytes of a chunked body that are not its data */
     unsigned chunks;
     int64_t body_since_ms;      /* when the peer was last given the word ... */
     uint64_t body_since_bytes;  /* ... and how much had come by then */
@@ -439,7 +440,7 @@ static void start_request(struct conn *c, const char *p, size_t n, bool more_byt
     h->ex = exchange_get(c->env, c);
     h->keep = true;
     h->body_done = h->answered = h->broken = h->stream_head = h->stream_chunked = false;
-    h->received = h->extra = 0;
+    h->received = h->extra = h->framing = 0;
     h->chunks = 0;
     h->fault = (struct head_fault){0};
     h->head = (struct head){0};
@@ -492,6 +493,18 @@ static void body_deadline(struct conn *c)
     c->deadline_ms = total < pause ? total : pause;
 }
 
+enum { CHUNK_FRAME_BYTES = 24 }; /* 16 digits and two line ends, rounded up */
+
+/* A chunk's size may have any number of leading zeros for llhttp: no callback sees them, so all framing is counted. */
+static bool framing_exceeds(struct http1 *h, size_t n)
+{
+    h->framing += n;
+    if (!h->ll_chunked || h->framing <= LIMIT_HTTP_CHUNK_EXTRA_BYTES + (uint64_t)h->chunks * CHUNK_FRAME_BYTES)
+        return false;
+    h->fault = (struct head_fault){431, "The chunk framing of the request is too large"};
+    return true;
+}
+
 static size_t feed_body(struct conn *c, const char *p, size_t n)
 {
     struct http1 *h = state_of(c);
@@ -504,7 +517,10 @@ static size_t feed_body(struct conn *c, const char *p, size_t n)
     }
     if (c->deadline_ms == 0)
         body_clock(c);
+    uint64_t before = h->received;
     llhttp_errno_t e = llhttp_execute(&h->parser, p, n);
+    if (e == HPE_OK && framing_exceeds(h, n - (size_t)(h->received - before)))
+        e = HPE_USER;
     if (e == HPE_PAUSED) {
         size_t used = (size_t)(llhttp_get_error_pos(&h->parser) - p);
         body_complete(c);
