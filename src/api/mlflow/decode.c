@@ -260,8 +260,6 @@ static enum err body_object(struct op *op, const struct http_req *req, struct js
             e = json_parse(op, j->s, JSON_NAN | JSON_DUP_LAST, &j);
         if (e)
             return bad_json(op, req->body);
-        if (j->type == JSON_NULL)
-            j = &empty;
     }
     if (j->type != JSON_OBJECT)
         return op_fail_field(op, "body", "Invalid request body: it must be a JSON object, not %s", json_type_name(j->type));

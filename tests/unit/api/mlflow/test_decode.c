@@ -43,7 +43,7 @@ static void bodies(void **state)
     static const struct {
         const char *body, *part;
     } bad[] = {
-        {"", "'text'"}, {"{}", "'text'"}, {"null", "'text'"}, {"{\"text\":\"\"}", "Missing value for required parameter 'text'."},
+        {"", "'text'"}, {"{}", "'text'"}, {"null", "must be a JSON object, not null"}, {"{\"text\":\"\"}", "Missing value for required parameter 'text'."},
         {"{\"text\":true}", "Invalid value true for parameter 'text' supplied:  Hint: Value was of type 'bool'."},
         {"{\"text\":\"x\",\"whole\":0.5}", "Invalid value 0.5 for parameter 'whole'"},
         {"{\"text\":\"x\",\"whole\":9223372036854775808}", "'whole'"}, {"{\"text\":\"x\",\"whole\":\"1x\"}", "Invalid value \"1x\" for parameter 'whole'"},
