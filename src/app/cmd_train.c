@@ -259,7 +259,10 @@ static enum err job_train(struct op *op, struct train_job *j, struct table_engin
     json_out_init(&w, &metrics, 2);
     metrics_write(&w, j);
     buf_add_char(&metrics, '\n');
-    if (command_has(j->ctx, "model-out"))
+    /* Made only now: a frame or a parameter that is refused leaves no folder behind. */
+    if (command_has(j->ctx, "package-out"))
+        e = package_folders(op, command_str(j->ctx, "package-out"));
+    if (!e && command_has(j->ctx, "model-out"))
         e = file_write(op, str_cstr(op->arena, command_str(j->ctx, "model-out")), buf_str(&bytes));
     if (!e && command_has(j->ctx, "metrics-out"))
         e = file_write(op, str_cstr(op->arena, command_str(j->ctx, "metrics-out")), buf_str(&metrics));
@@ -291,8 +294,6 @@ static enum err train_run(struct op *op, struct command_ctx *ctx)
     if (!command_has(ctx, "model-out") && !command_has(ctx, "package-out"))
         return op_fail(op, E_INVALID, "say where the model goes: --model-out FILE or --package-out DIR");
     enum err e = job_read(op, &j);
-    if (!e && command_has(ctx, "package-out"))
-        e = package_folders(op, command_str(ctx, "package-out"));
     if (!e)
         e = backend_tables_open(op, &tables);
     int64_t start = time_mono_ns();

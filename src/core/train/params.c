@@ -222,6 +222,8 @@ enum err train_params_parse(struct op *op, struct str yaml, struct train_params 
         e = split_read(op, doc, p);
     if (!e)
         e = json_opt_f64(op, doc, "threshold", 0.5, &p->threshold);
+    if (!e && !(p->threshold >= 0 && p->threshold <= 1))
+        e = op_fail_field(op, "threshold", "threshold must be in [0, 1]");
     if (!e)
         e = reference_read(op, doc, p);
     if (!e)
