@@ -22,7 +22,8 @@ bench: deps
 	@bench/run.sh
 fuzz: deps
 	@tests/fuzz/run.sh
-tidy:
+tidy: deps | build/release/build.ninja
+	@cmake --build build/release --target sqlgen_run ui_gen >/dev/null
 	@python3 tools/tidy.py
 screenshots: deps
 	@$(MAKE) --no-print-directory release

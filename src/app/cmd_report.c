@@ -119,7 +119,7 @@ static void table_say(struct op *op, struct command_ctx *ctx, const struct json 
     command_say(ctx, "%-10s %-20s %s", "step", "figure", "value");
     for (size_t i = 0; i < ARRAY_LEN(figures); i++) {
         double v = figure_value(op, docs, &figures[i]);
-        command_say(ctx, "%-10s %-20s %.6g", strcmp(step, figures[i].step) ? figures[i].step : "", figures[i].name, v);
+        command_say(ctx, "%-10s %-20s %.*g", strcmp(step, figures[i].step) ? figures[i].step : "", figures[i].name, v == floor(v) ? 15 : 4, v);
         step = figures[i].step;
     }
     const struct json *rollouts = json_get(docs[DOC_ROLLOUTS], "rollouts");

@@ -101,37 +101,27 @@ static void window_chart(struct json_out *w, const struct report_docs *d, const 
     json_end_object(w);
 }
 
-/* The largest PSI among the features of a window, day by day, and how many drifted. */
+/* The share of features that a window calls drifted, and the score's PSI. */
 static void drift_chart(struct json_out *w, const struct report_docs *d)
 {
     json_begin_object(w);
-    json_kv_cstr(w, "title", "Feature drift");
-    json_kv_cstr(w, "note", "PSI against the training reference, per day: the worst feature and the score");
+    json_kv_cstr(w, "title", "Drift against the training reference");
+    json_kv_cstr(w, "note", "share of features that drifted, and the PSI of the score, per day");
     json_key(w, "series");
     json_begin_array(w);
     json_begin_object(w);
-    json_kv_cstr(w, "name", "worst feature");
+    json_kv_cstr(w, "name", "features drifted");
     json_key(w, "points");
     json_begin_array(w);
     for (uint32_t i = 0; i < length(d->windows); i++) {
-        const struct json *features = json_get(&d->windows->items[i], "features");
-        double worst = NAN;
-        for (uint32_t f = 0; f < length(features); f++)
-            worst = fmax(worst, number(&features->items[f], "psi"));
-        point(w, number(&d->windows->items[i], "start_us"), worst);
+        uint32_t n = length(json_get(&d->windows->items[i], "features"));
+        point(w, number(&d->windows->items[i], "start_us"), n ? number(&d->windows->items[i], "drifted") / n : NAN);
     }
     json_end_array(w);
     json_end_object(w);
-    window_series(w, d->windows, "score", "score.psi", 1);
+    window_series(w, d->windows, "score PSI", "score.psi", 1);
     json_end_array(w);
     marks(w, d);
-    json_key(w, "levels");
-    json_begin_array(w);
-    json_begin_object(w);
-    json_kv_f64(w, "y", 0.2);
-    json_kv_cstr(w, "text", "alert at 0.2");
-    json_end_object(w);
-    json_end_array(w);
     json_end_object(w);
 }
 
@@ -193,6 +183,34 @@ static void pipeline_table(struct json_out *w, const struct json *pipeline)
         json_str(w, text(&stages->items[i], "state"));
         json_f64(w, number(&stages->items[i], "wall_s"));
         json_str(w, text(&stages->items[i], "reason"));
+        json_end_array(w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+}
+
+/* The best model by origin, the busiest ones first. */
+static void segment_table(struct json_out *w, const struct json *evaluation)
+{
+    static const char *const names[] = {"origin", "flights", "late", "AUC", "95 % interval", "log-loss", "calibration error"};
+    const struct json *segments = json_path(evaluation, "best.evaluation.segments");
+    json_key(w, "table");
+    json_begin_object(w);
+    heads(w, names, ARRAY_LEN(names), 0x7e, 0);
+    json_key(w, "rows");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < length(segments); i++) {
+        const struct json *s = &segments->items[i];
+        char interval[64];
+        snprintf(interval, sizeof interval, "%.3f to %.3f", number(s, "auc.lo"), number(s, "auc.hi"));
+        json_begin_array(w);
+        json_str(w, text(s, "name"));
+        json_f64(w, number(s, "rows"));
+        json_f64(w, number(s, "base_rate"));
+        json_f64(w, number(s, "auc.value"));
+        json_cstr(w, interval);
+        json_f64(w, number(s, "log_loss.value"));
+        json_f64(w, number(s, "ece.value"));
         json_end_array(w);
     }
     json_end_array(w);
@@ -326,6 +344,7 @@ static void data_write(struct json_out *w, const struct report_docs *d)
     json_begin_array(w);
     calibration_chart(w, d->evaluation);
     json_end_array(w);
+    segment_table(w, d->evaluation);
     json_end_object(w);
     live_section(w, d);
     section(w, "Rollouts", "A candidate is compared with an equal slice of the live version on late labels; the bounds hold however often one looks.");
