@@ -332,6 +332,7 @@ static void plan_row(struct dispatch *d, struct op *op, struct http_req *req, st
     }
     plan->pool = r->flags & ROUTE_POOL;
     plan->stream_body = r->flags & ROUTE_STREAM_BODY;
+    plan->transfer = r->flags & (ROUTE_STREAM_BODY | ROUTE_TRANSFER);
     plan->body_max = r->body_max ? r->body_max : LIMIT_HTTP_BODY_BYTES;
     if (length_exceeds(req, plan->body_max)) {
         (void)op_fail(op, E_TOO_LARGE, "the request body is larger than %llu bytes", (unsigned long long)plan->body_max);

@@ -14,6 +14,8 @@ enum route_flags {
     ROUTE_STREAM_BODY = 1 << 2, /* with POOL: http_body_read() */
     ROUTE_WRITES = 1 << 3,     /* changes state: Origin and content-type checks apply to browsers */
     ROUTE_ANY_TYPE = 1 << 4,   /* the body need not be JSON */
+    ROUTE_TRANSFER = 1 << 5,   /* with POOL: streams its answer, so it may wait for a peer that does not read; workers of
+                                  its own (ROUTE_STREAM_BODY has them too), so that such peers stop nobody else */
 };
 
 typedef enum err (*route_fn)(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

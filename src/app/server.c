@@ -42,7 +42,7 @@ struct platform {
     struct retrain *retrain;
     struct services services;
     struct dispatch *dispatch;
-    struct pool *pool;
+    struct pool *pool, *transfer_pool;
     struct server *server;
 };
 
@@ -111,6 +111,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         return e;
     p->services.dispatch = p->dispatch;
     p->pool = pool_create("pool", config->pool_threads, LIMIT_POOL_QUEUE);
+    p->transfer_pool = pool_create("transfer", LIMIT_TRANSFER_THREADS, LIMIT_POOL_QUEUE);
     struct server_config server = {
         .host = config->host,
         .port = config->port,
@@ -118,6 +119,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .tls_cert_path = config->tls_cert,
         .tls_key_path = config->tls_key,
         .pool = p->pool,
+        .transfer_pool = p->transfer_pool,
         .limits = {config->head_ms, config->body_ms, config->idle_ms, config->drain_ms, config->connections, config->connections_per_peer},
         .handler = dispatch_handler(p->dispatch),
     };
@@ -153,6 +155,7 @@ void platform_stop(struct op *op, struct platform *p)
         server_stop(p->server);
     retrain_close(p->retrain);
     pool_destroy(p->pool);
+    pool_destroy(p->transfer_pool);
     /* What the open windows hold is written once more, so that a restart loses no prediction. */
     if (p->monitor && p->serve && monitor_flush(op, p->monitor))
         log_at(LOG_ERROR, "server.flush", {"error", LOG_C(op->msg)});

@@ -42,6 +42,7 @@
 #define LIMIT_COMMAND_ARENA LIMIT_MIB(4096)
 #define LIMIT_POOL_THREADS 32
 #define LIMIT_POOL_QUEUE 1024
+#define LIMIT_TRANSFER_THREADS 32         /* uploads and downloads under way; the rest waits in the queue */
 #define LIMIT_DB_QUEUE 4096
 #define LIMIT_DB_GROUP 512                /* writes in one commit */
 

@@ -181,7 +181,8 @@ static const struct transport_ops sock_transport = {
 static bool loop_submit(struct net_env *env, struct http_exchange *ex)
 {
     struct loop *l = loop_of(env);
-    return l->config.pool && pool_submit(l->config.pool, exchange_run, ex);
+    struct pool *pool = ex->plan.transfer && l->config.transfer_pool ? l->config.transfer_pool : l->config.pool;
+    return pool && pool_submit(pool, exchange_run, ex);
 }
 
 static void loop_post(struct net_env *env, struct http_exchange *ex, bool done)

@@ -11,7 +11,7 @@ struct loop;
 struct loop_config {
     struct server_limits limits;   /* no zeros */
     struct http_handler handler;
-    struct pool *pool;
+    struct pool *pool, *transfer_pool; /* the second may be NULL */
     struct peers *peers;           /* shared, outlives the loop */
     struct tls_server *tls;        /* NULL: plain */
     int take_listen_fd;            /* non-blocking, listening */

@@ -152,7 +152,8 @@ enum err server_start(struct op *op, const struct server_config *config, struct 
         abort();
     s->tls = tls;
     s->loop_count = n;
-    struct loop_config lc = {.limits = limits_resolve(config->limits), .handler = config->handler, .pool = config->pool, .tls = tls};
+    struct loop_config lc = {.limits = limits_resolve(config->limits), .handler = config->handler, .pool = config->pool,
+                             .transfer_pool = config->transfer_pool, .tls = tls};
     s->peers = lc.peers = peers_create(lc.limits.connections, lc.limits.connections_per_peer);
     for (int i = 0; i < n; i++) {
         lc.take_listen_fd = fds[i];

@@ -10,6 +10,7 @@
 struct http_plan {
     bool pool;              /* run the handler on the pool, else inline */
     bool stream_body;       /* the handler reads it piece by piece */
+    bool transfer;          /* with `pool`: the handler waits for the peer, so it runs on the transfer pool */
     uint64_t body_max;      /* bytes; more is 413 */
     bool reject;            /* answer with what `res` holds and do not call the handler */
 };
@@ -33,6 +34,7 @@ struct server_config {
     int io_threads;         /* 0: one per core */
     const char *tls_cert_path, *tls_key_path; /* both or none */
     struct pool *pool;
+    struct pool *transfer_pool; /* NULL: `pool` */
     struct server_limits limits;
     struct http_handler handler;
 };

@@ -120,7 +120,8 @@ static const struct route rows[] = {
     RUN("PATCH", "/logged-models/{model_id}/tags", mlflow_logged_model_set_tags, "Set tags of a logged model."),
     RUN("DELETE", "/logged-models/{model_id}/tags/{key}", mlflow_logged_model_delete_tag, "Delete a tag of a logged model."),
     READ("GET", "/logged-models/{model_id}/artifacts/directories", mlflow_logged_model_artifacts, "List a folder of a logged model's artifacts."),
-    READ("GET", "/logged-models/{model_id}/artifacts/files", mlflow_logged_model_artifact, "Download a file of a logged model."),
+    BOTH("GET", "2.0/mlflow", "/logged-models/{model_id}/artifacts/files", mlflow_logged_model_artifact, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER,
+         LIMIT_TRACK_BODY_BYTES, "Download a file of a logged model."),
 
     MODEL("POST", "/registered-models/create", mlflow_model_create, "Register a model name."),
     MODEL("POST", "/registered-models/rename", mlflow_model_rename, "Rename a registered model."),
@@ -147,12 +148,12 @@ static const struct route rows[] = {
     MODEL("DELETE", "/model-versions/delete-tag", mlflow_version_delete_tag, "Delete a tag of a version."),
 
     PROXY("GET", "/artifacts", mlflow_artifact_list, PERM_READ, 0, 0, "List a folder of the artifact store."),
-    PROXY("GET", "/artifacts/{path*}", mlflow_artifact_download, PERM_READ, 0, 0, "Download an artifact, or a range of it."),
+    PROXY("GET", "/artifacts/{path*}", mlflow_artifact_download, PERM_READ, ROUTE_TRANSFER, 0, "Download an artifact, or a range of it."),
     PROXY("PUT", "/artifacts/{path*}", mlflow_artifact_upload, PERM_RUN_WRITE, ROUTE_STREAM_BODY | ROUTE_WRITES | ROUTE_ANY_TYPE,
           LIMIT_TRACK_ARTIFACT_BYTES, "Upload an artifact."),
     PROXY("DELETE", "/artifacts/{path*}", mlflow_artifact_delete, PERM_RUN_WRITE, ROUTE_WRITES | ROUTE_ANY_TYPE, 0, "Delete an artifact or a folder."),
-    {"GET", "/get-artifact", mlflow_run_artifact, PERM_READ, ROUTE_POOL, 0, "Download a file of a run."},
-    {"GET", "/model-versions/get-artifact", mlflow_version_artifact, PERM_READ, ROUTE_POOL, 0, "Download a file of a version."},
+    {"GET", "/get-artifact", mlflow_run_artifact, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, 0, "Download a file of a run."},
+    {"GET", "/model-versions/get-artifact", mlflow_version_artifact, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, 0, "Download a file of a version."},
 
     BOTH("GET", "3.0/mlflow", "/server-info", server_info, PERM_PUBLIC, ROUTE_INLINE, 0, "What this server is, for clients that ask."),
     ABSENT_ALL("2.0"),

@@ -160,7 +160,7 @@ static const struct route rows[] = {
     {"GET", V1 "/endpoints/{endpoint}/alerts", native_endpoint_alerts, PERM_READ, ROUTE_POOL, 0, "The monitor's alerts."},
     {"GET", V1 "/endpoints/{endpoint}/retrains", native_endpoint_retrains, PERM_READ, ROUTE_POOL, 0, "Retraining runs that the monitor started."},
     {"GET", V1 "/endpoints/{endpoint}/predictions", native_predictions_list, PERM_READ, ROUTE_POOL, 0, "The files of the prediction log."},
-    {"GET", V1 "/endpoints/{endpoint}/predictions/{seq}", native_predictions_get, PERM_READ, ROUTE_POOL, 0, "One file of the prediction log (Parquet)."},
+    {"GET", V1 "/endpoints/{endpoint}/predictions/{seq}", native_predictions_get, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, 0, "One file of the prediction log (Parquet)."},
     {"POST", V1 "/endpoints/{endpoint}/flush", native_endpoint_flush, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0,
      "Write the predictions of open windows to the prediction log."},
     {"POST", V1 "/endpoints/{endpoint}/rollouts", native_rollout_start, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0, "Start a rollout of another version."},
