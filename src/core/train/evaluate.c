@@ -9,12 +9,15 @@ enum { ECE_ROUNDS = 200, ECE_SEED = 1 };
 
 static enum err features_match(struct op *op, const struct engine_info *info, const struct train_rows *rows)
 {
-    if (info->features != rows->cols)
-        return op_fail(op, E_INVALID, "the model wants %zu features, the frame has %zu", info->features, rows->cols);
-    for (size_t i = 0; info->feature_names && i < rows->cols; i++)
+    for (size_t i = 0; info->feature_names && i < info->features; i++) {
+        if (i >= rows->cols)
+            return op_fail(op, E_INVALID, "feature %zu of the model, \"%.*s\", is not in the frame", i, STR_FMT(info->feature_names[i]));
         if (!str_eq(info->feature_names[i], rows->names[i]))
             return op_fail(op, E_INVALID, "feature %zu is \"%.*s\" in the model, \"%.*s\" in the frame", i,
                            STR_FMT(info->feature_names[i]), STR_FMT(rows->names[i]));
+    }
+    if (info->features != rows->cols)
+        return op_fail(op, E_INVALID, "the model wants %zu features, the frame has %zu", info->features, rows->cols);
     return OK;
 }
 
