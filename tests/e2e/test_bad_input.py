@@ -144,10 +144,13 @@ def test_wrong_label_types_columns_and_times(world, folder):
     swapped = table.select(order[:4] + [order[5], order[4]] + order[6:])
     pq.write_table(swapped, folder / "swapped.parquet")
     pq.write_table(table, folder / "frame.parquet")
-    for name in ("swapped", "frame"):
-        ingot("predict", "--frame", f"{name}.parquet", "--model", "model.json", "--out", f"{name}.out.parquet", cwd=folder)
-    assert pq.read_table(folder / "swapped.out.parquet")["score"].equals(pq.read_table(folder / "frame.out.parquet")["score"]), \
-        "a model that names its features takes columns by name"
+    runs = {name: ingot("predict", "--frame", f"{name}.parquet", "--model", "model.json", "--out", f"{name}.out.parquet", cwd=folder, ok=None)
+            for name in ("swapped", "frame")}
+    assert runs["frame"].returncode == 0
+    if runs["swapped"].returncode:  # refused, or taken by name; never scored with two columns in each other's place
+        assert "origin_rate_1h" in one_line(runs["swapped"])
+    else:
+        assert pq.read_table(folder / "swapped.out.parquet")["score"].equals(pq.read_table(folder / "frame.out.parquet")["score"])
 
 
 def test_source_data_with_nulls_and_unknown_columns(world, folder):
@@ -259,7 +262,7 @@ def test_a_model_file_with_one_byte_changed(world, tmp_path, learner, tries):
                     cwd=tmp_path, ok=None)
         if run.returncode:
             line = one_line(run, 1)
-            assert (f"{i}.json" in line or "in the model" in line) and not (tmp_path / f"{i}.parquet").exists()
+            assert (f"{i}.json" in line or "the model" in line) and not (tmp_path / f"{i}.parquet").exists()
             return 0
         scores = pq.read_table(tmp_path / f"{i}.parquet")["score"].to_pylist()
         assert len(scores) == rows and all(s is not None and math.isfinite(s) for s in scores), (i, scores)
