@@ -56,6 +56,11 @@ fi
 
 step "2-5. Pipeline: validate, features, train, evaluate, register"
 ingot run --out "$demo/out/run.json"
+# What each stage said of itself, in this run or in the one whose results stand.
+for stage in validate features train@xgboost train@logistic evaluate register; do
+    log=.dvc/tmp/ingot/logs/$stage.log
+    [ ! -f "$log" ] || grep -v '^  ok' "$log" | grep -v ' on ' | sed '/^---/d; s/^/    /' | tail -n 8
+done
 
 step "5. Deploy"
 version=$(sed -n 's/.*"version": \([0-9]*\).*/\1/p' registered.json)

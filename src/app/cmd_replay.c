@@ -138,21 +138,18 @@ static double number_of(const struct json *obj, const char *key)
     return j && json_as_f64(j, &v) ? v : 0;
 }
 
-/* One line per alert of the endpoint; those of single features are many, so they are counted. */
+/* One line per alert of the endpoint; those of single features are many, so the summary counts them. */
 static void say_alerts(struct replay *r, const char *day, const struct json *list)
 {
-    unsigned features[2] = {0};
     for (uint32_t i = 0; list && list->type == JSON_ARRAY && i < list->len; i++) {
         const struct json *a = &list->items[i];
         bool on = str_eqc(text_of(a, "state"), "firing");
         if (str_starts(text_of(a, "rule"), STR("feature_")))
-            features[on]++;
+            r->feature_alerts += on;
         else
             command_say(r->ctx, "%s  alert %s: %.*s %.4g (limit %.4g)", day, on ? "fires" : "resolved", STR_FMT(text_of(a, "rule")),
                         number_of(a, "value"), number_of(a, "limit"));
     }
-    if (features[0] || features[1])
-        command_say(r->ctx, "%s  alerts of single features: %u fire, %u resolved", day, features[1], features[0]);
 }
 
 static void say_report(struct replay *r, int64_t now_us, const struct json *report)
@@ -318,6 +315,7 @@ static void summary(struct replay *r, int64_t wall_us)
     json_kv_i64(w, "pushed", (int64_t)r->pushed);
     json_kv_i64(w, "push_duplicates", (int64_t)r->duplicates);
     json_kv_i64(w, "labels", (int64_t)r->labels);
+    json_kv_i64(w, "feature_alerts", (int64_t)r->feature_alerts);
     json_kv_f64(w, "requests_per_s", rate);
     json_key(w, "latency_us");
     json_begin_object(w);
@@ -334,6 +332,8 @@ static void summary(struct replay *r, int64_t wall_us)
     command_say(r->ctx, "%llu requests in %.1f s (%.0f/s), %llu failed; p50 %.0f us, p95 %.0f us, p99 %.0f us; %llu events pushed, %llu labels",
                 (unsigned long long)r->requests, (double)r->infer_us / 1e6, rate, (unsigned long long)s->failed, p50, p95, p99,
                 (unsigned long long)r->pushed, (unsigned long long)r->labels);
+    if (r->feature_alerts)
+        command_say(r->ctx, "%llu alerts of single features fired", (unsigned long long)r->feature_alerts);
     if (s->failed)
         command_say(r->ctx, "first failure: %s", s->first_error);
 }
