@@ -59,7 +59,7 @@ ingot run --out "$demo/out/run.json"
 # What each stage said of itself, in this run or in the one whose results stand.
 for stage in validate features train@xgboost train@logistic evaluate register; do
     log=.dvc/tmp/ingot/logs/$stage.log
-    [ ! -f "$log" ] || grep -v '^  ok' "$log" | grep -v ' on ' | sed '/^---/d; s/^/    /' | tail -n 8
+    [ ! -f "$log" ] || grep -v -e '^  ok' -e '^  run ' "$log" | tail -n 4 | sed 's/^/    /'
 done
 
 step "5. Deploy"

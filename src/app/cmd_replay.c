@@ -29,6 +29,7 @@ struct replay {
     size_t block_rows;
     uint64_t pushed, duplicates, labels, requests, repeated; /* repeated: calls that met no server */
     int64_t push_us, infer_us, labels_us, pending_us;
+    uint64_t feature_alerts;      /* alerts of single features that fired */
     struct replay_stats stats;
     struct json_out *out;
 };
