@@ -177,8 +177,21 @@ static bool list_has(struct serve_version *const *list, size_t n, int64_t versio
     return false;
 }
 
-/* A new state of row, weights and the `needed` versions, published in place of `old`; versions of `old` that nobody needs
- * any more stay loaded while there is room. Entries of `needed` may be NULL. */
+/* May `v` be asked by its number beside `live`? Requests are read in the live version's shape, so one of another shape would
+ * read past their rows. */
+static bool takes_same_rows(const struct serve_version *live, const struct serve_version *v)
+{
+    const struct engine_info *a = model_info(live->model), *b = model_info(v->model);
+    if (a->features != b->features || a->outputs != b->outputs)
+        return false;
+    for (size_t i = 0; a->feature_names && b->feature_names && i < a->features; i++)
+        if (!str_eq(a->feature_names[i], b->feature_names[i]))
+            return false;
+    return true;
+}
+
+/* A new state of row, weights and the `needed` versions, the live one first, published in place of `old`; versions of `old`
+ * that nobody needs any more stay loaded while there is room. Entries of `needed` may be NULL. */
 static enum err state_publish(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct row *row,
                               const struct rollout_weights *weights, struct serve_version *const *needed, size_t needed_len)
 {
@@ -189,7 +202,7 @@ static enum err state_publish(struct op *op, struct serve *s, const struct serve
             list[n++] = needed[i];
     bool same = old && str_eq(old->info.model, row->model);
     for (size_t i = same ? old->loaded_len : 0; i-- > 0 && n < LIMIT_SERVE_VERSIONS;)
-        if (!list_has(list, n, old->loaded[i]->version))
+        if (!list_has(list, n, old->loaded[i]->version) && (!needed[0] || takes_same_rows(needed[0], old->loaded[i])))
             list[n++] = old->loaded[i];
     struct serve_spec spec;
     struct json *doc = NULL;

@@ -72,6 +72,20 @@ static void test_create_ask_replace(void **state)
     assert_int_equal(ask(f, "a", "u", 0, OK).version, 3);
 }
 
+/* A request has the live version's columns; a kept version that takes more would read past them. */
+static void test_a_version_of_another_shape_is_not_kept(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(fixture_put(f, "a", "{\"model\":\"m\"}", 3), OK);
+    assert_int_equal(fixture_put(f, "a", "{\"model\":\"m\"}", 4), OK);
+    assert_int_equal(info_of(f, "a").version_count, 2);
+    assert_int_equal(fixture_put(f, "a", "{\"model\":\"m\"}", 11), OK); /* two features, not three */
+    struct serve_info i = info_of(f, "a");
+    assert_true(i.features == 2 && i.version_count == 1);
+    ask(f, "a", "u", 3, E_NOT_FOUND);
+    ask(f, "a", "u", 0, OK);
+}
+
 static void test_refusals_change_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -306,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_create_ask_replace),
+        TEST(test_a_version_of_another_shape_is_not_kept),
         TEST(test_refusals_change_nothing),
         TEST(test_entities_get_online_features_and_are_recorded),
         TEST(test_rollout_splits_promotes_and_survives_a_restart),
