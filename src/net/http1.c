@@ -421,8 +421,10 @@ static void plan_request(struct conn *c, bool more_bytes)
         refuse(c, 413, "The request body is larger than this resource allows");
         return;
     }
-    if (!ex->plan.reject && h->head.gzipped)
-        ex->gunzip = gunzip_create();
+    if (!ex->plan.reject && h->head.gzipped && !(ex->gunzip = gunzip_create())) {
+        refuse(c, 503, "There is no memory to unpack the request body");
+        return;
+    }
     if (ex->plan.reject && (h->head.expect_continue || (h->head.has_length && h->head.length > LIMIT_HTTP_DISCARD_BYTES))) {
         answer(c, ex);
         return;
@@ -641,7 +643,7 @@ static bool http1_idle(const struct conn *c)
 static void http1_drain(struct conn *c)
 {
     struct http1 *h = state_of(c);
-    if (!h->ex && h->scan.seen == 0)
+    if (!h->ex && h->scan.seen == 0 && conn_out_pending(c) == 0)
         conn_break(c); /* nothing was asked, so nobody waits for a last word */
     else if (!h->ex || h->answered)
         conn_finish(c);

@@ -17,11 +17,13 @@ struct loop_config {
     int take_listen_fd;            /* non-blocking, listening */
     int index;
 };
-/* Starts the thread. */
-struct loop *loop_start(const struct loop_config *config);
+/* Makes it; peers may connect, nobody accepts them yet. */
+struct loop *loop_create(const struct loop_config *config);
+/* Starts the thread; once. */
+void loop_run(struct loop *l);
 /* Asks it to drain and end; returns at once. */
 void loop_stop(struct loop *l);
-/* Waits for the end and frees it. */
+/* Waits for the end and frees it. It was run. */
 void loop_join(struct loop *l);
 void loop_stats_add(const struct loop *l, struct server_stats *sum);
 

@@ -304,6 +304,24 @@ static void drained(void **state)
     stage_close(&s);
 }
 
+/* An answer that is made but not yet sent is no idle connection: the drain waits until the peer has read it. */
+static void drained_while_sending(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_open(&s, 10);
+    s.answer_bytes = 500;
+    says(&s, GET);
+    assert_true(s.handled == 1 && conn_out_pending(&s.conn) > 500);
+    conn_drain(&s.conn);
+    assert_false(s.closed);
+    s.accepts = SIZE_MAX;
+    conn_writable(&s.conn);
+    assert_true(s.shut && conn_out_pending(&s.conn) == 0);
+    assert_true(s.out.len > 500 && str_ends(buf_str(&s.out), STR("xxxxx")));
+    stage_close(&s);
+}
+
 static void *worker(void *arg)
 {
     exchange_run(arg);
@@ -353,7 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(partial_writes), cmocka_unit_test(takes_turns), cmocka_unit_test(a_peer_that_does_not_read), cmocka_unit_test(clocks), cmocka_unit_test(broken_peer),
-        cmocka_unit_test(drained), cmocka_unit_test(exchange_between_threads),
+        cmocka_unit_test(drained), cmocka_unit_test(drained_while_sending), cmocka_unit_test(exchange_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
