@@ -64,9 +64,11 @@ enum err xgb_lib_get(struct op *op, const struct xgb_lib **ret)
     if (!xgb.loaded)
         load_locked();
     bool loaded = xgb.loaded;
+    if (!loaded)
+        op_fail(op, E_UNSUPPORTED, "the XGBoost library cannot be used: %s", xgb.error);
     pthread_mutex_unlock(&xgb.lock);
     if (!loaded)
-        return op_fail(op, E_UNSUPPORTED, "the XGBoost library cannot be used: %s", xgb.error);
+        return E_UNSUPPORTED;
     *ret = &xgb.lib;
     return OK;
 }

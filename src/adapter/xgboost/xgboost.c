@@ -54,6 +54,12 @@ static void xgboost_version(char out[32])
     snprintf(out, 32, "%d.%d.%d", major, minor, patch);
 }
 
+enum err xgboost_learner_check(struct op *op)
+{
+    const struct xgb_lib *lib = NULL;
+    return xgb_lib_get(op, &lib);
+}
+
 /* The library's first line, without its time and source position. */
 static enum err library_fail(const struct job *j, const char *what)
 {

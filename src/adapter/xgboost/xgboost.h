@@ -7,5 +7,7 @@
 #include "port/learner.h"
 
 extern const struct learner_ops xgboost_learner;
+/* Loads the library. E_UNSUPPORTED: it is not there or too old; the text says which file was tried. */
+MUST_USE enum err xgboost_learner_check(struct op *op);
 
 #endif
