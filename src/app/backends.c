@@ -7,8 +7,8 @@
 #ifdef INGOT_WITH_DUCKDB
 #include "adapter/duckdb/duckdb.h"
 #endif
-#ifdef INGOT_WITH_LINEAR
-#include "adapter/linear/liblinear.h"
+#ifdef INGOT_WITH_LIBLINEAR
+#include "adapter/liblinear/liblinear.h"
 #endif
 #ifdef INGOT_WITH_XGBOOST
 #include "adapter/xgboost/xgboost.h"
@@ -32,8 +32,9 @@ static enum err duckdb_check(struct op *op)
 #define BUILT_XGBOOST true
 #else
 #define BUILT_XGBOOST false
+#define xgboost_learner_check NULL
 #endif
-#ifdef INGOT_WITH_LINEAR
+#ifdef INGOT_WITH_LIBLINEAR
 #define BUILT_LIBLINEAR true
 #else
 #define BUILT_LIBLINEAR false
@@ -46,7 +47,7 @@ const struct backend backends[] = {
      "make deps (npm package @duckdb/node-bindings-linux-x64)", duckdb_check},
     {"engine", "trees", true, "serving XGBoost models", "part of ingot", NULL},
     {"engine", "linear", true, "serving linear models", "part of ingot", NULL},
-    {"learner", "xgboost", BUILT_XGBOOST, "ingot train --learner xgboost", "libxgboost-dev", NULL},
+    {"learner", "xgboost", BUILT_XGBOOST, "ingot train --learner xgboost", "libxgboost-dev", xgboost_learner_check},
     {"learner", "logistic", BUILT_LIBLINEAR, "ingot train --learner logistic", "liblinear-dev", NULL},
     {"runner", "local", true, "pipelines", "part of ingot", NULL},
     {0},
@@ -58,7 +59,7 @@ static const struct learner_ops *const learners[] = {
 #ifdef INGOT_WITH_XGBOOST
     &xgboost_learner,
 #endif
-#ifdef INGOT_WITH_LINEAR
+#ifdef INGOT_WITH_LIBLINEAR
     &liblinear_learner,
 #endif
     NULL,

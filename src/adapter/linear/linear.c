@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-#include "adapter/linear/linear_format.h"
 #include "base/limits.h"
+#include "port/linear_format.h"
 
 struct linear_model {
     struct arena *arena;     /* holds this struct and everything below */

@@ -6,10 +6,10 @@
 
 #include <cmocka.h>
 
-#include "adapter/linear/liblinear.h"
+#include "adapter/liblinear/liblinear.h"
 #include "adapter/linear/linear.h"
-#include "adapter/linear/linear_format.h"
 #include "base/limits.h"
+#include "port/linear_format.h"
 
 enum { ROWS = 20000, COLS = 4 };
 static float x[ROWS * COLS], y[ROWS];

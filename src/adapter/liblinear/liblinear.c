@@ -3,15 +3,15 @@
  *
  * Memory: LIBLINEAR wants each row as a list of 16-byte (index, value) nodes. After standardising, a missing value is
  * zero and is left out. */
-#include "adapter/linear/liblinear.h"
+#include "adapter/liblinear/liblinear.h"
 
 #include <linear.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "adapter/linear/linear_format.h"
 #include "base/limits.h"
+#include "port/linear_format.h"
 
 struct scaling {
     double *mean, *scale;

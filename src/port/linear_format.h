@@ -1,11 +1,14 @@
-/* linear_format.h - linear models as JSON text, "ingot-linear": what training writes and the engine reads. */
-#ifndef INGOT_ADAPTER_LINEAR_LINEAR_FORMAT_H
-#define INGOT_ADAPTER_LINEAR_LINEAR_FORMAT_H
+/* linear_format.h - linear models as JSON text, "ingot-linear": the contract between learners, which write it, and the engine,
+ * which reads it; either can be built without the other.
+ *     z = bias + sum_j weight_j * (x_j - mean_j) / scale_j        (a missing x_j adds nothing)
+ *     score = 1 / (1 + exp(-z))
+ * Pure; any thread may call. */
+#ifndef INGOT_PORT_LINEAR_FORMAT_H
+#define INGOT_PORT_LINEAR_FORMAT_H
 
 #include "base/buf.h"
 #include "base/op.h"
 
-/* See linear.h for what the numbers mean. */
 struct linear_weights {
     size_t features;
     const struct str *names;

@@ -3,7 +3,7 @@
  *      "names": [...], "mean": [...], "scale": [...], "weight": [...], "bias": -1.5}
  * The four lists have equal length, names are distinct and not empty, numbers finite, scales above zero.
  * Doubles are written as the shortest text that reads back the same, so a model survives any number of copies. */
-#include "adapter/linear/linear_format.h"
+#include "port/linear_format.h"
 
 #include <assert.h>
 #include <math.h>

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "adapter/linear/linear_format.h"
 #include "base/limits.h"
+#include "port/linear_format.h"
 
 static const struct str names[] = {STR_INIT("a"), STR_INIT("b \"x\""), STR_INIT("c")};
 static const double mean[] = {0.1, -1e300, 5e-324}, scale[] = {1, 1e300, 0.30000000000000004}, weight[] = {-0.0, 1.0 / 3, 1e-300};
