@@ -123,10 +123,13 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .limits = {config->head_ms, config->body_ms, config->idle_ms, config->drain_ms, config->connections, config->connections_per_peer},
         .handler = dispatch_handler(p->dispatch),
     };
-    if ((e = server_start(op, &server, &p->server, ret_port)))
+    if ((e = server_open(op, &server, &p->server, ret_port)))
         return e;
-    p->services.server = p->server;
-    return retrain_serve(op, p->retrain, config, *ret_port);
+    p->services.server = p->server; /* from here on handlers only read what is set up */
+    if ((e = retrain_serve(op, p->retrain, config, *ret_port)))
+        return e;
+    server_run(p->server);
+    return OK;
 }
 
 enum err platform_start(struct op *op, const struct config *config, struct platform **ret, int *ret_port)

@@ -319,8 +319,8 @@ static bool evict_one(struct loop *l)
     struct sock *best = NULL;
     for (struct sock *s = l->socks; s; s = s->next) {
         const struct conn *c = &s->conn;
-        if (c->state != CONN_OPEN || !c->wire->idle(c) || l->env.now_ms - c->since_ms < EVICT_AGE_MS)
-            continue;
+        if (c->state != CONN_OPEN || !c->wire->idle(c) || conn_out_pending(c) > 0 || l->env.now_ms - c->since_ms < EVICT_AGE_MS)
+            continue; /* a peer that still reads its answer waits for nothing else either, but would lose it */
         if (!best || (best->conn.served && !c->served) || (best->conn.served == c->served && c->since_ms < best->conn.since_ms))
             best = s;
     }
@@ -482,7 +482,7 @@ static void must(int rc, const char *what)
     abort();
 }
 
-struct loop *loop_start(const struct loop_config *config)
+struct loop *loop_create(const struct loop_config *config)
 {
     struct loop *l = calloc(1, sizeof *l);
     if (!l)
@@ -501,10 +501,14 @@ struct loop *loop_start(const struct loop_config *config)
     must(uv_poll_start(&l->listener, UV_READABLE, on_listen), "uv_poll_start");
     l->listening = true;
     loop_now(l);
-    char name[16];
-    snprintf(name, sizeof name, "ingot-io-%d", config->index % 1000);
-    l->thread = thread_start(name, loop_main, l);
     return l;
+}
+
+void loop_run(struct loop *l)
+{
+    char name[16];
+    snprintf(name, sizeof name, "ingot-io-%d", l->config.index % 1000);
+    l->thread = thread_start(name, loop_main, l);
 }
 
 void loop_stop(struct loop *l)

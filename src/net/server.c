@@ -19,6 +19,7 @@ struct server {
     int loop_count;
     struct peers *peers;
     struct tls_server *tls;
+    bool running;
 };
 
 static struct server_limits limits_resolve(struct server_limits l)
@@ -126,7 +127,7 @@ static enum err listeners_open(struct op *op, const struct server_config *config
     return e;
 }
 
-enum err server_start(struct op *op, const struct server_config *config, struct server **ret, int *ret_port)
+enum err server_open(struct op *op, const struct server_config *config, struct server **ret, int *ret_port)
 {
     int n = config->io_threads > 0 ? config->io_threads : thread_cpu_count();
     if (n > SERVER_LOOPS_MAX)
@@ -158,17 +159,34 @@ enum err server_start(struct op *op, const struct server_config *config, struct 
     for (int i = 0; i < n; i++) {
         lc.take_listen_fd = fds[i];
         lc.index = i;
-        s->loops[i] = loop_start(&lc);
+        s->loops[i] = loop_create(&lc);
     }
     *ret = s;
     *ret_port = port;
     return OK;
 }
 
+void server_run(struct server *s)
+{
+    s->running = true;
+    for (int i = 0; i < s->loop_count; i++)
+        loop_run(s->loops[i]);
+}
+
+enum err server_start(struct op *op, const struct server_config *config, struct server **ret, int *ret_port)
+{
+    enum err e = server_open(op, config, ret, ret_port);
+    if (!e)
+        server_run(*ret);
+    return e;
+}
+
 void server_stop(struct server *s)
 {
     if (!s)
         return;
+    if (!s->running)
+        server_run(s); /* a loop takes itself apart on its own thread */
     for (int i = 0; i < s->loop_count; i++)
         loop_stop(s->loops[i]);
     for (int i = 0; i < s->loop_count; i++)

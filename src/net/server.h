@@ -43,7 +43,12 @@ struct server_stats {
 };
 
 struct server;
-/* Binds and starts the threads. E_IO names the address. *ret_port tells the port in use. */
+/* Binds: peers can connect, but nobody answers before server_run(). What handlers will want to know of the server can be set
+ * in between without a race. E_IO names the address. *ret_port tells the port in use. */
+MUST_USE enum err server_open(struct op *op, const struct server_config *config, struct server **ret, int *ret_port);
+/* Starts the threads; once. */
+void server_run(struct server *s);
+/* Both at once, for handlers that know nothing of the server. */
 MUST_USE enum err server_start(struct op *op, const struct server_config *config, struct server **ret, int *ret_port);
 /* Stops accepting, finishes running requests (at most drain_ms), closes idle connections, joins. */
 void server_stop(struct server *s);

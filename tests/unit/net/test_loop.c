@@ -51,7 +51,8 @@ static void many_workers(void **state)
     struct pool *pool = pool_create("loop", 4, 256);
     struct loop_config c = {.limits = {.head_ms = 5000, .body_idle_ms = 5000, .idle_ms = 5000, .drain_ms = 5000, .connections = 100, .connections_per_peer = 100},
                             .handler = {.plan = plan, .handle = handle, .refuse = refuse}, .pool = pool, .peers = peers_create(100, 100), .take_listen_fd = fd};
-    struct loop *l = loop_start(&c);
+    struct loop *l = loop_create(&c);
+    loop_run(l);
     enum { CONNECTIONS = 20, REQUESTS = 40 };
     int fds[CONNECTIONS];
     struct buf b;

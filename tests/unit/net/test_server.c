@@ -143,6 +143,30 @@ static void keep_alive(void **state)
     world_stop(&w);
 }
 
+/* Between open and run nobody is answered, and a server that was never run can be stopped. */
+static void opened_then_run(void **state)
+{
+    (void)state;
+    struct world w = {.arena = arena_create(LIMIT_MIB(64)), .pool = pool_create("test", 1, 4)};
+    op_init(&w.op, w.arena);
+    struct server_config c = {.host = STR("127.0.0.1"), .io_threads = 2, .pool = w.pool,
+                              .handler = {.arg = &w, .plan = plan, .handle = handle, .refuse = refuse}};
+    assert_int_equal(server_open(&w.op, &c, &w.server, &w.port), OK);
+    int fd = sock_connect(w.port);
+    assert_true(fd >= 0 && sock_puts(fd, "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    time_sleep_ms(50);
+    assert_int_equal(__atomic_load_n(&w.handled, __ATOMIC_RELAXED), 0);
+    server_run(w.server);
+    struct buf b;
+    buf_init(&b, LIMIT_MIB(1));
+    assert_true(sock_read_until(fd, "from", &b));
+    close(fd);
+    buf_clear(&b);
+    server_stop(w.server);
+    assert_int_equal(server_open(&w.op, &c, &w.server, &w.port), OK);
+    world_stop(&w);
+}
+
 static void port_in_use(void **state)
 {
     (void)state;
@@ -523,7 +547,7 @@ int main(void)
     log_setup(LOG_ERROR, LOG_TEXT);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(out_of_descriptors), /* first: it forks */
-        cmocka_unit_test(keep_alive), cmocka_unit_test(port_in_use), cmocka_unit_test(deadlines), cmocka_unit_test(slow_peers_disturb_nobody),
+        cmocka_unit_test(keep_alive), cmocka_unit_test(opened_then_run), cmocka_unit_test(port_in_use), cmocka_unit_test(deadlines), cmocka_unit_test(slow_peers_disturb_nobody),
         cmocka_unit_test(per_peer_limit), cmocka_unit_test(refused_body_is_told), cmocka_unit_test(back_pressure),
         cmocka_unit_test(full_download), cmocka_unit_test(busy_pool), cmocka_unit_test(drain),
     };
