@@ -359,7 +359,10 @@ enum err http_stream_write(struct op *op, struct http_res *res, const void *p, s
         size_t k = n < room ? n : room;
         bool first = ex->out.len == 0;
         buf_add(&ex->out, from, k);
+        bool lost = ex->out.failed;
         mutex_unlock(&ex->mu);
+        if (lost)
+            return op_fail(op, E_IO, "no memory for the streamed answer");
         from += k;
         n -= k;
         if (first)
