@@ -12,14 +12,14 @@ def program():
 
 
 class IngotServer:
-    """`url` answers when the constructor returns. Extra arguments go to `ingot server`."""
+    """`url` answers when the constructor returns. Extra arguments go to `ingot server`. `port` 0: any free one."""
 
-    def __init__(self, data, *args, env=None, preexec_fn=None):
+    def __init__(self, data, *args, env=None, preexec_fn=None, port=0):
         self.program = program()
         self.data = Path(data)
         self.log = open(f"{data}.log", "ab")
         self.process = subprocess.Popen(
-            [self.program, "server", "--listen", "127.0.0.1:0", "--data", str(data), *args], stdout=subprocess.PIPE,
+            [self.program, "server", "--listen", f"127.0.0.1:{port}", "--data", str(data), *args], stdout=subprocess.PIPE,
             stderr=self.log, env={**os.environ, **(env or {})}, text=True, preexec_fn=preexec_fn)
         line = self.process.stdout.readline()
         if "listening on " not in line:

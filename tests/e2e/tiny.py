@@ -77,10 +77,10 @@ def iso(us):
     return datetime.datetime.fromtimestamp(us / 1e6, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def flights(n=3000, seed=1):
+def flights(n=3000, seed=1, days=DAYS):
     """Rows in time order: date_us, delay, distance, origin, destination. The delay depends on hour and origin."""
     rng = random.Random(seed)
-    minutes = sorted(rng.randrange(DAYS * 24 * 60) for _ in range(n))
+    minutes = sorted(rng.randrange(days * 24 * 60) for _ in range(n))
     rows = []
     for m in minutes:
         origin, destination = rng.sample(AIRPORTS, 2)
