@@ -1,6 +1,6 @@
 /* A source is a URI that clients will later read from, so a version must not point outside of what its author
  * produced: MLflow closed several advisories of that kind one by one. The rules here:
- *  - no ".." segment and no NUL, after decoding percent escapes until nothing changes;
+ *  - no ".." segment and no NUL, after decoding percent escapes until nothing changes (a text that takes long is refused);
  *  - models:/name/N, models:/name@alias, models:/name/latest stand for that version's bytes;
  *  - models:/m-<id> and our own mlflow-artifacts: URIs must belong to the named logged model or run;
  *  - file: and bare paths are never ours, because artifacts have no path; any other scheme is the client's affair. */
@@ -14,36 +14,6 @@
 #include "sql_gen.h"
 
 #include <inttypes.h>
-
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes escapes in place until none is left. */
-static struct str decode_fully(struct op *op, struct str s)
-{
-    struct str copy = str_dup(op->arena, s);
-    char *p = arena_alloc(op->arena, s.len + 1);
-    bool changed = true;
-    while (changed) {
-        size_t n = 0;
-        changed = false;
-        for (size_t i = 0; i < copy.len; i++) {
-            int hi = copy.p[i] == '%' && i + 2 < copy.len ? hex(copy.p[i + 1]) : -1;
-            int lo = hi >= 0 ? hex(copy.p[i + 2]) : -1;
-            if (lo >= 0)
-                i += 2;
-            p[n++] = (char)(lo >= 0 ? hi << 4 | lo : copy.p[i]);
-            changed = changed || lo >= 0;
-        }
-        copy = (struct str){p, n};
-    }
-    return copy;
-}
 
 static enum err bad_relative(struct op *op, struct str source)
 {
@@ -64,8 +34,8 @@ static enum err bad_owner(struct op *op, struct str source, const char *param)
 
 static enum err check_relative(struct op *op, struct str source)
 {
-    struct str rest = decode_fully(op, source), part;
-    if (memchr(rest.p, 0, rest.len))
+    struct str rest, part;
+    if (!artifact_unescape(op, source, &rest) || memchr(rest.p, 0, rest.len))
         return bad_relative(op, source);
     while (str_split(&rest, '/', &part)) {
         if (str_eq(part, STR("..")) || str_eq(part, STR(".")))

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#define UNESCAPE_ROUNDS 16
+
 static enum err bad_path(struct op *op)
 {
     return op_fail_field(op, "path", "Invalid path");
@@ -41,6 +43,20 @@ static bool decode_once(struct str s, char *out, struct str *ret)
     return changed;
 }
 
+bool artifact_unescape(struct op *op, struct str raw, struct str *ret)
+{
+    char *out = arena_alloc(op->arena, raw.len + 1);
+    struct str now = raw;
+    /* In place is safe because writing never overtakes reading. */
+    for (int i = 0; i < UNESCAPE_ROUNDS; i++) {
+        if (!decode_once(now, out, &now)) {
+            *ret = now;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_unsafe(struct str s)
 {
     if (s.len > 0 && s.p[0] == '/')
@@ -62,15 +78,11 @@ static bool is_unsafe(struct str s)
 
 enum err artifact_path_clean(struct op *op, struct str raw, struct str *ret)
 {
+    struct str decoded;
     if (raw.len > LIMIT_TRACK_ARTIFACT_PATH_BYTES || !str_is_utf8(raw) || is_unsafe(raw))
         return bad_path(op);
-    char *a = arena_alloc(op->arena, raw.len + 1);
-    struct str now = raw;
-    /* Each round shortens the text, so this ends; in place is safe because writing never overtakes reading. */
-    while (decode_once(now, a, &now)) {
-        if (is_unsafe(now))
-            return bad_path(op);
-    }
+    if (!artifact_unescape(op, raw, &decoded) || is_unsafe(decoded)) /* what is unsafe half decoded is still so at the end */
+        return bad_path(op);
     char *out = arena_alloc(op->arena, raw.len + 1);
     size_t n = 0;
     struct str rest = raw, part;
@@ -235,6 +247,8 @@ static enum err list_tx(struct op *op, struct db_tx *tx, void *arg)
             return e;
         if (!found)
             break;
+        if (store_room(op, 0))
+            return op->err;
         struct artifact_info *item = v.len < LIMIT_TRACK_ARTIFACT_LIST ? vec_push(&v, op->arena) : NULL;
         if (!item)
             return op_fail(op, E_TOO_LARGE, "the folder holds more than %d names", LIMIT_TRACK_ARTIFACT_LIST);

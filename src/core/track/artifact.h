@@ -21,6 +21,9 @@ struct artifact_list {
 /* Cleans a path from a request: refuses "..", absolute ones, backslashes, "#", control bytes, also when they
  * are percent-encoded any number of times; drops "." and empty segments. "" is the root. */
 MUST_USE enum err artifact_path_clean(struct op *op, struct str raw, struct str *ret);
+/* Percent escapes decoded until none is left, in op's arena; false when the text was escaped more than a few times over. No
+ * client does that, and each round costs a walk over the text. Pure but for the memory. */
+bool artifact_unescape(struct op *op, struct str raw, struct str *ret);
 /* "a" and "b/c" make "a/b/c"; either may be empty. */
 struct str artifact_path_join(struct op *op, struct str a, struct str b);
 /* "mlflow-artifacts:/0/r/artifacts" (with or without host) as "0/r/artifacts". E_UNSUPPORTED: another store's URI. */

@@ -10,6 +10,12 @@ static void paths(void **state)
                                       "a%5cb", "a%00b", "%2fa", "C:/x", "a%0ab", "a/%25%32%65%25%32%65/b"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_fails(op, artifact_path_clean(op, str_from(bad[i]), &p), E_INVALID, "Invalid path");
+    char nested[200] = "a%"; /* escaped a hundred times over: no client does that */
+    memset(nested + 2, '2', 198);
+    for (size_t i = 3; i < 198; i += 2)
+        nested[i] = '5';
+    memcpy(nested + 194, "2541", 5);
+    assert_fails(op, artifact_path_clean(op, str_from(nested), &p), E_INVALID, "Invalid path");
     assert_ok(op, artifact_path_clean(op, STR("a/./b//c d%41/"), &p));
     assert_str(p, "a/b/c d%41");
     assert_ok(op, artifact_path_clean(op, STR("a..b/...c"), &p));
@@ -51,8 +57,24 @@ static void folders(void **state)
     assert_int_equal(l.len, 3);
 }
 
+/* A folder whose names do not fit into the answer's memory is an error, not the end of the process. */
+static void little_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op, small;
+    struct blob_id id = {{1}};
+    struct artifact_list l;
+    for (int i = 0; i < 400; i++)
+        assert_ok(op, artifact_put(op, f->db, str_from(op_printf(op, "d/%04000d", i)), &id, 1));
+    op_init(&small, arena_create(LIMIT_MIB(4)));
+    assert_fails(&small, artifact_list(&small, f->db, STR("d"), &l), E_TOO_LARGE, "does not fit in memory");
+    arena_destroy(small.arena);
+    assert_ok(op, artifact_list(op, f->db, STR("d"), &l));
+    assert_int_equal(l.len, 400);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(paths), fixture_test(folders)};
+    const struct CMUnitTest tests[] = {fixture_test(paths), fixture_test(folders), fixture_test(little_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
