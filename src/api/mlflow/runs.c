@@ -294,7 +294,6 @@ enum err mlflow_run_log_model(struct op *op, struct services *s, struct http_req
     static const char *const needed[] = {"artifact_path", "flavors", "utc_time_created", "run_id"};
     struct log_model_in in = {0};
     struct json *model = NULL;
-    struct track_run r;
     enum err e = DECODE(op, req, log_model_fields, &in);
     if (e)
         return e;
@@ -306,14 +305,7 @@ enum err mlflow_run_log_model(struct op *op, struct services *s, struct http_req
         if (!json_get(model, needed[i]))
             return op_fail_field(op, "model_json", "Model json is missing mandatory fields: {'%s'}", needed[i]);
     }
-    e = track_run_get(op, s->db, in.run_id, &r);
-    if (e)
-        return e;
-    struct str old = str_trim(names_find(r.tags.p, r.tags.len, "mlflow.log-model.history"));
-    bool more = old.len > 2 && old.p[0] == '[' && old.p[old.len - 1] == ']';
-    struct str kept = more ? str_sub(old, 0, old.len - 1) : STR("[");
-    struct str all = str_from(op_printf(op, "%.*s%s%.*s]", STR_FMT(kept), more ? ", " : "", STR_FMT(in.model_json)));
-    e = track_run_set_tag(op, s->db, in.run_id, STR("mlflow.log-model.history"), all);
+    e = track_run_add_model(op, s->db, in.run_id, in.model_json);
     return e ? e : encode_empty(op, res);
 }
 

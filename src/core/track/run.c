@@ -12,6 +12,7 @@
 #include <inttypes.h>
 
 #define RUN_NAME_TAG "mlflow.runName"
+#define MODEL_HISTORY_TAG "mlflow.log-model.history"
 
 static const char *const status_names[] = {
     [TRACK_RUN_RUNNING] = "RUNNING",   [TRACK_RUN_SCHEDULED] = "SCHEDULED", [TRACK_RUN_FINISHED] = "FINISHED",
@@ -294,4 +295,29 @@ static enum err delete_tag_tx(struct op *op, struct db_tx *tx, void *arg)
 enum err track_run_delete_tag(struct op *op, struct db *db, struct str run_id, struct str key)
 {
     return db_write(op, db, delete_tag_tx, &(struct run_arg){.run_id = run_id, .key = key});
+}
+
+static enum err add_model_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct run_arg *a = arg;
+    struct track_run_head h;
+    struct str old = {0};
+    bool found = false;
+    enum err e = track_run_find(op, tx, a->run_id, true, &h);
+    if (!e)
+        e = store_find_text(op, tx, &sql_track_tag_get, h.row, STR(MODEL_HISTORY_TAG), &found, &old);
+    if (e)
+        return e;
+    old = str_trim(old);
+    bool more = old.len > 2 && old.p[0] == '[' && old.p[old.len - 1] == ']';
+    if (a->value.len > LIMIT_TRACK_MODEL_HISTORY || (more ? old.len : 0) + a->value.len + 4 > LIMIT_TRACK_MODEL_HISTORY)
+        return op_fail(op, E_TOO_LARGE, "The models of run %.*s need more than %zu bytes", STR_FMT(a->run_id), LIMIT_TRACK_MODEL_HISTORY);
+    struct str kept = more ? str_sub(old, 0, old.len - 1) : STR("[");
+    struct track_kv kv = {STR(MODEL_HISTORY_TAG), str_from(op_printf(op, "%.*s%s%.*s]", STR_FMT(kept), more ? ", " : "", STR_FMT(a->value)))};
+    return store_put_kvs(op, tx, &sql_track_tag_put, h.row, &kv, 1);
+}
+
+enum err track_run_add_model(struct op *op, struct db *db, struct str run_id, struct str model_json)
+{
+    return db_write(op, db, add_model_tx, &(struct run_arg){.run_id = run_id, .value = model_json});
 }

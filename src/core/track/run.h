@@ -57,6 +57,9 @@ MUST_USE enum err track_run_delete(struct op *op, struct db *db, struct str run_
 MUST_USE enum err track_run_restore(struct op *op, struct db *db, struct str run_id);
 MUST_USE enum err track_run_set_tag(struct op *op, struct db *db, struct str run_id, struct str key, struct str value);
 MUST_USE enum err track_run_delete_tag(struct op *op, struct db *db, struct str run_id, struct str key);
+/* Appends a JSON object to the list in the tag mlflow.log-model.history, in one transaction. Unlike other tags it is never
+ * cut: E_TOO_LARGE above LIMIT_TRACK_MODEL_HISTORY. A tag that holds no list is replaced. */
+MUST_USE enum err track_run_add_model(struct op *op, struct db *db, struct str run_id, struct str model_json);
 
 /* Inside a transaction. */
 MUST_USE enum err track_run_find(struct op *op, struct db_tx *tx, struct str run_id, bool need_active, struct track_run_head *ret);

@@ -1,5 +1,6 @@
 #include "unit/core/track/fixture.h"
 
+#include "base/json.h"
 #include "core/track/experiment.h"
 #include "core/track/input.h"
 #include "core/track/run.h"
@@ -115,8 +116,33 @@ static void little_memory(void **state)
     arena_destroy(small.arena);
 }
 
+/* Each model that an older client logs is added to the list; nothing of it is cut or lost. */
+static void model_history(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct track_run r;
+    struct json *list = NULL;
+    struct str one = str_from(op_printf(op, "{\"a\": \"%05000d\"}", 7)), all;
+    assert_ok(op, track_run_create(op, f->db, 0, STR("a"), STR(""), 0, NULL, 0, &r));
+    for (int i = 0; i < 3; i++)
+        assert_ok(op, track_run_add_model(op, f->db, r.run_id, one));
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &r));
+    all = names_find(r.tags.p, r.tags.len, "mlflow.log-model.history");
+    assert_ok(op, json_parse(op, all, JSON_STRICT, &list));
+    assert_true(list->type == JSON_ARRAY && list->len == 3 && list->items[2].type == JSON_OBJECT);
+    enum err e = OK;
+    for (int i = 0; i < 60 && !e; i++)
+        e = track_run_add_model(op, f->db, r.run_id, one);
+    assert_int_equal(e, E_TOO_LARGE);
+    op_clear(op);
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &r));
+    assert_ok(op, json_parse(op, names_find(r.tags.p, r.tags.len, "mlflow.log-model.history"), JSON_STRICT, &list));
+    assert_fails(op, track_run_add_model(op, f->db, STR("none"), one), E_NOT_FOUND, "not found");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(updates), fixture_test(inputs), fixture_test(experiments), fixture_test(little_memory)};
+    const struct CMUnitTest tests[] = {fixture_test(updates), fixture_test(inputs), fixture_test(experiments), fixture_test(little_memory), fixture_test(model_history)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
