@@ -314,7 +314,11 @@ static bool trigger_allowed(const struct work *w, const struct monitor_trigger *
     const struct monitor_config *c = &w->e->config;
     if (w->report->rollout.verdict != ROLLOUT_NO_ROLLOUT)
         return false;
-    return w->last_trigger_us == INT64_MIN || t->window_end_us - w->last_trigger_us >= c->cooldown_windows * c->window_us;
+    if (w->last_trigger_us == INT64_MIN)
+        return true;
+    /* Divided, not multiplied: the longest cool-down of the longest windows exceeds 64 bits. */
+    int64_t since_us = t->window_end_us - w->last_trigger_us;
+    return since_us >= 0 && since_us / c->window_us >= c->cooldown_windows;
 }
 
 static enum err judge_window(struct op *op, struct db_tx *tx, struct work *w, const struct monitor_window *window)

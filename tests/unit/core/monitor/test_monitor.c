@@ -160,6 +160,37 @@ static void the_whole_story(void **state)
     fixture_close(&f);
 }
 
+/* The longest windows and the longest cool-down that a configuration may name: 32 million years. */
+static void the_longest_cool_down_holds(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    struct monitor *m = monitor_create(f.db, NULL);
+    struct reference_data ref;
+    reference_make(&f.rng, 1000, &ref);
+    struct monitor_config config;
+    struct json *j;
+    assert_ok(&f, json_parse(&f.op, STR("{\"window_us\": 32000000000000, \"cooldown_windows\": 1000000}"), JSON_STRICT, &j));
+    assert_ok(&f, monitor_config_parse(&f.op, j, &config));
+    assert_ok(&f, monitor_set_config(&f.op, m, STR("delay"), &config));
+    assert_ok(&f, monitor_set_reference(&f.op, m, STR("delay"), &ref.ref));
+    struct day *d = calloc(1, sizeof *d);
+    size_t windows = 0, triggers = 0;
+    for (int year = 0; year < 5; year++) {
+        live(&f, m, 371 * year, 1000, 1.0, 1.5, d);
+        struct monitor_report *r = post(&f, m, d, 371 * year + 372);
+        windows += r->window_count;
+        triggers += r->trigger_count;
+    }
+    assert_int_equal(windows, 5);
+    assert_int_equal(triggers, 1);
+    free(d);
+    monitor_destroy(m);
+    reference_free(&ref);
+    fixture_close(&f);
+}
+
 static void bad_calls_are_refused(void **state)
 {
     (void)state;
@@ -349,7 +380,8 @@ static void recording_runs_beside_labels(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_whole_story), cmocka_unit_test(bad_calls_are_refused),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_whole_story), cmocka_unit_test(the_longest_cool_down_holds),
+                                       cmocka_unit_test(bad_calls_are_refused),
                                        cmocka_unit_test(labels_move_the_rollout), cmocka_unit_test(ticks_need_no_labels),
                                        cmocka_unit_test(recording_runs_beside_labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
