@@ -36,9 +36,6 @@ struct job {
     db_fn fn;
     void *arg;
     enum err result;
-#define WAL_PAGES_MAX (4 * LIMIT_DB_WAL_PAGES) /* from here on a checkpoint waits for readers */
-#define RESTART_WAIT_MS 200
-
     enum job_state state;
     struct cond done;
     struct job *next, *prev;
