@@ -306,7 +306,7 @@ static bool queue_put(struct table_writer *w, duckdb_data_chunk chunk)
 enum err duck_writer_append(struct op *op, struct table_writer *w, const struct table_chunk *chunk)
 {
     const struct duck_lib *lib = w->engine->lib;
-    assert(chunk->len == w->schema.len);
+    assert(chunk->len == w->schema.len && chunk->rows <= TABLE_CHUNK_ROWS); /* DuckDB's vectors hold no more */
     if (!chunk->rows)
         return OK;
     duckdb_data_chunk out = lib->create_data_chunk(w->types, w->schema.len);
