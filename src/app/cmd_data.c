@@ -3,8 +3,8 @@
 
 #include "app/backends.h"
 #include "app/commands.h"
+#include "base/file.h"
 #include "base/limits.h"
-#include "core/dataset/file.h"
 #include "core/dataset/profile.h"
 #include "core/dataset/suite.h"
 #include "core/dataset/version.h"

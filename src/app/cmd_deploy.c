@@ -8,10 +8,10 @@
 #include "app/backends.h"
 #include "app/commands.h"
 #include "app/remote.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "base/yaml.h"
-#include "core/dataset/file.h"
 #include "core/train/rows.h"
 
 static const char *arg_name(struct op *op, struct command_ctx *ctx)

@@ -3,9 +3,9 @@
 
 #include "app/backends.h"
 #include "app/commands.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
-#include "core/dataset/file.h"
 #include "core/train/evaluate.h"
 #include "core/train/package.h"
 

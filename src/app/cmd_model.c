@@ -5,8 +5,8 @@
 #include "app/commands.h"
 #include "app/remote.h"
 #include "app/run_log.h"
+#include "base/file.h"
 #include "base/limits.h"
-#include "core/dataset/file.h"
 
 #define MLFLOW_API "/api/2.0/mlflow/"
 

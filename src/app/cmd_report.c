@@ -9,9 +9,9 @@
 
 #include "app/commands.h"
 #include "app/report_page.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/vec.h"
-#include "core/dataset/file.h"
 
 #define LIMIT_REPORT_BYTES LIMIT_MIB(256)
 

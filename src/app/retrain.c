@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "adapter/local/local_runner.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "core/access/access.h"
-#include "core/dataset/file.h"
 #include "core/monitor/monitor.h"
 #include "core/pipeline/trigger.h"
 #include "core/serve/serve.h"

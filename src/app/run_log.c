@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "core/dataset/file.h"
 
 enum { RUN_LOG_BATCH = 200, RUN_LOG_KEY = 64 };
 

@@ -7,9 +7,9 @@
 
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/yaml.h"
-#include "core/dataset/file.h"
 
 /* ---- parsing ---- */
 

@@ -1,8 +1,8 @@
 /* version.c - version = SHA-256 of "ingot-dataset-1\n", the file's digest and '\n', then "name\ttype\n" per column. */
 #include "core/dataset/version.h"
 
+#include "base/file.h"
 #include "base/hash.h"
-#include "core/dataset/file.h"
 
 static enum err read_shape(struct op *op, struct table_engine *tables, struct str path, struct dataset_version *v)
 {

@@ -7,11 +7,11 @@
 
 #include <math.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "base/yaml.h"
-#include "core/dataset/file.h"
 
 #define NAME_MAX_BYTES 128
 #define EXPRESSION_MAX_BYTES 8192

@@ -1,14 +1,12 @@
 #include "core/pipeline/fspath.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/buf.h"
-#include "base/hash.h"
+#include "base/file.h"
 
 struct str fspath_join(struct op *op, struct str base, struct str rel)
 {
@@ -125,85 +123,13 @@ enum err fspath_remove(struct op *op, struct str path)
     return OK;
 }
 
-static enum err read_fd(struct op *op, int fd, const char *path, size_t max, struct str *ret)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return op_fail_errno(op, "look at '%s'", path);
-    if (!S_ISREG(st.st_mode))
-        return op_fail(op, E_INVALID, "'%s' is no file", path);
-    if ((uint64_t)st.st_size > max)
-        return op_fail(op, E_TOO_LARGE, "'%s' has %lld bytes; at most %zu are read", path, (long long)st.st_size, max);
-    size_t size = (size_t)st.st_size, len = 0;
-    char *p = arena_array(op->arena, size + 1, char);
-    if (!p)
-        return op_fail(op, E_TOO_LARGE, "'%s' does not fit into memory", path);
-    while (len < size) {
-        ssize_t n = read(fd, p + len, size - len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return op_fail_errno(op, "read '%s'", path);
-        if (n == 0)
-            break;
-        len += (size_t)n;
-    }
-    *ret = (struct str){p, len};
-    return OK;
-}
-
 enum err fspath_read(struct op *op, struct str path, size_t max, struct str *ret)
 {
-    const char *p = str_cstr(op->arena, path);
-    int fd = open(p, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return op_fail_errno(op, "open '%s'", p);
-    enum err e = read_fd(op, fd, p, max, ret);
-    close(fd);
-    return e;
-}
-
-static enum err write_fd(struct op *op, int fd, const char *path, struct str bytes, bool durable)
-{
-    while (bytes.len) {
-        ssize_t n = write(fd, bytes.p, bytes.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return op_fail_errno(op, "write '%s'", path);
-        bytes = str_sub(bytes, (size_t)n, bytes.len);
-    }
-    if (durable && fsync(fd) < 0)
-        return op_fail_errno(op, "fsync '%s'", path);
-    return OK;
-}
-
-static enum err sync_dir(struct op *op, struct str dir)
-{
-    const char *p = str_cstr(op->arena, dir);
-    int fd = open(p, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return op_fail_errno(op, "open folder '%s'", p);
-    int rc = fsync(fd);
-    enum err e = rc < 0 ? op_fail_errno(op, "fsync folder '%s'", p) : OK;
-    close(fd);
-    return e;
+    return file_read(op, str_cstr(op->arena, path), max, ret);
 }
 
 enum err fspath_write(struct op *op, struct str path, struct str bytes, bool durable)
 {
-    char *tmp = op_printf(op, "%.*s.%s.tmp", STR_FMT(path), hash_random_hex(op->arena, 6));
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return op_fail_errno(op, "make '%s'", tmp);
-    enum err e = write_fd(op, fd, tmp, bytes, durable);
-    if (close(fd) < 0 && !e)
-        e = op_fail_errno(op, "close '%s'", tmp);
-    if (!e && rename(tmp, str_cstr(op->arena, path)) < 0)
-        e = op_fail_errno(op, "rename '%s'", tmp);
-    if (e) {
-        unlink(tmp);
-        return e;
-    }
-    return durable ? sync_dir(op, fspath_parent(path)) : OK;
+    const char *p = str_cstr(op->arena, path);
+    return durable ? file_write(op, p, bytes) : file_write_unsynced(op, p, bytes);
 }

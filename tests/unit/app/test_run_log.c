@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "app/run_log.h"
+#include "base/file.h"
 #include "base/limits.h"
-#include "core/dataset/file.h"
 
 #define SHA1 "0123456789abcdef0123456789abcdef01234567"
 #define SHA2 "89abcdef0123456789abcdef0123456789abcdef"

@@ -1,7 +1,7 @@
 #include "unit/core/dataset/data_fixture.h"
 
+#include "base/file.h"
 #include "base/hash.h"
-#include "core/dataset/file.h"
 #include "core/dataset/version.h"
 
 static void test_identity(void **state)

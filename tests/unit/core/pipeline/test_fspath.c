@@ -35,7 +35,7 @@ static void files_come_back(void **state)
     ASSERT_STR(get(f, "d/e/f.txt"), "two");
     ASSERT_FAILS(f, fspath_read(&f->op, at(f, "d/e/f.txt"), 2, &text), E_TOO_LARGE, "f.txt");
     ASSERT_FAILS(f, fspath_read(&f->op, at(f, "nothing"), 2, &text), E_NOT_FOUND, "nothing");
-    ASSERT_FAILS(f, fspath_read(&f->op, at(f, "d"), 2, &text), E_INVALID, "no file");
+    ASSERT_FAILS(f, fspath_read(&f->op, at(f, "d"), 2, &text), E_INVALID, "no regular file");
     ASSERT_FAILS(f, fspath_make_dirs(&f->op, at(f, "d/e/f.txt/g")), E_IO, "f.txt");
 }
 

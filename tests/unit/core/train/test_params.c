@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "core/dataset/file.h"
 #include "core/train/params.h"
 
 static void test_the_example(void **state)

@@ -1,6 +1,6 @@
-/* file.h - small files read whole, and the digest of large ones. Thread-safe. */
-#ifndef INGOT_CORE_DATASET_FILE_H
-#define INGOT_CORE_DATASET_FILE_H
+/* file.h - small files read and written whole, and the digest of large ones. Thread-safe. */
+#ifndef INGOT_BASE_FILE_H
+#define INGOT_BASE_FILE_H
 
 #include "base/op.h"
 
@@ -9,7 +9,10 @@
 MUST_USE enum err file_read(struct op *op, const char *path, size_t max_bytes, struct str *ret);
 /* SHA-256 of the content as lower-case hex, NUL-terminated; `ret_bytes` may be NULL. */
 MUST_USE enum err file_sha256(struct op *op, const char *path, char ret_hex[65], uint64_t *ret_bytes);
-/* Writes `bytes` under a temporary name, syncs, renames to `path` and syncs the folder. */
+/* Writes `bytes` under a temporary name, syncs, renames to `path` and syncs the folder. On a failure the old file stands. */
 MUST_USE enum err file_write(struct op *op, const char *path, struct str bytes);
+/* The same without waiting for the disk, for what can be made again: readers see the old bytes or the new ones, but after a power
+ * cut it may be neither. */
+MUST_USE enum err file_write_unsynced(struct op *op, const char *path, struct str bytes);
 
 #endif

@@ -1,4 +1,4 @@
-#include "core/dataset/file.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -102,7 +102,7 @@ static enum err write_all(struct op *op, int fd, struct str bytes, const char *p
             return op_fail_errno(op, "write '%s'", path);
         bytes = str_sub(bytes, (size_t)r, bytes.len - (size_t)r);
     }
-    return fsync(fd) ? op_fail_errno(op, "sync '%s'", path) : OK;
+    return OK;
 }
 
 static enum err sync_folder_of(struct op *op, const char *path)
@@ -115,17 +115,29 @@ static enum err sync_folder_of(struct op *op, const char *path)
     return OK;
 }
 
-enum err file_write(struct op *op, const char *path, struct str bytes)
+static enum err replace(struct op *op, const char *path, struct str bytes, bool durable)
 {
     const char *temp = op_printf(op, "%s.tmp-%s", path, hash_random_hex(op->arena, 8));
     AUTO(fd) struct fd f = {open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
     if (f.n < 0)
         return op_fail_errno(op, "create '%s'", temp);
     enum err e = write_all(op, f.n, bytes, path);
+    if (!e && durable && fsync(f.n))
+        e = op_fail_errno(op, "sync '%s'", path);
     if (!e && rename(temp, path))
         e = op_fail_errno(op, "rename to '%s'", path);
     if (!e)
-        return sync_folder_of(op, path);
+        return durable ? sync_folder_of(op, path) : OK;
     unlink(temp);
     return e;
+}
+
+enum err file_write(struct op *op, const char *path, struct str bytes)
+{
+    return replace(op, path, bytes, true);
+}
+
+enum err file_write_unsynced(struct op *op, const char *path, struct str bytes)
+{
+    return replace(op, path, bytes, false);
 }
