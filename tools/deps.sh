@@ -8,15 +8,16 @@ packages="
 gcc g++ make cmake ninja-build pkg-config ccache git python3 python3-venv nodejs npm
 libuv1-dev node-llhttp libgnutls28-dev libcurl4-gnutls-dev libsqlite3-dev zlib1g-dev
 libsimdjson-dev libyaml-dev libxgboost-dev liblinear-dev libcmocka-dev
-clang libclang-rt-14-dev curl
+curl util-linux
 "
 missing=""
 for p in $packages; do
     case "$p" in
     # A tool that is there already, from wherever, will do.
     nodejs) command -v node >/dev/null 2>&1 && continue ;;
-    gcc | g++ | make | cmake | git | python3 | npm | clang | curl | ccache) command -v "$p" >/dev/null 2>&1 && continue ;;
+    gcc | g++ | make | cmake | git | python3 | npm | curl | ccache) command -v "$p" >/dev/null 2>&1 && continue ;;
     ninja-build) command -v ninja >/dev/null 2>&1 && continue ;;
+    util-linux) command -v unshare >/dev/null 2>&1 && continue ;;
     python3-venv) python3 -c 'import venv, ensurepip' >/dev/null 2>&1 && continue ;;
     esac
     dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"

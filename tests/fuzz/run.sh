@@ -5,6 +5,11 @@
 set -eu
 cd "$(dirname "$0")/../.."
 seconds=${FUZZ_SECONDS:-60}
+if ! command -v clang >/dev/null 2>&1 || ! echo 'int main(void){return 0;}' | clang -x c -fsanitize=address,fuzzer-no-link -o /dev/null - 2>/dev/null; then
+    sudo=""
+    [ "$(id -u)" = 0 ] || sudo="sudo"
+    $sudo apt-get install -y -qq --no-install-recommends clang llvm "libclang-rt-$(apt-cache depends clang | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p')-dev" >/dev/null
+fi
 [ -f build/fuzz/build.ninja ] || cmake --preset fuzz >/dev/null
 [ $# -gt 0 ] || set -- $(for f in tests/fuzz/fuzz_*.c; do basename "$f" .c; done)
 cmake --build build/fuzz --target "$@"
