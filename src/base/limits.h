@@ -120,6 +120,7 @@
 #define LIMIT_TRACK_BATCH_DATASETS 1000
 #define LIMIT_TRACK_DATASET_NAME 500
 #define LIMIT_TRACK_DATASET_DIGEST 36
+#define LIMIT_TRACK_DATASET_SOURCE_TYPE 36
 #define LIMIT_TRACK_DATASET_SOURCE 65535
 #define LIMIT_TRACK_DATASET_SCHEMA 1048575
 #define LIMIT_TRACK_DATASET_PROFILE 16777215
@@ -156,6 +157,7 @@
 #define LIMIT_MONITOR_LABELS 1000000             /* in one call */
 #define LIMIT_MONITOR_ENDPOINT_NAME 255
 #define LIMIT_MONITOR_PAGE 10000                 /* rows in one listing */
+#define LIMIT_MONITOR_TICK_MS 60000              /* between two looks at an endpoint to which no labels come */
 
 /* Replay */
 #define LIMIT_REPLAY_CONNECTIONS 64

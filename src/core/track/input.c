@@ -73,7 +73,7 @@ static enum err check_dataset(struct op *op, const struct track_dataset *d)
     } limits[] = {
         {"name", d->name, LIMIT_TRACK_DATASET_NAME},       {"digest", d->digest, LIMIT_TRACK_DATASET_DIGEST},
         {"source", d->source, LIMIT_TRACK_DATASET_SOURCE}, {"schema", d->schema, LIMIT_TRACK_DATASET_SCHEMA},
-        {"profile", d->profile, LIMIT_TRACK_DATASET_PROFILE},
+        {"profile", d->profile, LIMIT_TRACK_DATASET_PROFILE}, {"source_type", d->source_type, LIMIT_TRACK_DATASET_SOURCE_TYPE},
     };
     for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
         enum err e = names_check_length(op, limits[i].what, limits[i].s, limits[i].max);
@@ -92,6 +92,14 @@ static enum err check_dataset(struct op *op, const struct track_dataset *d)
     return OK;
 }
 
+static enum err check_models(struct op *op, const struct track_run_model *models, size_t n)
+{
+    enum err e = OK;
+    for (size_t i = 0; !e && i < n; i++)
+        e = names_check_length(op, "model_id", models[i].model_id, LIMIT_TRACK_KEY);
+    return e;
+}
+
 enum err input_log(struct op *op, struct db *db, struct str run_id, const struct track_dataset *datasets, size_t dataset_count, const struct track_run_model *models, size_t model_count)
 {
     enum err e = names_check_run_id(op, run_id);
@@ -99,6 +107,8 @@ enum err input_log(struct op *op, struct db *db, struct str run_id, const struct
         e = op_fail_field(op, "datasets", "A request can log at most %d datasets.", LIMIT_TRACK_BATCH_DATASETS);
     for (size_t i = 0; !e && i < dataset_count; i++)
         e = check_dataset(op, &datasets[i]);
+    if (!e)
+        e = check_models(op, models, model_count);
     struct log_arg a = {run_id, datasets, dataset_count, models, model_count, false};
     return e ? e : db_write(op, db, log_tx, &a);
 }
@@ -106,6 +116,8 @@ enum err input_log(struct op *op, struct db *db, struct str run_id, const struct
 enum err input_log_outputs(struct op *op, struct db *db, struct str run_id, const struct track_run_model *models, size_t model_count)
 {
     enum err e = names_check_run_id(op, run_id);
+    if (!e)
+        e = check_models(op, models, model_count);
     struct log_arg a = {run_id, NULL, 0, models, model_count, true};
     return e ? e : db_write(op, db, log_tx, &a);
 }

@@ -152,6 +152,17 @@ static enum err put_params(struct op *op, struct db_tx *tx, const struct logged_
     return OK;
 }
 
+/* Longer values are cut, as a run's are. */
+static enum err put_tags(struct op *op, struct db_tx *tx, int64_t model, const struct track_kv *tags, size_t n)
+{
+    enum err e = OK;
+    for (size_t i = 0; !e && i < n; i++) {
+        struct track_kv kv = {tags[i].key, names_clip(tags[i].value, LIMIT_TRACK_TAG_VALUE)};
+        e = store_put_kvs(op, tx, &sql_track_model_tag_put, model, &kv, 1);
+    }
+    return e;
+}
+
 static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct model_arg *a = arg;
@@ -184,7 +195,7 @@ static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
     m->row = db_last_id(tx);
     e = put_params(op, tx, m, in->params, in->param_count);
     if (!e)
-        e = store_put_kvs(op, tx, &sql_track_model_tag_put, m->row, in->tags, in->tag_count);
+        e = put_tags(op, tx, m->row, in->tags, in->tag_count);
     if (!e)
         e = store_audit(op, tx, "logged_model.create", "logged_model", m->model_id, &(struct track_kv){STR("name"), m->name}, 1);
     return e ? e : model_fill(op, tx, m);
@@ -295,7 +306,7 @@ static enum err tags_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct model_arg *a = arg;
     enum err e = find_any(op, tx, a->model_id, false, &a->m);
-    return e ? e : store_put_kvs(op, tx, &sql_track_model_tag_put, a->m.row, a->kvs, a->n);
+    return e ? e : put_tags(op, tx, a->m.row, a->kvs, a->n);
 }
 
 enum err logged_model_set_tags(struct op *op, struct db *db, struct str model_id, const struct track_kv *tags, size_t n)

@@ -200,6 +200,10 @@ static enum err check_metric(struct op *op, const struct track_metric *m, const 
                           "Invalid value %" PRId64 " for parameter '%s%stimestamp' supplied: metric '%.*s' (value=%g). "
                           "Timestamp must be a nonnegative long (64-bit integer) ",
                           m->time_ms, path, dot, STR_FMT(m->key), m->value);
+    if (!e)
+        e = names_check_length(op, "dataset_name", m->dataset_name, LIMIT_TRACK_DATASET_NAME);
+    if (!e)
+        e = names_check_length(op, "dataset_digest", m->dataset_digest, LIMIT_TRACK_DATASET_DIGEST);
     return e ? e : names_check_length(op, "Metric name", m->key, LIMIT_TRACK_KEY);
 }
 

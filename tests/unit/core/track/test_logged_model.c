@@ -27,6 +27,17 @@ static void life(void **state)
     assert_fails(op, logged_model_log_params(op, f->db, m.model_id, &other, 1), E_INVALID, "Changing param values is not allowed");
     assert_ok(op, logged_model_delete_tag(op, f->db, m.model_id, STR("stage")));
     assert_fails(op, logged_model_delete_tag(op, f->db, m.model_id, STR("stage")), E_NOT_FOUND, "No tag with key 'stage' found for model with ID 'm-");
+    /* What one value may bring is bounded, so that reading the model needs a bounded memory. */
+    struct track_kv big = {STR("big"), str_from(op_printf(op, "%010000d", 7))};
+    struct logged_model_new tagged = {.name = STR("b"), .tags = &big, .tag_count = 1};
+    assert_ok(op, logged_model_set_tags(op, f->db, m.model_id, &big, 1));
+    assert_ok(op, logged_model_get(op, f->db, m.model_id, false, &m));
+    assert_int_equal(m.tags.p[0].value.len, LIMIT_TRACK_TAG_VALUE);
+    assert_ok(op, logged_model_create(op, f->db, &tagged, &m));
+    assert_int_equal(m.tags.p[0].value.len, LIMIT_TRACK_TAG_VALUE);
+    struct track_metric auc = {.key = STR("auc"), .time_ms = 1, .model_id = m.model_id, .dataset_name = big.value};
+    struct track_batch batch = {.run_id = STR("0123456789abcdef0123456789abcdef"), .metrics = &auc, .metric_count = 1};
+    assert_fails(op, metric_log_batch(op, f->db, &batch), E_INVALID, "'dataset_name' exceeds");
     struct logged_model_new bad = {.name = STR("a.b")};
     assert_fails(op, logged_model_create(op, f->db, &bad, &m), E_INVALID, "Invalid model name ('a.b') provided");
     assert_fails(op, logged_model_get(op, f->db, STR("m-0"), true, &m), E_NOT_FOUND, "Logged model with ID 'm-0' not found.");

@@ -53,6 +53,14 @@ static void inputs(void **state)
     assert_null(r.datasets[0].profile.p);
     d.digest = STR("0123456789012345678901234567890123456789");
     assert_fails(op, input_log(op, f->db, r.run_id, &d, 1, NULL, 0), E_INVALID, "'digest' exceeds the maximum length of 36 characters");
+    d.digest = STR("abc");
+    d.source_type = STR("0123456789012345678901234567890123456789");
+    assert_fails(op, input_log(op, f->db, r.run_id, &d, 1, NULL, 0), E_INVALID, "'source_type' exceeds");
+    d.source_type = STR("local");
+    m.model_id = str_from(op_printf(op, "m-%0300d", 1));
+    assert_fails(op, input_log(op, f->db, r.run_id, NULL, 0, &m, 1), E_INVALID, "'model_id' exceeds");
+    assert_fails(op, input_log_outputs(op, f->db, r.run_id, &m, 1), E_INVALID, "'model_id' exceeds");
+    m.model_id = STR("m-1");
     d.digest = STR("");
     assert_fails(op, input_log(op, f->db, r.run_id, &d, 1, NULL, 0), E_INVALID, "Missing value for required parameter 'digest'");
     assert_fails(op, input_log(op, f->db, STR("nobody"), NULL, 0, &m, 1), E_NOT_FOUND, "Run with id=nobody not found");
