@@ -255,7 +255,7 @@ static enum err list_below(struct op *op, struct services *s, struct http_res *r
     encode_begin(&w, res);
     if (uri)
         json_kv_str(&w, "root_uri", *uri);
-    encode_files(op, &w, &list, uri ? clean : STR(""));
+    encode_files(&w, &list, uri ? clean : STR(""));
     return encode_end(op, &w, res);
 }
 

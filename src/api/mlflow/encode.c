@@ -1,5 +1,7 @@
 #include "api/mlflow/encode.h"
 
+#include "base/limits.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -253,16 +255,23 @@ void encode_model(struct json_out *w, const struct registry_model *m)
     json_end_object(w);
 }
 
-void encode_files(struct op *op, struct json_out *w, const struct artifact_list *list, struct str prefix)
+void encode_files(struct json_out *w, const struct artifact_list *list, struct str prefix)
 {
     if (list->len == 0)
         return;
+    AUTO(buf) struct buf path; /* one for all: a folder may hold many names, and an arena would keep each */
+    buf_init(&path, 2 * LIMIT_TRACK_ARTIFACT_PATH_BYTES + 2);
     json_key(w, "files");
     json_begin_array(w);
     for (size_t i = 0; i < list->len; i++) {
         const struct artifact_info *a = &list->items[i];
         json_begin_object(w);
-        json_kv_str(w, "path", artifact_path_join(op, prefix, a->path));
+        buf_reset(&path);
+        buf_add_str(&path, prefix);
+        if (prefix.len)
+            buf_add_char(&path, '/');
+        buf_add_str(&path, a->path);
+        json_kv_str(w, "path", buf_str(&path));
         json_kv_bool(w, "is_dir", a->is_dir);
         if (!a->is_dir)
             json_kv_i64(w, "file_size", a->size_bytes);

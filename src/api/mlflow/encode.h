@@ -29,6 +29,6 @@ void encode_logged_model(struct json_out *w, const struct logged_model *m);
 void encode_version(struct json_out *w, const struct registry_version *v);
 void encode_model(struct json_out *w, const struct registry_model *m);
 /* "files": paths with `prefix` and a slash before them. */
-void encode_files(struct op *op, struct json_out *w, const struct artifact_list *list, struct str prefix);
+void encode_files(struct json_out *w, const struct artifact_list *list, struct str prefix);
 
 #endif
