@@ -159,6 +159,8 @@ enum err native_view_read(struct op *op, struct services *s, struct http_req *re
         if ((e = native_f64_column(op, numbers_obj, str_cstr(op->arena, v->numbers[i]), &n, &numbers[i])))
             return e;
     float *out = arena_array(op->arena, v->len + 1, float);
+    if (!out)
+        return op_fail(op, E_TOO_LARGE, "no memory for a row of %zu features", v->len);
     struct json_out w;
     native_reply(res, &w);
     json_begin_object(&w);
