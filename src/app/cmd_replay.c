@@ -16,6 +16,7 @@
 #define PUSH_ROWS 16384
 #define PENDING_POLL_MS 200
 #define CALL_PAUSE_MS 100
+#define SPAN_MAX_US (36525 * TIME_US_PER_DAY)
 
 struct replay {
     struct op *op;
@@ -41,21 +42,11 @@ static const char *time_text(struct op *op, int64_t us)
     return op_printf(op, "%s", text);
 }
 
-/* "90m", "1h", "7d" */
 static enum err duration_parse(struct op *op, const char *option, struct str s, int64_t *ret_us)
 {
-    static const struct {
-        char unit;
-        int64_t us;
-    } units[] = {{'s', TIME_US_PER_S}, {'m', 60 * TIME_US_PER_S}, {'h', 3600 * TIME_US_PER_S}, {'d', TIME_US_PER_DAY}};
-    int64_t n;
-    for (size_t i = 0; s.len > 1 && i < ARRAY_LEN(units); i++) {
-        if (s.p[s.len - 1] == units[i].unit && str_parse_i64(str_sub(s, 0, s.len - 1), &n) && n >= 0 && n < 1000000) {
-            *ret_us = n * units[i].us;
-            return OK;
-        }
-    }
-    return op_fail(op, E_INVALID, "--%s '%.*s': expected a number with s, m, h or d", option, STR_FMT(s));
+    if (time_parse_span(s, SPAN_MAX_US, ret_us))
+        return OK;
+    return op_fail(op, E_INVALID, "--%s '%.*s': expected a number with s, m, h, d or w", option, STR_FMT(s));
 }
 
 static enum err instant(struct op *op, struct command_ctx *ctx, const char *option, int64_t dflt, int64_t *ret)

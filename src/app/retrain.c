@@ -19,6 +19,7 @@
 #define RETRAIN_SET_MAX 64
 #define RETRAIN_TIMEOUT_MS (6LL * 3600 * 1000)
 #define RETRAIN_LIST_MAX 100
+#define RETRAIN_OFFSET_MAX_US (36525 * TIME_US_PER_DAY)
 
 struct retrain {
     struct serve *serve;
@@ -47,12 +48,10 @@ enum err retrain_expand(struct op *op, struct str text, int64_t at_us, struct st
     struct str offset = str_sub(text, at + 1, SIZE_MAX);
     int64_t n = 0;
     if (offset.len) {
-        char unit = offset.p[offset.len - 1];
-        struct str digits = str_sub(offset, offset.p[0] == '+' ? 1 : 0, offset.len - 1 - (offset.p[0] == '+'));
-        int64_t unit_us = unit == 'd' ? TIME_US_PER_DAY : unit == 'h' ? TIME_US_PER_DAY / 24 : unit == 'm' ? 60 * TIME_US_PER_S : 0;
-        if (!unit_us || !str_parse_i64(digits, &n) || n > 100000 || n < -100000)
-            return op_fail(op, E_INVALID, "'%.*s': after @ comes +N or -N and d, h or m", STR_FMT(text));
-        n *= unit_us;
+        bool before = offset.p[0] == '-', sign = before || offset.p[0] == '+';
+        if (!time_parse_span(str_sub(offset, sign, offset.len), RETRAIN_OFFSET_MAX_US, &n))
+            return op_fail(op, E_INVALID, "'%.*s': after @ comes +N or -N and s, m, h, d or w", STR_FMT(text));
+        n = before ? -n : n;
     }
     char time[32];
     size_t len = time_format(at_us + n, time);

@@ -209,3 +209,21 @@ bool time_parse(struct str s, int64_t *ret_us)
     *ret_us = days * TIME_US_PER_DAY + clock_us - zone_us;
     return true;
 }
+
+bool time_parse_span(struct str s, int64_t max_us, int64_t *ret_us)
+{
+    static const struct {
+        char unit;
+        int64_t us;
+    } units[] = {{'s', TIME_US_PER_S}, {'m', 60 * TIME_US_PER_S}, {'h', 3600 * TIME_US_PER_S}, {'d', TIME_US_PER_DAY}, {'w', 7 * TIME_US_PER_DAY}};
+    int64_t n = 0;
+    if (s.len < 2 || s.p[0] == '-' || !str_parse_i64(str_sub(s, 0, s.len - 1), &n))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (s.p[s.len - 1] == units[i].unit && n <= max_us / units[i].us) {
+            *ret_us = n * units[i].us;
+            return true;
+        }
+    }
+    return false;
+}

@@ -20,5 +20,7 @@ size_t time_format(int64_t us, char *out);
 /* RFC 3339, also "YYYY-MM-DD", a blank for T, and no zone (= UTC). False on anything else, leap seconds
  * (":60") included. Digits of the fraction behind the sixth are dropped. */
 MUST_USE bool time_parse(struct str s, int64_t *ret_us);
+/* A length of time: digits and one of s m h d w, such as "90m" or "28d". False on anything else and above `max_us`. */
+MUST_USE bool time_parse_span(struct str s, int64_t max_us, int64_t *ret_us);
 
 #endif

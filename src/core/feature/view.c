@@ -81,23 +81,14 @@ static enum err want_expression(struct op *op, const char *path, const struct js
     return OK;
 }
 
-/* "90m", "28d": a whole number and one of s m h d w. */
+/* "90m", "28d": not empty and not longer than any window may be. */
 static bool parse_duration(struct str s, int64_t *ret_us)
 {
-    static const struct {
-        char unit;
-        int64_t us;
-    } units[] = {{'s', TIME_US_PER_S}, {'m', 60 * TIME_US_PER_S}, {'h', 3600 * TIME_US_PER_S}, {'d', TIME_US_PER_DAY}, {'w', 7 * TIME_US_PER_DAY}};
-    int64_t n = 0;
-    if (s.len < 2 || s.p[0] < '0' || s.p[0] > '9' || !str_parse_i64(str_sub(s, 0, s.len - 1), &n) || n < 1)
+    int64_t us = 0;
+    if (!time_parse_span(s, WINDOW_MAX_US, &us) || us == 0)
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-        if (s.p[s.len - 1] == units[i].unit && n <= WINDOW_MAX_US / units[i].us) {
-            *ret_us = n * units[i].us;
-            return true;
-        }
-    }
-    return false;
+    *ret_us = us;
+    return true;
 }
 
 /* Index of `name` in the list, added at its end when new; SIZE_MAX when the list is full. */

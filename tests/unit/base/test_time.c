@@ -94,6 +94,27 @@ static void agrees_with_libc(void **state)
     }
 }
 
+static void spans_are_digits_and_a_unit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t us;
+    } good[] = {{"0s", 0}, {"90m", 5400 * TIME_US_PER_S}, {"1h", 3600 * TIME_US_PER_S}, {"28d", 28 * TIME_US_PER_DAY}, {"2w", 14 * TIME_US_PER_DAY}, {"100d", 100 * TIME_US_PER_DAY}};
+    static const char *const bad[] = {"", "d", "5", "-1d", "+1d", "1 d", "1.5h", "1y", "1D", "d1", "101d", "15w", "9223372036854775807w", "99999999999999999999s"};
+    const int64_t max_us = 100 * TIME_US_PER_DAY;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        int64_t us = -1;
+        assert_true(time_parse_span(str_from(good[i].text), max_us, &us));
+        assert_true(us == good[i].us);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        int64_t us = -1;
+        if (time_parse_span(str_from(bad[i]), max_us, &us) || us != -1)
+            fail_msg("%s", bad[i]);
+    }
+}
+
 static void clocks_move(void **state)
 {
     (void)state;
@@ -109,7 +130,8 @@ static void clocks_move(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses), cmocka_unit_test(refuses), cmocka_unit_test(every_instant_has_a_text), cmocka_unit_test(agrees_with_libc), cmocka_unit_test(clocks_move),
+        cmocka_unit_test(parses), cmocka_unit_test(refuses), cmocka_unit_test(every_instant_has_a_text), cmocka_unit_test(agrees_with_libc), cmocka_unit_test(spans_are_digits_and_a_unit),
+        cmocka_unit_test(clocks_move),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
