@@ -1,6 +1,7 @@
 /* cmd_run.c - `ingot run`: reproduces the pipeline of a folder. */
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "adapter/local/local_runner.h"
 #include "app/commands.h"
@@ -143,6 +144,9 @@ static enum err run_run(struct op *op, struct command_ctx *ctx)
     const struct str *sets;
     size_t n = command_multi(ctx, "set", &sets);
     enum err e = OK;
+    const char *yaml = op_printf(op, "%.*s/dvc.yaml", STR_FMT(o.dir));
+    if (access(yaml, R_OK)) /* before a workspace is made in a folder that is none */
+        return op_fail_errno(op, "open '%s'", yaml);
     if (n) {
         struct workspace *ws;
         if (o.dry)
