@@ -1,5 +1,6 @@
 """Bad input anywhere: files, models, requests, paths. It gets a 4xx or one clear line, and nothing is lost or reached."""
 import concurrent.futures
+import gzip
 import hashlib
 import json
 import math
@@ -16,7 +17,7 @@ import pytest
 import requests
 import tiny
 from boxed import BoxedServer
-from tiny import BAD_JSON, DAY_US, ingot, one_line
+from tiny import BAD_JSON, ingot, one_line
 
 SECRET = "canary-7f3a91-must-never-be-served"
 
@@ -485,6 +486,61 @@ def test_a_gigabyte_where_a_line_belongs(box, name):
     if answer:  # a reset may overtake the answer when we still send
         assert answer.startswith(b"HTTP/1.1 ") and int(answer.split()[1]) in statuses, answer[:200]
     assert rss_mib(box.server.process.pid) - before < 150
+    box.unhurt()
+
+
+def test_compressed_bombs(box):
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    before, state = rss_mib(box.server.process.pid), box.mlflow_state()
+    bomb = gzip.compress(b"[" * (1 << 27), 9)
+    for method, target in (("POST", "/api/2.0/mlflow/runs/create"), ("POST", "/v2/models/tiny/infer"), ("PUT", "/api/2.0/mlflow-artifacts/artifacts/bomb"),
+                           ("POST", "/api/ingot/v1/features/tiny/push")):
+        assert box.send(method, target, data=bomb, headers=headers).status_code == 413, target
+    good = gzip.compress(b'{"name": "zipped"}')
+    for data in (good[:-5], good + b"junk", good[:10], b"", b"\x1f\x8b", b"plain", good[:20] + b"\xff" + good[21:]):
+        assert box.send("POST", "/api/2.0/mlflow/experiments/create", data=data, headers=headers).status_code == 400, data
+    for coding in ("br", "deflate", "gzip, gzip", "zstd", "gzip;q=1"):
+        assert box.send("POST", "/api/2.0/mlflow/experiments/create", data=good, headers={**headers, "Content-Encoding": coding}).status_code == 415
+    assert box.mlflow_state() == state and rss_mib(box.server.process.pid) - before < 150
+    box.unhurt()
+
+
+def test_bodies_larger_than_a_request_may_use(box):
+    """Small bytes that would become a large tree: refused, and the memory comes back."""
+    before = rss_mib(box.server.process.pid)
+    for data in (b'{"ids": [' + b"0," * 12_000_000 + b"0]}", b'{"ids": [' + b"[]," * 12_000_000 + b"[]]}"):
+        answer = box.send("POST", "/api/ingot/v1/endpoints/tiny/labels", data=data, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 413 and answer.json()["code"] == "TOO_LARGE"
+    assert rss_mib(box.server.process.pid) - before < 250
+    box.unhurt()
+
+
+def test_yaml_bombs(box, world, folder):
+    lines = ["a: &a [x,x,x,x,x,x,x,x,x]"] + [f"{chr(c)}: &{chr(c)} [{','.join(['*' + chr(c - 1)] * 9)}]" for c in range(ord("b"), ord("k"))]
+    text = "\n".join(lines) + "\n"
+    (folder / "bomb.yaml").write_text(text)
+    flights = world.folder / "flights.parquet"
+    for args in (("data", "validate", flights, "--suite", "bomb.yaml"), ("features", "join", "--view", "bomb.yaml", "--data", flights, "--out", "o"),
+                 ("train", "--frame", flights, "--params", "bomb.yaml", "--learner", "logistic", "--package-out", "out"), ("server", "--config", "bomb.yaml")):
+        assert "bomb.yaml" in one_line(ingot(*args, cwd=folder, ok=False))
+    (folder / "dvc.yaml").write_text(text)
+    one_line(ingot("run", cwd=folder, ok=False))
+    assert box.json("PUT", "/api/ingot/v1/features/bomb", {"definition": text}).status_code in (400, 413)
+    box.unhurt()
+
+
+def test_filters_that_are_none(box):
+    search = lambda body: box.json("POST", "/api/2.0/mlflow/runs/search", {"experiment_ids": ["0"], **body})
+    for text in ("'", '"', "`", "metrics.`", "tags.x = 'a' AND ", "a = 1;", "tags.\x00 = 'a'", "metrics.m = 1e999", "metrics.m = nan", "tags.x IN ()", "tags.x ~ 'a'", "; drop table runs",
+                 "tags.x = 'a' UNION SELECT 1", "(" * 30000, "x" * 70000, " AND ".join(["tags.x = 'a'"] * 500), "tags.x = 'a' OR", "NOT", "metrics.m > 1 > 2"):
+        answer = search({"filter": text})
+        assert answer.status_code in (400, 413), (text[:40], answer.text[:200])
+    for key in (["x"], ["metrics.m DESC; drop"], ["start_time sideways"], [1], "a", ["metrics.`a` ASC"] * 50, ["a\x00"]):
+        assert search({"order_by": key}).status_code == 400, key
+    for number in (-1, 0, 50001, 2**63, 1.5, "x", True, []):
+        answer = search({"max_results": number})
+        assert answer.status_code == 400 and "max_results" in answer.text, number
+    assert search({"filter": "params.x = 'a'' OR 1=1 --'"}).json().get("runs", []) == [], "a quoted quote stays a value"
     box.unhurt()
 
 

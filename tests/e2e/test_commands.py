@@ -89,6 +89,22 @@ def test_wrong_commands(args):
     assert one_line(ingot(*args, ok=False), 2)
 
 
+@pytest.mark.parametrize("args, words", [
+    (("report", "flights", "nofolder"), "nofolder"), (("replay", "--data", "nofile", "--view", "nofile", "--endpoint", "x", "--start", "2001-01-01", "--end", "2001-01-02"), "nofile"),
+    (("run",), "dvc.yaml"), (("run", "nostage"), "dvc.yaml"), (("evaluate", "--frame", "x", "--models", "a,b"), "params.yaml"),
+    (("train", "--frame", "x", "--learner", "xgboost"), "--model-out"), (("model", "register", "x", "--package", "nodir"), "nodir"),
+    (("model", "register", "x", "--package", ".", "--package", "."), "--eval"), (("features", "apply", "nofile"), "nofile"), (("features", "get", "v", "--at", "yesterday"), "--at"),
+    (("features", "get", "v", "--key", "novalue"), "--key"), (("features", "get", "v", "--number", "a=b"), "a=b"),
+    (("deploy", "create", "e", "--model", "m", "--version", "1", "--config", "nofile"), "nofile"), (("deploy", "canary", "e", "--version", "1", "--start", "soon"), "--start"),
+    (("data", "query", "select"), "Parser Error"), (("data", "query", "select 1; select 2"), "multiple"), (("data", "query", "copy (select 1) to 'evil.csv'"), "SELECT"),
+    (("data", "query", "install httpfs"), "SELECT"), (("data", "query", "create table y as select 1"), "SELECT"), (("data", "query", "select * from 'nofile.csv'"), "nofile.csv"),
+    (("data", "query", ""), ""),
+], ids=lambda x: " ".join(x)[:40] if isinstance(x, tuple) else "")
+def test_bad_arguments_are_one_line(tmp_path, args, words):
+    assert words in one_line(ingot(*args, ok=False, cwd=tmp_path, env={"INGOT_SERVER": "http://127.0.0.1:1"}), 1)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_output_that_cannot_be_written_is_a_failure():
     with open("/dev/full", "w") as full:
         run = subprocess.run([program(), "doctor", "--json"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
