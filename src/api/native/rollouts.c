@@ -5,11 +5,15 @@
 #include "core/monitor/monitor.h"
 #include "core/serve/serve.h"
 
-/* Event time for a rollout that names none: the newest prediction that the endpoint's monitor has seen, else the clock. */
+/* Event time for a rollout that names none: the newest prediction that the endpoint's monitor has seen; after a restart the end of
+ * the last window that was closed (too early does no harm, but evidence from before a start does not count, so that a start
+ * by the clock would never end where event time is in the past); else the clock. */
 static int64_t event_now(struct op *op, struct services *s, struct str endpoint)
 {
     struct monitor_stats m;
-    return monitor_stats(s->monitor, endpoint, &m) && m.latest_event_us != INT64_MIN ? m.latest_event_us : op->now_us;
+    if (!monitor_stats(s->monitor, endpoint, &m) || (m.latest_event_us == INT64_MIN && m.closed_until_us == INT64_MIN))
+        return op->now_us;
+    return m.latest_event_us != INT64_MIN ? m.latest_event_us : m.closed_until_us;
 }
 
 static enum err state_reply(struct op *op, struct services *s, struct str name, int64_t id, struct http_res *res)
