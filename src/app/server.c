@@ -16,6 +16,7 @@
 #include "app/backends.h"
 #include "app/metrics.h"
 #include "app/retrain.h"
+#include "app/ticker.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -44,6 +45,7 @@ struct platform {
     struct dispatch *dispatch;
     struct pool *pool, *transfer_pool;
     struct server *server;
+    struct ticker *ticker;
 };
 
 static const struct route_table *const route_tables[] = {&system_routes, &mlflow_routes, &v2_routes, &native_routes, NULL};
@@ -146,6 +148,7 @@ enum err platform_start(struct op *op, const struct config *config, struct platf
         platform_stop(&end, p);
         return e;
     }
+    p->ticker = ticker_start(&(struct ticker_config){p->serve, p->monitor, p->services.retrainer, LIMIT_MONITOR_TICK_MS});
     *ret = p;
     return OK;
 }
@@ -156,6 +159,7 @@ void platform_stop(struct op *op, struct platform *p)
         return;
     if (p->server)
         server_stop(p->server);
+    ticker_stop(p->ticker);
     retrain_close(p->retrain);
     pool_destroy(p->pool);
     pool_destroy(p->transfer_pool);

@@ -121,20 +121,6 @@ enum err native_endpoint_put(struct op *op, struct services *s, struct http_req 
     return endpoint_reply(op, s, req->path_args[0], res);
 }
 
-/* Each trigger of the report starts the endpoint's pipeline, unless one runs already. */
-static enum err triggers_fire(struct op *op, struct services *s, struct str name, const struct monitor_report *report, size_t *ret_started)
-{
-    *ret_started = 0;
-    for (size_t i = 0; s->retrainer.trigger && i < report->trigger_count; i++) {
-        bool started = false;
-        enum err e = s->retrainer.trigger(s->retrainer.arg, op, name, &report->triggers[i], &started);
-        if (e)
-            return e;
-        *ret_started += started;
-    }
-    return OK;
-}
-
 enum err native_endpoint_labels(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct json *body = NULL;
@@ -149,7 +135,7 @@ enum err native_endpoint_labels(struct op *op, struct services *s, struct http_r
         (e = json_want_i64(op, body, "watermark_us", INT64_MIN, INT64_MAX, &watermark)))
         return e;
     if ((e = monitor_labels(op, s->monitor, name, ids, labels, times, n, watermark, &report)) ||
-        (e = serve_apply(op, s->serve, name, &report->rollout)) || (e = triggers_fire(op, s, name, report, &started)))
+        (e = serve_react(op, s->serve, &s->retrainer, name, report, &started)))
         return e;
     struct json_out w;
     native_reply(res, &w);

@@ -1,0 +1,102 @@
+#include "app/ticker.h"
+
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "base/time.h"
+
+struct ticker {
+    struct ticker_config config;
+    struct mutex lock;
+    struct cond wake;
+    bool stopping;
+    pthread_t thread;
+};
+
+static bool is_stopping(struct ticker *t)
+{
+    LOCK(&t->lock);
+    return t->stopping;
+}
+
+static void look(struct op *op, struct ticker *t, struct str endpoint)
+{
+    struct monitor_report *report = NULL;
+    size_t started = 0;
+    enum err e = monitor_tick(op, t->config.monitor, endpoint, &report);
+    if (e == E_NOT_FOUND) /* nobody has asked it anything yet */
+        return;
+    if (!e)
+        e = serve_react(op, t->config.serve, &t->config.retrainer, endpoint, report, &started);
+    if (e)
+        log_at(LOG_ERROR, "ticker.failed", {"endpoint", LOG_S(endpoint)}, {"error", LOG_C(op->msg)});
+    else if (report->window_count || started)
+        log_at(LOG_INFO, "ticker.closed", {"endpoint", LOG_S(endpoint)}, {"windows", LOG_I((int64_t)report->window_count)},
+               {"alerts", LOG_I((int64_t)report->alert_count)}, {"retrains", LOG_I((int64_t)started)});
+}
+
+/* The names lie in an arena of their own: each look's memory is given back before the next. */
+static void look_at_all(struct ticker *t, struct arena *names_arena, struct arena *arena)
+{
+    struct op op;
+    struct str *names = NULL;
+    op_init(&op, names_arena);
+    size_t n = serve_list(&op, t->config.serve, &names);
+    for (size_t i = 0; i < n && !is_stopping(t); i++) {
+        struct op each;
+        op_init(&each, arena);
+        each.actor.name = STR("ticker");
+        look(&each, t, names[i]);
+        arena_reset(arena);
+    }
+    arena_reset(names_arena);
+}
+
+/* False when stopping. */
+static bool interval_pass(struct ticker *t)
+{
+    int64_t end_ms = time_mono_ms() + t->config.interval_ms;
+    LOCK(&t->lock);
+    for (int64_t left; !t->stopping && (left = end_ms - time_mono_ms()) > 0;)
+        cond_wait_ms(&t->wake, &t->lock, left);
+    return !t->stopping;
+}
+
+static void *ticker_main(void *arg)
+{
+    struct ticker *t = arg;
+    struct arena *names = arena_create(LIMIT_MIB(1)), *arena = arena_create(LIMIT_REQUEST_ARENA);
+    while (interval_pass(t))
+        look_at_all(t, names, arena);
+    arena_destroy(arena);
+    arena_destroy(names);
+    return NULL;
+}
+
+struct ticker *ticker_start(const struct ticker_config *config)
+{
+    struct ticker *t = calloc(1, sizeof *t);
+    if (!t)
+        abort();
+    t->config = *config;
+    mutex_init(&t->lock);
+    cond_init(&t->wake);
+    t->thread = thread_start("ticker", ticker_main, t);
+    return t;
+}
+
+void ticker_stop(struct ticker *t)
+{
+    if (!t)
+        return;
+    mutex_lock(&t->lock);
+    t->stopping = true;
+    cond_broadcast(&t->wake);
+    mutex_unlock(&t->lock);
+    thread_join(t->thread);
+    cond_clear(&t->wake);
+    mutex_clear(&t->lock);
+    free(t);
+}

@@ -1,0 +1,25 @@
+/* ticker.h - looks at every endpoint about once a minute, whether or not labels come: windows whose labels are overdue are closed,
+ * and the guardrails of a running rollout see the requests since the last look (monitor_tick). What follows from it is what
+ * would follow from labels (core/serve/react.h).
+ *
+ * One thread of its own. A tick that fails is logged and taken again the next time; the next endpoint is looked at regardless. */
+#ifndef INGOT_APP_TICKER_H
+#define INGOT_APP_TICKER_H
+
+#include "core/serve/react.h"
+
+struct ticker;
+
+struct ticker_config {     /* serve and monitor are borrowed and must outlive the ticker, and so must what the retrainer points to */
+    struct serve *serve;
+    struct monitor *monitor;
+    struct retrainer retrainer;
+    int64_t interval_ms;   /* between the end of one round and the start of the next; the first comes after one interval */
+};
+
+/* Aborts when there is no memory or no thread; the ticker starts with the server. */
+struct ticker *ticker_start(const struct ticker_config *config);
+/* Returns when the look under way is over. NULL is ignored. */
+void ticker_stop(struct ticker *t);
+
+#endif
