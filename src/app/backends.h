@@ -28,10 +28,5 @@ const struct learner_ops *backend_learner(struct str name);
 /* The analytical engine with the settings of a command: all cores, a quarter of the machine's memory. E_UNSUPPORTED when DuckDB was
  * not built in, E_IO when its library cannot be opened; both say what to do. */
 MUST_USE enum err backend_tables_open(struct op *op, struct table_engine **ret);
-static inline void table_engine_auto(struct table_engine **t)
-{
-    if (*t)
-        table_engine_close(*t);
-}
 
 #endif

@@ -12,7 +12,6 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "base/yaml.h"
-#include "core/train/rows.h"
 
 static const char *arg_name(struct op *op, struct command_ctx *ctx)
 {
@@ -220,7 +219,7 @@ static enum err parts_join(struct op *op, const char *dir, struct str out, uint6
     struct table_writer *writer = NULL;
     const struct table_schema *schema = NULL;
     const struct table_chunk *chunk = NULL;
-    struct str pattern = train_sql_quote(op, str_from(op_printf(op, "%s/*.parquet", dir)));
+    struct str pattern = table_quote(op, str_from(op_printf(op, "%s/*.parquet", dir)));
     enum err e = backend_tables_open(op, &tables);
     if (e || (e = table_scan_open(op, tables, str_from(op_printf(op, "SELECT * FROM read_parquet(%.*s, union_by_name = true) ORDER BY event_time, id",
                                                                 STR_FMT(pattern))), &scan, &schema)))

@@ -11,19 +11,6 @@
 
 enum { MODELS_MAX = 32 };
 
-static inline void train_rows_auto(struct train_rows **r)
-{
-    train_rows_destroy(*r);
-}
-static inline void model_auto(struct model **m)
-{
-    model_unload(*m);
-}
-static inline void floats_auto(float **f)
-{
-    free(*f);
-}
-
 struct candidate {
     struct str path, run_id, learner; /* run_id and learner from its metrics file, "" without one */
     char sha256[65];

@@ -1,7 +1,5 @@
 /* cmd_train.c - trains one model on a frame, and logs the run over the MLflow REST API when told where. */
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "app/backends.h"
 #include "app/commands.h"
@@ -11,25 +9,9 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "core/monitor/monitor.h"
+#include "core/pipeline/fspath.h"
 #include "core/train/evaluate.h"
 #include "core/train/package.h"
-
-static inline void client_auto(struct client **c)
-{
-    client_destroy(*c);
-}
-static inline void train_rows_auto(struct train_rows **r)
-{
-    train_rows_destroy(*r);
-}
-static inline void model_auto(struct model **m)
-{
-    model_unload(*m);
-}
-static inline void floats_auto(float **f)
-{
-    free(*f);
-}
 
 struct train_job {
     struct command_ctx *ctx;
@@ -198,20 +180,6 @@ static enum err package_save(struct op *op, const struct train_job *j, const cha
     return file_write(op, op_printf(op, "%.*s/%s", STR_FMT(command_str(j->ctx, "package-out")), name), bytes);
 }
 
-/* DIR, its parents and DIR/model, so that other outputs may lie in DIR too. */
-static enum err package_folders(struct op *op, struct str dir)
-{
-    char *path = op_printf(op, "%.*s/model/", STR_FMT(dir));
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        bool bad = mkdir(path, 0777) && errno != EEXIST;
-        *slash = '/';
-        if (bad)
-            return op_fail_errno(op, "make folder '%s'", path);
-    }
-    return OK;
-}
-
 static enum err job_log_results(struct op *op, const struct train_job *j, const struct model *model, struct str model_bytes, struct str metrics)
 {
     AUTO(package_files) struct package_files files;
@@ -261,7 +229,7 @@ static enum err job_train(struct op *op, struct train_job *j, struct table_engin
     buf_add_char(&metrics, '\n');
     /* Made only now: a frame or a parameter that is refused leaves no folder behind. */
     if (command_has(j->ctx, "package-out"))
-        e = package_folders(op, command_str(j->ctx, "package-out"));
+        e = fspath_make_dirs(op, str_from(op_printf(op, "%.*s/model", STR_FMT(command_str(j->ctx, "package-out")))));
     if (!e && command_has(j->ctx, "model-out"))
         e = file_write(op, str_cstr(op->arena, command_str(j->ctx, "model-out")), buf_str(&bytes));
     if (!e && command_has(j->ctx, "metrics-out"))

@@ -16,7 +16,6 @@ MUST_USE enum err remote_open(struct op *op, struct command_ctx *ctx, struct cli
 /* The server's URL and token as remote_open takes them. */
 struct str remote_url(struct command_ctx *ctx);
 struct str remote_token(struct command_ctx *ctx);
-static inline void client_auto(struct client **c) { client_destroy(*c); }
 
 /* "/api/ingot/v1/" + the parts, each percent-encoded, joined by '/'; ends at a NULL part. */
 struct str remote_path(struct op *op, const char *first, ...) __attribute__((sentinel));

@@ -19,6 +19,7 @@ struct client_answer {
 };
 MUST_USE enum err client_create(struct op *op, const struct client_config *config, struct client **ret);
 void client_destroy(struct client *c); /* NULL is ignored */
+static inline void client_auto(struct client **c) { client_destroy(*c); }
 /* E_IO: no answer. Any status is an answer. `body.p` NULL: none. `path` starts with '/'. */
 MUST_USE enum err client_call(struct op *op, struct client *c, const char *method, struct str path, struct str content_type, struct str body, struct client_answer *ret);
 /* Uploads a file as the body, streamed. */

@@ -30,6 +30,7 @@ struct model {
 /* Tries the engines of the NULL-ended list in order. */
 MUST_USE enum err model_load(struct op *op, const struct engine_ops *const *engines, struct str bytes, struct model **ret);
 void model_unload(struct model *m); /* NULL is ignored */
+static inline void model_auto(struct model **m) { model_unload(*m); }
 const struct engine_info *model_info(const struct model *m);
 void model_predict(const struct model *m, const float *rows, size_t n_rows, float *out);
 

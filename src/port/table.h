@@ -64,6 +64,7 @@ MUST_USE enum err table_append(struct op *op, struct table_engine *t, struct tab
 MUST_USE enum err table_finish(struct op *op, struct table_engine *t, struct table_writer *take_w, uint64_t *ret_rows);
 void table_discard(struct table_engine *t, struct table_writer *take_w);
 void table_engine_close(struct table_engine *t); /* NULL is ignored; frees `t` */
+static inline void table_engine_auto(struct table_engine **t) { table_engine_close(*t); }
 
 /* "BIGINT", "VARCHAR" ...; static storage. */
 const char *table_type_name(enum table_type type);

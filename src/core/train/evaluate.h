@@ -3,10 +3,15 @@
 #ifndef INGOT_CORE_TRAIN_EVALUATE_H
 #define INGOT_CORE_TRAIN_EVALUATE_H
 
+#include <stdlib.h>
+
 #include "core/train/params.h"
 #include "core/train/rows.h"
 #include "num/metrics.h"
 #include "port/engine.h"
+
+/* For the heap arrays of train_predict(). */
+static inline void floats_auto(float **f) { free(*f); }
 
 struct train_scores {
     uint64_t rows, positives;

@@ -6,6 +6,11 @@
 #include "base/limits.h"
 #include "base/map.h"
 
+/* So many bytes of so many names fit into the arena of the rows. */
+#define SEGMENT_NAME_MAX 256
+#define ROWS_ARENA_BYTES LIMIT_MIB(64)
+_Static_assert((size_t)SEGMENT_NAME_MAX * LIMIT_TRAIN_SEGMENT_NAMES <= ROWS_ARENA_BYTES / 2, "names of segments cannot exhaust the arena");
+
 /* Which column of the scan is what. */
 struct layout {
     size_t time, label, id, segment; /* SIZE_MAX: absent */
@@ -20,22 +25,6 @@ struct loader {
     int64_t from_us, to_us;
     uint64_t row;                    /* of the file, at the start of the chunk */
 };
-
-struct str train_sql_quote(struct op *op, struct str path)
-{
-    struct buf b;
-    buf_init(&b, LIMIT_KIB(64));
-    buf_add_char(&b, '\'');
-    for (size_t i = 0; i < path.len; i++) {
-        if (path.p[i] == '\'')
-            buf_add_char(&b, '\'');
-        buf_add_char(&b, path.p[i]);
-    }
-    buf_add_char(&b, '\'');
-    struct str s = str_dup(op->arena, buf_str(&b));
-    buf_clear(&b);
-    return s;
-}
 
 static size_t field_find(const struct table_schema *s, struct str name)
 {
@@ -154,6 +143,9 @@ static enum err segment_take(struct loader *l, const struct table_column *c, siz
     struct str name = table_valid(c, i) ? ((const struct str *)c->data)[i] : STR("");
     uintptr_t known = (uintptr_t)map_find(&l->segment_map, name);
     if (!known) {
+        if (name.len > SEGMENT_NAME_MAX)
+            return op_fail(l->op, E_TOO_LARGE, "column \"%.*s\" holds a text of %zu bytes; a segment's name has at most %d",
+                           STR_FMT(l->params->segment_column), name.len, SEGMENT_NAME_MAX);
         name = str_dup(r->arena, name);
         known = r->segment_len + 1;
         if (r->segment_len == LIMIT_TRAIN_SEGMENT_NAMES || !map_put(&l->segment_map, name, (void *)known))
@@ -270,7 +262,7 @@ enum err train_rows_load(struct op *op, struct table_engine *tables, struct str 
     struct loader l = {.op = op, .params = params, .from_us = from_us, .to_us = to_us};
     struct table_scan *scan = NULL;
     const struct table_schema *schema = NULL;
-    struct str quoted = train_sql_quote(op, path);
+    struct str quoted = table_quote(op, path);
     struct str sql = str_from(op_printf(op, "SELECT * FROM read_parquet(%.*s)", STR_FMT(quoted)));
     enum err e = table_scan_open(op, tables, sql, &scan, &schema);
     if (e)
@@ -278,7 +270,7 @@ enum err train_rows_load(struct op *op, struct table_engine *tables, struct str 
     l.r = calloc(1, sizeof(*l.r));
     if (!l.r)
         abort();
-    l.r->arena = arena_create(LIMIT_MIB(64));
+    l.r->arena = arena_create(ROWS_ARENA_BYTES);
     l.r->segments = arena_array(l.r->arena, LIMIT_TRAIN_SEGMENT_NAMES, struct str);
     map_init(&l.segment_map, l.r->arena);
     e = layout_find(&l, schema, need_label);

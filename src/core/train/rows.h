@@ -26,10 +26,9 @@ MUST_USE enum err train_rows_load(struct op *op, struct table_engine *tables, st
                                   const struct train_params *params, int64_t from_us, int64_t to_us, bool need_label,
                                   struct train_rows **ret);
 void train_rows_destroy(struct train_rows *r); /* NULL is ignored */
+static inline void train_rows_auto(struct train_rows **r) { train_rows_destroy(*r); }
 /* The rows with from_us <= time < to_us: a view that borrows from `r` and is not destroyed. */
 struct train_rows train_rows_between(const struct train_rows *r, int64_t from_us, int64_t to_us);
 struct learner_data train_rows_data(const struct train_rows *r);
-/* `path` as a SQL text literal, quotes doubled. */
-struct str train_sql_quote(struct op *op, struct str path);
 
 #endif
