@@ -13,6 +13,8 @@
 #include "core/dataset/distinct.h"
 #include "core/dataset/expect.h"
 
+#define TEXT_SHOWN 256 /* bytes of a text that are kept; more would let a file of long texts fill the arena */
+
 const double profile_levels[PROFILE_QUANTILES] = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
 
 struct value {
@@ -30,7 +32,8 @@ struct working {
     bool any;
     double low, high;          /* numbers; integers beyond 2^53 are rounded here */
     int64_t low_int, high_int; /* I64, TIMESTAMP, BOOL */
-    struct str low_text, high_text;
+    char low_text[TEXT_SHOWN], high_text[TEXT_SHOWN];
+    size_t low_len, high_len;
 };
 struct run {
     struct op *op;
@@ -47,14 +50,36 @@ static uint64_t draw(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-static struct str cell_text(struct op *op, const struct table_column *c, size_t row)
+/* The beginning of a text, not cut inside a character. */
+static struct str shown(struct str s)
+{
+    s = str_sub(s, 0, TEXT_SHOWN);
+    size_t whole = str_utf8_prefix(s);
+    return str_sub(s, 0, s.len - whole < 4 ? whole : s.len);
+}
+
+static struct str text_json(struct op *op, struct str s)
 {
     struct buf b;
     struct json_out w;
-    buf_init(&b, LIMIT_MIB(1));
+    buf_init(&b, LIMIT_KIB(16));
+    json_out_init(&w, &b, 0);
+    json_str(&w, shown(s));
+    struct str r = str_dup(op->arena, buf_str(&b));
+    buf_clear(&b);
+    return r;
+}
+
+static struct str cell_text(struct op *op, const struct table_column *c, size_t row)
+{
+    if (c->type == TABLE_STRING)
+        return text_json(op, ((const struct str *)c->data)[row]);
+    struct buf b;
+    struct json_out w;
+    buf_init(&b, LIMIT_KIB(4));
     json_out_init(&w, &b, 0);
     expect_cell_json(&w, c, row);
-    struct str s = b.failed ? STR("\"(too long)\"") : str_dup(op->arena, buf_str(&b));
+    struct str s = str_dup(op->arena, buf_str(&b));
     buf_clear(&b);
     return s;
 }
@@ -123,12 +148,20 @@ static void add_number(struct run *r, struct working *w, double v)
         w->sample[at] = v;
 }
 
-static void add_text(struct run *r, struct working *w, struct str s)
+static void keep_text(char to[TEXT_SHOWN], size_t *len, struct str s)
 {
-    if (!w->any || str_cmp(s, w->low_text) < 0)
-        w->low_text = str_dup(r->op->arena, str_sub(s, 0, 256));
-    if (!w->any || str_cmp(s, w->high_text) > 0)
-        w->high_text = str_dup(r->op->arena, str_sub(s, 0, 256));
+    s = shown(s);
+    if (s.len)
+        memcpy(to, s.p, s.len);
+    *len = s.len;
+}
+
+static void add_text(struct working *w, struct str s)
+{
+    if (!w->any || str_cmp(s, (struct str){w->low_text, w->low_len}) < 0)
+        keep_text(w->low_text, &w->low_len, s);
+    if (!w->any || str_cmp(s, (struct str){w->high_text, w->high_len}) > 0)
+        keep_text(w->high_text, &w->high_len, s);
 }
 
 static void add_int(struct run *r, struct working *w, int64_t v)
@@ -149,7 +182,7 @@ static void add_cell(struct run *r, struct working *w, const struct table_column
     if (real)
         add_number(r, w, f);
     else if (c->type == TABLE_STRING)
-        add_text(r, w, ((const struct str *)c->data)[row]);
+        add_text(w, ((const struct str *)c->data)[row]);
     else
         add_int(r, w, c->type == TABLE_BOOL ? ((const uint8_t *)c->data)[row] : ((const int64_t *)c->data)[row]);
     w->any = true;
@@ -210,18 +243,6 @@ static struct str number_text(struct op *op, const struct working *w, bool high)
     return str_from(op_printf(op, "%lld", (long long)us));
 }
 
-static struct str text_json(struct op *op, struct str s)
-{
-    struct buf b;
-    struct json_out w;
-    buf_init(&b, LIMIT_KIB(16));
-    json_out_init(&w, &b, 0);
-    json_str(&w, s);
-    struct str r = str_dup(op->arena, buf_str(&b));
-    buf_clear(&b);
-    return r;
-}
-
 static void finish_column(struct run *r, struct working *w)
 {
     struct profile_column *out = w->out;
@@ -230,8 +251,8 @@ static void finish_column(struct run *r, struct working *w)
     for (size_t i = 0; i < PROFILE_QUANTILES; i++)
         out->quantiles[i] = NAN;
     if (out->type == TABLE_STRING) {
-        out->min = w->any ? text_json(r->op, w->low_text) : STR("null");
-        out->max = w->any ? text_json(r->op, w->high_text) : STR("null");
+        out->min = w->any ? text_json(r->op, (struct str){w->low_text, w->low_len}) : STR("null");
+        out->max = w->any ? text_json(r->op, (struct str){w->high_text, w->high_len}) : STR("null");
         return;
     }
     out->min = number_text(r->op, w, false);

@@ -1,7 +1,7 @@
 /* profile.h - what the columns of a data file look like: nulls, range, moments, different values, the most frequent
  * ones, quantiles. One pass. Exact but for two things that are named in the result: `distinct` stops counting at
  * LIMIT_PROFILE_DISTINCT, and quantiles come from a sample of PROFILE_SAMPLE values (a fixed seed: the same file gives the
- * same profile). Everything lives in op's arena. */
+ * same profile). Of a long text the first 256 bytes are shown. Everything lives in op's arena. */
 #ifndef INGOT_CORE_DATASET_PROFILE_H
 #define INGOT_CORE_DATASET_PROFILE_H
 

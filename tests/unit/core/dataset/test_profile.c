@@ -44,6 +44,21 @@ static void test_columns(void **state)
     assert_true(c[6].type == TABLE_BOOL && c[6].distinct == 2);
 }
 
+/* Long texts, each greater than the one before: what is kept of them stays small. */
+static void test_long_texts_are_cut(void **state)
+{
+    struct data *f = *state;
+    data_write(f, "SELECT lpad(range::VARCHAR, 9, '0') || repeat('\u00e9', 10000) AS s FROM range(5000)");
+    size_t before = arena_used(f->arena);
+    struct profile *p = profile(f, f->path);
+    assert_true(arena_used(f->arena) - before < LIMIT_MIB(16));
+    const struct profile_column *c = &p->columns[0];
+    assert_true(c->distinct == 5000 && !c->distinct_capped);
+    assert_true(str_starts(c->min, STR("\"000000000\u00e9")) && str_starts(c->max, STR("\"000004999\u00e9")));
+    assert_int_equal(c->min.len, 9 + 246 + 2); /* whole characters only */
+    assert_true(str_is_utf8(c->min) && str_is_utf8(c->top[0].text));
+}
+
 static void test_flights(void **state)
 {
     struct data *f = *state;
@@ -67,6 +82,6 @@ static void test_errors(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns), cmocka_unit_test(test_flights), cmocka_unit_test(test_errors)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_columns), cmocka_unit_test(test_long_texts_are_cut), cmocka_unit_test(test_flights), cmocka_unit_test(test_errors)};
     return cmocka_run_group_tests(tests, data_setup, data_teardown);
 }
