@@ -53,6 +53,14 @@ SELECT v.id, m.name, v.version, v.created_ms, v.updated_ms, v.description, v.use
        v.storage_location, v.run_id, v.run_link, v.model_id, v.data_version, v.signature, v.model
 FROM registry_model m JOIN registry_version v ON v.model = m.id
 WHERE m.name = ?1 AND v.deleted = 0 ORDER BY v.version DESC
+-- The newest version of each stage, newest first.
+-- name: registry_version_newest
+SELECT v.id, m.name, v.version, v.created_ms, v.updated_ms, v.description, v.user_id, v.stage, v.source,
+       v.storage_location, v.run_id, v.run_link, v.model_id, v.data_version, v.signature, v.model
+FROM registry_model m JOIN registry_version v ON v.model = m.id
+WHERE m.name = ?1 AND v.deleted = 0
+      AND v.version IN (SELECT MAX(n.version) FROM registry_version n WHERE n.model = m.id AND n.deleted = 0 GROUP BY n.stage)
+ORDER BY v.version DESC
 -- name: registry_version_describe
 UPDATE registry_version SET description = ?2, updated_ms = ?3 WHERE id = ?1
 -- name: registry_version_set_stage

@@ -41,23 +41,10 @@ static enum err load_aliases(struct op *op, struct db_tx *tx, struct registry_mo
 
 static enum err load_latest(struct op *op, struct db_tx *tx, struct registry_model *m)
 {
-    struct registry_version *all = NULL;
-    size_t n = 0;
-    bool seen[REGISTRY_STAGES] = {false};
-    enum err e = registry_version_list(op, tx, m->name, &all, &n);
-    if (e)
-        return e;
-    m->latest = arena_alloc(op->arena, sizeof *all * REGISTRY_STAGES);
-    for (size_t i = 0; i < n; i++) {
-        if ((unsigned)all[i].stage >= REGISTRY_STAGES || seen[all[i].stage])
-            continue;
-        seen[all[i].stage] = true;
-        e = registry_version_fill(op, tx, &all[i]);
-        if (e)
-            return e;
-        m->latest[m->latest_count++] = all[i];
-    }
-    return OK;
+    enum err e = registry_version_newest(op, tx, m->name, &m->latest, &m->latest_count);
+    for (size_t i = 0; !e && i < m->latest_count; i++)
+        e = registry_version_fill(op, tx, &m->latest[i]);
+    return e;
 }
 
 static enum err model_load(struct op *op, struct db_tx *tx, struct str name, struct registry_model *ret)
@@ -377,7 +364,7 @@ static enum err resolve_tx(struct op *op, struct db_tx *tx, void *arg)
     if (!e && str_ieq(a->key, STR("latest"))) {
         struct registry_version *all = NULL;
         size_t n = 0;
-        e = registry_version_list(op, tx, a->name, &all, &n);
+        e = registry_version_newest(op, tx, a->name, &all, &n);
         if (!e && n == 0)
             return op_fail(op, E_NOT_FOUND, "Latest version not found for model %.*s.", STR_FMT(a->name));
         version = n ? all[0].version : 0;

@@ -87,7 +87,7 @@ static enum err from_version(struct op *op, struct db_tx *tx, struct str ref, st
     } else if (str_ieq(which, STR("latest"))) {
         struct registry_version *list = NULL;
         size_t n = 0;
-        e = registry_version_list(op, tx, name, &list, &n);
+        e = registry_version_newest(op, tx, name, &list, &n);
         version = n ? list[0].version : 0;
     } else {
         e = registry_version_parse(op, which, &version);

@@ -106,6 +106,11 @@ enum err registry_version_list(struct op *op, struct db_tx *tx, struct str name,
     return version_rows(op, tx, &sql_registry_version_of_model, DB_ARGS(DB_TEXT(name)), ret, ret_len);
 }
 
+enum err registry_version_newest(struct op *op, struct db_tx *tx, struct str name, struct registry_version **ret, size_t *ret_len)
+{
+    return version_rows(op, tx, &sql_registry_version_newest, DB_ARGS(DB_TEXT(name)), ret, ret_len);
+}
+
 enum err registry_version_fill(struct op *op, struct db_tx *tx, struct registry_version *v)
 {
     enum err e = store_kvs(op, tx, &sql_registry_version_tags, v->row, &v->tags);
@@ -386,7 +391,7 @@ static enum err latest_tx(struct op *op, struct db_tx *tx, void *arg)
     int64_t model = 0;
     enum err e = registry_model_row(op, tx, a->name, &model);
     if (!e)
-        e = registry_version_list(op, tx, a->name, &all, &n);
+        e = registry_version_newest(op, tx, a->name, &all, &n);
     if (e)
         return e;
     a->page.versions = arena_alloc(op->arena, sizeof *all * REGISTRY_STAGES);

@@ -63,6 +63,8 @@ MUST_USE enum err registry_version_parse(struct op *op, struct str text, int64_t
 MUST_USE enum err registry_version_find(struct op *op, struct db_tx *tx, struct str name, int64_t version, struct registry_version *ret);
 /* All live versions of a model, newest first, without tags. */
 MUST_USE enum err registry_version_list(struct op *op, struct db_tx *tx, struct str name, struct registry_version **ret, size_t *ret_len);
+/* The newest of each stage that has one, newest first, without tags: REGISTRY_STAGES at most, however many there are. */
+MUST_USE enum err registry_version_newest(struct op *op, struct db_tx *tx, struct str name, struct registry_version **ret, size_t *ret_len);
 MUST_USE enum err registry_version_fill(struct op *op, struct db_tx *tx, struct registry_version *v);
 
 #endif

@@ -65,6 +65,33 @@ struct racer {
     int64_t versions[25];
 };
 
+/* A model is read by what it answers, not by all versions it ever had. */
+static void many_large_versions(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op, small;
+    struct registry_model m;
+    struct registry_version v;
+    struct registry_version_page page;
+    struct str stage = STR("Production");
+    struct registry_version_new in = {.name = STR("big"), .source = STR("s3://b/x"), .signature = str_from(op_printf(op, "%099000d", 1))};
+    assert_ok(op, registry_model_create(op, f->db, STR("big"), STR(""), NULL, 0, &m));
+    for (int i = 0; i < 60; i++)
+        assert_ok(op, registry_version_create(op, f->db, &in, &v));
+    assert_ok(op, registry_version_set_stage(op, f->db, STR("big"), 7, STR("Production"), false, &v));
+    assert_ok(op, registry_version_set_stage(op, f->db, STR("big"), 5, STR("Production"), false, &v));
+    op_init(&small, arena_create(LIMIT_MIB(4)));
+    assert_ok(&small, registry_model_get(&small, f->db, STR("big"), &m));
+    assert_true(m.latest_count == 2 && m.latest[0].version == 60 && m.latest[1].version == 7);
+    assert_ok(&small, registry_alias_resolve(&small, f->db, STR("big"), STR("latest"), &v));
+    assert_int_equal(v.version, 60);
+    arena_reset(small.arena);
+    assert_ok(&small, registry_version_latest(&small, f->db, STR("big"), &stage, 1, &page));
+    assert_true(page.len == 1 && page.versions[0].version == 7);
+    assert_ok(&small, registry_model_delete(&small, f->db, STR("big")));
+    arena_destroy(small.arena);
+}
+
 static void *race(void *arg)
 {
     struct racer *r = arg;
@@ -105,6 +132,6 @@ static void dense_numbers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(life), fixture_test(dense_numbers)};
+    const struct CMUnitTest tests[] = {fixture_test(life), fixture_test(dense_numbers), fixture_test(many_large_versions)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
