@@ -85,23 +85,12 @@ void hash_hex(const uint8_t *p, size_t n, char *out)
     out[2 * n] = '\0';
 }
 
-static int hash_unhex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool hash_unhex(struct str hex, uint8_t *out, size_t out_len)
 {
     if (hex.len / 2 != out_len || hex.len % 2 != 0)
         return false;
     for (size_t i = 0; i < out_len; i++) {
-        int high = hash_unhex_digit(hex.p[2 * i]), low = hash_unhex_digit(hex.p[2 * i + 1]);
+        int high = str_hex_digit(hex.p[2 * i]), low = str_hex_digit(hex.p[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         out[i] = (uint8_t)(high * 16 + low);

@@ -80,11 +80,7 @@ static int text_hex4(const struct json_text *t, size_t at)
     if (t->text.len - at < 4)
         return -1;
     for (size_t i = at; i < at + 4; i++) {
-        char c = t->text.p[i];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
+        int digit = str_hex_digit(t->text.p[i]);
         if (digit < 0)
             return -1;
         v = v * 16 + digit;

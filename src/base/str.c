@@ -151,6 +151,17 @@ bool str_parse_u64(struct str s, uint64_t *ret)
     return true;
 }
 
+int str_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
 bool str_parse_i64(struct str s, int64_t *ret)
 {
     bool negative = s.len > 0 && s.p[0] == '-';

@@ -42,6 +42,8 @@ struct str str_dup(struct arena *a, struct str s);
 /* The same as a C string. The view must hold no NUL (asserted). */
 char *str_cstr(struct arena *a, struct str s);
 
+/* 0..15 for a hex digit of either case, else -1. */
+int str_hex_digit(char c);
 /* Whole-string number parsers: false when anything but one number in range stands there. Integers are
  * digits with at most a leading '-' (i64): no '+', no blanks, so they fit Content-Length too. */
 MUST_USE bool str_parse_i64(struct str s, int64_t *ret);

@@ -14,17 +14,6 @@ struct str http_header_get(const struct http_req *req, const char *name)
     return (struct str){NULL, 0};
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool http_percent_decode(struct arena *a, struct str s, bool plus, struct str *ret)
 {
     char *p = arena_array(a, s.len + 1, char);
@@ -39,8 +28,8 @@ bool http_percent_decode(struct arena *a, struct str s, bool plus, struct str *r
         }
         if (s.len - i < 3)
             return false;
-        int hi = hex_digit(s.p[i + 1]);
-        int lo = hex_digit(s.p[i + 2]);
+        int hi = str_hex_digit(s.p[i + 1]);
+        int lo = str_hex_digit(s.p[i + 2]);
         if (hi < 0 || lo < 0)
             return false;
         p[n++] = (char)(hi * 16 + lo);

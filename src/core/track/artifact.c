@@ -15,22 +15,14 @@ static enum err bad_path(struct op *op)
     return op_fail_field(op, "path", "Invalid path");
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One round of percent-decoding into `out`; false when nothing was encoded. */
 static bool decode_once(struct str s, char *out, struct str *ret)
 {
     size_t n = 0;
     bool changed = false;
     for (size_t i = 0; i < s.len; i++) {
-        int hi = s.p[i] == '%' && i + 2 < s.len ? hex_digit(s.p[i + 1]) : -1;
-        int lo = hi >= 0 ? hex_digit(s.p[i + 2]) : -1;
+        int hi = s.p[i] == '%' && i + 2 < s.len ? str_hex_digit(s.p[i + 1]) : -1;
+        int lo = hi >= 0 ? str_hex_digit(s.p[i + 2]) : -1;
         if (lo >= 0) {
             out[n++] = (char)(hi << 4 | lo);
             i += 2;

@@ -60,6 +60,11 @@ static void copies(void **state)
 static void integers(void **state)
 {
     (void)state;
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 256; i++) {
+        const char *at = i ? strchr(digits, i >= 'A' && i <= 'Z' ? i + 32 : i) : NULL;
+        assert_int_equal(str_hex_digit((char)i), at ? at - digits : -1);
+    }
     static const struct {
         const char *text;
         bool ok;
