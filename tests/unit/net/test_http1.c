@@ -321,6 +321,12 @@ static void limits(void **state)
         buf_add_char(&b, 'a');
     talk_raw(&t, b.p, b.len, 0);
     expect_at(__FILE__, __LINE__, &t, 0, "endless extension", 431, 1, true);
+    buf_reset(&b);
+    buf_add_cstr(&b, "POST /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n");
+    for (size_t i = 0; i < LIMIT_MIB(1); i++)
+        buf_add_char(&b, '0');
+    talk_raw(&t, b.p, b.len, 0);
+    expect_at(__FILE__, __LINE__, &t, 0, "endless zeros of a chunk's size", 431, 1, true);
     buf_clear(&b);
     talk_end(&t);
 }
