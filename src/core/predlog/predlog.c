@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "sql_gen.h"
 
@@ -40,7 +41,24 @@ void predlog_destroy(struct predlog *p)
     free(p);
 }
 
-static struct table_schema schema_of(struct op *op, const struct monitor_batch *b)
+/* The name of a feature's column: its own, or "feature_" before it until no column of that name is there. Letters count without
+ * their case, as in SQL. A model may call its inputs what it likes, and its window must be written all the same. */
+static enum err column_name(struct op *op, struct map *taken, struct str name, struct str *ret)
+{
+    for (;; name = str_from(op_printf(op, "feature_%.*s", STR_FMT(name)))) {
+        char *key = arena_array(op->arena, name.len + 1, char);
+        for (size_t i = 0; key && i < name.len; i++)
+            key[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + ('a' - 'A') : name.p[i]);
+        if (key && map_has(taken, (struct str){key, name.len}))
+            continue;
+        if (!key || !map_put(taken, (struct str){key, name.len}, taken))
+            return op_fail(op, E_TOO_LARGE, "the names of the features find no room");
+        *ret = name;
+        return OK;
+    }
+}
+
+static enum err schema_of(struct op *op, const struct monitor_batch *b, struct table_schema *ret)
 {
     static const struct table_field before[COLS_BEFORE] = {
         [COL_ID] = {STR_INIT("id"), TABLE_I64}, [COL_EVENT_TIME] = {STR_INIT("event_time"), TABLE_TIMESTAMP}};
@@ -52,10 +70,18 @@ static struct table_schema schema_of(struct op *op, const struct monitor_batch *
     size_t n = COLS_BEFORE + b->features + COLS_AFTER;
     struct table_field *fields = arena_alloc(op->arena, n * sizeof *fields);
     memcpy(fields, before, sizeof before);
-    for (size_t i = 0; i < b->features; i++)
-        fields[COLS_BEFORE + i] = (struct table_field){b->names[i], TABLE_F32};
     memcpy(fields + COLS_BEFORE + b->features, after, sizeof after);
-    return (struct table_schema){fields, n};
+    struct map taken;
+    map_init(&taken, op->arena);
+    enum err e = OK;
+    for (size_t i = 0; !e && i < COLS_BEFORE + COLS_AFTER; i++)
+        e = column_name(op, &taken, i < COLS_BEFORE ? before[i].name : after[i - COLS_BEFORE].name, &(struct str){0});
+    for (size_t i = 0; !e && i < b->features; i++) {
+        fields[COLS_BEFORE + i].type = TABLE_F32;
+        e = column_name(op, &taken, b->names[i], &fields[COLS_BEFORE + i].name);
+    }
+    *ret = (struct table_schema){fields, n};
+    return e;
 }
 
 /* Scratch of one chunk: widened columns and validity bits. */
@@ -105,15 +131,17 @@ static void chunk_fill(const struct monitor_batch *b, size_t from, size_t n, str
 
 static enum err parquet_write(struct op *op, struct predlog *p, const struct monitor_batch *b, struct str path)
 {
-    struct table_schema schema = schema_of(op, b);
+    struct table_schema schema;
+    enum err e = schema_of(op, b, &schema);
+    if (e)
+        return e;
     struct chunk_scratch *s = arena_new(op->arena, struct chunk_scratch);
     s->feature_valid = arena_alloc(op->arena, (b->features + 1) * sizeof *s->feature_valid);
     struct table_column *cols = arena_alloc(op->arena, schema.len * sizeof *cols);
     struct table_engine *tables = NULL;
     struct table_writer *w = NULL;
     uint64_t rows = 0;
-    enum err e = p->tables.open(p->tables.arg, op, &tables);
-    if (e || (e = table_writer_open(op, tables, path, &schema, &w)))
+    if ((e = p->tables.open(p->tables.arg, op, &tables)) || (e = table_writer_open(op, tables, path, &schema, &w)))
         return e;
     for (size_t from = 0; from < b->rows; from += TABLE_CHUNK_ROWS) {
         size_t n = b->rows - from < TABLE_CHUNK_ROWS ? b->rows - from : TABLE_CHUNK_ROWS;

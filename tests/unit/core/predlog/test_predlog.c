@@ -118,8 +118,53 @@ static void a_window_becomes_a_file(void **state)
     scratch_clear(&s);
 }
 
+/* Inputs of a model that are called like the log's own columns, or alike but for their case. */
+static void features_may_be_called_anything(void **state)
+{
+    (void)state;
+    struct scratch s;
+    struct db *db = NULL;
+    struct blob_store *blobs = NULL;
+    struct table_engine *tables = NULL;
+    scratch_init(&s);
+    struct op *op = &s.op;
+    assert_int_equal(sqlite_open(op, ":memory:", &db), OK);
+    assert_int_equal(localfs_open(op, s.dir, &blobs), OK);
+    assert_int_equal(duckdb_engine_open(op, &(struct duckdb_config){.threads = 1}, &tables), OK);
+    struct predlog_tables opener = {tables, open_tables};
+    struct predlog *log = predlog_create(db, blobs, &opener, str_from(s.dir));
+    struct prediction_sink sink = predlog_sink(log);
+    struct columns *c = columns_make();
+    const float *features[] = {c->feature, c->feature, c->feature, c->feature, c->feature};
+    const struct str names[] = {STR_INIT("score"), STR_INIT("ID"), STR_INIT("feature_score"), STR_INIT("a"), STR_INIT("A")};
+    static const char *const want[] = {"feature_score", "feature_ID", "feature_feature_score", "a", "feature_A"};
+    struct monitor_batch batch = {.endpoint = STR("e"), .start_us = 0, .end_us = 100, .rows = ROWS, .features = 5, .names = names, .id = c->id, .event_us = c->event_us,
+                                  .version = c->version, .score = c->score, .latency_us = c->latency, .arm = c->arm, .ok = c->ok, .label = c->label,
+                                  .label_us = c->label_us, .feature = features};
+    if (sink.fn(sink.arg, op, &batch) != OK)
+        fail_msg("%s", op->msg);
+    struct predlog_entry *entries = NULL;
+    size_t n = 0;
+    assert_int_equal(predlog_list(op, db, STR("e"), 0, 10, &entries, &n), OK);
+    struct str path;
+    struct frame *f = NULL;
+    assert_int_equal(blob_local_path(op, blobs, &entries[0].blob, &path), OK);
+    assert_int_equal(frame_load(op, tables, str_from(op_printf(op, "SELECT * FROM read_parquet('%.*s')", STR_FMT(path))), (size_t)64 << 20, &f), OK);
+    for (size_t i = 0; i < ARRAY_LEN(want); i++)
+        same(cell(f, want[i], 1), (double)c->feature[1]);
+    same(cell(f, "score", 1), (double)c->score[1]);
+    same(cell(f, "id", 1), (double)c->id[1]);
+    frame_destroy(f);
+    free(c);
+    predlog_destroy(log);
+    table_engine_close(tables);
+    blob_store_close(blobs);
+    db_close(db);
+    scratch_clear(&s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_window_becomes_a_file)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_window_becomes_a_file), cmocka_unit_test(features_may_be_called_anything)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
