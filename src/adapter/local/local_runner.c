@@ -104,11 +104,23 @@ static enum err spawn(struct op *op, const struct runner_job *job, int log_fd, p
     return op_fail_errno(op, "start '%s' in '%s'", argv[0], cwd ? cwd : ".");
 }
 
+/* Never one of the three standard descriptors, which a parent may have closed: the child opens those anew, in this order. */
+static int log_open(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), saved = errno;
+    close(fd);
+    errno = saved;
+    return high;
+}
+
 static enum err local_submit(void *self, struct op *op, const struct runner_job *job, void **ret_handle)
 {
     (void)self;
     const char *log = job->log_path.len ? str_cstr(op->arena, job->log_path) : "/dev/null";
-    int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int log_fd = log_open(log);
     if (log_fd < 0)
         return op_fail_errno(op, "open log '%s'", log);
     struct child *c = calloc(1, sizeof(*c));

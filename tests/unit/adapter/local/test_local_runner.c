@@ -1,4 +1,5 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,6 +86,48 @@ static void exit_code_log_and_environment(void **state)
     assert_true(fread(text, 1, sizeof(text) - 1, log) > 0);
     fclose(log);
     assert_string_equal(text, "out value / none\nerr\n");
+}
+
+/* A daemon without a standard input: the log must not take its place. */
+static void a_closed_stdin_costs_no_log(void **state)
+{
+    struct fixture *f = *state;
+    void *h;
+    char text[20] = {0};
+    int in = dup(0);
+    close(0);
+    enum err e = submit(f, "echo out", 0, &h);
+    if (in >= 0) {
+        dup2(in, 0);
+        close(in);
+    }
+    assert_int_equal(e, OK);
+    assert_int_equal(wait_for(f, h).code, 0);
+    runner_release(&f->r, h);
+    FILE *log = fopen(f->log, "re");
+    assert_non_null(log);
+    assert_true(fread(text, 1, sizeof(text) - 1, log) > 0);
+    fclose(log);
+    assert_string_equal(text, "out\n");
+}
+
+/* The server blocks SIGTERM in all of its threads; its children must hear it. */
+static void blocked_signals_are_not_inherited(void **state)
+{
+    struct fixture *f = *state;
+    void *h;
+    sigset_t ends, before;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &ends, &before);
+    enum err e = submit(f, "kill -TERM $$; sleep 5", 0, &h);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    assert_int_equal(e, OK);
+    struct runner_status st = wait_for(f, h);
+    runner_release(&f->r, h);
+    assert_int_equal(st.state, RUNNER_SIGNALLED);
+    assert_int_equal(st.code, SIGTERM);
 }
 
 static void what_cannot_start_says_why(void **state)
@@ -199,7 +242,8 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, up, down)
     const struct CMUnitTest tests[] = {
-        T(exit_code_log_and_environment), T(what_cannot_start_says_why), T(a_timeout_takes_the_whole_group), T(who_ignores_sigterm_is_killed),
+        T(exit_code_log_and_environment), T(a_closed_stdin_costs_no_log), T(blocked_signals_are_not_inherited),
+        T(what_cannot_start_says_why), T(a_timeout_takes_the_whole_group), T(who_ignores_sigterm_is_killed),
         T(release_ends_what_runs), T(many_at_once), T(another_thread_cancels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
