@@ -10,7 +10,6 @@
 #include "app/remote.h"
 #include "base/file.h"
 #include "base/limits.h"
-#include "base/time.h"
 #include "base/yaml.h"
 
 static const char *arg_name(struct op *op, struct command_ctx *ctx)
@@ -120,8 +119,9 @@ static enum err canary_run(struct op *op, struct command_ctx *ctx)
     json_kv_i64(&w, "version", command_int(ctx, "version"));
     if (command_given(ctx, "start")) {
         int64_t start = 0;
-        if (!time_parse(command_str(ctx, "start"), &start))
-            return op_fail(op, E_INVALID, "--start wants a time such as 2001-06-01T00:00:00Z");
+        enum err bad = command_time(op, ctx, "start", 0, &start);
+        if (bad)
+            return bad;
         json_kv_i64(&w, "start_us", start);
     }
     struct json *doc = NULL;

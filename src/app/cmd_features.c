@@ -5,19 +5,9 @@
 #include "app/commands.h"
 #include "app/remote.h"
 #include "base/limits.h"
-#include "base/time.h"
 #include "core/feature/join.h"
 
 /* ---- join ---- */
-
-/* An instant option; `dflt` when it was not given. */
-static enum err want_time(struct op *op, struct command_ctx *ctx, const char *name, int64_t dflt, int64_t *ret)
-{
-    *ret = dflt;
-    if (!command_has(ctx, name) || time_parse(command_str(ctx, name), ret))
-        return OK;
-    return op_fail_field(op, name, "--%s must be a date or an RFC 3339 instant such as 2001-04-01T00:00:00Z", name);
-}
 
 static void join_report(struct command_ctx *ctx, const struct feature_view *v, const struct feature_join_request *q,
                         const struct feature_join_result *r)
@@ -49,9 +39,9 @@ static enum err features_join_run(struct op *op, struct command_ctx *ctx)
     struct feature_join_request q = {.data_path = command_str(ctx, "data"), .out_path = command_str(ctx, "out"),
                                      .threads = (int)command_int(ctx, "threads")};
     struct feature_join_result result;
-    enum err e = want_time(op, ctx, "start", INT64_MIN, &q.start_us);
+    enum err e = command_time(op, ctx, "start", INT64_MIN, &q.start_us);
     if (!e)
-        e = want_time(op, ctx, "end", INT64_MAX, &q.end_us);
+        e = command_time(op, ctx, "end", INT64_MAX, &q.end_us);
     if (!e)
         e = feature_view_load(op, str_cstr(op->arena, command_str(ctx, "view")), &view);
     if (!e)
@@ -124,7 +114,7 @@ static enum err get_body(struct op *op, struct command_ctx *ctx, struct buf *bod
 {
     struct json_out w;
     int64_t at = 0;
-    enum err e = want_time(op, ctx, "at", op->now_us, &at);
+    enum err e = command_time(op, ctx, "at", op->now_us, &at);
     if (e)
         return e;
     json_out_init(&w, body, 0);

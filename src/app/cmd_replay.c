@@ -49,14 +49,6 @@ static enum err duration_parse(struct op *op, const char *option, struct str s, 
     return op_fail(op, E_INVALID, "--%s '%.*s': expected a number with s, m, h, d or w", option, STR_FMT(s));
 }
 
-static enum err instant(struct op *op, struct command_ctx *ctx, const char *option, int64_t dflt, int64_t *ret)
-{
-    *ret = dflt;
-    if (!command_has(ctx, option) || time_parse(command_str(ctx, option), ret))
-        return OK;
-    return op_fail(op, E_INVALID, "--%s '%.*s': expected a date or an RFC 3339 time", option, STR_FMT(command_str(ctx, option)));
-}
-
 /* One call of the native API. A server that is away is waited for: pushes and labels may be repeated, because a known
  * id counts once. */
 static enum err call(struct replay *r, const char *method, struct str path, struct str body, struct json **ret)
@@ -332,11 +324,11 @@ static void summary(struct replay *r, int64_t wall_us)
 
 static enum err times_read(struct op *op, struct command_ctx *ctx, struct replay *r, int64_t *ret_delay_us)
 {
-    enum err e = instant(op, ctx, "start", 0, &r->start_us);
+    enum err e = command_time(op, ctx, "start", 0, &r->start_us);
     if (!e)
-        e = instant(op, ctx, "end", 0, &r->end_us);
+        e = command_time(op, ctx, "end", 0, &r->end_us);
     if (!e)
-        e = instant(op, ctx, "labels-from", r->start_us, &r->labels_from_us);
+        e = command_time(op, ctx, "labels-from", r->start_us, &r->labels_from_us);
     if (!e)
         e = duration_parse(op, "block", command_str(ctx, "block"), &r->block_us);
     if (!e)

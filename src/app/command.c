@@ -92,6 +92,15 @@ double command_real(const struct command_ctx *c, const char *name)
     return c->values[option_index(c, name)].f;
 }
 
+enum err command_time(struct op *op, const struct command_ctx *c, const char *name, int64_t dflt_us, int64_t *ret_us)
+{
+    *ret_us = dflt_us;
+    if (!command_has(c, name) || time_parse(command_str(c, name), ret_us))
+        return OK;
+    return op_fail_field(op, name, "--%s '%.*s': expected a date or an RFC 3339 time such as 2001-04-01T00:00:00Z", name,
+                         STR_FMT(command_str(c, name)));
+}
+
 size_t command_multi(const struct command_ctx *c, const char *name, const struct str **ret)
 {
     const struct option_value *v = &c->values[option_index(c, name)];

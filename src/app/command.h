@@ -36,6 +36,8 @@ bool command_given(const struct command_ctx *c, const char *name); /* on the com
 struct str command_str(const struct command_ctx *c, const char *name); /* "" when absent */
 int64_t command_int(const struct command_ctx *c, const char *name);
 double command_real(const struct command_ctx *c, const char *name);
+/* A date or an RFC 3339 time as microseconds since 1970 UTC; `dflt_us` when the option is absent. */
+MUST_USE enum err command_time(struct op *op, const struct command_ctx *c, const char *name, int64_t dflt_us, int64_t *ret_us);
 size_t command_multi(const struct command_ctx *c, const char *name, const struct str **ret);
 size_t command_args(const struct command_ctx *c, const struct str **ret);
 bool command_json(const struct command_ctx *c);

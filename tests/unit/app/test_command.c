@@ -41,6 +41,10 @@ static void wrong_lines_are_refused_with_two(void **state)
     assert_int_equal(LINE("deploy"), 2);
     assert_int_equal(LINE("deploy", "create", "x"), 2); /* --model is needed */
     assert_int_equal(LINE("audit", "list", "extra"), 2);
+    /* Times are judged by the command, before it touches a file or a server. */
+    assert_int_equal(LINE("features", "join", "--view", "/no/such", "--out", "/no/such", "--start", "soon"), 1);
+    assert_int_equal(LINE("replay", "--view", "/no/such", "--endpoint", "e", "--start", "2001-13-01", "--end", "2001-01-02"), 1);
+    assert_int_equal(LINE("deploy", "canary", "e", "--version", "1", "--start", "soon"), 1);
 }
 
 static void help_and_version_succeed(void **state)
