@@ -70,6 +70,10 @@ struct str dvc_runs_hash(struct op *op, const struct json *entry, bool key)
     struct buf b;
     buf_init(&b, LIMIT_PIPELINE_FILE_BYTES);
     json_dumps_python(&b, &j, true);
+    if (b.failed) { /* a part of the text would name other entries too: this one is known to nobody */
+        buf_clear(&b);
+        return str_from(hash_random_hex(op->arena, HASH_SHA256_LEN));
+    }
     uint8_t sum[HASH_SHA256_LEN];
     char *hex = arena_alloc(op->arena, 2 * HASH_SHA256_LEN + 1);
     hash_sha256(b.p, b.len, sum);
