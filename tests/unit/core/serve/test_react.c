@@ -38,6 +38,20 @@ static void wishes_are_handed_on(void **state)
     assert_int_equal(started, 0);
 }
 
+/* A decision that cannot be applied is the answer, and the wishes of the same report are handed on all the same. */
+static void a_failed_decision_stops_no_wish(void **state)
+{
+    struct fixture *f = *state;
+    struct monitor_trigger triggers[] = {{.rule = "auc_drop", .window_end_us = T0 + 1}, {.rule = "auc_drop", .window_end_us = T0 + 2}};
+    struct monitor_report report = {.triggers = triggers, .trigger_count = 2, .rollout = {.verdict = ROLLOUT_PROMOTE}};
+    struct wishes w = {.busy_from = 2};
+    struct retrainer r = {.arg = &w, .trigger = wish};
+    size_t started = 9;
+    assert_int_equal(serve_react(&f->op, f->serve, &r, STR("a"), &report, &started), E_NOT_FOUND); /* nobody made the endpoint */
+    assert_non_null(strstr(f->op.msg, "there is no endpoint"));
+    assert_int_equal(w.asked, 2);
+}
+
 static struct serve_info info_of(struct fixture *f)
 {
     struct serve_endpoint *e = NULL;
@@ -66,6 +80,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(wishes_are_handed_on, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_failed_decision_stops_no_wish, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(a_decision_becomes_weights, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
