@@ -1,6 +1,8 @@
 /* cmd_run.c - `ingot run`: reproduces the pipeline of a folder. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "adapter/local/local_runner.h"
@@ -17,6 +19,18 @@ static void on_signal(int sig)
 {
     (void)sig;
     run_stop = 1;
+}
+
+/* A run that a server started ends with it, however the server ends: nobody would take its result. The signal of a parent that
+ * was gone before it could be asked for never comes, hence the second look. */
+static bool supervisor_follow(void)
+{
+    const char *pid = getenv("INGOT_SUPERVISOR_PID");
+    int64_t n = 0;
+    if (!pid || !str_parse_i64(str_from(pid), &n))
+        return true;
+    unsetenv("INGOT_SUPERVISOR_PID"); /* not meant for a stage that runs a pipeline of its own */
+    return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == (pid_t)n;
 }
 
 /* The first signal ends the children and writes the lock file; a second one has its default effect. */
@@ -158,6 +172,8 @@ static enum err run_run(struct op *op, struct command_ctx *ctx)
             return e;
     }
     signals_setup();
+    if (!supervisor_follow())
+        return op_fail(op, E_CANCELLED, "the server that started this run is gone");
     struct pipeline_result *r;
     if ((e = pipeline_run(op, &o, &r)))
         return e;

@@ -19,13 +19,14 @@
 #define RETRAIN_SET_MAX 64
 #define RETRAIN_TIMEOUT_MS (6LL * 3600 * 1000)
 #define RETRAIN_LIST_MAX 100
+#define RETRAIN_TRIES 3 /* of a run whose server is killed each time */
 #define RETRAIN_OFFSET_MAX_US (36525 * TIME_US_PER_DAY)
 
 struct retrain {
     struct serve *serve;
     struct scheduler *scheduler;
     char program[4096];
-    char server_env[256], token_env[ACCESS_TOKEN_LEN + 32];
+    char server_env[256], supervisor_env[64], token_env[ACCESS_TOKEN_LEN + 32];
     char *token_path;
 };
 
@@ -109,19 +110,6 @@ enum err retrain_open(struct op *op, struct db *db, struct serve *serve, struct 
     return OK;
 }
 
-enum err retrain_serve(struct op *op, struct retrain *r, const struct config *config, int port)
-{
-    bool any = str_eqc(config->host, "0.0.0.0") || str_eqc(config->host, "::"), v6 = str_find_char(config->host, ':') != SIZE_MAX;
-    struct str host = any ? (v6 ? STR("::1") : STR("127.0.0.1")) : config->host;
-    snprintf(r->server_env, sizeof r->server_env, "INGOT_SERVER=%s://%s%.*s%s:%d", config->tls_cert ? "https" : "http", v6 ? "[" : "",
-             STR_FMT(host), v6 ? "]" : "", port);
-    struct str token = STR("");
-    enum err e = config->auth ? file_read(op, r->token_path, LIMIT_KIB(1), &token) : OK;
-    if (!e)
-        snprintf(r->token_env, sizeof r->token_env, "INGOT_TOKEN=%.*s", STR_FMT(str_trim(token)));
-    return e;
-}
-
 void retrain_close(struct retrain *r)
 {
     if (!r)
@@ -179,25 +167,79 @@ static enum err argv_make(struct op *op, struct retrain *r, const struct json *s
     return OK;
 }
 
-static enum err submit(struct op *op, struct retrain *r, const struct json *section, struct str endpoint, const struct monitor_trigger *why)
+static enum err submit(struct op *op, struct retrain *r, const struct json *section, struct str endpoint, struct str reason, int64_t at_us)
 {
     struct str workspace, result = STR("");
     int64_t days = 0, id = 0;
-    struct trigger t = {.endpoint = endpoint, .reason = reason_json(op, why), .time_us = why->window_end_us};
+    struct trigger t = {.endpoint = endpoint, .reason = reason, .time_us = at_us};
     struct str *argv = NULL;
     enum err e = json_want_str(op, section, "workspace", &workspace);
     if (e || (e = json_opt_str(op, section, "result", STR("registered.json"), &result)) ||
         (e = json_opt_i64(op, section, "cooldown_days", 0, 10000, 0, &days)) ||
-        (e = argv_make(op, r, section, workspace, why->window_end_us, &argv, &t.argc)))
+        (e = argv_make(op, r, section, workspace, at_us, &argv, &t.argc)))
         return e;
-    struct str env[] = {str_from(r->server_env), str_from(r->token_env)};
+    struct str env[] = {str_from(r->server_env), str_from(r->supervisor_env), str_from(r->token_env)};
     t.workspace = workspace;
     t.argv = argv;
     t.on_success = result;
     t.cooldown_us = days * TIME_US_PER_DAY;
     t.env = env;
-    t.env_len = r->token_env[sizeof "INGOT_TOKEN=" - 1] ? 2 : 1;
+    t.env_len = r->token_env[sizeof "INGOT_TOKEN=" - 1] ? 3 : 2;
     return scheduler_submit(op, r->scheduler, &t, &id);
+}
+
+/* Whether the endpoint's last run was lost with its server, and not as often that it may be the cause. */
+static bool is_resumable(const struct pipeline_run_row *rows, size_t n)
+{
+    size_t lost = 0;
+    while (lost < n && str_eqc(rows[lost].state, "lost") && rows[lost].time_us == rows[0].time_us)
+        lost++;
+    return lost > 0 && lost < RETRAIN_TRIES;
+}
+
+static enum err resume(struct op *op, struct retrain *r, struct str endpoint)
+{
+    struct pipeline_run_row *rows = NULL;
+    const struct json *section = NULL;
+    struct serve_endpoint *held = NULL;
+    size_t n = 0;
+    enum err e = scheduler_list(op, r->scheduler, endpoint, 0, RETRAIN_TRIES, &rows, &n);
+    if (e || !is_resumable(rows, n) || (e = section_get(op, r, endpoint, &section, &held)))
+        return e;
+    if (section && !serve_endpoint_info(held)->weights.active) {
+        e = submit(op, r, section, endpoint, rows[0].reason, rows[0].time_us);
+        log_at(LOG_INFO, "retrain.resumed", {"endpoint", LOG_S(endpoint)}, {"lost_run", LOG_I(rows[0].id)});
+    }
+    serve_release(held);
+    return e;
+}
+
+/* Retrainings that a killed server left behind are taken up again; what their pipelines had finished is not repeated. */
+static void resume_all(struct op *op, struct retrain *r)
+{
+    struct str *names = NULL;
+    size_t n = serve_list(op, r->serve, &names);
+    for (size_t i = 0; i < n; i++) {
+        if (resume(op, r, names[i]))
+            log_at(LOG_ERROR, "retrain.resume", {"endpoint", LOG_S(names[i])}, {"error", LOG_C(op->msg)});
+        op_clear(op);
+    }
+}
+
+enum err retrain_serve(struct op *op, struct retrain *r, const struct config *config, int port)
+{
+    bool any = str_eqc(config->host, "0.0.0.0") || str_eqc(config->host, "::"), v6 = str_find_char(config->host, ':') != SIZE_MAX;
+    struct str host = any ? (v6 ? STR("::1") : STR("127.0.0.1")) : config->host;
+    snprintf(r->server_env, sizeof r->server_env, "INGOT_SERVER=%s://%s%.*s%s:%d", config->tls_cert ? "https" : "http", v6 ? "[" : "",
+             STR_FMT(host), v6 ? "]" : "", port);
+    snprintf(r->supervisor_env, sizeof r->supervisor_env, "INGOT_SUPERVISOR_PID=%ld", (long)getpid());
+    struct str token = STR("");
+    enum err e = config->auth ? file_read(op, r->token_path, LIMIT_KIB(1), &token) : OK;
+    if (!e)
+        snprintf(r->token_env, sizeof r->token_env, "INGOT_TOKEN=%.*s", STR_FMT(str_trim(token)));
+    if (!e)
+        resume_all(op, r);
+    return e;
 }
 
 static enum err hook_trigger(void *arg, struct op *op, struct str endpoint, const struct monitor_trigger *why, bool *ret_started)
@@ -211,7 +253,7 @@ static enum err hook_trigger(void *arg, struct op *op, struct str endpoint, cons
     /* While a rollout runs its outcome is waited for: a second candidate would compare with a moving target. */
     bool busy = serve_endpoint_info(held)->weights.active;
     if (section && !busy) {
-        e = submit(op, r, section, endpoint, why);
+        e = submit(op, r, section, endpoint, reason_json(op, why), why->window_end_us);
         *ret_started = !e;
         if (e == E_CONFLICT) { /* one runs, or the cool-down: the trigger stands in the window's row */
             log_at(LOG_INFO, "retrain.not_started", {"endpoint", LOG_S(endpoint)}, {"why", LOG_C(op->msg)});

@@ -16,7 +16,7 @@
 struct retrain;
 
 MUST_USE enum err retrain_open(struct op *op, struct db *db, struct serve *serve, struct str data_dir, struct retrain **ret);
-/* After the server listens: where the children find it, and with which token. */
+/* After the server listens: where the children find it, and with which token. Takes up the runs that a killed server left. */
 MUST_USE enum err retrain_serve(struct op *op, struct retrain *r, const struct config *config, int port);
 void retrain_close(struct retrain *r); /* ends children; NULL is ignored */
 struct retrainer retrain_hooks(struct retrain *r);

@@ -394,3 +394,91 @@ def test_fifty_kills_of_the_demo_lose_nothing(demo):
         assert demo.repeated and len(demo.runs) >= 3 and len(demo.versions) >= 3 and demo.live_until > LIVE_DAY
     finally:
         kill(server)
+
+
+RETRAIN = """
+threshold: 0.5
+monitor: {threshold: 0.5, min_rows: 20, min_labels: 20, cooldown_windows: 90}
+retrain: {workspace: WORKSPACE, result: registered.json, cooldown_days: 90}
+"""
+PIPELINE = """
+stages:
+  first:
+    cmd: echo x >> first.log && echo done > first
+    outs: [first]
+  second:
+    cmd: >-
+      echo $$ >> pids && sleep 1.5 && echo '{"model": "tiny", "version": 2}' > registered.json
+    deps: [first]
+    outs: [registered.json]
+"""
+
+
+def lives(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(what, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        got = what()
+        if got:
+            return got
+        time.sleep(0.02)
+    raise AssertionError("waited in vain")
+
+
+def retraining_started(url, world):
+    """Predictions of days whose labels say the opposite, until a monitor wants another model."""
+    api = f"{url}/api/ingot/v1/endpoints/tiny/labels"
+    for day in range(20, 27):
+        ids = [i for i, r in enumerate(world.rows) if day * DAY_US <= r["date_us"] - START_US < (day + 1) * DAY_US]
+        rows = [world.rows[i] for i in ids]
+        scores = requests.post(f"{url}/v2/models/tiny/infer", json=world.infer_body(rows, ids[0]), timeout=30).json()["outputs"][0]["data"]
+        body = {"ids": ids, "labels": [int(s < 0.2) for s in scores], "times_us": [r["date_us"] + DAY_US for r in rows],
+                "watermark_us": START_US + (day + 2) * DAY_US}
+        answer = requests.post(api, json=body, timeout=30).json()
+        if answer["retrains_started"]:
+            return True
+    return False
+
+
+def test_a_retraining_ends_with_its_server_and_goes_on_with_the_next(tmp_path):
+    world = tiny.world()
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / "dvc.yaml").write_text(PIPELINE)
+    config = tmp_path / "endpoint.yaml"
+    config.write_text(RETRAIN.replace("WORKSPACE", str(workspace)))
+    servers = [IngotServer(tmp_path / "data")]
+    try:
+        retrain_under_kills(servers, world, workspace, config)
+        assert servers[-1].stop() == 0
+    finally:
+        if servers[-1].process.poll() is None:
+            kill(servers[-1])
+
+
+def retrain_under_kills(servers, world, workspace, config):
+    server = servers[-1]
+    world.deploy(server.url, warm=False)
+    tiny.ingot("deploy", "create", "tiny", "--model", "tiny", "--version", 1, "--view", "tiny", "--config", config, env={"INGOT_SERVER": server.url})
+    assert retraining_started(server.url, world)
+    pids = workspace / "pids"
+    for kills in range(2):
+        pid = wait_for(lambda: pids.exists() and len(pids.read_text().split()) > kills and pids.read_text().split()[-1])
+        kill(server)
+        wait_for(lambda: not lives(pid))
+        server = IngotServer(server.data)
+        servers.append(server)
+    api = f"{server.url}/api/ingot/v1/endpoints/tiny"
+    wait_for(lambda: requests.get(f"{api}/retrains", timeout=30).json()["retrains"][0]["state"] not in ("queued", "running"))
+    runs = requests.get(f"{api}/retrains", timeout=30).json()["retrains"]
+    assert [r["state"] for r in runs] == ["succeeded", "lost", "lost"] and len({r["time_us"] for r in runs}) == 1
+    assert runs[0]["reason"] == runs[2]["reason"] and runs[0]["reason"]["rule"]
+    rollouts = wait_for(lambda: requests.get(f"{api}/rollouts", timeout=30).json()["rollouts"])
+    assert [(r["control"], r["candidate"], r["state"]) for r in rollouts] == [(1, 2, "running")]
+    assert (workspace / "first.log").read_text() == "x\n"  # what had ended was not done again

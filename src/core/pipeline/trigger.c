@@ -84,6 +84,8 @@ static enum err check_free(struct op *op, struct db_tx *tx, const struct trigger
         return e;
     if (str_eqc(last[1].s, "queued") || str_eqc(last[1].s, "running"))
         return op_fail(op, E_CONFLICT, "pipeline run %lld of endpoint '%.*s' is not finished", (long long)last[0].i, STR_FMT(t->endpoint));
+    if (str_eqc(last[1].s, "lost")) /* it came to nothing, so there is nothing to let settle */
+        return OK;
     int64_t free_us;
     if (__builtin_add_overflow(last[2].i, t->cooldown_us, &free_us))
         free_us = INT64_MAX;

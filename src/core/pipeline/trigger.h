@@ -21,7 +21,7 @@ struct trigger {
     size_t env_len;
     struct str on_success;   /* a JSON file that the command leaves, absolute or in the workspace; "" = none */
     int64_t time_us;         /* when it was asked for, on the asker's clock (event time in a replay) */
-    int64_t cooldown_us;     /* no new run of this endpoint until so long after the last one's time_us */
+    int64_t cooldown_us;     /* no new run of this endpoint until so long after the last one's time_us, unless that was lost */
 };
 /* A run ended. `ok`: exit code 0 and, if named, `on_success` was read into `registered_json` ("" otherwise).
  * `op` is the scheduler's, its arena is reset after the call. What `done` writes is its own transaction. */
