@@ -9,7 +9,6 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "core/monitor/monitor.h"
-#include "core/pipeline/fspath.h"
 #include "core/train/evaluate.h"
 #include "core/train/package.h"
 
@@ -229,7 +228,7 @@ static enum err job_train(struct op *op, struct train_job *j, struct table_engin
     buf_add_char(&metrics, '\n');
     /* Made only now: a frame or a parameter that is refused leaves no folder behind. */
     if (command_has(j->ctx, "package-out"))
-        e = fspath_make_dirs(op, str_from(op_printf(op, "%.*s/model", STR_FMT(command_str(j->ctx, "package-out")))));
+        e = file_make_dirs(op, op_printf(op, "%.*s/model", STR_FMT(command_str(j->ctx, "package-out"))), 0777);
     if (!e && command_has(j->ctx, "model-out"))
         e = file_write(op, str_cstr(op->arena, command_str(j->ctx, "model-out")), buf_str(&bytes));
     if (!e && command_has(j->ctx, "metrics-out"))

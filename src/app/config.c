@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/vec.h"
 #include "base/yaml.h"
@@ -157,19 +158,11 @@ enum err config_parse_listen(struct op *op, struct str text, struct str *ret_hos
 
 static enum err file_load(struct op *op, const char *path, const struct json **ret)
 {
-    FILE *f = fopen(path, "rbe");
-    if (!f)
-        return op_fail_errno(op, "open config file '%s'", path);
-    char *text = arena_array(op->arena, LIMIT_CONFIG_BYTES + 1, char);
-    size_t n = fread(text, 1, LIMIT_CONFIG_BYTES + 1, f);
-    bool bad = ferror(f);
-    fclose(f);
-    if (bad)
-        return op_fail(op, E_IO, "read config file '%s'", path);
-    if (n > LIMIT_CONFIG_BYTES)
-        return op_fail(op, E_TOO_LARGE, "config file '%s' has more than %zu bytes", path, LIMIT_CONFIG_BYTES);
+    struct str text;
     struct json *j = NULL;
-    enum err e = yaml_parse(op, (struct str){text, n}, &j);
+    enum err e = file_read(op, path, LIMIT_CONFIG_BYTES, &text);
+    if (!e)
+        e = yaml_parse(op, text, &j);
     if (e)
         return op_context(op, "config file '%s'", path);
     if (j->type == JSON_NULL)

@@ -141,3 +141,23 @@ enum err file_write_unsynced(struct op *op, const char *path, struct str bytes)
 {
     return replace(op, path, bytes, false);
 }
+
+enum err file_make_dirs(struct op *op, const char *path, mode_t mode)
+{
+    char *p = str_cstr(op->arena, str_from(path));
+    for (size_t i = 1, n = strlen(p); i <= n; i++) {
+        if (p[i] != '/' && p[i])
+            continue;
+        char saved = p[i];
+        p[i] = 0;
+        if (mkdir(p, mode) && errno != EEXIST)
+            return op_fail_errno(op, "make folder '%s'", p);
+        p[i] = saved;
+    }
+    struct stat st;
+    if (*p && !stat(p, &st) && !S_ISDIR(st.st_mode)) {
+        errno = ENOTDIR;
+        return op_fail_errno(op, "make folder '%s'", p);
+    }
+    return OK;
+}

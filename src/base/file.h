@@ -2,6 +2,8 @@
 #ifndef INGOT_BASE_FILE_H
 #define INGOT_BASE_FILE_H
 
+#include <sys/types.h>
+
 #include "base/op.h"
 
 /* The bytes in op's arena, NUL behind the end. E_NOT_FOUND, E_IO, E_TOO_LARGE above `max_bytes`; a folder is
@@ -14,5 +16,7 @@ MUST_USE enum err file_write(struct op *op, const char *path, struct str bytes);
 /* The same without waiting for the disk, for what can be made again: readers see the old bytes or the new ones, but after a power
  * cut it may be neither. */
 MUST_USE enum err file_write_unsynced(struct op *op, const char *path, struct str bytes);
+/* mkdir -p: makes what is missing with `mode`; existing folders are fine, anything else in the way is E_IO. */
+MUST_USE enum err file_make_dirs(struct op *op, const char *path, mode_t mode);
 
 #endif

@@ -12,26 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 struct datadir {
     int lock_fd;
 };
-
-/* mkdir -p with mode 0700 for what is missing. */
-static enum err make_folders(struct op *op, const char *path)
-{
-    char *copy = str_cstr(op->arena, str_from(path));
-    for (char *p = copy + (*copy == '/');; p++) {
-        if (*p != '/' && *p)
-            continue;
-        char keep = *p;
-        *p = 0;
-        if (*copy && mkdir(copy, 0700) && errno != EEXIST)
-            return op_fail_errno(op, "make folder '%s'", copy);
-        *p = keep;
-        if (!keep)
-            return OK;
-    }
-}
 
 static enum err check_folder(struct op *op, int fd, const char *path)
 {
@@ -67,7 +52,7 @@ static enum err take_lock(struct op *op, int fd, const char *path)
 enum err datadir_lock(struct op *op, const char *path, struct datadir **ret)
 {
     umask(077);
-    enum err e = make_folders(op, path);
+    enum err e = file_make_dirs(op, path, 0700);
     if (e)
         return e;
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

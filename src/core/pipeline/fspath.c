@@ -85,22 +85,7 @@ bool fspath_exists(struct op *op, struct str path)
 
 enum err fspath_make_dirs(struct op *op, struct str dir)
 {
-    char *p = str_cstr(op->arena, dir);
-    for (size_t i = 1; i <= dir.len; i++) {
-        if (p[i] != '/' && p[i] != '\0')
-            continue;
-        char saved = p[i];
-        p[i] = '\0';
-        if (mkdir(p, 0777) < 0 && errno != EEXIST)
-            return op_fail_errno(op, "make folder '%s'", p);
-        p[i] = saved;
-    }
-    struct stat st;
-    if (stat(p, &st) == 0 && !S_ISDIR(st.st_mode)) {
-        errno = ENOTDIR;
-        return op_fail_errno(op, "make folder '%s'", p);
-    }
-    return OK;
+    return file_make_dirs(op, str_cstr(op->arena, dir), 0777);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -84,8 +84,35 @@ static void test_errors(void **state)
     scratch_remove(&s);
 }
 
+static void test_folders(void **state)
+{
+    struct fixture *f = *state;
+    struct scratch s = scratch_make();
+    struct stat st;
+    char deep[128];
+    snprintf(deep, sizeof deep, "%s/a//b/", s.dir);
+    ASSERT_OK(&f->op, file_make_dirs(&f->op, deep, 0700));
+    ASSERT_OK(&f->op, file_make_dirs(&f->op, deep, 0755)); /* nothing is missing: nothing changes */
+    assert_int_equal(stat(deep, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    snprintf(deep, sizeof deep, "%s/a/b", s.dir);
+    assert_int_equal(rmdir(deep), 0);
+    ASSERT_OK(&f->op, file_write(&f->op, deep, STR("a file")));
+    assert_int_equal(file_make_dirs(&f->op, deep, 0700), E_IO);
+    op_clear(&f->op);
+    snprintf(deep, sizeof deep, "%s/a/b/c", s.dir);
+    assert_int_equal(file_make_dirs(&f->op, deep, 0700), E_IO);
+    op_clear(&f->op);
+    /* Relative to the present folder. */
+    assert_int_equal(chdir(s.dir), 0);
+    ASSERT_OK(&f->op, file_make_dirs(&f->op, "r/s", 0700));
+    assert_int_equal(rmdir("r/s") + rmdir("r") + unlink("a/b") + rmdir("a"), 0);
+    assert_int_equal(chdir("/"), 0);
+    scratch_remove(&s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_read_write_digest), TEST(test_errors)};
+    const struct CMUnitTest tests[] = {TEST(test_folders), TEST(test_read_write_digest), TEST(test_errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
