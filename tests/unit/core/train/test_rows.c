@@ -70,7 +70,7 @@ static void frame_write(struct fixture *f, enum spoil spoil)
         {TABLE_F32, label, spoil == NULL_LABEL ? &not3 : &all}};
     const struct table_chunk chunk = {.rows = 6, .len = ARRAY_LEN(cols), .cols = cols};
     struct table_writer *w;
-    uint64_t rows;
+    uint64_t rows = 0;
     if (table_writer_open(&f->op, f->tables, str_from(f->path), &schema, &w) != OK || table_append(&f->op, f->tables, w, &chunk) != OK ||
         table_finish(&f->op, f->tables, w, &rows) != OK)
         fail_msg("%s", f->op.msg);
