@@ -34,7 +34,7 @@ MUST_USE enum err artifact_put(struct op *op, struct db *db, struct str path, co
 MUST_USE enum err artifact_find(struct op *op, struct db *db, struct str path, struct blob_id *ret_blob, uint64_t *ret_size_bytes);
 /* What lies directly in a folder; nothing for an unknown one. At most LIMIT_TRACK_ARTIFACT_LIST. */
 MUST_USE enum err artifact_list(struct op *op, struct db *db, struct str folder, struct artifact_list *ret);
-/* Removes a file or a whole folder; the bytes go when no name is left (collected later). E_NOT_FOUND: no such name. */
+/* Removes the names of a file or a whole folder; the bytes stay in the blob store. E_NOT_FOUND: no such name. */
 MUST_USE enum err artifact_delete(struct op *op, struct db *db, struct str path);
 
 #endif
