@@ -73,7 +73,9 @@ def load_yaml(text):
 
 def sh(argv, cwd, ok=True, env=None):
     run = subprocess.run([str(a) for a in argv], cwd=cwd, capture_output=True, text=True, timeout=120,
-                         env={**os.environ, "DVC_NO_ANALYTICS": "1", "SHELL": "/bin/bash", **(env or {})})
+                         env={**os.environ, "DVC_NO_ANALYTICS": "1", "SHELL": "/bin/bash",
+                              # The golden command is `python ...`; not every machine has one of that name.
+                              "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **(env or {})})
     if ok is not None:
         assert (run.returncode == 0) == ok, f"{argv}: {run.returncode}\n{run.stdout}\n{run.stderr}"
     return run
