@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "adapter/local/local_runner.h"
@@ -167,6 +168,18 @@ static enum err argv_make(struct op *op, struct retrain *r, const struct json *s
     return OK;
 }
 
+/* Commands of this folder run as the server's user, so nobody else may be able to put some there. */
+static enum err workspace_check(struct op *op, struct str workspace)
+{
+    struct stat st;
+    const char *path = str_cstr(op->arena, workspace);
+    if (stat(path, &st))
+        return op_fail_errno(op, "retrain.workspace '%s'", path);
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & S_IWOTH))
+        return op_fail(op, E_DENIED, "retrain.workspace '%s' must be a folder of the server's user that others cannot write", path);
+    return OK;
+}
+
 static enum err submit(struct op *op, struct retrain *r, const struct json *section, struct str endpoint, struct str reason, int64_t at_us)
 {
     struct str workspace, result = STR("");
@@ -174,7 +187,7 @@ static enum err submit(struct op *op, struct retrain *r, const struct json *sect
     struct trigger t = {.endpoint = endpoint, .reason = reason, .time_us = at_us};
     struct str *argv = NULL;
     enum err e = json_want_str(op, section, "workspace", &workspace);
-    if (e || (e = json_opt_str(op, section, "result", STR("registered.json"), &result)) ||
+    if (e || (e = workspace_check(op, workspace)) || (e = json_opt_str(op, section, "result", STR("registered.json"), &result)) ||
         (e = json_opt_i64(op, section, "cooldown_days", 0, 10000, 0, &days)) ||
         (e = argv_make(op, r, section, workspace, at_us, &argv, &t.argc)))
         return e;
