@@ -1,7 +1,9 @@
 /* cmd_run.c - `ingot run`: reproduces the pipeline of a folder. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -22,7 +24,8 @@ static void on_signal(int sig)
 }
 
 /* A run that a server started ends with it, however the server ends: nobody would take its result. The signal of a parent that
- * was gone before it could be asked for never comes, hence the second look. */
+ * was gone before it could be asked for never comes, hence the second look. The run of an earlier server may still be ending its
+ * stages here: the lock on the folder, kept until the process ends, waits for it. */
 static bool supervisor_follow(void)
 {
     const char *pid = getenv("INGOT_SUPERVISOR_PID");
@@ -30,7 +33,13 @@ static bool supervisor_follow(void)
     if (!pid || !str_parse_i64(str_from(pid), &n))
         return true;
     unsetenv("INGOT_SUPERVISOR_PID"); /* not meant for a stage that runs a pipeline of its own */
-    return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == (pid_t)n;
+    /* The kernel may send it once for each of the parent's threads, so a second one must not end us halfway. */
+    struct sigaction sa = {.sa_handler = on_signal};
+    sigaction(SIGTERM, &sa, NULL);
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != (pid_t)n)
+        return false;
+    int folder = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return folder >= 0 && flock(folder, LOCK_EX) == 0 && !run_stop;
 }
 
 /* The first signal ends the children and writes the lock file; a second one has its default effect. */

@@ -71,6 +71,7 @@ class Demo:
                        "--out", f"{frame}.parquet", cwd=folder)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.server = None
         self.lock = threading.Lock()
         self.stop = threading.Event()
         self.failures = []      # what no crash explains
@@ -252,7 +253,8 @@ class Demo:
 
 def start(demo):
     """The port is the last server's; its connections may still linger, its listener may not."""
-    return IngotServer(demo.folder / "data", port=demo.port)
+    demo.server = IngotServer(demo.folder / "data", port=demo.port)
+    return demo.server
 
 
 def kill(server):
@@ -298,6 +300,8 @@ def demo(tmp_path):
     d = Demo(tmp_path)
     yield d
     d.stop.set()
+    if d.server and d.server.process.poll() is None:
+        kill(d.server)
 
 
 def f32(v):
@@ -370,30 +374,27 @@ def test_fifty_kills_of_the_demo_lose_nothing(demo):
     print("seed", seed)
     workers = [threading.Thread(target=demo.guard, args=(work,), daemon=True) for work in (demo.train, demo.live, demo.look)]
     server = kill_fifty_times(demo, random.Random(seed), workers)
-    try:
-        # Whatever the kills left behind, the loop goes on to both ends of a rollout.
-        end = time.monotonic() + PATIENCE_S
-        while not (demo.ended["promote"] and demo.ended["rollback"] and demo.parts) and not demo.failures and time.monotonic() < end:
-            time.sleep(0.05)
-        demo.stop.set()
-        [w.join(60) for w in workers]
-        assert not demo.failures
-        kill(server)
-        server = start(demo)
-        demo.check_runs(demo.runs)
-        demo.check_versions(demo.versions)
-        demo.check_live()
-        check_features(demo)
-        rollouts = check_rollouts(demo)
-        check_audit_rows(demo, rollouts)
-        check_serving(demo, rollouts)
-        demo.check_audit()
-        print(f"{KILLS} kills: {len(demo.runs)} runs, {len(demo.versions)} versions, {demo.live_until - LIVE_DAY} event days, "
-              f"{len(demo.decisions)} decisions, ends {demo.ended}, {demo.parts} predictions, {demo.audit_rows} audit rows, {demo.repeated} steps repeated")
-        assert demo.ended["promote"] and demo.ended["rollback"], "no rollout came to its end"
-        assert demo.repeated and len(demo.runs) >= 3 and len(demo.versions) >= 3 and demo.live_until > LIVE_DAY
-    finally:
-        kill(server)
+    # Whatever the kills left behind, the loop goes on to both ends of a rollout.
+    end = time.monotonic() + PATIENCE_S
+    while not (demo.ended["promote"] and demo.ended["rollback"] and demo.parts) and not demo.failures and time.monotonic() < end:
+        time.sleep(0.05)
+    demo.stop.set()
+    [w.join(60) for w in workers]
+    assert not demo.failures
+    kill(server)
+    server = start(demo)
+    demo.check_runs(demo.runs)
+    demo.check_versions(demo.versions)
+    demo.check_live()
+    check_features(demo)
+    rollouts = check_rollouts(demo)
+    check_audit_rows(demo, rollouts)
+    check_serving(demo, rollouts)
+    demo.check_audit()
+    print(f"{KILLS} kills: {len(demo.runs)} runs, {len(demo.versions)} versions, {demo.live_until - LIVE_DAY} event days, "
+          f"{len(demo.decisions)} decisions, ends {demo.ended}, {demo.parts} predictions, {demo.audit_rows} audit rows, {demo.repeated} steps repeated")
+    assert demo.ended["promote"] and demo.ended["rollback"], "no rollout came to its end"
+    assert demo.repeated and len(demo.runs) >= 3 and len(demo.versions) >= 3 and demo.live_until > LIVE_DAY
 
 
 RETRAIN = """
