@@ -26,6 +26,7 @@
 #define MAX_SAMPLES (1 << 23)
 #define ANSWER_BYTES (1 << 20)
 #define COUNTER_DIGITS 10
+#define MARKER_BYTES 5 /* "@@N@@" */
 
 struct connection {
     int fd;
@@ -82,11 +83,11 @@ static void request_load(struct plan *p, const char *path)
     p->request = malloc(MAX_REQUEST);
     p->request_len = fread(p->request, 1, MAX_REQUEST, f);
     fclose(f);
-    for (size_t i = 0; i + COUNTER_DIGITS <= p->request_len; i++)
-        if (!memcmp(p->request + i, "@@N@@", 5)) {
+    for (size_t i = 0; i + MARKER_BYTES <= p->request_len; i++)
+        if (!memcmp(p->request + i, "@@N@@", MARKER_BYTES)) {
             /* The marker is five bytes, the number ten: the tail moves, and the file's Content-Length counts the ten. */
-            memmove(p->request + i + COUNTER_DIGITS, p->request + i + 5, p->request_len - i - 5);
-            p->request_len += COUNTER_DIGITS - 5;
+            memmove(p->request + i + COUNTER_DIGITS, p->request + i + MARKER_BYTES, p->request_len - i - MARKER_BYTES);
+            p->request_len += COUNTER_DIGITS - MARKER_BYTES;
             p->counter = p->request + i;
             break;
         }
