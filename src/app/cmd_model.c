@@ -152,11 +152,12 @@ static enum err version_create(struct op *op, struct client *c, struct str name,
     json_kv_str(&w, "name", name);
     json_kv_cstr(&w, "source", op_printf(op, "runs:/%.*s/model", STR_FMT(p->run_id)));
     json_kv_str(&w, "run_id", p->run_id);
+    json_kv_str(&w, "data_version", p->data_sha256);
+    json_kv_str(&w, "signature", signature);
     json_key(&w, "tags");
     json_begin_array(&w);
     tag_write(&w, "ingot.data.sha256", p->data_sha256);
     tag_write(&w, "ingot.model.sha256", p->model_sha256);
-    tag_write(&w, "ingot.signature", signature);
     json_end_array(&w);
     json_end_object(&w);
     if ((e = client_json(op, c, "POST", STR(MLFLOW_API "model-versions/create"), buf_str(&b), &doc)) ||
