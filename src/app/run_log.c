@@ -352,15 +352,17 @@ enum err run_log_end(struct op *op, struct run_log *l, bool ok)
 {
     if (!l)
         return OK;
+    /* A run whose last metrics were refused has failed, and is not left running. */
     enum err e = run_log_flush(op, l);
-    if (e)
-        return e;
     struct buf b;
     struct json_out w;
+    struct op end;
+    op_init(&end, op->arena);
     body_start(&b, &w);
     json_kv_str(&w, "run_id", l->run_id);
-    json_kv_cstr(&w, "status", ok ? "FINISHED" : "FAILED");
+    json_kv_cstr(&w, "status", ok && !e ? "FINISHED" : "FAILED");
     json_kv_i64(&w, "end_time", time_now_us() / 1000);
     json_end_object(&w);
-    return post(op, l, API "runs/update", &b, NULL);
+    enum err ended = post(e ? &end : op, l, API "runs/update", &b, NULL);
+    return e ? e : ended;
 }
