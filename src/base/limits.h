@@ -135,6 +135,7 @@
 #define LIMIT_TRACK_FILTER_DEPTH 32
 #define LIMIT_TRACK_ORDER_BY 16
 #define LIMIT_TRACK_SCRATCH LIMIT_MIB(128) /* memory to judge one run: its datasets may be large */
+#define LIMIT_TRACK_CHANGES 1000000       /* rows of the change log; who is further behind starts over */
 #define LIMIT_TRACK_ARTIFACT_PATH_BYTES 4096
 #define LIMIT_TRACK_ARTIFACT_BYTES ((uint64_t)1 << 40)
 #define LIMIT_TRACK_ARTIFACT_LIST 100000

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/vec.h"
+#include "core/track/change.h"
 #include "core/track/order.h"
 #include "core/track/page.h"
 #include "core/track/store.h"
@@ -178,6 +179,8 @@ static enum err delete_tx(struct op *op, struct db_tx *tx, void *arg)
     if (!e)
         e = db_exec(op, tx, &sql_track_experiment_delete_runs, DB_ARGS(DB_I64(a->id), DB_I64(now)), NULL);
     if (!e)
+        e = track_change_note_experiment(op, tx, a->id);
+    if (!e)
         e = store_audit(op, tx, "experiment.delete", "experiment", id_text(op, a->id), NULL, 0);
     return e;
 }
@@ -194,6 +197,8 @@ static enum err restore_tx(struct op *op, struct db_tx *tx, void *arg)
                     DB_ARGS(DB_I64(a->id), DB_I64(0), DB_I64(store_now_ms(op))), NULL);
     if (!e)
         e = store_exec_id(op, tx, &sql_track_experiment_restore_runs, a->id);
+    if (!e)
+        e = track_change_note_experiment(op, tx, a->id);
     if (!e)
         e = store_audit(op, tx, "experiment.restore", "experiment", id_text(op, a->id), NULL, 0);
     return e;

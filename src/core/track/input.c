@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/vec.h"
+#include "core/track/change.h"
 #include "core/track/store.h"
 #include "sql_gen.h"
 
@@ -61,7 +62,7 @@ static enum err log_tx(struct op *op, struct db_tx *tx, void *arg)
     for (size_t i = 0; !e && i < a->model_count; i++)
         e = db_exec(op, tx, &sql_track_run_model_put,
                     DB_ARGS(DB_I64(h.row), DB_I64(a->output), DB_TEXT(a->models[i].model_id), DB_I64(a->models[i].step)), NULL);
-    return e;
+    return e ? e : track_change_note(op, tx, h.row);
 }
 
 static enum err check_dataset(struct op *op, const struct track_dataset *d)

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "core/track/change.h"
 #include "core/track/page.h"
 #include "core/track/store.h"
 #include "sql_gen.h"
@@ -179,7 +180,7 @@ static enum err batch_tx(struct op *op, struct db_tx *tx, void *arg)
         e = log_metrics(op, tx, h.row, b);
     for (size_t i = 0; !e && i < b->tag_count; i++)
         e = track_run_put_tag(op, tx, h.row, b->tags[i].key, b->tags[i].value);
-    return e;
+    return e ? e : track_change_note(op, tx, h.row);
 }
 
 static enum err check_count(struct op *op, const char *what, size_t max, size_t n)

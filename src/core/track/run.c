@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/vec.h"
+#include "core/track/change.h"
 #include "core/track/experiment.h"
 #include "core/track/input.h"
 #include "core/track/metric.h"
@@ -156,6 +157,8 @@ static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
     e = create_tags(op, tx, a);
     if (!e)
         e = store_kvs(op, tx, &sql_track_tags, a->run.row, &a->run.tags);
+    if (!e)
+        e = track_change_note(op, tx, a->run.row);
     struct track_kv detail[] = {{STR("name"), a->name},
                                 {STR("experiment"), str_from(op_printf(op, "%" PRId64, a->experiment_id))}};
     return e ? e : store_audit(op, tx, "run.create", "run", a->run.run_id, detail, 2);
@@ -220,6 +223,8 @@ static enum err update_tx(struct op *op, struct db_tx *tx, void *arg)
                             a->end_ms ? DB_I64(*a->end_ms) : DB_NULL, a->name.len ? DB_TEXT(a->name) : DB_NULL), NULL);
     if (!e && a->name.len)
         e = store_put_kvs(op, tx, &sql_track_tag_put, h.row, &(struct track_kv){STR(RUN_NAME_TAG), a->name}, 1);
+    if (!e)
+        e = track_change_note(op, tx, h.row);
     return e ? e : run_load(op, tx, a->run_id, &a->run);
 }
 
@@ -241,6 +246,8 @@ static enum err lifecycle_tx(struct op *op, struct db_tx *tx, void *arg)
     if (!e)
         e = db_exec(op, tx, &sql_track_run_set_deleted,
                     DB_ARGS(DB_I64(h.row), DB_I64(a->deleted), a->deleted ? DB_I64(store_now_ms(op)) : DB_NULL), NULL);
+    if (!e)
+        e = track_change_note(op, tx, h.row);
     return e ? e : store_audit(op, tx, a->deleted ? "run.delete" : "run.restore", "run", a->run_id, NULL, 0);
 }
 
@@ -268,7 +275,9 @@ static enum err set_tag_tx(struct op *op, struct db_tx *tx, void *arg)
     struct run_arg *a = arg;
     struct track_run_head h;
     enum err e = track_run_find(op, tx, a->run_id, true, &h);
-    return e ? e : track_run_put_tag(op, tx, h.row, a->key, a->value);
+    if (!e)
+        e = track_run_put_tag(op, tx, h.row, a->key, a->value);
+    return e ? e : track_change_note(op, tx, h.row);
 }
 
 enum err track_run_set_tag(struct op *op, struct db *db, struct str run_id, struct str key, struct str value)
@@ -289,7 +298,7 @@ static enum err delete_tag_tx(struct op *op, struct db_tx *tx, void *arg)
         e = db_exec(op, tx, &sql_track_tag_delete, DB_ARGS(DB_I64(h.row), DB_TEXT(a->key)), &changes);
     if (!e && changes == 0)
         return op_fail(op, E_NOT_FOUND, "No tag with name: %.*s in run with id %.*s", STR_FMT(a->key), STR_FMT(a->run_id));
-    return e;
+    return e ? e : track_change_note(op, tx, h.row);
 }
 
 enum err track_run_delete_tag(struct op *op, struct db *db, struct str run_id, struct str key)
@@ -314,7 +323,8 @@ static enum err add_model_tx(struct op *op, struct db_tx *tx, void *arg)
         return op_fail(op, E_TOO_LARGE, "The models of run %.*s need more than %zu bytes", STR_FMT(a->run_id), LIMIT_TRACK_MODEL_HISTORY);
     struct str kept = more ? str_sub(old, 0, old.len - 1) : STR("[");
     struct track_kv kv = {STR(MODEL_HISTORY_TAG), str_from(op_printf(op, "%.*s%s%.*s]", STR_FMT(kept), more ? ", " : "", STR_FMT(a->value)))};
-    return store_put_kvs(op, tx, &sql_track_tag_put, h.row, &kv, 1);
+    e = store_put_kvs(op, tx, &sql_track_tag_put, h.row, &kv, 1);
+    return e ? e : track_change_note(op, tx, h.row);
 }
 
 enum err track_run_add_model(struct op *op, struct db *db, struct str run_id, struct str model_json)
