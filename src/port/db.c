@@ -27,6 +27,17 @@ enum err db_write(struct op *op, struct db *db, db_fn fn, void *arg)
     return db->ops->write(db->self, op, call_run, &call);
 }
 
+void db_write_start(struct op *op, struct db *db, db_fn fn, void *arg, db_done_fn done, void *done_arg)
+{
+    if (op->tx) {
+        done(done_arg, op_fail(op, E_INTERNAL, "a write was started inside a transaction"));
+        return;
+    }
+    struct call *call = op_new(op, struct call);
+    *call = (struct call){fn, arg};
+    db->ops->write_start(db->self, op, call_run, call, done, done_arg);
+}
+
 enum err db_read(struct op *op, struct db *db, db_fn fn, void *arg)
 {
     if (op->tx)

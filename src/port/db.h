@@ -39,6 +39,8 @@ struct db_rows; /* a running query; cheap; ended by db_rows_end or at the end of
 /* What a back-end supplies. All return E_IO/E_CORRUPT for the world's failures, E_EXISTS for a unique
  * constraint, E_CONFLICT for a foreign key or check constraint; text in op. */
 typedef enum err (*db_fn)(struct op *op, struct db_tx *tx, void *arg);
+/* The end of a started write: `e` is what db_write would have returned, its text in op. Must not block. */
+typedef void (*db_done_fn)(void *arg, enum err e);
 struct db_ops {
     const char *name;
     /* Runs `fn` on the writer inside a savepoint. Returns after fn's changes are durable, or fn's own error
@@ -47,6 +49,9 @@ struct db_ops {
      * restart is unknown. With op->tx set (a write inside a write) `fn` runs at once, in a savepoint of that
      * transaction, and is durable when the outer write is. */
     enum err (*write)(void *self, struct op *op, db_fn fn, void *arg);
+    /* The same without waiting: returns at once, and `done` is called exactly once, on the writer's thread or, when
+     * nothing was begun, by this call. Never with op->tx set. */
+    void (*write_start)(void *self, struct op *op, db_fn fn, void *arg, db_done_fn done, void *done_arg);
     /* Runs `fn` on the caller's thread in one read snapshot. Writes in it fail. */
     enum err (*read)(void *self, struct op *op, db_fn fn, void *arg);
     enum err (*query)(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, struct db_rows **ret);
@@ -70,6 +75,11 @@ struct db {
 };
 
 MUST_USE enum err db_write(struct op *op, struct db *db, db_fn fn, void *arg);
+/* A write that nobody waits for: fn's changes are durable, or undone, when done(done_arg, e) is called: exactly once, either
+ * before this returns (queue full, database closed, called inside a transaction: E_INTERNAL) or later on the writer's
+ * thread, where it must not block and must not use the database. Everything given, op and its arena included, belongs
+ * to the writer until then. Writes started by one thread run in that order. */
+void db_write_start(struct op *op, struct db *db, db_fn fn, void *arg, db_done_fn done, void *done_arg);
 MUST_USE enum err db_read(struct op *op, struct db *db, db_fn fn, void *arg);
 void db_close(struct db *db); /* NULL is ignored */
 

@@ -480,6 +480,127 @@ static enum err look_twice(struct op *op, struct db_tx *tx, void *arg)
     return e ? e : count_things(op, tx, &s->after);
 }
 
+/* A write that was started; its op is its own, as it belongs to the writer until the end. */
+struct started {
+    struct arena *arena;
+    struct op op;
+    struct thing thing;
+    struct mutex *lock;
+    struct cond *changed;
+    int *ended;
+    enum err result;
+    int place; /* in the order of the ends, from 1; 0: not ended */
+};
+
+static void on_started_done(void *arg, enum err e)
+{
+    struct started *w = arg;
+    LOCK(w->lock);
+    w->result = e;
+    assert_int_equal(w->place, 0);
+    w->place = ++*w->ended;
+    cond_broadcast(w->changed);
+}
+
+enum { STARTED = 40 };
+
+/* Forty writes start behind one that holds the writer; the seventh fails by itself, the ninth by a constraint. */
+static void started_writes_end_once_in_order(void **state)
+{
+    struct fixture *f = *state;
+    struct block b = {.db = f->db};
+    struct mutex lock;
+    struct cond changed;
+    int ended = 0;
+    struct started w[STARTED];
+    mutex_init(&b.lock);
+    cond_init(&b.changed);
+    mutex_init(&lock);
+    cond_init(&changed);
+    pthread_t holder = thread_start("holder", blocker, &b);
+    mutex_lock(&b.lock);
+    while (!b.running)
+        cond_wait(&b.changed, &b.lock);
+    mutex_unlock(&b.lock);
+    for (int i = 0; i < STARTED; i++) {
+        w[i] = (struct started){.arena = arena_create(1 << 20), .lock = &lock, .changed = &changed, .ended = &ended};
+        op_init(&w[i].op, w[i].arena);
+        w[i].thing = (struct thing){.name = op_printf(&w[i].op, "%d", i == 9 ? 8 : i), .size = i, .then = i == 7 ? E_CONFLICT : OK};
+        db_write_start(&w[i].op, f->db, add_thing, &w[i].thing, on_started_done, &w[i]);
+        assert_int_equal(w[i].place, 0);
+    }
+    mutex_lock(&b.lock);
+    b.release = true;
+    cond_broadcast(&b.changed);
+    mutex_unlock(&b.lock);
+    thread_join(holder);
+    mutex_lock(&lock);
+    while (ended < STARTED)
+        cond_wait(&changed, &lock);
+    mutex_unlock(&lock);
+    for (int i = 0; i < STARTED; i++) {
+        assert_int_equal(w[i].result, i == 7 ? E_CONFLICT : i == 9 ? E_EXISTS : OK);
+        assert_int_equal(w[i].place, i + 1);
+        assert_true(!w[i].result == !w[i].op.msg);
+        assert_null(w[i].op.tx);
+        arena_destroy(w[i].arena);
+    }
+    assert_int_equal(count(f), STARTED - 2);
+    cond_clear(&changed);
+    mutex_clear(&lock);
+    cond_clear(&b.changed);
+    mutex_clear(&b.lock);
+}
+
+static void note_result(void *arg, enum err e)
+{
+    *(enum err *)arg = e;
+}
+
+static enum err start_inside(struct op *op, struct db_tx *tx UNUSED, void *arg)
+{
+    struct thing t = {.name = "inside", .size = 1};
+    enum err result = OK;
+    db_write_start(op, arg, add_thing, &t, note_result, &result);
+    return result;
+}
+
+static void no_write_is_started_inside_a_transaction(void **state)
+{
+    struct fixture *f = *state;
+    expect(f, db_write(&f->s.op, f->db, start_inside, f->db), E_INTERNAL);
+    expect(f, db_read(&f->s.op, f->db, start_inside, f->db), E_INTERNAL);
+    assert_int_equal(count(f), 0);
+}
+
+/* What was started before the close is finished by it, and durable. */
+static void a_close_finishes_what_was_started(void **state)
+{
+    struct fixture *f = *state;
+    struct mutex lock;
+    struct cond changed;
+    int ended = 0;
+    struct started w[STARTED];
+    mutex_init(&lock);
+    cond_init(&changed);
+    for (int i = 0; i < STARTED; i++) {
+        w[i] = (struct started){.arena = arena_create(1 << 20), .lock = &lock, .changed = &changed, .ended = &ended};
+        op_init(&w[i].op, w[i].arena);
+        w[i].thing = (struct thing){.name = op_printf(&w[i].op, "%d", i), .size = i};
+        db_write_start(&w[i].op, f->db, add_thing, &w[i].thing, on_started_done, &w[i]);
+    }
+    db_close(f->db);
+    assert_int_equal(ended, STARTED); /* the writer's thread is over */
+    for (int i = 0; i < STARTED; i++) {
+        assert_int_equal(w[i].result, OK);
+        arena_destroy(w[i].arena);
+    }
+    expect(f, contract->open(&f->s.op, f->s.dir, &f->db), OK);
+    assert_int_equal(count(f), contract->durable ? STARTED : 0);
+    cond_clear(&changed);
+    mutex_clear(&lock);
+}
+
 static void a_read_sees_one_snapshot(void **state)
 {
     struct fixture *f = *state;
@@ -656,6 +777,9 @@ int db_contract_run(const struct db_contract *c)
         cmocka_unit_test_setup_teardown(a_read_ends_at_its_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_queued_write_gives_up_at_its_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sixteen_writers_do_not_mix, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(started_writes_end_once_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_write_is_started_inside_a_transaction, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_close_finishes_what_was_started, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_read_sees_one_snapshot, set_up, tear_down), /* concurrent */
         cmocka_unit_test_setup_teardown(acknowledged_writes_survive_sigkill, set_up, tear_down), /* durable */
     };

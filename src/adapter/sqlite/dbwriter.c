@@ -1,8 +1,8 @@
 /* dbwriter.c - group commit on one thread.
  *
- * Every writer of the program queues a function and sleeps. The thread takes all that is queued (up to
- * LIMIT_DB_GROUP), opens one transaction, runs each function inside its own savepoint, commits once and wakes
- * everybody. There is no artificial delay: while one commit waits for the disk the next group gathers by itself
+ * Every writer of the program queues a function (port/db_queue.h) and sleeps or is called back. The thread takes all
+ * that is queued (up to LIMIT_DB_GROUP), opens one transaction, runs each function inside its own savepoint, commits
+ * once and tells everybody. There is no artificial delay: while one commit waits for the disk the next group gathers by itself
  * (the scheme of DeWitt et al., SIGMOD 1984, as PostgreSQL's commit_delay = 0 does it).
  *
  * Invariants:
@@ -23,37 +23,20 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/time.h"
+#include "port/db_queue.h"
 
 #define WAL_PAGES_MAX (4 * LIMIT_DB_WAL_PAGES) /* from here on a checkpoint waits for readers */
 #define RESTART_WAIT_MS 200
-
-enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
-
-/* Lives on the waiting caller's stack. */
-struct job {
-    struct op *op;
-    db_fn fn;
-    void *arg;
-    enum err result;
-    enum job_state state;
-    struct cond done;
-    struct job *next, *prev;
-};
 
 struct dbwriter {
     struct dbconn *conn;
     struct db_tx tx;
     struct mutex *turn;
     pthread_t thread;
-    struct mutex lock; /* guards the queue and the jobs' states */
-    struct cond wake;
-    struct job *first, *last;
-    size_t queued, queue_max;
-    bool stopping;
+    struct db_queue *queue;
     atomic_bool failed; /* the disk failed; set once */
     atomic_uint_fast64_t writes, commits, checkpoints, wal_pages;
-    struct job *group[LIMIT_DB_GROUP]; /* the thread's own */
+    struct db_job *group[LIMIT_DB_GROUP]; /* the thread's own */
     size_t group_len;
 };
 
@@ -63,51 +46,11 @@ static enum err refuse_failed(struct op *op)
                    "the database's disk failed; nothing is stored any more until the program starts again");
 }
 
-static void unlink_job(struct dbwriter *w, struct job *j)
-{
-    if (j->prev)
-        j->prev->next = j->next;
-    else
-        w->first = j->next;
-    if (j->next)
-        j->next->prev = j->prev;
-    else
-        w->last = j->prev;
-    j->next = j->prev = NULL;
-    w->queued--;
-}
-
-/* Waits for work; false when the writer stops and nothing is left. */
-static bool take_group(struct dbwriter *w)
-{
-    LOCK(&w->lock);
-    while (!w->first && !w->stopping)
-        cond_wait(&w->wake, &w->lock);
-    w->group_len = 0;
-    while (w->first && w->group_len < LIMIT_DB_GROUP) {
-        struct job *j = w->first;
-        unlink_job(w, j);
-        j->state = JOB_RUNNING;
-        w->group[w->group_len++] = j;
-    }
-    return w->group_len > 0;
-}
-
-static void wake_group(struct dbwriter *w)
-{
-    LOCK(&w->lock);
-    for (size_t i = 0; i < w->group_len; i++) {
-        w->group[i]->state = JOB_DONE;
-        cond_signal(&w->group[i]->done);
-    }
-    w->group_len = 0;
-}
-
 /* Fails every job that had succeeded so far. */
 static void fail_group(struct dbwriter *w, size_t n, int rc, const char *what)
 {
     for (size_t i = 0; i < n; i++) {
-        struct job *j = w->group[i];
+        struct db_job *j = w->group[i];
         if (j->result == OK)
             j->result = rc ? dbconn_fail(j->op, w->conn, rc, what) : refuse_failed(j->op);
     }
@@ -187,7 +130,7 @@ static void run_group(struct dbwriter *w)
     }
     size_t good = 0;
     for (size_t i = 0; i < w->group_len && rc == SQLITE_OK; i++) {
-        struct job *j = w->group[i];
+        struct db_job *j = w->group[i];
         j->result = run_in_savepoint(c, &w->tx, j->op, j->fn, j->arg, &rc);
         good += j->result == OK;
         atomic_fetch_add_explicit(&w->writes, 1, memory_order_relaxed);
@@ -248,13 +191,13 @@ static void *dbwriter_main(void *arg)
 {
     struct dbwriter *w = arg;
     uint64_t look_again = LIMIT_DB_WAL_PAGES;
-    while (take_group(w)) {
+    while ((w->group_len = db_queue_take(w->queue, w->group, LIMIT_DB_GROUP)) > 0) {
         if (w->turn)
             mutex_lock(w->turn);
         run_group(w);
         if (w->turn)
             mutex_unlock(w->turn);
-        wake_group(w);
+        db_queue_finish(w->queue, w->group, w->group_len);
         look_again = tend_log(w, look_again);
     }
     if (!w->turn && !atomic_load(&w->failed))
@@ -271,9 +214,7 @@ struct dbwriter *dbwriter_create(struct dbconn *conn, const struct db_tx *tx, st
     w->conn = conn;
     w->tx = *tx;
     w->turn = turn;
-    w->queue_max = queue_max;
-    mutex_init(&w->lock);
-    cond_init(&w->wake);
+    w->queue = db_queue_create(queue_max);
     sqlite3_wal_hook(dbconn_handle(conn), on_commit, w);
     w->thread = thread_start("db-writer", dbwriter_main, w);
     return w;
@@ -283,14 +224,10 @@ void dbwriter_destroy(struct dbwriter *w)
 {
     if (!w)
         return;
-    mutex_lock(&w->lock);
-    w->stopping = true;
-    cond_signal(&w->wake);
-    mutex_unlock(&w->lock);
+    db_queue_stop(w->queue);
     thread_join(w->thread);
     sqlite3_wal_hook(dbconn_handle(w->conn), NULL, NULL);
-    cond_clear(&w->wake);
-    mutex_clear(&w->lock);
+    db_queue_destroy(w->queue);
     free(w);
 }
 
@@ -303,25 +240,6 @@ static enum err run_nested(struct dbwriter *w, struct op *op, db_fn fn, void *ar
     return run_in_savepoint(w->conn, &w->tx, op, fn, arg, &rc);
 }
 
-/* Puts the job at the end of the queue. */
-static enum err enqueue(struct dbwriter *w, struct op *op, struct job *j)
-{
-    LOCK(&w->lock);
-    if (w->stopping)
-        return op_fail(op, E_CANCELLED, "the database is being closed");
-    if (w->queued >= w->queue_max)
-        return op_fail(op, E_BUSY, "too many writes wait for the database");
-    j->prev = w->last;
-    if (w->last)
-        w->last->next = j;
-    else
-        w->first = j;
-    w->last = j;
-    w->queued++;
-    cond_signal(&w->wake);
-    return OK;
-}
-
 enum err dbwriter_run(struct dbwriter *w, struct op *op, db_fn fn, void *arg)
 {
     if (op->tx)
@@ -329,40 +247,25 @@ enum err dbwriter_run(struct dbwriter *w, struct op *op, db_fn fn, void *arg)
     assert(!pthread_equal(pthread_self(), w->thread)); /* it would wait for itself */
     if (atomic_load(&w->failed))
         return refuse_failed(op);
-    struct job j = {.op = op, .fn = fn, .arg = arg, .state = JOB_QUEUED};
-    cond_init(&j.done);
-    enum err e = enqueue(w, op, &j);
-    if (!e) {
-        LOCK(&w->lock);
-        while (j.state != JOB_DONE) {
-            int64_t left = op->deadline_ms - time_mono_ms();
-            if (!op->deadline_ms || j.state == JOB_RUNNING) {
-                cond_wait(&j.done, &w->lock); /* what runs cannot be called back */
-            } else if (left <= 0) {
-                unlink_job(w, &j);
-                j.state = JOB_DONE;
-                j.result = op_fail(op, E_TIMEOUT, "the deadline passed before the write began");
-            } else {
-                (void)cond_wait_ms(&j.done, &w->lock, left);
-            }
-        }
-        e = j.result;
-    }
-    cond_clear(&j.done);
-    return e;
+    return db_queue_run(w->queue, op, fn, arg);
+}
+
+void dbwriter_start(struct dbwriter *w, struct op *op, db_fn fn, void *arg, db_done_fn done, void *done_arg)
+{
+    if (atomic_load(&w->failed))
+        done(done_arg, refuse_failed(op));
+    else
+        db_queue_start(w->queue, op, fn, arg, done, done_arg);
 }
 
 void dbwriter_stats(struct dbwriter *w, struct sqlite_stats *ret)
 {
-    mutex_lock(&w->lock);
-    size_t queued = w->queued;
-    mutex_unlock(&w->lock);
     *ret = (struct sqlite_stats){
         .writes = atomic_load(&w->writes),
         .commits = atomic_load(&w->commits),
         .checkpoints = atomic_load(&w->checkpoints),
         .wal_pages = atomic_load(&w->wal_pages),
-        .queued = queued,
+        .queued = db_queue_waiting(w->queue),
         .failed = atomic_load(&w->failed),
     };
 }

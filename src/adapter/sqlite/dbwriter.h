@@ -17,6 +17,8 @@ struct dbwriter *dbwriter_create(struct dbconn *conn, const struct db_tx *tx, st
 void dbwriter_destroy(struct dbwriter *w);
 /* Runs fn(op, tx, arg) on the writer thread and returns when it is durable; see db_ops.write. */
 MUST_USE enum err dbwriter_run(struct dbwriter *w, struct op *op, db_fn fn, void *arg);
+/* The same without waiting; see db_ops.write_start. */
+void dbwriter_start(struct dbwriter *w, struct op *op, db_fn fn, void *arg, db_done_fn done, void *done_arg);
 void dbwriter_stats(struct dbwriter *w, struct sqlite_stats *ret);
 
 #endif

@@ -35,6 +35,12 @@ static enum err sqlite_write(void *self, struct op *op, db_fn fn, void *arg)
     return dbwriter_run(s->writer, op, fn, arg);
 }
 
+static void sqlite_write_start(void *self, struct op *op, db_fn fn, void *arg, db_done_fn done, void *done_arg)
+{
+    struct sqlite *s = self;
+    dbwriter_start(s->writer, op, fn, arg, done, done_arg);
+}
+
 /* Takes an idle connection or the right to open one (*ret NULL). */
 static enum err reader_wait(struct sqlite *s, struct op *op, struct dbconn **ret)
 {
@@ -125,6 +131,7 @@ static void sqlite_close(void *self)
 static const struct db_ops sqlite_ops = {
     .name = "sqlite",
     .write = sqlite_write,
+    .write_start = sqlite_write_start,
     .read = sqlite_read,
     .query = dbconn_query,
     .step = dbconn_step,
