@@ -46,6 +46,16 @@ enum err blob_remove(struct op *op, struct blob_store *s, const struct blob_id *
     return s->ops->remove(s->self, op, id);
 }
 
+enum err blob_each(struct op *op, struct blob_store *s, blob_each_fn fn, void *arg)
+{
+    return s->ops->each(s->self, op, fn, arg);
+}
+
+enum err blob_remove_old(struct op *op, struct blob_store *s, const struct blob_id *id, int64_t before_us, bool *ret_removed)
+{
+    return s->ops->remove_old(s->self, op, id, before_us, ret_removed);
+}
+
 enum err blob_local_path(struct op *op, struct blob_store *s, const struct blob_id *id, struct str *ret_path)
 {
     return s->ops->local_path(s->self, op, id, ret_path);

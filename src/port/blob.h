@@ -12,6 +12,13 @@ struct blob_id {
 };
 struct blob_writer;
 struct blob_reader;
+struct blob_info {
+    struct blob_id id;
+    uint64_t size_bytes;
+    int64_t stored_us; /* when it was last stored: storing equal bytes again makes a blob young */
+};
+/* Anything but OK ends the walk, which returns it. */
+typedef enum err (*blob_each_fn)(void *arg, struct op *op, const struct blob_info *info);
 
 struct blob_ops {
     const char *name;
@@ -27,6 +34,11 @@ struct blob_ops {
     enum err (*read)(struct op *op, struct blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n);
     void (*reader_close)(struct blob_reader *r);
     enum err (*remove)(void *self, struct op *op, const struct blob_id *id); /* absent is OK */
+    /* Every blob once, in no order; one that comes or goes meanwhile may be told or not. `fn` may remove blobs. */
+    enum err (*each)(void *self, struct op *op, blob_each_fn fn, void *arg);
+    /* Removes the blob if it was last stored before `before_us`; absent or younger: *ret_removed false. No commit that
+     * returned after `before_us` loses its blob (within one process; see s3.h for many servers on one bucket). */
+    enum err (*remove_old)(void *self, struct op *op, const struct blob_id *id, int64_t before_us, bool *ret_removed);
     /* A path that a library may open read-only while the blob lives, or E_UNSUPPORTED (remote stores). */
     enum err (*local_path)(void *self, struct op *op, const struct blob_id *id, struct str *ret_path);
     void (*close)(void *self);
@@ -44,6 +56,9 @@ MUST_USE enum err blob_reader_open(struct op *op, struct blob_store *s, const st
 MUST_USE enum err blob_read(struct op *op, struct blob_store *s, struct blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n);
 void blob_reader_close(struct blob_store *s, struct blob_reader *r); /* NULL is ignored */
 MUST_USE enum err blob_remove(struct op *op, struct blob_store *s, const struct blob_id *id);
+/* For the sweep of blobs that no row names: it tells those stored long ago, and removes them unless somebody stored them again. */
+MUST_USE enum err blob_each(struct op *op, struct blob_store *s, blob_each_fn fn, void *arg);
+MUST_USE enum err blob_remove_old(struct op *op, struct blob_store *s, const struct blob_id *id, int64_t before_us, bool *ret_removed);
 MUST_USE enum err blob_local_path(struct op *op, struct blob_store *s, const struct blob_id *id, struct str *ret_path);
 void blob_store_close(struct blob_store *s);
 

@@ -8,6 +8,7 @@ struct blob_contract {
     const char *name;
     enum err (*open)(struct op *op, const char *dir, struct blob_store **ret);
     bool durable; /* files under `dir`, as localfs.h lays them out; outlives its process */
+    bool remote;  /* ages in whole seconds, renewed only when they are old */
 };
 
 /* Runs all tests; the number of failures. */

@@ -8,6 +8,10 @@
  *
  * A blob whose file has the wrong size (a disk that lost bytes) is replaced by the good copy when it is stored again.
  *
+ * The age of a blob is its file's time, which every commit renews. A sweep looks at the age and removes in one hold of the
+ * lock under which commits give names and renew: who stores bytes that are there already either renews first, and they
+ * stay, or comes after the removal and stores its own copy.
+ *
  * Names come from hashes only, 64 hex digits that we format ourselves; every open is relative to a folder's descriptor
  * and follows no symbolic link, so a planted link is an error, not a way out. */
 #include "adapter/localfs/localfs.h"
@@ -23,6 +27,8 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/thread.h"
+#include "base/time.h"
 
 #define NAME_LEN (2 * HASH_SHA256_LEN)
 
@@ -33,6 +39,7 @@ struct localfs {
     atomic_uint_fast64_t next_tmp;
     atomic_bool failed;            /* fsync reported EIO: a second fsync would lie (see dbwriter.c) */
     atomic_bool folder_ready[256]; /* blobs/xx exists and its name is durable */
+    struct mutex names;            /* held while a name is given, renewed or taken for its age */
 };
 
 struct blob_writer {
@@ -67,6 +74,11 @@ static struct place place_of(const struct blob_id *id)
     memcpy(p.file, hex + 2, NAME_LEN - 1);
     p.index = id->sha256[0];
     return p;
+}
+
+static int64_t stored_us(const struct stat *st)
+{
+    return st->st_mtim.tv_sec * TIME_US_PER_S + st->st_mtim.tv_nsec / 1000;
 }
 
 static int open_folder(const struct localfs *s, const struct place *p)
@@ -155,20 +167,37 @@ static bool is_stored(int folder, const struct place *p, uint64_t size)
            (uint64_t)st.st_size == size;
 }
 
+/* Makes a blob young. The time is given because the kernel's own for "now" runs up to a tick behind the clock. */
+static int make_young(int folder, const struct place *p)
+{
+    int64_t now_us = time_now_us();
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+                                {.tv_sec = now_us / TIME_US_PER_S, .tv_nsec = now_us % TIME_US_PER_S * 1000}};
+    return utimensat(folder, p->file, times, AT_SYMLINK_NOFOLLOW);
+}
+
+/* A blob that is there already is young again; false when it is not there. */
+static bool renew(struct localfs *s, int folder, const struct place *p, uint64_t size)
+{
+    LOCK(&s->names);
+    return is_stored(folder, p, size) && !make_young(folder, p);
+}
+
 /* Gives the flushed temporary file its name. -1 with errno. */
 static int give_name(struct blob_writer *w, int folder, const struct place *p)
 {
+    LOCK(&w->s->names);
     int fault = FAULT("blob.rename");
     if (fault) {
         errno = fault;
         return -1;
     }
     if (!linkat(w->s->tmp_fd, w->tmp, folder, p->file, 0))
-        return 0;
+        return make_young(folder, p); /* the bytes may have been flushed for minutes */
     if (errno != EEXIST)
         return -1;
     if (is_stored(folder, p, w->size))
-        return 0; /* an equal blob came first */
+        return make_young(folder, p); /* an equal blob came first */
     log_at(LOG_WARN, "blob.repair", {"file", LOG_C(p->file)}, {"size", LOG_I(w->size)});
     return renameat(w->s->tmp_fd, w->tmp, folder, p->file);
 }
@@ -188,7 +217,7 @@ static enum err localfs_commit(struct op *op, struct blob_writer *w, struct blob
                     s->dir);
     else if ((folder = ready_folder(s, &p)) < 0)
         e = op_fail_errno(op, "store a file in '%s/blobs'", s->dir);
-    if (!e && !is_stored(folder, &p, w->size) && (flush(s, w->fd) || give_name(w, folder, &p)))
+    if (!e && !renew(s, folder, &p, w->size) && (flush(s, w->fd) || give_name(w, folder, &p)))
         e = op_fail_errno(op, "store a file in '%s/blobs'", s->dir);
     if (!e && flush(s, folder))
         e = op_fail_errno(op, "store a file in '%s/blobs'", s->dir);
@@ -310,6 +339,73 @@ static enum err localfs_remove(void *self, struct op *op, const struct blob_id *
     return e;
 }
 
+static enum err localfs_remove_old(void *self, struct op *op, const struct blob_id *id, int64_t before_us, bool *ret_removed)
+{
+    struct localfs *s = self;
+    struct place p = place_of(id);
+    int folder = open_folder(s, &p);
+    if (folder < 0 && errno != ENOENT)
+        return op_fail_errno(op, "remove stored file %s%s", p.folder, p.file);
+    bool removed = false;
+    enum err e = OK;
+    if (folder >= 0) {
+        mutex_lock(&s->names);
+        struct stat st;
+        bool known = !fstatat(folder, p.file, &st, AT_SYMLINK_NOFOLLOW);
+        removed = known && stored_us(&st) < before_us && !unlinkat(folder, p.file, 0);
+        if (!removed && (!known || stored_us(&st) < before_us) && errno != ENOENT)
+            e = op_fail_errno(op, "remove stored file %s%s", p.folder, p.file);
+        mutex_unlock(&s->names);
+        close(folder);
+    }
+    if (!e)
+        *ret_removed = removed;
+    return e;
+}
+
+/* One folder blobs/xx. Names that are not ours are passed over. */
+static enum err each_in(struct localfs *s, struct op *op, unsigned index, blob_each_fn fn, void *arg)
+{
+    char hex[NAME_LEN + 1];
+    snprintf(hex, sizeof hex, "%02x", index);
+    int fd = openat(s->blobs_fd, hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        int failure = errno;
+        if (fd >= 0)
+            close(fd);
+        errno = failure;
+        return failure == ENOENT ? OK : op_fail_errno(op, "list folder '%s/blobs/%s'", s->dir, hex);
+    }
+    enum err e = OK;
+    errno = 0;
+    for (struct dirent *entry; !e && (entry = readdir(d)); errno = 0) {
+        struct blob_info info;
+        struct stat st;
+        if (strlen(entry->d_name) != NAME_LEN - 2)
+            continue;
+        memcpy(hex + 2, entry->d_name, NAME_LEN - 1);
+        if (!hash_unhex((struct str){hex, NAME_LEN}, info.id.sha256, HASH_SHA256_LEN) ||
+            fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+            continue;
+        info.size_bytes = (uint64_t)st.st_size;
+        info.stored_us = stored_us(&st);
+        e = fn(arg, op, &info);
+    }
+    if (!e && errno)
+        e = op_fail_errno(op, "list folder '%s/blobs/%.2s'", s->dir, hex);
+    closedir(d);
+    return e;
+}
+
+static enum err localfs_each(void *self, struct op *op, blob_each_fn fn, void *arg)
+{
+    enum err e = OK;
+    for (unsigned i = 0; !e && i < 256; i++)
+        e = each_in(self, op, i, fn, arg);
+    return e;
+}
+
 static enum err localfs_path(void *self, struct op *op, const struct blob_id *id, struct str *ret_path)
 {
     const struct localfs *s = self;
@@ -327,6 +423,7 @@ static void localfs_close(void *self)
     struct localfs *s = self;
     close(s->blobs_fd);
     close(s->tmp_fd);
+    mutex_clear(&s->names);
     free(s->dir);
     free(s);
 }
@@ -341,6 +438,8 @@ static const struct blob_ops localfs_ops = {
     .read = localfs_read,
     .reader_close = localfs_reader_close,
     .remove = localfs_remove,
+    .each = localfs_each,
+    .remove_old = localfs_remove_old,
     .local_path = localfs_path,
     .close = localfs_close,
 };
@@ -399,6 +498,7 @@ enum err localfs_open(struct op *op, const char *dir, struct blob_store **ret)
         return e;
     }
     sweep_tmp(tmp_fd);
+    mutex_init(&s->names);
     s->blobs_fd = blobs_fd;
     s->tmp_fd = tmp_fd;
     s->store = (struct blob_store){.ops = &localfs_ops, .self = s};

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/thread.h"
+#include "base/time.h"
 
 #define BUCKETS 1024
 
@@ -15,6 +16,7 @@ struct blob {
     struct blob *next;
     char *bytes;
     size_t size;
+    int64_t stored_us;
     int users; /* the table and each reader */
 };
 
@@ -103,6 +105,8 @@ static enum err mem_commit(struct op *op, struct blob_writer *w, struct blob_id 
         m->used_bytes += b->size;
         *at = b;
     }
+    if (!e)
+        (*at)->stored_us = time_now_us();
     mutex_unlock(&m->lock);
     mem_abort(w);
     if (e)
@@ -159,14 +163,48 @@ static void mem_reader_close(struct blob_reader *r)
     free(r);
 }
 
-static enum err mem_remove(void *self, struct op *op UNUSED, const struct blob_id *id)
+static enum err mem_remove_old(void *self, struct op *op UNUSED, const struct blob_id *id, int64_t before_us, bool *ret_removed)
 {
     struct mem *m = self;
     LOCK(&m->lock);
     struct blob **at = find(m, id), *b = *at;
-    if (b) {
+    bool remove = b && b->stored_us < before_us;
+    if (remove) {
         *at = b->next;
         drop(m, b);
+    }
+    *ret_removed = remove;
+    return OK;
+}
+
+static enum err mem_remove(void *self, struct op *op, const struct blob_id *id)
+{
+    bool removed;
+    return mem_remove_old(self, op, id, INT64_MAX, &removed);
+}
+
+/* A bucket at a time is copied, so that `fn` runs without the lock. */
+static enum err mem_each(void *self, struct op *op, blob_each_fn fn, void *arg)
+{
+    struct mem *m = self;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        size_t n = 0;
+        mutex_lock(&m->lock);
+        for (struct blob *b = m->buckets[i]; b; b = b->next)
+            n++;
+        struct blob_info *infos = n ? calloc(n, sizeof *infos) : NULL;
+        if (n && !infos)
+            abort();
+        n = 0;
+        for (struct blob *b = m->buckets[i]; b; b = b->next)
+            infos[n++] = (struct blob_info){b->id, b->size, b->stored_us};
+        mutex_unlock(&m->lock);
+        enum err e = OK;
+        for (size_t k = 0; !e && k < n; k++)
+            e = fn(arg, op, &infos[k]);
+        free(infos);
+        if (e)
+            return e;
     }
     return OK;
 }
@@ -201,6 +239,8 @@ static const struct blob_ops mem_ops = {
     .read = mem_read,
     .reader_close = mem_reader_close,
     .remove = mem_remove,
+    .each = mem_each,
+    .remove_old = mem_remove_old,
     .local_path = mem_local_path,
     .close = mem_close,
 };
