@@ -9,6 +9,10 @@
  * table `sql_migrations`. As `struct sql` can come from nowhere else, SQL put together at run time
  * does not compile.
  *
+ * The text is SQLite's, and the adapter of PostgreSQL translates it by rules. Where these do not do, a line
+ * `-- postgres:` ends the statement and begins its other form, with the same parameters; in a migration the lines
+ * `-- sqlite:`, `-- postgres:` and `-- both:` say whose the text below them is.
+ *
  * The lexer knows what SQLite and PostgreSQL both read: 'literals' and "names" with doubled quotes, comments
  * of both kinds. Parameters are counted by SQLite's rule (https://sqlite.org/lang_expr.html#varparam): `?` takes
  * the number after the highest so far, `?NNN` that number, `:name`, `@name` and `$name` one number per name. */
@@ -22,13 +26,14 @@
 
 struct statement {
     char *name, *comment, *text;
+    char *postgres; /* NULL: the text serves both */
     char *file;
     int param_count;
 };
 
 struct migration {
     int number;
-    char *name, *text;
+    char *name, *text, *postgres;
 };
 
 static struct statement *statements;
@@ -163,6 +168,37 @@ static void trim_end(char *text)
     text[n] = '\0';
 }
 
+static int line_starts(const char *line, const char *mark)
+{
+    return strncmp(line, mark, strlen(mark)) == 0;
+}
+
+static const char *next_line(const char *p)
+{
+    p += strcspn(p, "\n");
+    return p + (*p == '\n');
+}
+
+/* Takes the form that stands behind a line `-- postgres:` off the statement's text. */
+static void split_postgres(struct statement *s, const char *where)
+{
+    char *line = s->text;
+    while (*line && !line_starts(line, "-- postgres:"))
+        line += next_line(line) - line;
+    if (!*line)
+        return;
+    const char *other = next_line(line);
+    s->postgres = copy_range(other, other + strlen(other));
+    *line = '\0';
+    char twin[PATH_MAX + 300];
+    snprintf(twin, sizeof twin, "%s (postgres)", where);
+    if (strstr(other, "\n-- postgres:"))
+        tool_die("%s: a second form for postgres", where);
+    if (check_statement(s->postgres, twin) != check_statement(s->text, where))
+        tool_die("%s: the form for postgres has other parameters", where);
+    trim_end(s->postgres);
+}
+
 static void add_statement(const char *file, const char *name, const char *name_end, const char *comment,
                           const char *body, const char *end)
 {
@@ -177,6 +213,7 @@ static void add_statement(const char *file, const char *name, const char *name_e
     for (size_t i = 0; i < statement_count; i++)
         if (strcmp(statements[i].name, s->name) == 0)
             tool_die("%s: the name stands in %s as well", where, statements[i].file);
+    split_postgres(s, where);
     s->param_count = check_statement(s->text, where);
     trim_end(s->text);
     statement_count++;
@@ -224,7 +261,28 @@ static void read_queries(const char *file, const char *text)
     }
 }
 
-static void read_migration(const char *file, const char *base, char *text)
+/* What one database reads of a migration: the blocks under the other's mark are left out, and for SQLite the marks too.
+ * PostgreSQL's marks stay: what stands between them is its own and not to be translated. */
+static char *pick_blocks(const char *text, const char *leave_out, int keep_marks)
+{
+    char *out = copy_range(text, text + strlen(text)), *end = out;
+    int skip = 0;
+    for (const char *line = text; *line;) {
+        const char *next = next_line(line);
+        int mark = line_starts(line, "-- sqlite:") || line_starts(line, "-- postgres:") || line_starts(line, "-- both:");
+        if (mark)
+            skip = line_starts(line, leave_out);
+        if (!skip && (!mark || keep_marks)) {
+            memcpy(end, line, (size_t)(next - line));
+            end += next - line;
+        }
+        line = next;
+    }
+    *end = '\0';
+    return out;
+}
+
+static void read_migration(const char *file, const char *base, const char *text)
 {
     char *end;
     long number = strtol(base, &end, 10);
@@ -235,7 +293,8 @@ static void read_migration(const char *file, const char *base, char *text)
         if (!is_name_char(*c))
             tool_die("%s: a migration's name is of [a-z0-9_]+", file);
     migrations = tool_grow(migrations, migration_count + 1, sizeof *migrations);
-    migrations[migration_count++] = (struct migration){(int)number, copy_range(name, dot), text};
+    migrations[migration_count++] = (struct migration){(int)number, copy_range(name, dot), pick_blocks(text, "-- postgres:", 0),
+                                                       pick_blocks(text, "-- sqlite:", 1)};
 }
 
 static int is_sql_file(const struct dirent *d)
@@ -256,12 +315,11 @@ static void read_folder(const char *folder, int schema)
         char *text = tool_read(path, &text_size);
         if (strlen(text) != text_size)
             tool_die("%s: holds a NUL byte", path);
-        if (schema) {
-            read_migration(path, entries[i]->d_name, text); /* keeps the text */
-        } else {
+        if (schema)
+            read_migration(path, entries[i]->d_name, text);
+        else
             read_queries(path, text);
-            free(text);
-        }
+        free(text);
         free(path);
         free(entries[i]);
     }
@@ -361,6 +419,10 @@ static void fill_header(FILE *f)
           "    const char *text; /* one statement or more */\n};\n\n"
           "/* Ascending; the row behind the last is all zero. */\n"
           "extern const struct sql_migration sql_migrations[];\nextern const int sql_migration_count;\n\n"
+          "/* The same with the blocks of PostgreSQL, still in SQLite's words elsewhere. */\n"
+          "extern const struct sql_migration sql_postgres_migrations[];\n"
+          "/* By a statement's id: the text to use on PostgreSQL, or NULL. */\n"
+          "extern const char *const sql_postgres_texts[];\n\n"
           "/* Every statement by its id; NULL behind the last. */\n"
           "extern const struct sql *const sql_statements[];\n",
           f);
@@ -377,13 +439,16 @@ static void fill_header(FILE *f)
 static void fill_source(FILE *f)
 {
     fputs("/* Made by tools/sqlgen from sql/. */\n#include \"sql_gen.h\"\n\n", f);
-    fputs("const struct sql_migration sql_migrations[] = {\n", f);
-    for (size_t i = 0; i < migration_count; i++) {
-        fprintf(f, "    {%d, \"%s\",", migrations[i].number, migrations[i].name);
-        put_literal(f, migrations[i].text);
-        fputs("},\n", f);
+    for (int postgres = 0; postgres < 2; postgres++) {
+        fprintf(f, "const struct sql_migration sql_%smigrations[] = {\n", postgres ? "postgres_" : "");
+        for (size_t i = 0; i < migration_count; i++) {
+            fprintf(f, "    {%d, \"%s\",", migrations[i].number, migrations[i].name);
+            put_literal(f, postgres ? migrations[i].postgres : migrations[i].text);
+            fputs("},\n", f);
+        }
+        fputs("    {0},\n};\n", f);
     }
-    fprintf(f, "    {0},\n};\nconst int sql_migration_count = %zu;\n", migration_count);
+    fprintf(f, "const int sql_migration_count = %zu;\n", migration_count);
     for (size_t i = 0; i < statement_count; i++) {
         fprintf(f, "\nconst struct sql sql_%s = {\n    .name = \"%s\",\n    .text =", statements[i].name,
                 statements[i].name);
@@ -394,6 +459,15 @@ static void fill_source(FILE *f)
     fputs("\nconst struct sql *const sql_statements[] = {\n", f);
     for (size_t i = 0; i < statement_count; i++)
         fprintf(f, "    &sql_%s,\n", statements[i].name);
+    fputs("    NULL,\n};\n\nconst char *const sql_postgres_texts[] = {\n", f);
+    for (size_t i = 0; i < statement_count; i++) {
+        if (statements[i].postgres) {
+            put_literal(f, statements[i].postgres);
+            fputs(",\n", f);
+        } else {
+            fputs("    NULL,\n", f);
+        }
+    }
     fputs("    NULL,\n};\n", f);
 }
 

@@ -57,7 +57,7 @@ DELETE FROM track_tag WHERE run = ?1 AND key = ?2
 -- name: track_tags
 SELECT key, value FROM track_tag WHERE run = ?1 ORDER BY key
 -- name: track_param_insert
-INSERT OR IGNORE INTO track_param (run, key, value) VALUES (?1, ?2, ?3)
+INSERT INTO track_param (run, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING
 -- name: track_param_get
 SELECT value FROM track_param WHERE run = ?1 AND key = ?2
 -- name: track_params
@@ -72,7 +72,7 @@ UPDATE track_series SET value = ?2, is_nan = ?3, time_ms = ?4, step = ?5 WHERE i
 -- name: track_series_of_run
 SELECT key, value, is_nan, time_ms, step FROM track_series WHERE run = ?1 ORDER BY key
 -- name: track_point_insert
-INSERT OR IGNORE INTO track_point (series, time_ms, step, value, is_nan) VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT INTO track_point (series, time_ms, step, value, is_nan) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING
 -- name: track_point_page
 -- History after a given point, in the order of the primary key.
 SELECT time_ms, step, value, is_nan FROM track_point
@@ -88,7 +88,7 @@ SELECT id FROM track_dataset WHERE experiment = ?1 AND name = ?2 AND digest = ?3
 INSERT INTO track_dataset (experiment, name, digest, source_type, source, schema, profile)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 -- name: track_input_insert
-INSERT OR IGNORE INTO track_input (run, dataset) VALUES (?1, ?2)
+INSERT INTO track_input (run, dataset) VALUES (?1, ?2) ON CONFLICT DO NOTHING
 -- name: track_input_tag_put
 INSERT INTO track_input_tag (input, key, value) VALUES (?1, ?2, ?3)
 ON CONFLICT (input, key) DO UPDATE SET value = excluded.value
@@ -120,7 +120,7 @@ UPDATE track_model SET status = ?2, updated_ms = ?3 WHERE id = ?1
 -- name: track_model_set_deleted
 UPDATE track_model SET deleted = 1, updated_ms = ?2 WHERE id = ?1
 -- name: track_model_param_insert
-INSERT OR IGNORE INTO track_model_param (model, key, value) VALUES (?1, ?2, ?3)
+INSERT INTO track_model_param (model, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING
 -- name: track_model_param_get
 SELECT value FROM track_model_param WHERE model = ?1 AND key = ?2
 -- name: track_model_params
@@ -139,7 +139,7 @@ INSERT INTO track_model_metric (model, key, run_id, dataset_name, dataset_digest
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT (model, key, run_id, dataset_name, dataset_digest) DO UPDATE
 SET value = excluded.value, is_nan = excluded.is_nan, time_ms = excluded.time_ms, step = excluded.step
-WHERE (excluded.step, excluded.time_ms, excluded.value) > (step, time_ms, value)
+WHERE (excluded.step, excluded.time_ms, excluded.value) > (track_model_metric.step, track_model_metric.time_ms, track_model_metric.value)
 -- name: track_model_metrics
 SELECT key, value, is_nan, time_ms, step, run_id, dataset_name, dataset_digest
 FROM track_model_metric WHERE model = ?1 ORDER BY key, run_id

@@ -16,5 +16,14 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_object ON audit (kind, object, seq);
 CREATE INDEX audit_by_kind ON audit (kind, seq);
 CREATE INDEX audit_by_verb ON audit (verb, seq);
+-- sqlite:
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows are never removed'); END;
+-- postgres:
+CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'audit rows are never changed or removed' USING ERRCODE = 'check_violation';
+END $$;
+CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse();
+CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
+-- both:

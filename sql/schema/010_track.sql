@@ -16,9 +16,14 @@ CREATE TABLE track_experiment_tag (
     value TEXT NOT NULL,
     PRIMARY KEY (experiment, key)
 ) WITHOUT ROWID;
+-- sqlite:
 INSERT INTO track_experiment (id, name, artifact_location, created_ms, updated_ms)
 VALUES (0, 'Default', 'mlflow-artifacts:/0', CAST(strftime('%s', 'now') AS INTEGER) * 1000,
         CAST(strftime('%s', 'now') AS INTEGER) * 1000);
+-- postgres:
+INSERT INTO track_experiment (id, name, artifact_location, created_ms, updated_ms)
+SELECT 0, 'Default', 'mlflow-artifacts:/0', t.s * 1000, t.s * 1000 FROM (SELECT CAST(floor(extract(epoch FROM now())) AS bigint) AS s) t;
+-- both:
 
 CREATE TABLE track_run (
     id INTEGER PRIMARY KEY,

@@ -15,11 +15,16 @@ int main(void)
         const struct sql *s = sql_statements[i];
         printf("%s|%d|%d|%s\x1e", s->name, s->id == i, s->param_count, s->text);
     }
-    if (sql_statements[SQL_STATEMENT_COUNT] || sql_migrations[sql_migration_count].text)
+    if (sql_statements[SQL_STATEMENT_COUNT] || sql_migrations[sql_migration_count].text || sql_postgres_migrations[sql_migration_count].text)
         return 1;
     printf("\x1d");
     for (int i = 0; i < sql_migration_count; i++)
         printf("%d|%s|%s\x1e", sql_migrations[i].number, sql_migrations[i].name, sql_migrations[i].text);
+    printf("\x1d");
+    for (int i = 0; i < SQL_STATEMENT_COUNT; i++)
+        printf("%s|%s\x1e", sql_statements[i]->name, sql_postgres_texts[i] ? sql_postgres_texts[i] : "-");
+    for (int i = 0; i < sql_migration_count; i++)
+        printf("%d|%s\x1e", sql_postgres_migrations[i].number, sql_postgres_migrations[i].text);
     return 0;
 }
 """
@@ -37,9 +42,32 @@ def generate(build_tool, folder, queries=(), schema=()):
 def read_back(folder):
     out = folder / "out"
     text = compile_and_run(out, [out / "sql_gen.c"], PRINT, [os.path.join(ROOT, "src")])
-    statements, migrations = text.split("\x1d")
+    statements, migrations, _ = text.split("\x1d")
     return ({s.split("|", 3)[0]: s.split("|", 3)[1:] for s in statements.split("\x1e")[:-1]},
             [m.split("|", 2) for m in migrations.split("\x1e")[:-1]])
+
+
+def read_postgres(folder):
+    """The other texts: of statements by name ("-": none), of migrations by number."""
+    out = folder / "out"
+    text = compile_and_run(out, [out / "sql_gen.c"], PRINT, [os.path.join(ROOT, "src")])
+    return dict(row.split("|", 1) for row in text.split("\x1d")[2].split("\x1e")[:-1])
+
+
+def test_forms_for_postgres(build_tool, tmp_path):
+    run = generate(build_tool, tmp_path, {
+        "q.sql": "-- name: both\nSELECT ?1\n-- name: two\n-- Why.\nSELECT ifnull(?1, ?2);\n-- postgres:\nSELECT coalesce(?1, ?2);\n-- name: next\nSELECT 1\n",
+    }, {
+        "010_a.sql": "CREATE TABLE a (x);\n-- sqlite:\nCREATE TRIGGER s;\n-- postgres:\nCREATE TRIGGER p;\n-- both:\nCREATE TABLE b (x);\n",
+        "020_b.sql": "CREATE TABLE c (x);\n",
+    })
+    assert (run.returncode, run.stderr) == (0, "")
+    statements, migrations = read_back(tmp_path)
+    assert statements["two"] == ["1", "2", "SELECT ifnull(?1, ?2)"]
+    assert migrations[0][2] == "CREATE TABLE a (x);\nCREATE TRIGGER s;\nCREATE TABLE b (x);\n"
+    assert read_postgres(tmp_path) == {
+        "both": "-", "two": "SELECT coalesce(?1, ?2)", "next": "-",
+        "10": "CREATE TABLE a (x);\n-- postgres:\nCREATE TRIGGER p;\n-- both:\nCREATE TABLE b (x);\n", "20": "CREATE TABLE c (x);\n"}
 
 
 def test_statements(build_tool, tmp_path):
@@ -112,6 +140,9 @@ def test_same_input_leaves_the_files_alone(build_tool, tmp_path):
     ("-- name: a\nSELECT ?1000\n", "parameter number 1000"),
     ("SELECT 1;\n-- name: a\nSELECT 1\n", "SQL stands before"),
     ("-- name: a\nSELECT 1\0\n", "holds a NUL byte"),
+    ("-- name: a\nSELECT ?1\n-- postgres:\nSELECT 1\n", "has other parameters"),
+    ("-- name: a\nSELECT 1\n-- postgres:\n", "no statement"),
+    ("-- name: a\nSELECT 1\n-- postgres:\nSELECT 1\n-- postgres:\nSELECT 2\n", "a second form"),
 ])
 def test_refuses(build_tool, tmp_path, text, message):
     run = generate(build_tool, tmp_path, {"q.sql": text})
