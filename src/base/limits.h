@@ -34,6 +34,7 @@
 #define LIMIT_HTTP_READ_AHEAD LIMIT_KIB(64)    /* bytes held while a request is being answered */
 #define LIMIT_HTTP_LINGER_MS 2000         /* after the last answer: wait for the peer to close */
 #define LIMIT_HTTP_LINGER_BYTES LIMIT_MIB(8)   /* ... and take so much of what it still sends */
+#define LIMIT_HTTP_LATER_INLINE_BYTES LIMIT_KIB(64) /* larger bodies of handlers that answer later are decoded by a worker */
 #define LIMIT_HTTP_PATH_ARGS 6
 #define LIMIT_HTTP_ROUTES 1024
 
@@ -129,6 +130,11 @@
 #define LIMIT_TRACK_SEARCH_RUNS 50000
 #define LIMIT_TRACK_SEARCH_EXPERIMENTS 50000
 #define LIMIT_TRACK_HISTORY_PAGE 1000000
+#define LIMIT_TRACK_SERIES_CACHE LIMIT_MIB(512) /* points of metrics kept in memory; 16 or 24 bytes each */
+#define LIMIT_TRACK_SERIES_POINTS 16000000 /* of one metric, to be sampled or cached */
+#define LIMIT_TRACK_BULK_RUNS 100         /* runs in one request for histories */
+#define LIMIT_TRACK_BULK_POINTS 25000
+#define LIMIT_TRACK_SAMPLE_POINTS 2500    /* per run */
 #define LIMIT_TRACK_BODY_BYTES LIMIT_MIB(16) /* of a request; inputs with their profiles may be larger */
 #define LIMIT_TRACK_FILTER_BYTES LIMIT_KIB(64)
 #define LIMIT_TRACK_FILTER_CLAUSES 256
@@ -145,6 +151,20 @@
 #define LIMIT_REGISTRY_TEXT 100000        /* description, source, signature and the like */
 #define LIMIT_REGISTRY_SEARCH_MODELS 1000
 #define LIMIT_REGISTRY_SEARCH_VERSIONS 200000
+#define LIMIT_REGISTRY_DATA_VERSION 512       /* it is looked up by an index */
+#define LIMIT_REGISTRY_SEMVER 1000000000      /* of one part of a semantic version */
+#define LIMIT_REGISTRY_CHANGES 100            /* differences of signatures that are listed */
+#define LIMIT_REGISTRY_REASON 2000            /* characters of a why, of a comment */
+#define LIMIT_REGISTRY_HISTORY_PAGE 1000
+#define LIMIT_REGISTRY_HISTORY_WALK 100000    /* changes that a rollback looks through */
+#define LIMIT_REGISTRY_POLICY_NAMES 64        /* protected aliases of one policy */
+#define LIMIT_REGISTRY_APPROVAL_DAYS 365
+#define LIMIT_REGISTRY_APPROVAL_NOTES 1000    /* on one request */
+#define LIMIT_REGISTRY_CARD_SECTION 100000    /* characters of one section */
+#define LIMIT_REGISTRY_CARD_HISTORY 50        /* changes that a card shows */
+#define LIMIT_LINEAGE_NODES 2000
+#define LIMIT_LINEAGE_DEPTH 32
+#define LIMIT_LINEAGE_FAN 500                 /* neighbours by one kind of edge */
 
 /* Numbers, monitors, rollouts */
 #define LIMIT_NUM_SAMPLE ((size_t)1 << 27)       /* values in one statistic */
@@ -159,6 +179,22 @@
 #define LIMIT_MONITOR_ENDPOINT_NAME 255
 #define LIMIT_MONITOR_PAGE 10000                 /* rows in one listing */
 #define LIMIT_MONITOR_TICK_MS 60000              /* between two looks at an endpoint to which no labels come */
+
+/* Webhooks and alerts */
+#define LIMIT_NOTIFY_URL 2048                    /* bytes of a receiver's URL */
+#define LIMIT_NOTIFY_ANSWER LIMIT_KIB(64)        /* of an answer's body that is read */
+#define LIMIT_NOTIFY_NETWORKS 256                /* networks that are allowed though not public */
+#define LIMIT_WEBHOOK_NAME 63
+#define LIMIT_WEBHOOK_TEXT 1000                  /* characters of a description */
+#define LIMIT_WEBHOOK_SECRET 1000                /* bytes */
+#define LIMIT_WEBHOOK_PAGE 1000                  /* webhooks or deliveries in one listing */
+#define LIMIT_WEBHOOK_BODY LIMIT_MIB(16)         /* one message */
+#define LIMIT_WEBHOOK_REASON 1000                /* characters kept of why a delivery failed */
+#define LIMIT_WEBHOOK_RETRIES 1000
+#define LIMIT_WEBHOOK_WORKERS 64
+#define LIMIT_WEBHOOK_BACKOFF_US (3600 * 1000000LL) /* between two attempts at most */
+#define LIMIT_WEBHOOK_AGE_US (7 * 86400 * 1000000LL) /* a message that waited so long is given up */
+#define LIMIT_WEBHOOK_KEEP_US (30 * 86400 * 1000000LL) /* finished deliveries are shown so long */
 
 /* Replay */
 #define LIMIT_REPLAY_CONNECTIONS 64
