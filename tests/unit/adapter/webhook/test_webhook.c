@@ -12,7 +12,7 @@
 
 static const struct str schemes[] = {STR_INIT("https"), STR_INIT("http")};
 
-static void expect_check(const struct webhook_notify_config *config, const char *url, enum err want)
+static void judge(const struct webhook_notify_config *config, const char *url, enum err want)
 {
     AUTO(arena) struct arena *arena = arena_create(LIMIT_MIB(1));
     struct op op;
@@ -33,15 +33,15 @@ static void settings_decide_what_is_allowed(void **state)
     struct webhook_notify_config both = {schemes, 2, false, NULL, 0, NULL};
     struct webhook_notify_config with_nets = {schemes, 2, false, nets, 2, NULL};
     struct webhook_notify_config all = {schemes, 2, true, NULL, 0, NULL};
-    expect_check(&only_https, "https://8.8.8.8/", OK);
-    expect_check(&only_https, "http://8.8.8.8/", E_INVALID);
-    expect_check(&both, "http://8.8.8.8/", OK);
-    expect_check(&both, "http://10.7.0.1/", E_INVALID);
-    expect_check(&with_nets, "http://10.7.0.1/", OK);
-    expect_check(&with_nets, "http://10.8.0.1/", E_INVALID);
-    expect_check(&with_nets, "http://[fd12::1]/", OK);
-    expect_check(&with_nets, "http://127.0.0.1/", E_INVALID);
-    expect_check(&all, "http://127.0.0.1/", OK);
+    judge(&only_https, "https://8.8.8.8/", OK);
+    judge(&only_https, "http://8.8.8.8/", E_INVALID);
+    judge(&both, "http://8.8.8.8/", OK);
+    judge(&both, "http://10.7.0.1/", E_INVALID);
+    judge(&with_nets, "http://10.7.0.1/", OK);
+    judge(&with_nets, "http://10.8.0.1/", E_INVALID);
+    judge(&with_nets, "http://[fd12::1]/", OK);
+    judge(&with_nets, "http://127.0.0.1/", E_INVALID);
+    judge(&all, "http://127.0.0.1/", OK);
 }
 
 static void a_bad_network_is_refused(void **state)
