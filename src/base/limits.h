@@ -53,6 +53,15 @@
 #define LIMIT_DB_STATEMENTS 4096          /* cached per connection */
 #define LIMIT_DB_VALUE_BYTES LIMIT_MIB(64) /* one text or blob in a row */
 #define LIMIT_DB_WAL_PAGES 2000           /* 4 KiB pages in the log before the writer checkpoints */
+#define LIMIT_DB_COLUMNS 64               /* of one row that a client of a database server reads */
+#define LIMIT_DB_PARAMS 64                /* of one statement sent to a database server */
+#define LIMIT_DB_SPOOL_BYTES LIMIT_MIB(512) /* rows set aside while another statement runs on their connection */
+#define LIMIT_DB_POOL 16                  /* connections for reads to a database server */
+#define LIMIT_DB_GROUP_MS 50              /* then the group commits, and another server has its turn */
+#define LIMIT_DB_ANSWER_MS 60000          /* a database server that says nothing for so long is gone */
+#define LIMIT_DB_LOCK_MS 20000            /* wait for the other servers' writes */
+#define LIMIT_DB_RECONNECT_MS 5000        /* a write waits so long for a database server that went away */
+#define LIMIT_DB_RESOLVE_MS 30000         /* ... and so long to learn what became of its commit */
 #define LIMIT_BLOB_MEM_BYTES LIMIT_MIB(512) /* all blobs of a store in memory */
 #define LIMIT_AUDIT_DETAIL_BYTES LIMIT_KIB(64)
 #define LIMIT_AUDIT_PAGE 1000             /* rows of one answer */
@@ -145,6 +154,8 @@
 #define LIMIT_TRACK_ARTIFACT_PATH_BYTES 4096
 #define LIMIT_TRACK_ARTIFACT_BYTES ((uint64_t)1 << 40)
 #define LIMIT_TRACK_ARTIFACT_LIST 100000
+#define LIMIT_UI_FILES 10000               /* of the folder given by --ui-dir */
+#define LIMIT_UI_FILE_BYTES LIMIT_MIB(32)
 #define LIMIT_REGISTRY_NAME 256
 #define LIMIT_REGISTRY_TAG_VALUE 100000
 #define LIMIT_REGISTRY_ALIAS 255
