@@ -85,6 +85,14 @@ static enum err rows_compile(struct op *op, struct dispatch *d)
     return OK;
 }
 
+static const struct str *strs_keep(struct arena *a, const struct str *p, size_t n)
+{
+    struct str *kept = arena_alloc(a, (n + 1) * sizeof *kept);
+    for (size_t i = 0; i < n; i++)
+        kept[i] = str_dup(a, p[i]);
+    return kept;
+}
+
 enum err dispatch_create(struct op *op, const struct dispatch_config *config, struct dispatch **ret)
 {
     struct dispatch *d = calloc(1, sizeof *d);
@@ -99,10 +107,10 @@ enum err dispatch_create(struct op *op, const struct dispatch_config *config, st
         dispatch_destroy(d);
         return e;
     }
-    struct str *hosts = arena_array(d->arena, config->allowed_host_count + 1, struct str);
-    for (size_t i = 0; hosts && i < config->allowed_host_count; i++)
-        hosts[i] = str_dup(d->arena, config->allowed_hosts[i]);
-    d->config.allowed_hosts = hosts;
+    d->config.allowed_hosts = strs_keep(d->arena, config->allowed_hosts, config->allowed_host_count);
+    d->config.allowed_origins = strs_keep(d->arena, config->allowed_origins, config->allowed_origin_count);
+    d->config.frame_options = config->frame_options.p ? str_dup(d->arena, config->frame_options) : STR("SAMEORIGIN");
+    d->config.prefix = str_dup(d->arena, config->prefix);
     *ret = d;
     return OK;
 }
@@ -155,13 +163,15 @@ static void request_over(struct dispatch *d, struct op *op, const struct http_re
 
 /* ---- answers ---- */
 
-static void base_headers(struct op *op, struct http_res *res)
+static void base_headers(const struct dispatch *d, struct op *op, const struct http_req *req, struct http_res *res)
 {
     res->header_count = 0;
     http_set_header(res, "X-Request-Id", op->request_id);
     http_set_header(res, "X-Content-Type-Options", STR("nosniff"));
-    http_set_header(res, "X-Frame-Options", STR("SAMEORIGIN"));
+    if (d->config.frame_options.len)
+        http_set_header(res, "X-Frame-Options", d->config.frame_options);
     http_set_header(res, "Cache-Control", STR("no-store"));
+    guard_cors(op, req, d->config.allowed_origins, d->config.allowed_origin_count, res);
 }
 
 /* The house's own error form, for requests that reached no dialect. */
@@ -215,7 +225,7 @@ static void dialect_error(struct op *op, const struct compiled *row, struct http
     hide_internals(op, req);
     buf_reset(&res->body);
     res->no_compress = false;
-    base_headers(op, res);
+    base_headers(d, op, req, res);
     res->status = err_http(op->err);
     if (row->table->error)
         row->table->error(op, req, res);
@@ -285,7 +295,7 @@ static void reject(struct dispatch *d, struct op *op, struct http_req *req, stru
 static void reject_row(struct dispatch *d, struct op *op, struct http_req *req, struct http_res *res, struct http_plan *plan,
                        const struct compiled *row, int status)
 {
-    dialect_error(op, row, req, res, status);
+    dialect_error(d, op, row, req, res, status);
     plan->reject = true;
     request_over(d, op, req, res);
 }
@@ -320,7 +330,7 @@ static void plan_row(struct dispatch *d, struct op *op, struct http_req *req, st
     const struct route *r = row->route;
     req->route = r;
     req->match = row;
-    struct guard_verdict v = guard_browser(req, r->flags);
+    struct guard_verdict v = guard_browser(req, r->flags, d->config.allowed_origins, d->config.allowed_origin_count);
     if (v.status) {
         (void)op_fail(op, v.status == 403 ? E_DENIED : E_INVALID, "%s", v.text);
         reject_row(d, op, req, res, plan, row, v.status);
@@ -340,12 +350,21 @@ static void plan_row(struct dispatch *d, struct op *op, struct http_req *req, st
     }
 }
 
+/* A proxy may pass its own path on ("/mlflow/api/..."); what it guards is the same. */
+static void prefix_strip(const struct dispatch *d, struct http_req *req)
+{
+    struct str prefix = d->config.prefix;
+    if (prefix.len && str_starts(req->path, prefix) && req->path.len > prefix.len && req->path.p[prefix.len] == '/')
+        req->path = str_sub(req->path, prefix.len, SIZE_MAX);
+}
+
 static void dispatch_plan(void *arg, struct op *op, struct http_req *req, struct http_res *res, struct http_plan *plan)
 {
     struct dispatch *d = arg;
     req->started_ns = time_mono_ns();
     request_id_set(d, op, req);
-    base_headers(op, res);
+    prefix_strip(d, req);
+    base_headers(d, op, req, res);
     struct guard_verdict v = guard_host(req, d->config.allowed_hosts, d->config.allowed_host_count);
     if (v.status) {
         reject(d, op, req, res, plan, v.status, v.text);
@@ -386,7 +405,7 @@ static void dispatch_handle(void *arg, struct op *op, struct http_req *req, stru
         if (!op->msg)
             (void)op_fail(op, E_INTERNAL, "%s %s failed without a reason (%s)", row->route->method, row->route->path, err_name(e));
         if (!res->streamed)
-            dialect_error(op, row, req, res, 0);
+            dialect_error(d, op, row, req, res, 0);
     }
     request_over(d, op, req, res);
 }
@@ -394,11 +413,10 @@ static void dispatch_handle(void *arg, struct op *op, struct http_req *req, stru
 static void dispatch_refuse(void *arg, struct op *op, int status, const char *text, struct http_res *res)
 {
     struct dispatch *d = arg;
-    if (!op->request_id.len) {
-        struct http_req none = {0};
+    struct http_req none = {0};
+    if (!op->request_id.len)
         request_id_set(d, op, &none);
-    }
-    base_headers(op, res);
+    base_headers(d, op, &none, res);
     house_error(op, status, code_of_status(status), text, res);
     stats_add(&d->refused, status, 0);
     log_at(status >= 500 ? LOG_ERROR : LOG_INFO, "http.refused", {"id", LOG_S(op->request_id)}, {"status", LOG_I(status)}, {"error", LOG_C(text)});

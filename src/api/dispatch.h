@@ -18,6 +18,10 @@ struct dispatch_config {
     struct authenticator auth;
     const struct str *allowed_hosts;  /* exact "name:port" or "name", or "*" for all; loopback names are always allowed from loopback */
     size_t allowed_host_count;
+    const struct str *allowed_origins; /* of other sites' pages that may call us (guard.h) */
+    size_t allowed_origin_count;
+    struct str frame_options; /* X-Frame-Options; p NULL: SAMEORIGIN, "": none */
+    struct str prefix;        /* "/mlflow": requests below it are served as without it; "" none */
 };
 struct dispatch;
 /* E_INVALID: two rows that match the same requests, a row without permission or handler. */

@@ -11,16 +11,46 @@ static struct str host_name(struct str host)
     return colon == SIZE_MAX ? host : str_sub(host, 0, colon);
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* `pattern` with "*" for any text, ASCII case folded. Going back to the last star alone is enough, so the time is |pattern| * |text|. */
+static bool fits(struct str pattern, struct str text)
+{
+    size_t p = 0, t = 0, star = SIZE_MAX, from = 0;
+    while (t < text.len) {
+        if (p < pattern.len && pattern.p[p] == '*') {
+            star = p++;
+            from = t;
+        } else if (p < pattern.len && lower(pattern.p[p]) == lower(text.p[t])) {
+            p++;
+            t++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            t = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.p[p] == '*')
+        p++;
+    return p == pattern.len;
+}
+
 struct guard_verdict guard_host(const struct http_req *req, const struct str *allowed, size_t n)
 {
     static const struct str loopback[] = {STR_INIT("localhost"), STR_INIT("127.0.0.1"), STR_INIT("[::1]")};
     struct str name = host_name(req->host);
+    if (str_eqc(req->path, "/health") || str_eqc(req->path, "/version"))
+        return (struct guard_verdict){0};
     for (size_t i = 0; i < ARRAY_LEN(loopback) && req->peer_loopback; i++) {
         if (str_ieq(name, loopback[i]))
             return (struct guard_verdict){0};
     }
     for (size_t i = 0; i < n; i++) {
-        if (str_eq(allowed[i], STR("*")) || str_ieq(allowed[i], req->host) || str_ieq(allowed[i], name))
+        if (fits(allowed[i], req->host) || fits(allowed[i], name))
             return (struct guard_verdict){0};
     }
     return (struct guard_verdict){403, "Invalid Host header - possible DNS rebinding attack detected"};
@@ -46,21 +76,52 @@ static bool is_json_type(struct str type)
     return str_eq(type, STR("application/json")) || (str_starts(type, STR("application/")) && str_ends(type, STR("+json")));
 }
 
-struct guard_verdict guard_browser(const struct http_req *req, unsigned route_flags)
+static bool origin_is_listed(struct str origin, const struct str *origins, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fits(origins[i], origin))
+            return true;
+    return false;
+}
+
+struct guard_verdict guard_browser(const struct http_req *req, unsigned route_flags, const struct str *origins, size_t n)
 {
     static const struct guard_verdict pass = {0}, crossed = {403, "Cross-origin request blocked"};
     if (!(route_flags & ROUTE_WRITES))
         return pass;
     struct str origin = http_header_get(req, "origin"), site = http_header_get(req, "sec-fetch-site");
-    if (origin.p && !origin_is_ours(origin, req))
+    bool listed = origin.p && origin_is_listed(origin, origins, n);
+    if (origin.p && !listed && !origin_is_ours(origin, req))
         return crossed;
-    if (site.p && !str_eq(site, STR("same-origin")) && !str_eq(site, STR("none")))
+    if (site.p && !listed && !str_eq(site, STR("same-origin")) && !str_eq(site, STR("none")))
         return crossed;
     if ((route_flags & ROUTE_ANY_TYPE) || is_json_type(req->content_type))
         return pass;
     if (!req->has_body && req->content_type.len == 0)
         return pass;
     return (struct guard_verdict){415, "The body must be JSON (Content-Type: application/json)"};
+}
+
+void guard_cors(struct op *op, const struct http_req *req, const struct str *origins, size_t n, struct http_res *res)
+{
+    struct str origin = http_header_get(req, "origin"), asked = http_header_get(req, "access-control-request-headers");
+    if (!n)
+        return;
+    http_set_header(res, "Vary", STR("Origin"));
+    if (!origin.p || !origin_is_listed(origin, origins, n))
+        return;
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        any = any || str_eqc(origins[i], "*");
+    http_set_header(res, "Access-Control-Allow-Origin", any ? STR("*") : str_dup(op->arena, origin));
+    http_set_header(res, "Access-Control-Expose-Headers", STR("*"));
+    if (!any)
+        http_set_header(res, "Access-Control-Allow-Credentials", STR("true"));
+    if (req->method != HTTP_OPTIONS)
+        return;
+    http_set_header(res, "Access-Control-Allow-Methods", STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+    if (asked.p)
+        http_set_header(res, "Access-Control-Allow-Headers", str_dup(op->arena, asked));
 }
 
 static int base64_value(char c)

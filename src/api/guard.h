@@ -12,10 +12,14 @@ struct guard_verdict {
     const char *text;
 };
 
-/* Host is one of `allowed` ("name:port", "name", or "*"), or a loopback name asked for over loopback. */
+/* Host is one of `allowed` ("name:port", "name", or either with "*" for any text), or a loopback name asked for over loopback. Probes of
+ * /health and /version come by address and pass. */
 struct guard_verdict guard_host(const struct http_req *req, const struct str *allowed, size_t n);
-/* For a matched row. */
-struct guard_verdict guard_browser(const struct http_req *req, unsigned route_flags);
+/* For a matched row. `origins`: "https://name:port" of other sites whose pages may call us, "*" for any text; our own always may. */
+struct guard_verdict guard_browser(const struct http_req *req, unsigned route_flags, const struct str *origins, size_t n);
+/* The answer's Access-Control headers, when the request's Origin is one of `origins`. Credentials are let through unless the list holds "*"
+ * itself: then any page of the world may ask, so none may bring the user's. */
+void guard_cors(struct op *op, const struct http_req *req, const struct str *origins, size_t n, struct http_res *res);
 /* The bearer token, or the password of Basic credentials (MLflow's clients), in op's arena; "" when there is none. */
 struct str guard_token(struct op *op, const struct http_req *req);
 

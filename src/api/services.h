@@ -21,6 +21,11 @@ struct services {
     struct retrainer retrainer;  /* trigger NULL: nothing is retrained */
     void (*metrics)(struct services *s, struct buf *out); /* Prometheus text of everything */
     bool (*healthy)(struct services *s); /* false: writes are refused until a restart; never blocks */
+    struct source_pattern *version_sources; /* what new versions' sources must match; NULL: anything */
+    struct ui *ui;               /* MLflow's web interface; NULL: none is served */
+    bool artifacts_elsewhere;    /* true: the artifact proxy answers 503, clients write to the store themselves */
+    struct str artifact_root;    /* of new experiments; "": mlflow-artifacts:/ */
+    int graphql_root_fields, graphql_aliases; /* in one document; 0: the limits of base/limits.h */
     struct str data_dir;
     int64_t started_us;
 };

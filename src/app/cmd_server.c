@@ -31,6 +31,8 @@ static enum err server_run(struct op *op, struct command_ctx *ctx)
     enum err e = config_load(op, ctx, &config);
     if (e || (e = log_configure(op, &config)))
         return e;
+    for (size_t i = 0; i < config.note_count; i++)
+        log_at(LOG_WARN, "server.setting", {"note", LOG_S(config.notes[i])});
     /* Blocked in every thread; taken by sigwait below. */
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
@@ -51,8 +53,10 @@ static enum err server_run(struct op *op, struct command_ctx *ctx)
 const struct command server_commands[] = {
     {"server", "", 0, 0, "run the platform: tracking, registry, features, endpoints, monitors",
      "Binds to loopback, where clients need no token. Any other address asks for tokens and TLS, or an explicit --insecure.\n"
-     "The admin token is in DIR/admin-token. Each setting can also come from the environment (INGOT_LISTEN) or a YAML file.",
-     "  ingot server\n  ingot server --listen 127.0.0.1:5000 --data /var/lib/ingot\n  ingot server --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem",
+     "The admin token is in DIR/admin-token. Each setting can also come from the environment (INGOT_LISTEN) or a YAML file.\n"
+     "The options of `mlflow server` and its MLFLOW_ names in the environment are understood too; see docs/drop-in.md.",
+     "  ingot server\n  ingot server --listen 127.0.0.1:5000 --data /var/lib/ingot\n  ingot server --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem\n"
+     "  ingot server --backend-store-uri postgresql://ml@db/ml --artifacts-destination s3://bucket --host 127.0.0.1 --port 5000",
      config_options, server_run},
     {0},
 };

@@ -15,7 +15,7 @@
 #include "base/time.h"
 #include "base/vec.h"
 
-#define LIMIT_COMMAND_OPTIONS 64
+#define LIMIT_COMMAND_OPTIONS 96
 #define LIMIT_COMMAND_OUTPUT LIMIT_MIB(256)
 #define PROGRESS_INTERVAL_MS 100
 #define PROGRESS_AFTER_MS 1000
@@ -176,6 +176,18 @@ static enum err value_set(struct op *op, const struct option_row *row, struct op
     return OK;
 }
 
+/* The letters that people type for three options: "-p 5000" is "--port 5000" where the command has it. -h stays the help unless a value follows. */
+static char *letter_spelled(struct op *op, const struct command_ctx *c, const char *word, bool value_follows)
+{
+    static const struct {
+        const char *letter, *name;
+    } letters[] = {{"-h", "host"}, {"-p", "port"}, {"-w", "workers"}};
+    for (size_t i = 0; i < ARRAY_LEN(letters); i++)
+        if (!strcmp(word, letters[i].letter) && option_find(c->command->options, str_from(letters[i].name)) && value_follows)
+            return op_printf(op, "--%s", letters[i].name);
+    return NULL;
+}
+
 /* Takes "--name", "--name=value" or "--name value"; *ret_used counts the words. */
 static enum err option_take(struct op *op, struct command_ctx *c, char **argv, int argc, int *ret_used, bool *ret_help)
 {
@@ -222,6 +234,9 @@ static enum err line_parse(struct op *op, struct command_ctx *c, int argc, char 
     }
     bool only_args = false;
     for (int i = 0; i < argc;) {
+        char *spelled = only_args ? NULL : letter_spelled(op, c, argv[i], i + 1 < argc && argv[i + 1][0] != '-');
+        if (spelled)
+            argv[i] = spelled;
         struct str word = str_from(argv[i]);
         if (!only_args && str_eqc(word, "--")) {
             only_args = true;

@@ -1,6 +1,8 @@
 /* config.h - the server's settings from one table: command line over environment over YAML file over default.
  * A row `name` is --name on the command line, INGOT_NAME in the environment (dashes become underscores) and
- * name (with underscores) in the file given by --config. Unknown keys in the file are errors. */
+ * name (with underscores) in the file given by --config. Unknown keys in the file are errors.
+ * The words of `mlflow server` are understood too, on the line and as its MLFLOW_ names in the environment (dropin.h); two names of one thing that
+ * disagree at the same level are an error. */
 #ifndef INGOT_APP_CONFIG_H
 #define INGOT_APP_CONFIG_H
 
@@ -15,6 +17,19 @@ struct config {
     const char *tls_cert, *tls_key; /* both or none */
     struct str *allowed_hosts;
     size_t allowed_host_count;
+    struct str *allowed_origins;
+    size_t allowed_origin_count;
+    struct str frame_options;  /* X-Frame-Options; "": none is sent */
+    struct str static_prefix;  /* "/mlflow" or "" */
+    struct str db;             /* "postgresql://..."; "": SQLite in data_dir */
+    struct str blobs;          /* "s3://...", a folder, or "": data_dir */
+    const char *ui_dir;        /* NULL: none */
+    bool serve_artifacts;      /* false: the artifact proxy answers 503 */
+    struct str artifact_root;  /* of new experiments; "": mlflow-artifacts:/ */
+    struct str version_source_pattern; /* POSIX extended; "": any source */
+    int graphql_root_fields, graphql_aliases;
+    struct str *notes;         /* settings that were accepted without an effect, for the log */
+    size_t note_count;
     int io_threads, pool_threads;
     int head_ms, body_ms, idle_ms, drain_ms, connections, connections_per_peer;
     struct str log_level, log_format;

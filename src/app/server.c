@@ -12,6 +12,7 @@
 #include "api/native/native.h"
 #include "api/services.h"
 #include "api/system/system.h"
+#include "api/ui/ui.h"
 #include "api/v2/v2.h"
 #include "app/backends.h"
 #include "app/metrics.h"
@@ -24,8 +25,10 @@
 #include "core/feature/online.h"
 #include "core/monitor/monitor.h"
 #include "core/predlog/predlog.h"
+#include "core/registry/source_pattern.h"
 #include "core/serve/serve.h"
 #include "core/serve/source.h"
+#include "core/track/series_cache.h"
 #include "net/server.h"
 
 struct platform {
@@ -41,6 +44,8 @@ struct platform {
     struct serve_source source;
     struct serve *serve;
     struct retrain *retrain;
+    struct source_pattern *version_sources;
+    struct ui *ui;
     struct services services;
     struct dispatch *dispatch;
     struct pool *pool, *transfer_pool;
@@ -48,7 +53,7 @@ struct platform {
     struct ticker *ticker;
 };
 
-static const struct route_table *const route_tables[] = {&system_routes, &mlflow_routes, &v2_routes, &native_routes, NULL};
+static const struct route_table *const route_tables[] = {&system_routes, &ui_routes, &mlflow_routes, &v2_routes, &native_routes, NULL};
 
 static enum err tables_open(void *arg, struct op *op, struct table_engine **ret)
 {
@@ -87,6 +92,17 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
     return retrain_open(op, p->db, p->serve, config->data_dir, &p->retrain);
 }
 
+/* What the dialects need beside the core. */
+static enum err api_open(struct op *op, struct platform *p, const struct config *config)
+{
+    enum err e = OK;
+    if (config->version_source_pattern.len)
+        e = source_pattern_create(op, config->version_source_pattern, &p->version_sources);
+    if (!e && config->ui_dir)
+        e = ui_open(op, config->ui_dir, &p->ui);
+    return e;
+}
+
 static enum err net_open(struct op *op, struct platform *p, const struct config *config, int *ret_port)
 {
     p->services = (struct services){
@@ -98,6 +114,12 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .retrainer = retrain_hooks(p->retrain),
         .metrics = metrics_write,
         .healthy = metrics_healthy,
+        .version_sources = p->version_sources,
+        .ui = p->ui,
+        .artifacts_elsewhere = !config->serve_artifacts,
+        .artifact_root = config->artifact_root,
+        .graphql_root_fields = config->graphql_root_fields,
+        .graphql_aliases = config->graphql_aliases,
         .data_dir = config->data_dir,
         .started_us = op->now_us,
     };
@@ -107,6 +129,10 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .auth = {p->access, access_check},
         .allowed_hosts = config->allowed_hosts,
         .allowed_host_count = config->allowed_host_count,
+        .allowed_origins = config->allowed_origins,
+        .allowed_origin_count = config->allowed_origin_count,
+        .frame_options = config->frame_options,
+        .prefix = config->static_prefix,
     };
     enum err e = dispatch_create(op, &dispatch, &p->dispatch);
     if (e)
@@ -141,7 +167,7 @@ enum err platform_start(struct op *op, const struct config *config, struct platf
         return op_fail(op, E_IO, "out of memory");
     mutex_init(&p->tables_mutex);
     enum err e = state_open(op, p, config);
-    if (e || (e = core_open(op, p, config)) || (e = net_open(op, p, config, ret_port))) {
+    if (e || (e = core_open(op, p, config)) || (e = api_open(op, p, config)) || (e = net_open(op, p, config, ret_port))) {
         AUTO(arena) struct arena *arena = arena_create(LIMIT_REQUEST_ARENA);
         struct op end;
         op_init(&end, arena);
@@ -167,6 +193,8 @@ void platform_stop(struct op *op, struct platform *p)
     if (p->monitor && p->serve && monitor_flush(op, p->monitor))
         log_at(LOG_ERROR, "server.flush", {"error", LOG_C(op->msg)});
     dispatch_destroy(p->dispatch);
+    ui_close(p->ui);
+    source_pattern_destroy(p->version_sources);
     serve_close(p->serve);
     monitor_destroy(p->monitor);
     feature_online_close(p->features);

@@ -159,6 +159,8 @@
 #define LIMIT_REGISTRY_NAME 256
 #define LIMIT_REGISTRY_TAG_VALUE 100000
 #define LIMIT_REGISTRY_ALIAS 255
+#define LIMIT_REGISTRY_SOURCE_PATTERN 4096 /* bytes of the rule for sources */
+#define LIMIT_REGISTRY_SOURCE_MATCHED 8192 /* bytes of a source that the rule is asked about */
 #define LIMIT_REGISTRY_TEXT 100000        /* description, source, signature and the like */
 #define LIMIT_REGISTRY_SEARCH_MODELS 1000
 #define LIMIT_REGISTRY_SEARCH_VERSIONS 200000

@@ -4,6 +4,7 @@
 #include "api/mlflow/encode.h"
 #include "api/services.h"
 #include "core/registry/model.h"
+#include "core/registry/source_pattern.h"
 
 struct version_in {
     struct str name, version, source, run_id, run_link, description, model_id, data_version, signature;
@@ -42,6 +43,8 @@ enum err mlflow_version_create(struct op *op, struct services *s, struct http_re
         .model_id = in.model_id, .data_version = in.data_version, .signature = in.signature,
         .tags = in.tags.p, .tag_count = in.tags.len,
     };
+    if (!e)
+        e = source_pattern_check(op, s->version_sources, in.source);
     if (!e)
         e = registry_version_create(op, s->db, &n, &v);
     return e ? e : answer(op, &v, res);

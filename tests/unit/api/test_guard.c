@@ -68,7 +68,7 @@ static void browser_matrix(void **state)
                         bool writes = flags[f] & ROUTE_WRITES, foreign = o > 2 || s > 2;
                         bool type_ok = (flags[f] & ROUTE_ANY_TYPE) || t == 1 || t == 2 || (t == 0 && !body);
                         int want = !writes ? 0 : foreign ? 403 : type_ok ? 0 : 415;
-                        struct guard_verdict v = guard_browser(&req, flags[f]);
+                        struct guard_verdict v = guard_browser(&req, flags[f], NULL, 0);
                         if (v.status != want)
                             fail_msg("origin %s site %s type %s flags %x body %d: %d, want %d", origins[o] ? origins[o] : "-", sites[s] ? sites[s] : "-", types[t], flags[f], body, v.status, want);
                         checked++;
@@ -83,9 +83,9 @@ static void tls_origin(void **state)
     struct http_req req = request("ml.corp.example:443", &h, 1);
     req.content_type = STR("application/json");
     req.tls = true;
-    assert_int_equal(guard_browser(&req, ROUTE_WRITES).status, 0);
+    assert_int_equal(guard_browser(&req, ROUTE_WRITES, NULL, 0).status, 0);
     h.value = STR("http://ml.corp.example");
-    assert_int_equal(guard_browser(&req, ROUTE_WRITES).status, 403);
+    assert_int_equal(guard_browser(&req, ROUTE_WRITES, NULL, 0).status, 403);
 }
 
 static void tokens(void **state)
