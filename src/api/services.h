@@ -8,6 +8,7 @@
 #include "port/db.h"
 
 struct dispatch;
+struct series_cache;
 struct server;
 
 struct services {
@@ -16,6 +17,7 @@ struct services {
     struct serve *serve;             /* endpoints and loaded models */
     struct feature_online *features; /* online windows */
     struct monitor *monitor;         /* prediction windows, labels, alerts */
+    struct series_cache *series;     /* points of metrics; NULL: histories are read from the database */
     struct dispatch *dispatch;
     struct server *server;
     struct retrainer retrainer;  /* trigger NULL: nothing is retrained */

@@ -41,6 +41,7 @@ struct platform {
     struct predlog *predlog;
     struct feature_online *features;
     struct monitor *monitor;
+    struct series_cache *series;
     struct serve_source source;
     struct serve *serve;
     struct retrain *retrain;
@@ -81,6 +82,7 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
     p->predlog = predlog_create(p->db, p->blobs, &tables, str_from(op_printf(op, "%.*s/tmp", STR_FMT(config->data_dir))));
     struct prediction_sink sink = predlog_sink(p->predlog);
     p->monitor = monitor_create(p->db, &sink);
+    p->series = series_cache_create(LIMIT_TRACK_SERIES_CACHE);
     enum err e = feature_online_open(op, p->db, &p->features);
     if (e)
         return e;
@@ -111,6 +113,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .serve = p->serve,
         .features = p->features,
         .monitor = p->monitor,
+        .series = p->series,
         .retrainer = retrain_hooks(p->retrain),
         .metrics = metrics_write,
         .healthy = metrics_healthy,
@@ -198,6 +201,7 @@ void platform_stop(struct op *op, struct platform *p)
     serve_close(p->serve);
     monitor_destroy(p->monitor);
     feature_online_close(p->features);
+    series_cache_destroy(p->series);
     predlog_destroy(p->predlog);
     if (p->tables)
         table_engine_close(p->tables);

@@ -4,6 +4,7 @@
 #include "api/mlflow/encode.h"
 #include "api/mlflow/experiments.h"
 #include "api/mlflow/logged_models.h"
+#include "api/mlflow/metrics.h"
 #include "api/mlflow/models.h"
 #include "api/mlflow/runs.h"
 #include "api/mlflow/versions.h"
@@ -77,6 +78,8 @@ static enum err server_info(struct op *op, struct services *s, struct http_req *
 #define READ(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_READ, ROUTE_POOL, LIMIT_TRACK_BODY_BYTES, help)
 #define RUN(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, help)
 #define MODEL(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_MODEL_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, help)
+#define HISTORY(path, handler, help) \
+    BOTH("GET", "2.0/mlflow", path, handler, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, LIMIT_TRACK_BODY_BYTES, help)
 #define PROXY(method, path, handler, perm, flags, max, help) BOTH(method, "2.0/mlflow-artifacts", path, handler, perm, ROUTE_POOL | (flags), max, help)
 #define ABSENT(method, version) BOTH(method, version "/mlflow", "/{rest*}", endpoint_not_found, PERM_READ, ROUTE_INLINE, 0, "Not served.")
 #define ABSENT_ALL(version) ABSENT("GET", version), ABSENT("POST", version), ABSENT("PUT", version), ABSENT("PATCH", version), ABSENT("DELETE", version)
@@ -108,7 +111,10 @@ static const struct route rows[] = {
          "Log datasets and models that a run reads."),
     RUN("POST", "/runs/outputs", mlflow_run_log_outputs, "Log models that a run made."),
     RUN("POST", "/runs/log-model", mlflow_run_log_model, "Note a model of an older client in its run."),
-    READ("GET", "/metrics/get-history", mlflow_metric_history, "Read all points of a metric, page by page."),
+    HISTORY("/metrics/get-history", mlflow_metric_history, "Read all points of a metric, page by page."),
+    HISTORY("/metrics/get-history-bulk-interval", mlflow_metric_history_interval, "Read a sample of a metric's points in up to 100 runs."),
+    {"GET", "/ajax-api/2.0/mlflow/metrics/get-history-bulk", mlflow_metric_history_bulk, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER,
+     LIMIT_TRACK_BODY_BYTES, "Read a metric's points in up to 100 runs."},
     READ("GET", "/artifacts/list", mlflow_run_artifacts, "List a folder of a run's artifacts."),
 
     RUN("POST", "/logged-models", mlflow_logged_model_create, "Create a logged model."),

@@ -373,39 +373,3 @@ enum err mlflow_run_search(struct op *op, struct services *s, struct http_req *r
     encode_text(&w, "next_page_token", page.next_token);
     return encode_end(op, &w, res);
 }
-
-struct history_in {
-    struct str run_id, metric_key, page_token;
-    int64_t max_results;
-};
-static const struct field history_fields[] = {
-    RUN_ID_FIELD(struct history_in),
-    FIELD(struct history_in, metric_key, FIELD_STR, true),
-    FIELD(struct history_in, page_token, FIELD_STR, false),
-    FIELD(struct history_in, max_results, FIELD_I64, false),
-};
-
-enum err mlflow_metric_history(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    struct history_in in = {.max_results = ABSENT};
-    struct metric_page page;
-    enum err e = DECODE(op, req, history_fields, &in);
-    if (!e && in.max_results != ABSENT && in.max_results <= 0)
-        return op_fail_field(op, "max_results", "Invalid value %lld for parameter 'max_results' supplied. It must be a positive integer.",
-                             (long long)in.max_results);
-    if (!e)
-        e = metric_history(op, s->db, in.run_id, in.metric_key, in.max_results == ABSENT ? 0 : in.max_results, in.page_token, &page);
-    if (e)
-        return e;
-    struct json_out w;
-    encode_begin(&w, res);
-    if (page.len) {
-        json_key(&w, "metrics");
-        json_begin_array(&w);
-        for (size_t i = 0; i < page.len; i++)
-            encode_metric(&w, &page.points[i]);
-        json_end_array(&w);
-    }
-    encode_text(&w, "next_page_token", page.next_token);
-    return encode_end(op, &w, res);
-}

@@ -1,4 +1,4 @@
-/* runs.h - handlers of /mlflow/runs and /mlflow/metrics. */
+/* runs.h - handlers of /mlflow/runs. */
 #ifndef INGOT_API_MLFLOW_RUNS_H
 #define INGOT_API_MLFLOW_RUNS_H
 
@@ -18,6 +18,5 @@ MLFLOW_HANDLER(mlflow_run_delete_tag);
 MLFLOW_HANDLER(mlflow_run_log_inputs);
 MLFLOW_HANDLER(mlflow_run_log_outputs);
 MLFLOW_HANDLER(mlflow_run_log_model);
-MLFLOW_HANDLER(mlflow_metric_history);
 
 #endif

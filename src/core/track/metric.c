@@ -8,7 +8,6 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "core/track/change.h"
-#include "core/track/page.h"
 #include "core/track/store.h"
 #include "sql_gen.h"
 
@@ -301,88 +300,5 @@ enum err metric_latest(struct op *op, struct db_tx *tx, int64_t run_row, struct 
         *ret = point_value(db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2) != 0);
     db_end(tx, rows);
     *ret_found = row;
-    return e;
-}
-
-struct history_arg {
-    struct str run_id, key;
-    int64_t limit;
-    bool from_point;
-    struct page_point after;
-    struct metric_page page;
-};
-
-static enum err history_rows(struct op *op, struct db_tx *tx, struct history_arg *a, struct db_rows *rows)
-{
-    VEC(struct track_metric) v = {0};
-    struct page_point last = {0};
-    bool more = false;
-    enum err e;
-    while (!(e = db_step(op, tx, rows, &more)) && more) {
-        if ((int64_t)v.len == a->limit) {
-            a->page.next_token = page_point_token(op, &last);
-            break;
-        }
-        struct track_metric *m = vec_push(&v, op->arena);
-        if (!m)
-            return op_fail(op, E_TOO_LARGE, "the history does not fit in memory: ask for pages (max_results)");
-        last = (struct page_point){db_col_i64(tx, rows, 0), db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2),
-                                   db_col_i64(tx, rows, 3)};
-        *m = (struct track_metric){.key = a->key, .value = point_value(last.value, last.is_nan != 0),
-                                   .time_ms = last.time_ms, .step = last.step};
-    }
-    a->page.points = v.p;
-    a->page.len = v.len;
-    return e;
-}
-
-static enum err history_tx(struct op *op, struct db_tx *tx, void *arg)
-{
-    struct history_arg *a = arg;
-    struct track_run_head h;
-    enum err e = track_run_find(op, tx, a->run_id, false, &h);
-    if (e == E_NOT_FOUND) {
-        op_clear(op);
-        return OK;
-    }
-    struct db_val series[5];
-    if (!e)
-        e = db_query_one(op, tx, &sql_track_series_get, DB_ARGS(DB_I64(h.row), DB_TEXT(a->key)), series, ARRAY_LEN(series));
-    if (e == E_NOT_FOUND) {
-        op_clear(op);
-        return OK;
-    }
-    if (e)
-        return e;
-    struct db_rows *rows = NULL;
-    if (a->from_point)
-        e = db_query(op, tx, &sql_track_point_page,
-                     DB_ARGS(series[0], DB_I64(a->after.time_ms), DB_I64(a->after.step), DB_I64(a->after.value),
-                             DB_I64(a->after.is_nan), DB_I64(a->limit + 1)), &rows);
-    else
-        e = db_query(op, tx, &sql_track_point_all, DB_ARGS(series[0], DB_I64(a->limit + 1)), &rows);
-    if (e)
-        return e;
-    e = history_rows(op, tx, a, rows);
-    db_end(tx, rows);
-    return e;
-}
-
-enum err metric_history(struct op *op, struct db *db, struct str run_id, struct str key, int64_t max_results, struct str page_token, struct metric_page *ret)
-{
-    if (max_results < 0)
-        return op_fail_field(op, "max_results", "Invalid value %" PRId64 " for parameter 'max_results' supplied. It must be a positive integer.", max_results);
-    struct history_arg a = {.run_id = run_id, .key = key, .limit = max_results};
-    if (max_results == 0 || max_results > LIMIT_TRACK_HISTORY_PAGE)
-        a.limit = LIMIT_TRACK_HISTORY_PAGE;
-    if (page_token.len > 0) {
-        enum err e = page_point_parse(op, page_token, &a.after);
-        if (e)
-            return e;
-        a.from_point = true;
-    }
-    enum err e = db_read(op, db, history_tx, &a);
-    if (!e)
-        *ret = a.page;
     return e;
 }

@@ -1,4 +1,4 @@
-/* metric.h - what a run logs: batches of metrics, parameters and tags, and the history of a metric.
+/* metric.h - what a run logs: batches of metrics, parameters and tags. Histories are read by history.h.
  * A batch is one unit: all of it is stored durably or nothing is. Parameters never change: the same value
  * again is fine, another one is E_INVALID. Exact duplicates of a point are ignored; the latest point is the
  * greatest (step, time, value), not the last one written. Every double comes back bit for bit; NaN compares
@@ -18,16 +18,9 @@ struct track_batch {
     size_t tag_count;
     bool single; /* one thing alone: errors say "key", not "params[0].key" */
 };
-struct metric_page {
-    struct track_metric *points; /* by time, step, value */
-    size_t len;
-    struct str next_token;
-};
 
 /* At most LIMIT_TRACK_BATCH_*. */
 MUST_USE enum err metric_log_batch(struct op *op, struct db *db, const struct track_batch *batch);
-/* `max_results` 0: everything up to LIMIT_TRACK_HISTORY_PAGE points. An unknown run or key has no points. */
-MUST_USE enum err metric_history(struct op *op, struct db *db, struct str run_id, struct str key, int64_t max_results, struct str page_token, struct metric_page *ret);
 
 /* Inside a transaction: the latest point of every metric of a run. */
 MUST_USE enum err metric_load_latest(struct op *op, struct db_tx *tx, int64_t run_row, struct track_metric **ret, size_t *ret_len);

@@ -1,8 +1,8 @@
 #include "unit/core/track/fixture.h"
 
-#include "base/hash.h"
 #include "core/audit/audit.h"
 #include "core/track/experiment.h"
+#include "core/track/history.h"
 #include "core/track/metric.h"
 #include "core/track/run_search.h"
 #include "core/track/store.h"
@@ -36,39 +36,6 @@ static void sortable_bits(void **state)
     }
 }
 
-static void every_bit(void **state)
-{
-    struct fixture *f = *state;
-    struct track_run r = new_run(f, "bits");
-    enum { N = 1000 };
-    static struct track_metric m[N];
-    for (int i = 0; i < N; i++) {
-        uint64_t bits;
-        double v;
-        do {
-            hash_random(&bits, sizeof bits);
-            memcpy(&v, &bits, sizeof v);
-        } while (!isfinite(v));
-        m[i] = (struct track_metric){.key = STR("x"), .value = i ? v : -0.0, .time_ms = i, .step = i};
-    }
-    struct track_batch b = {.run_id = r.run_id, .metrics = m, .metric_count = N};
-    assert_ok(&f->op, metric_log_batch(&f->op, f->db, &b));
-    struct metric_page p;
-    struct str token = STR("");
-    size_t seen = 0;
-    do {
-        assert_ok(&f->op, metric_history(&f->op, f->db, r.run_id, STR("x"), 333, token, &p));
-        for (size_t i = 0; i < p.len; i++, seen++)
-            assert_memory_equal(&p.points[i].value, &m[seen].value, sizeof(double));
-        token = p.next_token;
-    } while (token.len);
-    assert_int_equal(seen, N);
-    assert_ok(&f->op, metric_history(&f->op, f->db, r.run_id, STR("x"), 0, STR(""), &p));
-    assert_int_equal(p.len, N);
-    assert_ok(&f->op, metric_history(&f->op, f->db, STR("nobody"), STR("x"), 0, STR(""), &p));
-    assert_int_equal(p.len, 0);
-}
-
 static void latest_rule(void **state)
 {
     struct fixture *f = *state;
@@ -83,10 +50,11 @@ static void latest_rule(void **state)
     assert_ok(&f->op, track_run_get(&f->op, f->db, r.run_id, &r));
     assert_int_equal(r.metric_count, 3);
     assert_true(r.metrics[0].value == 2 && r.metrics[1].value == DBL_MAX && isnan(r.metrics[2].value));
-    struct metric_page p;
-    assert_ok(&f->op, metric_history(&f->op, f->db, r.run_id, STR("a"), 0, STR(""), &p));
+    struct history_page p;
+    assert_ok(&f->op, history_page(&f->op, f->db, NULL, r.run_id, STR("a"), 0, STR(""), &p));
     assert_int_equal(p.len, 4); /* the duplicate was ignored */
-    assert_true(p.points[0].value == -3 && p.points[3].step == 4);
+    assert_true(series_value(&p.series, 0) == -3 && series_step(&p.series, 3) == 4);
+    series_release(&p.series);
 }
 
 static void batch_is_one_unit(void **state)
@@ -218,7 +186,7 @@ static void search(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sortable_bits), fixture_test(every_bit), fixture_test(latest_rule),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sortable_bits), fixture_test(latest_rule),
                                        fixture_test(batch_is_one_unit), fixture_test(lifecycle), fixture_test(search)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

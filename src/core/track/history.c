@@ -1,0 +1,129 @@
+#include "core/track/history.h"
+
+#include "base/limits.h"
+#include "sql_gen.h"
+
+struct page_arg {
+    struct series_cache *cache;
+    struct str run_id, key;
+    int64_t limit; /* 0: all */
+    bool from_point;
+    struct page_point after;
+    struct history_page page;
+};
+
+/* A page of a series that is too long for memory: one range of the primary key, read into a block of its own. */
+static enum err long_page(struct op *op, struct db_tx *tx, struct page_arg *a, int64_t id)
+{
+    static const struct page_point first = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN};
+    const struct page_point *after = a->from_point ? &a->after : &first;
+    int64_t limit = a->limit && a->limit < LIMIT_TRACK_HISTORY_PAGE ? a->limit : LIMIT_TRACK_HISTORY_PAGE;
+    struct series *s = &a->page.series;
+    struct db_rows *rows = NULL;
+    enum err e = series_create(op, (size_t)limit, s);
+    if (e)
+        return e;
+    e = db_query(op, tx, &sql_history_points_page,
+                 DB_ARGS(DB_I64(id), DB_I64(after->time_ms), DB_I64(after->step), DB_I64(after->value), DB_I64(after->is_nan), DB_I64(limit + 1)), &rows);
+    bool more = false;
+    while (!e && !(e = db_step(op, tx, rows, &more)) && more && s->len < (size_t)limit) {
+        struct page_point p = {db_col_i64(tx, rows, 0), db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2), db_col_i64(tx, rows, 3)};
+        e = series_add(op, s, &p);
+    }
+    if (rows)
+        db_end(tx, rows);
+    if (e) {
+        series_release(s);
+        return e;
+    }
+    a->page.len = s->len;
+    if (more) {
+        struct page_point last = series_point(s, s->len - 1);
+        a->page.next_token = page_point_token(op, &last);
+    }
+    return OK;
+}
+
+static enum err page_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct page_arg *a = arg;
+    struct db_val row[2];
+    enum err e = db_query_one(op, tx, &sql_history_series, DB_ARGS(DB_TEXT(a->run_id), DB_TEXT(a->key)), row, ARRAY_LEN(row));
+    if (!e && row[1].i > LIMIT_TRACK_SERIES_POINTS)
+        return long_page(op, tx, a, row[0].i);
+    if (e == E_NOT_FOUND) {
+        op_clear(op);
+        return OK;
+    }
+    if (!e)
+        e = series_cache_get(op, a->cache, tx, a->run_id, a->key, &a->page.series);
+    if (e)
+        return e;
+    struct history_page *p = &a->page;
+    p->from = a->from_point ? series_until(&p->series, &a->after) : 0;
+    p->len = p->series.len - p->from;
+    if (a->limit && p->len > (size_t)a->limit) {
+        p->len = (size_t)a->limit;
+        struct page_point last = series_point(&p->series, p->from + p->len - 1);
+        p->next_token = page_point_token(op, &last);
+    }
+    return OK;
+}
+
+enum err history_page(struct op *op, struct db *db, struct series_cache *cache, struct str run_id, struct str key, int64_t max_results, struct str page_token, struct history_page *ret)
+{
+    if (max_results < 0)
+        return op_fail_field(op, "max_results", "Invalid value %lld for parameter 'max_results' supplied. It must be a positive integer.",
+                             (long long)max_results);
+    struct page_arg a = {.cache = cache, .run_id = run_id, .key = key, .limit = max_results, .page.series.by_step = true};
+    enum err e = OK;
+    if (page_token.len > 0) {
+        a.from_point = true;
+        e = page_point_parse(op, page_token, &a.after);
+    }
+    if (!e)
+        e = db_read(op, db, page_tx, &a);
+    if (e)
+        series_release(&a.page.series); /* a read may fail after its function */
+    else
+        *ret = a.page;
+    return e;
+}
+
+struct series_arg {
+    struct series_cache *cache;
+    const struct str *run_ids;
+    size_t n;
+    struct str key;
+    struct series *ret;
+};
+
+static enum err series_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    const struct series_arg *a = arg;
+    for (size_t i = 0; i < a->n; i++) {
+        enum err e = series_cache_get(op, a->cache, tx, a->run_ids[i], a->key, &a->ret[i]);
+        if (!e)
+            e = op_check_deadline(op);
+        if (e)
+            return e;
+    }
+    return OK;
+}
+
+enum err history_series(struct op *op, struct db *db, struct series_cache *cache, const struct str *run_ids, size_t n, struct str key, struct series *ret)
+{
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (struct series){.by_step = true};
+    struct series_arg a = {cache, run_ids, n, key, ret};
+    enum err e = db_read(op, db, series_tx, &a);
+    if (e)
+        history_release(ret, n);
+    return e;
+}
+
+void history_release(struct series *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        series_release(&s[i]);
+}
