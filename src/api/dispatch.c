@@ -49,10 +49,10 @@ static enum err row_check(struct op *op, const struct route *r)
         return op_fail(op, E_INVALID, "route %s %s has no handler", r->method ? r->method : "?", r->path ? r->path : "?");
     if (r->perm <= PERM_NONE || r->perm >= PERM_COUNT)
         return op_fail(op, E_INVALID, "route %s %s has no permission", r->method, r->path);
-    bool is_inline = r->flags & ROUTE_INLINE, is_pool = r->flags & ROUTE_POOL;
-    if (is_inline == is_pool)
-        return op_fail(op, E_INVALID, "route %s %s must be either inline or pool", r->method, r->path);
-    if (is_inline && (r->flags & ROUTE_STREAM_BODY))
+    unsigned kind = r->flags & (ROUTE_INLINE | ROUTE_POOL | ROUTE_LATER);
+    if (!kind || (kind & (kind - 1)))
+        return op_fail(op, E_INVALID, "route %s %s must be either inline or pool or later", r->method, r->path);
+    if (kind != ROUTE_POOL && (r->flags & ROUTE_STREAM_BODY))
         return op_fail(op, E_INVALID, "route %s %s: an inline handler cannot stream its body", r->method, r->path);
     return OK;
 }
@@ -341,6 +341,7 @@ static void plan_row(struct dispatch *d, struct op *op, struct http_req *req, st
         return;
     }
     plan->pool = r->flags & ROUTE_POOL;
+    plan->later = r->flags & ROUTE_LATER;
     plan->stream_body = r->flags & ROUTE_STREAM_BODY;
     plan->transfer = r->flags & (ROUTE_STREAM_BODY | ROUTE_TRANSFER);
     plan->body_max = r->body_max ? r->body_max : LIMIT_HTTP_BODY_BYTES;
@@ -394,11 +395,11 @@ static void dispatch_plan(void *arg, struct op *op, struct http_req *req, struct
 
 /* ---- handling ---- */
 
-static void dispatch_handle(void *arg, struct op *op, struct http_req *req, struct http_res *res)
+/* The answer, or the failure in the dialect's form; once per request that reached its handler. */
+static void dispatch_finish(void *arg, struct op *op, struct http_req *req, struct http_res *res, enum err e)
 {
     struct dispatch *d = arg;
     const struct compiled *row = req->match;
-    enum err e = row->route->handler(op, d->config.services, req, res);
     if (!e) {
         op_clear(op); /* a failure the handler lived with */
     } else {
@@ -408,6 +409,17 @@ static void dispatch_handle(void *arg, struct op *op, struct http_req *req, stru
             dialect_error(d, op, row, req, res, 0);
     }
     request_over(d, op, req, res);
+}
+
+static void dispatch_handle(void *arg, struct op *op, struct http_req *req, struct http_res *res)
+{
+    struct dispatch *d = arg;
+    const struct compiled *row = req->match;
+    enum err e = row->route->handler(op, d->config.services, req, res);
+    if (!e && res->later)
+        return; /* dispatch_finish() comes later; op, req and res belong to others until then */
+    res->later = false; /* it had to start nothing then */
+    dispatch_finish(d, op, req, res, e);
 }
 
 static void dispatch_refuse(void *arg, struct op *op, int status, const char *text, struct http_res *res)
@@ -424,7 +436,7 @@ static void dispatch_refuse(void *arg, struct op *op, int status, const char *te
 
 struct http_handler dispatch_handler(struct dispatch *d)
 {
-    return (struct http_handler){.arg = d, .plan = dispatch_plan, .handle = dispatch_handle, .refuse = dispatch_refuse};
+    return (struct http_handler){.arg = d, .plan = dispatch_plan, .handle = dispatch_handle, .finish = dispatch_finish, .refuse = dispatch_refuse};
 }
 
 /* ---- metrics ---- */

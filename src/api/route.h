@@ -16,6 +16,8 @@ enum route_flags {
     ROUTE_ANY_TYPE = 1 << 4,   /* the body need not be JSON */
     ROUTE_TRANSFER = 1 << 5,   /* with POOL: streams its answer, so it may wait for a peer that does not read; workers of
                                   its own (ROUTE_STREAM_BODY has them too), so that such peers stop nobody else */
+    ROUTE_LATER = 1 << 6,      /* on the I/O thread (a large body: on the pool): decodes, starts a write that nobody waits
+                                  for, and returns; the answer is made when it is durable (http_later) */
 };
 
 typedef enum err (*route_fn)(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

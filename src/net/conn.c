@@ -258,6 +258,8 @@ void conn_writable(struct conn *c)
 void conn_event(struct conn *c, struct http_exchange *ex)
 {
     c->busy = true;
+    if (ex->done)
+        exchange_settle(ex);
     c->wire->event(c, ex);
     conn_settle(c);
 }

@@ -6,6 +6,9 @@
  * waits: it stops taking bytes off the connection while `in` is full, and it takes `out` only while the
  * connection's own unsent bytes are below the window. The worker waits on `cond`.
  *
+ * A later answer (http_later) has two parties: the handler, which returns, and whoever calls http_later_done(). `later_open`
+ * counts them down; the second one passes the exchange on, so that the handler may still return when the other side is over.
+ *
  * `done` travels in the completion queue under the queue's lock, not in a field the worker sets: after posting
  * it the worker touches the exchange no more, so the I/O thread may recycle it at once. */
 #include "net/exchange.h"
@@ -14,6 +17,7 @@
 #include "base/log.h"
 #include "net/conn.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define EXCHANGE_SPARE_MAX 64
@@ -73,7 +77,7 @@ struct http_exchange *exchange_get(struct net_env *env, struct conn *c)
                                 .body = STR(""), .content_type = STR(""), .query = STR("")};
     ex->res.status = 200;
     ex->res.header_count = 0;
-    ex->res.streamed = ex->res.no_compress = false;
+    ex->res.streamed = ex->res.no_compress = ex->res.later = false;
     ex->res.ex = ex;
     ex->plan = (struct http_plan){0};
     return ex;
@@ -158,9 +162,16 @@ static void exchange_compress(struct http_exchange *ex)
     http_set_header(res, "Content-Encoding", STR("gzip"));
 }
 
-void exchange_handle(struct http_exchange *ex)
+/* The answer is in `res`, or the later one can be made. */
+static void exchange_complete(struct http_exchange *ex)
 {
-    ex->env->handler.handle(ex->env->handler.arg, &ex->op, &ex->req, &ex->res);
+    if (ex->res.later) {
+        enum err e = ex->later_err;
+        if (!e && ex->answer)
+            e = ex->answer(&ex->op, &ex->req, &ex->res, ex->answer_arg);
+        ex->res.later = false;
+        ex->env->handler.finish(ex->env->handler.arg, &ex->op, &ex->req, &ex->res, e);
+    }
     if (ex->res.body.failed && !ex->res.streamed) {
         buf_reset(&ex->res.body);
         exchange_refuse(ex, 500, "The answer is larger than the server's limit");
@@ -168,11 +179,51 @@ void exchange_handle(struct http_exchange *ex)
     exchange_compress(ex);
 }
 
+/* One of the two parties of a later answer is through; true for the second. */
+static bool later_release(struct http_exchange *ex)
+{
+    return __atomic_sub_fetch(&ex->later_open, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+bool exchange_handle(struct http_exchange *ex)
+{
+    ex->env->handler.handle(ex->env->handler.arg, &ex->op, &ex->req, &ex->res);
+    if (ex->res.later && !later_release(ex))
+        return false;
+    exchange_complete(ex);
+    return true;
+}
+
 void exchange_run(void *arg)
 {
     struct http_exchange *ex = arg;
-    exchange_handle(ex);
-    ex->env->ops->post(ex->env, ex, true);
+    if (exchange_handle(ex))
+        ex->env->ops->post(ex->env, ex, true);
+}
+
+void exchange_settle(struct http_exchange *ex)
+{
+    if (ex->res.later)
+        exchange_complete(ex);
+}
+
+void *http_later(struct http_res *res, http_answer_fn answer, void *arg)
+{
+    struct http_exchange *ex = res->ex;
+    assert(ex->plan.later && !res->later && !res->streamed);
+    res->later = true;
+    ex->answer = answer;
+    ex->answer_arg = arg;
+    ex->later_open = 2;
+    return ex;
+}
+
+void http_later_done(void *later, enum err e)
+{
+    struct http_exchange *ex = later;
+    ex->later_err = e;
+    if (later_release(ex))
+        ex->env->ops->post(ex->env, ex, true);
 }
 
 void exchange_refuse(struct http_exchange *ex, int status, const char *text)

@@ -2,7 +2,8 @@
  * on the way out, and the meeting point between the I/O thread and the worker that runs the handler.
  *
  * Ownership: made and recycled by the I/O thread (exchange_get, exchange_put); between a successful submit and
- * the `done` event the worker owns op, req and res, and the I/O thread touches only what `mu` guards.
+ * the `done` event the worker owns op, req and res, and the I/O thread touches only what `mu` guards. A handler that
+ * answers later takes the worker's part, without a thread.
  * Memory: an exchange keeps its first arena block and small buffers for the next request of the thread. */
 #ifndef INGOT_NET_EXCHANGE_H
 #define INGOT_NET_EXCHANGE_H
@@ -57,11 +58,16 @@ struct http_exchange {
     struct http_res res;
     struct http_plan plan;
     bool head_only;                /* HEAD: no byte of the body leaves */
-    bool submitted, done;          /* handed to a worker; given back */
+    bool submitted, done;          /* handed to a worker or waiting for a later answer; given back */
     struct gunzip *gunzip;         /* of a body with Content-Encoding: gzip */
     struct buf body;               /* the whole decoded body */
     uint64_t body_bytes;           /* decoded so far, streamed or not */
     uint64_t buffered;             /* of these, counted in env->buffered */
+    /* Of a later answer. */
+    http_answer_fn answer;
+    void *answer_arg;
+    enum err later_err;
+    int later_open;                /* atomic: the handler's return and http_later_done(), whichever are still to come */
     /* The completion queue's, under its lock. */
     bool posted, posted_done;
 
@@ -85,8 +91,11 @@ void exchange_free_spare(struct net_env *env);
 
 /* Judges the head by the handler's plan(). */
 void exchange_plan(struct http_exchange *ex);
-/* Calls the handler and encodes the answer. On the I/O thread for inline requests, else on a worker. */
-void exchange_handle(struct http_exchange *ex);
+/* Calls the handler and encodes the answer. On the I/O thread for inline requests, else on a worker. False: the answer comes
+ * later, by the `done` event; `ex` may be in other hands already. */
+MUST_USE bool exchange_handle(struct http_exchange *ex);
+/* After the `done` event, on the I/O thread: encodes the answer if it is a later one. */
+void exchange_settle(struct http_exchange *ex);
 /* The worker's job: exchange_handle, then tells the I/O thread. */
 void exchange_run(void *arg);
 /* Fills res by the handler's refuse(). */

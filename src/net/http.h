@@ -1,8 +1,9 @@
 /* http.h - a request and its answer, whatever the wire (HTTP/1.1 now; HTTP/2 and gRPC come to the same
  * structs), and what a handler may do with them.
  *
- * Two kinds of handlers, chosen by the route row: INLINE ones run on the I/O thread, must not block and get
- * the whole body in memory; POOL ones run on a worker. A POOL handler with a streamed body calls
+ * Three kinds of handlers, chosen by the route row: INLINE ones run on the I/O thread, must not block and get
+ * the whole body in memory; LATER ones run there too (on a worker if the body is large), start something and return, and
+ * answer when it is over (http_later); POOL ones run on a worker. A POOL handler with a streamed body calls
  * http_body_read(), which blocks until bytes come (back-pressure: at most LIMIT_HTTP_STREAM_WINDOW lie
  * between), and may stream its answer with http_stream_begin/http_stream_write, which block likewise. */
 #ifndef INGOT_NET_HTTP_H
@@ -52,6 +53,7 @@ struct http_res {
     struct buf body;         /* sent with Content-Length unless streamed; max LIMIT_HTTP_BODY_BYTES * 4 */
     bool streamed;           /* set by http_stream_begin */
     bool no_compress;
+    bool later;              /* set by http_later */
     struct http_exchange *ex;
 };
 
@@ -77,6 +79,16 @@ MUST_USE enum err http_body_read(struct op *op, struct http_req *req, void *p, s
  * connection is kept (an error closes it before the end, so that the client sees the break). */
 MUST_USE enum err http_stream_begin(struct op *op, struct http_res *res, uint64_t length);
 MUST_USE enum err http_stream_write(struct op *op, struct http_res *res, const void *p, size_t n);
+
+/* LATER handlers only: the answer comes when the handler has returned OK and http_later_done() was called with what is
+ * returned here; both may happen in any order and on any thread. If the handler returns an error, that is the answer, and
+ * http_later_done() must never be called. In between op, req, res and op's arena belong to whoever will call it, and
+ * nothing blocks any thread; a peer that leaves does not end it. Then, on a thread of the server, `answer(op, req, res, arg)`
+ * fills `res` as a handler does (NULL: it is filled already), or the failure is answered. `answer` must not block. */
+typedef enum err (*http_answer_fn)(struct op *op, struct http_req *req, struct http_res *res, void *arg);
+void *http_later(struct http_res *res, http_answer_fn answer, void *arg);
+/* Exactly once per http_later(); has the shape of db_done_fn. `e` other than OK has its text in op. Any thread. */
+void http_later_done(void *later, enum err e);
 
 /* A single byte range of RFC 9110 against a representation of `size` bytes. No or unusable Range header:
  * false (serve all). Unsatisfiable: true with *ret_unsatisfiable (serve 416 with "bytes * /size"). */

@@ -289,12 +289,14 @@ static void run_request(struct conn *c)
     c->deadline_ms = 0;
     if (ex->plan.reject) {
         answer(c, ex);
-    } else if (ex->plan.pool) {
+    } else if (ex->plan.pool || (ex->plan.later && ex->req.body.len > LIMIT_HTTP_LATER_INLINE_BYTES)) {
         if (!ex->submitted)
             submit(c, ex);
-    } else {
-        exchange_handle(ex);
+    } else if (exchange_handle(ex)) {
         answer(c, ex);
+    } else {
+        ex->submitted = true; /* `done` comes through the queue, so not before this function is over */
+        c->running++;
     }
 }
 

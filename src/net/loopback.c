@@ -17,6 +17,8 @@ struct loopback {
     size_t piece;
     struct buf *out;
     struct http_exchange *submitted;
+    struct mutex lock;             /* guards the event: a later answer comes from another thread */
+    struct cond posted;
     struct http_exchange *event;   /* posted, not yet handled */
     bool event_done;
     bool shut, gone;
@@ -36,8 +38,10 @@ static bool loop_submit(struct net_env *env, struct http_exchange *ex)
 static void loop_post(struct net_env *env, struct http_exchange *ex, bool done)
 {
     struct loopback *l = loopback_of(env);
+    LOCK(&l->lock);
     l->event = ex;
     l->event_done |= done;
+    cond_signal(&l->posted);
 }
 
 static void loop_gone(struct net_env *env, struct conn *c)
@@ -48,13 +52,27 @@ static void loop_gone(struct net_env *env, struct conn *c)
 
 static bool run_event(struct loopback *l)
 {
+    mutex_lock(&l->lock);
     struct http_exchange *ex = l->event;
-    if (!ex)
-        return false;
-    ex->done = l->event_done;
+    bool done = l->event_done;
     l->event = NULL;
     l->event_done = false;
+    mutex_unlock(&l->lock);
+    if (!ex)
+        return false;
+    ex->done = done;
     conn_event(&l->conn, ex);
+    return true;
+}
+
+/* While a request waits for its later answer; true when that has come. */
+static bool await_later(struct loopback *l)
+{
+    if (l->gone || l->conn.running == 0)
+        return false;
+    LOCK(&l->lock);
+    while (!l->event)
+        cond_wait(&l->posted, &l->lock);
     return true;
 }
 
@@ -143,19 +161,21 @@ enum err loopback_exchange(struct op *op, const struct http_handler *handler, st
     l->conn.wire = &http1_wire;
     l->conn.peer = STR("127.0.0.1:1");
     l->conn.peer_loopback = true;
+    mutex_init(&l->lock);
+    cond_init(&l->posted);
     conn_init(&l->conn);
     for (;;) {
         struct http_exchange *ex = l->submitted;
         l->submitted = NULL;
         if (ex)
             exchange_run(ex);
-        else if (!run_event(l) && !go_on(l) && !feed_piece(l))
+        else if (!run_event(l) && !go_on(l) && !feed_piece(l) && !await_later(l))
             break;
     }
     *ret_closed = l->shut;
     if (!l->gone)
         conn_eof(&l->conn);
-    while (!l->gone && (l->submitted || l->event)) {
+    while (!l->gone && (l->submitted || l->event || await_later(l))) {
         struct http_exchange *ex = l->submitted;
         l->submitted = NULL;
         if (ex)
@@ -165,5 +185,7 @@ enum err loopback_exchange(struct op *op, const struct http_handler *handler, st
     if (!l->gone)
         conn_break(&l->conn);
     exchange_free_spare(&l->env);
+    cond_clear(&l->posted);
+    mutex_clear(&l->lock);
     return out->failed ? op_fail(op, E_TOO_LARGE, "the answers are larger than the buffer") : OK;
 }

@@ -9,6 +9,7 @@
 /* How the head of a request is judged before its body is read: the dispatcher matches the route here. */
 struct http_plan {
     bool pool;              /* run the handler on the pool, else inline */
+    bool later;             /* inline, and it may answer later; with a large body on the pool */
     bool stream_body;       /* the handler reads it piece by piece */
     bool transfer;          /* with `pool`: the handler waits for the peer, so it runs on the transfer pool */
     uint64_t body_max;      /* bytes; more is 413 */
@@ -20,6 +21,9 @@ struct http_handler {
     void (*plan)(void *arg, struct op *op, struct http_req *req, struct http_res *res, struct http_plan *plan);
     /* The whole answer; on the I/O thread or a worker. */
     void (*handle)(void *arg, struct op *op, struct http_req *req, struct http_res *res);
+    /* Ends a request whose handle() called http_later(): `e` OK with `res` filled, or the failure to answer with. May be NULL if
+     * no plan says `later`. */
+    void (*finish)(void *arg, struct op *op, struct http_req *req, struct http_res *res, enum err e);
     /* Framing and limit errors that never become a request: fills an answer in the house's error form. */
     void (*refuse)(void *arg, struct op *op, int status, const char *text, struct http_res *res);
 };

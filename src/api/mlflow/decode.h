@@ -34,6 +34,8 @@ struct str_list {
 };
 
 #define FIELD(type, member, k, req) {.name = #member, .kind = (k), .at = offsetof(type, member), .required = (req)}
+/* A run's id by both its names. */
+#define RUN_ID_FIELD(type) {.name = "run_id", .kind = FIELD_STR, .at = offsetof(type, run_id), .required = true, .alias = "run_uuid"}
 #define DECODE(op, req, fields, ret) decode_request((op), (req), (fields), ARRAY_LEN(fields), (ret))
 
 MUST_USE enum err decode_request(struct op *op, const struct http_req *req, const struct field *fields, size_t n, void *ret);

@@ -3,6 +3,7 @@
 #include "api/mlflow/artifacts.h"
 #include "api/mlflow/encode.h"
 #include "api/mlflow/experiments.h"
+#include "api/mlflow/log.h"
 #include "api/mlflow/logged_models.h"
 #include "api/mlflow/metrics.h"
 #include "api/mlflow/models.h"
@@ -77,6 +78,7 @@ static enum err server_info(struct op *op, struct services *s, struct http_req *
     {method, "/ajax-api/" version path, handler, perm, flags, max, help}
 #define READ(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_READ, ROUTE_POOL, LIMIT_TRACK_BODY_BYTES, help)
 #define RUN(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, help)
+#define LOG(path, handler, help) BOTH("POST", "2.0/mlflow", path, handler, PERM_RUN_WRITE, ROUTE_LATER | ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, help)
 #define MODEL(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_MODEL_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, help)
 #define HISTORY(path, handler, help) \
     BOTH("GET", "2.0/mlflow", path, handler, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, LIMIT_TRACK_BODY_BYTES, help)
@@ -96,17 +98,17 @@ static const struct route rows[] = {
     RUN("POST", "/experiments/set-experiment-tag", mlflow_experiment_set_tag, "Set a tag of an experiment."),
     RUN("POST", "/experiments/delete-experiment-tag", mlflow_experiment_delete_tag, "Delete a tag of an experiment."),
 
-    RUN("POST", "/runs/create", mlflow_run_create, "Start a run."),
+    LOG("/runs/create", mlflow_run_create, "Start a run."),
     READ("GET", "/runs/get", mlflow_run_get, "Read a run with what it logged."),
-    RUN("POST", "/runs/update", mlflow_run_update, "Set status, end time or name of a run."),
+    LOG("/runs/update", mlflow_run_update, "Set status, end time or name of a run."),
     RUN("POST", "/runs/delete", mlflow_run_delete, "Delete a run; it can be restored."),
     RUN("POST", "/runs/restore", mlflow_run_restore, "Restore a deleted run."),
     READ("POST", "/runs/search", mlflow_run_search, "Find runs by filter, order and page."),
-    RUN("POST", "/runs/log-metric", mlflow_run_log_metric, "Log one point of a metric."),
-    RUN("POST", "/runs/log-parameter", mlflow_run_log_param, "Log one parameter."),
-    RUN("POST", "/runs/log-batch", mlflow_run_log_batch, "Log metrics, parameters and tags as one unit."),
-    RUN("POST", "/runs/set-tag", mlflow_run_set_tag, "Set a tag of a run."),
-    RUN("POST", "/runs/delete-tag", mlflow_run_delete_tag, "Delete a tag of a run."),
+    LOG("/runs/log-metric", mlflow_run_log_metric, "Log one point of a metric."),
+    LOG("/runs/log-parameter", mlflow_run_log_param, "Log one parameter."),
+    LOG("/runs/log-batch", mlflow_run_log_batch, "Log metrics, parameters and tags as one unit."),
+    LOG("/runs/set-tag", mlflow_run_set_tag, "Set a tag of a run."),
+    LOG("/runs/delete-tag", mlflow_run_delete_tag, "Delete a tag of a run."),
     BOTH("POST", "2.0/mlflow", "/runs/log-inputs", mlflow_run_log_inputs, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_HTTP_BODY_BYTES,
          "Log datasets and models that a run reads."),
     RUN("POST", "/runs/outputs", mlflow_run_log_outputs, "Log models that a run made."),

@@ -22,26 +22,28 @@ static const struct field create_fields[] = {
     FIELD(struct run_in, tags, FIELD_KVS, false),
 };
 
+static enum err answer_run(struct op *op, struct http_req *req, struct http_res *res, void *arg)
+{
+    (void)req;
+    struct json_out w;
+    encode_begin(&w, res);
+    json_key(&w, "run");
+    encode_run(&w, arg);
+    return encode_end(op, &w, res);
+}
+
 enum err mlflow_run_create(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct run_in in = {.experiment_id = STR("0")};
-    struct track_run r;
+    struct track_run *r = op_new(op, struct track_run);
     int64_t experiment = 0;
     enum err e = DECODE(op, req, create_fields, &in);
     if (!e)
         e = names_parse_experiment_id(op, in.experiment_id.len ? in.experiment_id : STR("0"), &experiment);
-    if (!e)
-        e = track_run_create(op, s->db, experiment, in.run_name, in.user_id, in.start_time, in.tags.p, in.tags.len, &r);
-    if (e)
-        return e;
-    struct json_out w;
-    encode_begin(&w, res);
-    json_key(&w, "run");
-    encode_run(&w, &r);
-    return encode_end(op, &w, res);
+    return e ? e : track_run_create_start(op, s->db, experiment, in.run_name, in.user_id, in.start_time, in.tags.p, in.tags.len, r,
+                                          http_later_done, http_later(res, answer_run, r));
 }
 
-#define RUN_ID_FIELD(type) {.name = "run_id", .kind = FIELD_STR, .at = offsetof(type, run_id), .required = true, .alias = "run_uuid"}
 static const struct field id_fields[] = {RUN_ID_FIELD(struct run_in)};
 
 enum err mlflow_run_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
@@ -67,26 +69,38 @@ static const struct field update_fields[] = {
     FIELD(struct run_in, run_name, FIELD_STR, false),
 };
 
-enum err mlflow_run_update(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+/* What an update needs until it is durable. */
+struct update {
+    struct run_in in;
+    enum track_run_status status;
+    struct track_run run;
+};
+
+static enum err answer_run_info(struct op *op, struct http_req *req, struct http_res *res, void *arg)
 {
-    static const char *const names[] = {"RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"};
-    struct run_in in = {.end_time = ABSENT};
-    struct track_run r;
-    enum err e = DECODE(op, req, update_fields, &in);
-    size_t i = e || !in.status.len ? 0 : decode_name(in.status, names, ARRAY_LEN(names));
-    enum track_run_status status = (enum track_run_status)(i + 1);
-    if (!e && i == SIZE_MAX)
-        return op_fail_field(op, "status", "Invalid value \"%.*s\" for parameter 'status' supplied.", STR_FMT(in.status));
-    if (!e)
-        e = track_run_update(op, s->db, in.run_id, in.status.len ? &status : NULL, in.end_time == ABSENT ? NULL : &in.end_time,
-                             in.run_name, &r);
-    if (e)
-        return e;
+    (void)req;
+    const struct update *u = arg;
     struct json_out w;
     encode_begin(&w, res);
     json_key(&w, "run_info");
-    encode_run_info(&w, &r);
+    encode_run_info(&w, &u->run);
     return encode_end(op, &w, res);
+}
+
+enum err mlflow_run_update(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    static const char *const names[] = {"RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"};
+    struct update *u = op_new(op, struct update);
+    u->in = (struct run_in){.end_time = ABSENT};
+    enum err e = DECODE(op, req, update_fields, &u->in);
+    const struct run_in in = u->in;
+    size_t i = e || !in.status.len ? 0 : decode_name(in.status, names, ARRAY_LEN(names));
+    u->status = (enum track_run_status)(i + 1);
+    if (!e && i == SIZE_MAX)
+        return op_fail_field(op, "status", "Invalid value \"%.*s\" for parameter 'status' supplied.", STR_FMT(in.status));
+    return e ? e : track_run_update_start(op, s->db, in.run_id, in.status.len ? &u->status : NULL,
+                                          in.end_time == ABSENT ? NULL : &u->in.end_time, in.run_name, &u->run, http_later_done,
+                                          http_later(res, answer_run_info, u));
 }
 
 enum err mlflow_run_delete(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
@@ -104,96 +118,6 @@ enum err mlflow_run_restore(struct op *op, struct services *s, struct http_req *
     enum err e = DECODE(op, req, id_fields, &in);
     if (!e)
         e = track_run_restore(op, s->db, in.run_id);
-    return e ? e : encode_empty(op, res);
-}
-
-/* ---- logging ---- */
-
-struct metric_in {
-    struct str run_id;
-    struct track_metric m;
-};
-#define METRIC_FIELD(n, k, member, base, req)                                                                           \
-    {.name = n, .kind = k, .at = base + offsetof(struct track_metric, member), .required = req}
-#define METRIC_FIELDS(base)                                                                                             \
-    METRIC_FIELD("key", FIELD_STR, key, base, true), METRIC_FIELD("value", FIELD_F64, value, base, true),           \
-        METRIC_FIELD("timestamp", FIELD_I64, time_ms, base, true), METRIC_FIELD("step", FIELD_I64, step, base, false), \
-        METRIC_FIELD("model_id", FIELD_STR, model_id, base, false),                                                  \
-        METRIC_FIELD("dataset_name", FIELD_STR, dataset_name, base, false),                                          \
-        METRIC_FIELD("dataset_digest", FIELD_STR, dataset_digest, base, false)
-static const struct field log_metric_fields[] = {RUN_ID_FIELD(struct metric_in), METRIC_FIELDS(offsetof(struct metric_in, m))};
-static const struct field metric_fields[] = {METRIC_FIELDS(0)};
-
-enum err mlflow_run_log_metric(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    struct metric_in in = {0};
-    enum err e = DECODE(op, req, log_metric_fields, &in);
-    struct track_batch b = {.run_id = in.run_id, .metrics = &in.m, .metric_count = 1, .single = true};
-    if (!e)
-        e = metric_log_batch(op, s->db, &b);
-    return e ? e : encode_empty(op, res);
-}
-
-static const struct field param_fields[] = {
-    RUN_ID_FIELD(struct run_in),
-    FIELD(struct run_in, key, FIELD_STR, true),
-    FIELD(struct run_in, value, FIELD_STR, false),
-};
-
-enum err mlflow_run_log_param(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    struct run_in in = {.value = STR("")};
-    enum err e = DECODE(op, req, param_fields, &in);
-    struct track_kv kv = {in.key, in.value};
-    struct track_batch b = {.run_id = in.run_id, .params = &kv, .param_count = 1, .single = true};
-    if (!e)
-        e = metric_log_batch(op, s->db, &b);
-    return e ? e : encode_empty(op, res);
-}
-
-struct batch_in {
-    struct str run_id;
-    const struct json *metrics;
-    struct track_kvs params, tags;
-};
-static const struct field batch_fields[] = {
-    RUN_ID_FIELD(struct batch_in),
-    FIELD(struct batch_in, metrics, FIELD_ITEMS, false),
-    FIELD(struct batch_in, params, FIELD_KVS, false),
-    FIELD(struct batch_in, tags, FIELD_KVS, false),
-};
-
-enum err mlflow_run_log_batch(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    struct batch_in in = {0};
-    struct track_metric none = {0};
-    void *metrics = NULL;
-    size_t n = 0;
-    enum err e = DECODE(op, req, batch_fields, &in);
-    if (!e)
-        e = decode_items(op, in.metrics, "metrics", metric_fields, ARRAY_LEN(metric_fields), sizeof none, &none, &metrics, &n);
-    struct track_batch b = {.run_id = in.run_id, .metrics = metrics, .metric_count = n, .params = in.params.p,
-                            .param_count = in.params.len, .tags = in.tags.p, .tag_count = in.tags.len};
-    if (!e)
-        e = metric_log_batch(op, s->db, &b);
-    return e ? e : encode_empty(op, res);
-}
-
-enum err mlflow_run_set_tag(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    struct run_in in = {.value = STR("")};
-    enum err e = DECODE(op, req, param_fields, &in);
-    if (!e)
-        e = track_run_set_tag(op, s->db, in.run_id, in.key, in.value);
-    return e ? e : encode_empty(op, res);
-}
-
-enum err mlflow_run_delete_tag(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    struct run_in in = {0};
-    enum err e = decode_request(op, req, param_fields, 2, &in);
-    if (!e)
-        e = track_run_delete_tag(op, s->db, in.run_id, in.key);
     return e ? e : encode_empty(op, res);
 }
 

@@ -261,6 +261,17 @@ enum err metric_log_batch(struct op *op, struct db *db, const struct track_batch
     return db_write(op, db, batch_tx, &b);
 }
 
+enum err metric_log_batch_start(struct op *op, struct db *db, const struct track_batch *batch, db_done_fn done, void *done_arg)
+{
+    enum err e = check_batch(op, batch);
+    if (e)
+        return e;
+    struct track_batch *b = op_new(op, struct track_batch);
+    *b = *batch;
+    db_write_start(op, db, batch_tx, b, done, done_arg);
+    return OK;
+}
+
 enum err metric_load_latest(struct op *op, struct db_tx *tx, int64_t run_row, struct track_metric **ret, size_t *ret_len)
 {
     struct db_rows *rows = NULL;

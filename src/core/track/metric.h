@@ -21,6 +21,9 @@ struct track_batch {
 
 /* At most LIMIT_TRACK_BATCH_*. */
 MUST_USE enum err metric_log_batch(struct op *op, struct db *db, const struct track_batch *batch);
+/* The same without waiting, as db_write_start: done(done_arg, e) once the batch is durable or refused, and never if this returns
+ * an error. The arrays and texts of `batch` must live as long as op's arena. */
+MUST_USE enum err metric_log_batch_start(struct op *op, struct db *db, const struct track_batch *batch, db_done_fn done, void *done_arg);
 
 /* Inside a transaction: the latest point of every metric of a run. */
 MUST_USE enum err metric_load_latest(struct op *op, struct db_tx *tx, int64_t run_row, struct track_metric **ret, size_t *ret_len);

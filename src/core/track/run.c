@@ -116,6 +116,7 @@ struct create_arg {
     const struct track_kv *tags;
     size_t tag_count;
     struct track_run run;
+    struct track_run *ret; /* where the run goes when all is well */
 };
 
 static enum err create_tags(struct op *op, struct db_tx *tx, struct create_arg *a)
@@ -161,10 +162,15 @@ static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
         e = track_change_note(op, tx, a->run.row);
     struct track_kv detail[] = {{STR("name"), a->name},
                                 {STR("experiment"), str_from(op_printf(op, "%" PRId64, a->experiment_id))}};
-    return e ? e : store_audit(op, tx, "run.create", "run", a->run.run_id, detail, 2);
+    if (!e)
+        e = store_audit(op, tx, "run.create", "run", a->run.run_id, detail, 2);
+    if (!e)
+        *a->ret = a->run;
+    return e;
 }
 
-enum err track_run_create(struct op *op, struct db *db, int64_t experiment_id, struct str name, struct str user_id, int64_t start_ms, const struct track_kv *tags, size_t tag_count, struct track_run *ret)
+/* Judges what needs no database, and names the run. */
+static enum err create_prepare(struct op *op, int64_t experiment_id, struct str name, struct str user_id, int64_t start_ms, const struct track_kv *tags, size_t tag_count, struct create_arg *ret)
 {
     struct str tagged = names_find(tags, tag_count, RUN_NAME_TAG);
     if (name.len > 0 && tagged.len > 0 && !str_eq(name, tagged))
@@ -181,11 +187,27 @@ enum err track_run_create(struct op *op, struct db *db, int64_t experiment_id, s
     }
     struct str chosen = name.len > 0 ? name : tagged.len > 0 ? tagged : names_random(op);
     chosen = names_clip(chosen, LIMIT_TRACK_TAG_VALUE);
-    struct create_arg a = {experiment_id, start_ms, chosen, user_id.p ? user_id : STR(""), tags, tag_count, {0}};
-    enum err e = db_write(op, db, create_tx, &a);
-    if (!e)
-        *ret = a.run;
-    return e;
+    *ret = (struct create_arg){experiment_id, start_ms, chosen, user_id.p ? user_id : STR(""), tags, tag_count, {0}, NULL};
+    return OK;
+}
+
+enum err track_run_create(struct op *op, struct db *db, int64_t experiment_id, struct str name, struct str user_id, int64_t start_ms, const struct track_kv *tags, size_t tag_count, struct track_run *ret)
+{
+    struct create_arg a;
+    enum err e = create_prepare(op, experiment_id, name, user_id, start_ms, tags, tag_count, &a);
+    a.ret = ret;
+    return e ? e : db_write(op, db, create_tx, &a);
+}
+
+enum err track_run_create_start(struct op *op, struct db *db, int64_t experiment_id, struct str name, struct str user_id, int64_t start_ms, const struct track_kv *tags, size_t tag_count, struct track_run *ret, db_done_fn done, void *done_arg)
+{
+    struct create_arg *a = op_new(op, struct create_arg);
+    enum err e = create_prepare(op, experiment_id, name, user_id, start_ms, tags, tag_count, a);
+    if (e)
+        return e;
+    a->ret = ret;
+    db_write_start(op, db, create_tx, a, done, done_arg);
+    return OK;
 }
 
 struct run_arg {
@@ -194,6 +216,7 @@ struct run_arg {
     const int64_t *end_ms;
     bool deleted;
     struct track_run run;
+    struct track_run *ret; /* of an update */
 };
 
 static enum err get_tx(struct op *op, struct db_tx *tx, void *arg)
@@ -225,17 +248,28 @@ static enum err update_tx(struct op *op, struct db_tx *tx, void *arg)
         e = store_put_kvs(op, tx, &sql_track_tag_put, h.row, &(struct track_kv){STR(RUN_NAME_TAG), a->name}, 1);
     if (!e)
         e = track_change_note(op, tx, h.row);
-    return e ? e : run_load(op, tx, a->run_id, &a->run);
+    return e ? e : run_load(op, tx, a->run_id, a->ret);
 }
 
 enum err track_run_update(struct op *op, struct db *db, struct str run_id, const enum track_run_status *status, const int64_t *end_ms, struct str name, struct track_run *ret)
 {
-    struct run_arg a = {.run_id = run_id, .status = status, .end_ms = end_ms,
-                        .name = names_clip(name, LIMIT_TRACK_TAG_VALUE)};
-    enum err e = db_write(op, db, update_tx, &a);
-    if (!e)
-        *ret = a.run;
-    return e;
+    return db_write(op, db, update_tx, &(struct run_arg){.run_id = run_id, .status = status, .end_ms = end_ms,
+                                                         .name = names_clip(name, LIMIT_TRACK_TAG_VALUE), .ret = ret});
+}
+
+/* A copy of `a` that lives until the write is over. */
+static void run_write_start(struct op *op, struct db *db, db_fn fn, struct run_arg a, db_done_fn done, void *done_arg)
+{
+    struct run_arg *kept = op_new(op, struct run_arg);
+    *kept = a;
+    db_write_start(op, db, fn, kept, done, done_arg);
+}
+
+enum err track_run_update_start(struct op *op, struct db *db, struct str run_id, const enum track_run_status *status, const int64_t *end_ms, struct str name, struct track_run *ret, db_done_fn done, void *done_arg)
+{
+    run_write_start(op, db, update_tx, (struct run_arg){.run_id = run_id, .status = status, .end_ms = end_ms,
+                                                        .name = names_clip(name, LIMIT_TRACK_TAG_VALUE), .ret = ret}, done, done_arg);
+    return OK;
 }
 
 static enum err lifecycle_tx(struct op *op, struct db_tx *tx, void *arg)
@@ -280,11 +314,23 @@ static enum err set_tag_tx(struct op *op, struct db_tx *tx, void *arg)
     return e ? e : track_change_note(op, tx, h.row);
 }
 
-enum err track_run_set_tag(struct op *op, struct db *db, struct str run_id, struct str key, struct str value)
+static enum err set_tag_check(struct op *op, struct str run_id, struct str key, struct str value)
 {
     enum err e = names_check_run_id(op, run_id);
+    return e ? e : track_run_check_tag(op, key, value, "key");
+}
+
+enum err track_run_set_tag_start(struct op *op, struct db *db, struct str run_id, struct str key, struct str value, db_done_fn done, void *done_arg)
+{
+    enum err e = set_tag_check(op, run_id, key, value);
     if (!e)
-        e = track_run_check_tag(op, key, value, "key");
+        run_write_start(op, db, set_tag_tx, (struct run_arg){.run_id = run_id, .key = key, .value = value}, done, done_arg);
+    return e;
+}
+
+enum err track_run_set_tag(struct op *op, struct db *db, struct str run_id, struct str key, struct str value)
+{
+    enum err e = set_tag_check(op, run_id, key, value);
     return e ? e : db_write(op, db, set_tag_tx, &(struct run_arg){.run_id = run_id, .key = key, .value = value});
 }
 
@@ -304,6 +350,12 @@ static enum err delete_tag_tx(struct op *op, struct db_tx *tx, void *arg)
 enum err track_run_delete_tag(struct op *op, struct db *db, struct str run_id, struct str key)
 {
     return db_write(op, db, delete_tag_tx, &(struct run_arg){.run_id = run_id, .key = key});
+}
+
+enum err track_run_delete_tag_start(struct op *op, struct db *db, struct str run_id, struct str key, db_done_fn done, void *done_arg)
+{
+    run_write_start(op, db, delete_tag_tx, (struct run_arg){.run_id = run_id, .key = key}, done, done_arg);
+    return OK;
 }
 
 static enum err add_model_tx(struct op *op, struct db_tx *tx, void *arg)

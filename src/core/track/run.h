@@ -50,13 +50,20 @@ struct track_run_head {
 
 /* An empty `name` comes from the tag or is made up. Fills all of *ret but the logged parts, tags included. */
 MUST_USE enum err track_run_create(struct op *op, struct db *db, int64_t experiment_id, struct str name, struct str user_id, int64_t start_ms, const struct track_kv *tags, size_t tag_count, struct track_run *ret);
+/* Those named _start do not wait, as db_write_start: done(done_arg, e) comes once the change is durable or refused, and never if the
+ * call itself returns an error. What they are given, texts included, must live as long as op's arena; *ret is written before
+ * done(done_arg, OK). */
+MUST_USE enum err track_run_create_start(struct op *op, struct db *db, int64_t experiment_id, struct str name, struct str user_id, int64_t start_ms, const struct track_kv *tags, size_t tag_count, struct track_run *ret, db_done_fn done, void *done_arg);
 MUST_USE enum err track_run_get(struct op *op, struct db *db, struct str run_id, struct track_run *ret);
 /* What is NULL or empty stays. */
 MUST_USE enum err track_run_update(struct op *op, struct db *db, struct str run_id, const enum track_run_status *status, const int64_t *end_ms, struct str name, struct track_run *ret);
+MUST_USE enum err track_run_update_start(struct op *op, struct db *db, struct str run_id, const enum track_run_status *status, const int64_t *end_ms, struct str name, struct track_run *ret, db_done_fn done, void *done_arg);
 MUST_USE enum err track_run_delete(struct op *op, struct db *db, struct str run_id);
 MUST_USE enum err track_run_restore(struct op *op, struct db *db, struct str run_id);
 MUST_USE enum err track_run_set_tag(struct op *op, struct db *db, struct str run_id, struct str key, struct str value);
 MUST_USE enum err track_run_delete_tag(struct op *op, struct db *db, struct str run_id, struct str key);
+MUST_USE enum err track_run_set_tag_start(struct op *op, struct db *db, struct str run_id, struct str key, struct str value, db_done_fn done, void *done_arg);
+MUST_USE enum err track_run_delete_tag_start(struct op *op, struct db *db, struct str run_id, struct str key, db_done_fn done, void *done_arg);
 /* Appends a JSON object to the list in the tag mlflow.log-model.history, in one transaction. Unlike other tags it is never
  * cut: E_TOO_LARGE above LIMIT_TRACK_MODEL_HISTORY. A tag that holds no list is replaced. */
 MUST_USE enum err track_run_add_model(struct op *op, struct db *db, struct str run_id, struct str model_json);

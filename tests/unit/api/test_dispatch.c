@@ -44,6 +44,24 @@ static enum err lived_with(struct op *op, struct services *s, struct http_req *r
     return OK;
 }
 
+static enum err answer_later(struct op *op, struct http_req *req, struct http_res *res, void *arg)
+{
+    (void)op, (void)req;
+    buf_addf(&res->body, "later %s", (const char *)arg);
+    return OK;
+}
+/* What the last segment says happens: the work ends at once here; on other threads it is tests/unit/net/test_exchange.c. */
+static enum err later(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)s;
+    char *how = str_cstr(op->arena, req->path_args[0]);
+    void *l = http_later(res, answer_later, how);
+    if (!strcmp(how, "refused")) /* nothing was started */
+        return op_fail(op, E_INVALID, "refused");
+    http_later_done(l, !strcmp(how, "failed") ? op_fail(op, E_CONFLICT, "failed") : OK);
+    return OK;
+}
+
 static void dialect_form(struct op *op, struct http_req *req, struct http_res *res)
 {
     (void)req;
@@ -65,6 +83,7 @@ static const struct route rows[] = {
     {"GET", "/missing", missing, PERM_READ, ROUTE_INLINE, 0, "x"},
     {"GET", "/silent", silent, PERM_READ, ROUTE_POOL, 0, "x"},
     {"GET", "/lived", lived_with, PERM_READ, ROUTE_POOL, 0, "x"},
+    {"GET", "/later/{how}", later, PERM_READ, ROUTE_LATER, 0, "x"},
 };
 static const struct route_table table = {"test", rows, ARRAY_LEN(rows), dialect_form};
 static const struct route_table *const tables[] = {&table, NULL};
@@ -262,7 +281,8 @@ static void refused_tables(void **state)
     static const struct route bad[] = {
         {"GET", "/x", answer, PERM_NONE, ROUTE_INLINE, 0, "x"}, {"GET", "/x", NULL, PERM_READ, ROUTE_INLINE, 0, "x"},
         {"GET", "/x", answer, PERM_COUNT, ROUTE_INLINE, 0, "x"}, {"GET", "/x", answer, PERM_READ, 0, 0, "x"},
-        {"GET", "/x", answer, PERM_READ, ROUTE_INLINE | ROUTE_POOL, 0, "x"}, {"PUT", "/x", answer, PERM_READ, ROUTE_INLINE | ROUTE_STREAM_BODY, 0, "x"},
+        {"GET", "/x", answer, PERM_READ, ROUTE_INLINE | ROUTE_POOL, 0, "x"}, {"GET", "/x", answer, PERM_READ, ROUTE_LATER | ROUTE_POOL, 0, "x"},
+        {"PUT", "/x", answer, PERM_READ, ROUTE_LATER | ROUTE_STREAM_BODY, 0, "x"}, {"PUT", "/x", answer, PERM_READ, ROUTE_INLINE | ROUTE_STREAM_BODY, 0, "x"},
         {"GET", "x", answer, PERM_READ, ROUTE_INLINE, 0, "x"}, {"GET", "/public", answer, PERM_READ, ROUTE_INLINE, 0, "x"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -274,6 +294,25 @@ static void refused_tables(void **state)
         if (dispatch_create(&f->op, &c, &d) != E_INVALID)
             fail_msg("row %zu was taken", i);
     }
+}
+
+/* Answered, refused and failed later: each is in the dialect's form and counted once. */
+static void later_answers(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(ask(f, "GET", "/later/well", ALL, NULL), 200);
+    assert_true(says(f, "later well"));
+    assert_int_equal(ask(f, "GET", "/later/failed", ALL, NULL), 409);
+    assert_true(says(f, "{\"dialect\":\"CONFLICT\"}"));
+    assert_int_equal(ask(f, "GET", "/later/refused", ALL, NULL), 400);
+    assert_true(says(f, "{\"dialect\":\"INVALID\"}"));
+    struct buf b;
+    buf_init(&b, LIMIT_MIB(1));
+    dispatch_metrics(f->d, &b);
+    assert_non_null(strstr(b.p, "ingot_http_requests_total{method=\"GET\",route=\"/later/{how}\",code=\"2xx\"} 1\n"));
+    assert_non_null(strstr(b.p, "ingot_http_requests_total{method=\"GET\",route=\"/later/{how}\",code=\"4xx\"} 2\n"));
+    assert_non_null(strstr(b.p, "ingot_http_request_duration_seconds_count{method=\"GET\",route=\"/later/{how}\"} 3\n"));
+    buf_clear(&b);
 }
 
 static void metrics(void **state)
@@ -302,7 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers, setup, teardown), cmocka_unit_test_setup_teardown(failures, setup, teardown),
         cmocka_unit_test_setup_teardown(authorisation_matrix, setup, teardown), cmocka_unit_test_setup_teardown(refused_tables, setup, teardown),
-        cmocka_unit_test_setup_teardown(metrics, setup, teardown),
+        cmocka_unit_test_setup_teardown(metrics, setup, teardown), cmocka_unit_test_setup_teardown(later_answers, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
