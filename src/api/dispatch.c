@@ -220,7 +220,7 @@ static void hide_internals(struct op *op, const struct http_req *req)
 }
 
 /* op->err in the dialect's form; `status` 0: what the dialect makes of it. */
-static void dialect_error(struct op *op, const struct compiled *row, struct http_req *req, struct http_res *res, int status)
+static void dialect_error(const struct dispatch *d, struct op *op, const struct compiled *row, struct http_req *req, struct http_res *res, int status)
 {
     hide_internals(op, req);
     buf_reset(&res->body);
