@@ -22,6 +22,12 @@ DELETE FROM registry_model_tag WHERE model = ?1
 DELETE FROM registry_alias WHERE model = ?1
 -- name: registry_model_delete_version_tags
 DELETE FROM registry_version_tag WHERE version IN (SELECT id FROM registry_version WHERE model = ?1)
+-- name: registry_model_delete_releases
+DELETE FROM registry_release WHERE model = ?1
+-- name: registry_model_delete_cards
+DELETE FROM registry_card WHERE version IN (SELECT id FROM registry_version WHERE model = ?1)
+-- name: registry_model_delete_policy
+DELETE FROM registry_policy WHERE model = ?1
 -- name: registry_model_delete_versions
 DELETE FROM registry_version WHERE model = ?1
 -- name: registry_model_tag_put
@@ -48,11 +54,12 @@ SELECT v.id, m.name, v.version, v.created_ms, v.updated_ms, v.description, v.use
        v.storage_location, v.run_id, v.run_link, v.model_id, v.data_version, v.signature, v.model
 FROM registry_version v JOIN registry_model m ON m.id = v.model
 WHERE v.deleted = 0
--- name: registry_version_of_model
+-- The other versions of a stage: what moving one there archives.
+-- name: registry_version_staged
 SELECT v.id, m.name, v.version, v.created_ms, v.updated_ms, v.description, v.user_id, v.stage, v.source,
        v.storage_location, v.run_id, v.run_link, v.model_id, v.data_version, v.signature, v.model
 FROM registry_model m JOIN registry_version v ON v.model = m.id
-WHERE m.name = ?1 AND v.deleted = 0 ORDER BY v.version DESC
+WHERE m.name = ?1 AND v.stage = ?2 AND v.version <> ?3 AND v.deleted = 0 ORDER BY v.version DESC
 -- The newest version of each stage, newest first.
 -- name: registry_version_newest
 SELECT v.id, m.name, v.version, v.created_ms, v.updated_ms, v.description, v.user_id, v.stage, v.source,
@@ -96,8 +103,9 @@ SELECT alias, version FROM registry_alias WHERE model = ?1 ORDER BY alias
 -- name: registry_alias_of_version
 SELECT alias FROM registry_alias WHERE model = ?1 AND version = ?2 ORDER BY alias
 -- name: registry_history_insert
-INSERT INTO registry_history (time_us, actor, model, kind, subject, old_value, new_value)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+INSERT INTO registry_history (time_us, actor, model, kind, subject, old_value, new_value, action, reason, request_id, approval)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+-- Newest first.
 -- name: registry_history_of_model
-SELECT id, time_us, actor, kind, subject, old_value, new_value FROM registry_history
-WHERE model = ?1 ORDER BY id
+SELECT id, time_us, actor, kind, subject, old_value, new_value, action, reason, request_id, approval
+FROM registry_history WHERE model = ?1 AND id < ?2 ORDER BY id DESC

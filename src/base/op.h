@@ -37,6 +37,7 @@ struct op {
     const char *field;         /* the input field at fault, dotted path, or NULL */
     struct actor actor;
     struct str request_id;
+    struct str reason;         /* why, as the caller says (X-Ingot-Reason); histories keep it */
     int64_t now_us;            /* wall clock at the start, microseconds since 1970 UTC; tests set it */
     int64_t deadline_ms;       /* CLOCK_MONOTONIC; 0 = none */
     struct db_tx *tx;          /* the transaction in whose callback we are, or NULL */

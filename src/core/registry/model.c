@@ -3,6 +3,9 @@
 #include "base/limits.h"
 #include "base/vec.h"
 #include "core/registry/history.h"
+#include "core/registry/policy.h"
+#include "core/registry/tag.h"
+#include "core/registry/usage.h"
 #include "core/track/store.h"
 #include "sql_gen.h"
 
@@ -12,9 +15,7 @@ struct model_arg {
     struct str name, new_name, description, key, value;
     const struct track_kv *tags;
     size_t tag_count;
-    int64_t version;
     struct registry_model m;
-    struct registry_version v;
 };
 
 static enum err load_aliases(struct op *op, struct db_tx *tx, struct registry_model *m)
@@ -70,7 +71,7 @@ static enum err model_load(struct op *op, struct db_tx *tx, struct str name, str
     return e;
 }
 
-static enum err check_name(struct op *op, struct str name)
+enum err registry_model_check_name(struct op *op, struct str name)
 {
     if (str_trim(name).len == 0)
         return op_fail_field(op, "name", "Missing value for required parameter 'name'.");
@@ -79,26 +80,13 @@ static enum err check_name(struct op *op, struct str name)
     return names_check_length(op, "name", name, LIMIT_REGISTRY_NAME);
 }
 
-static enum err check_tag(struct op *op, struct str key, struct str value)
-{
-    enum err e = names_check_key(op, key, "key");
-    if (!e)
-        e = names_check_length(op, "key", key, LIMIT_TRACK_KEY);
-    return e ? e : names_check_length(op, "value", value, LIMIT_REGISTRY_TAG_VALUE);
-}
-
-static bool is_prompt(const struct track_kv *tags, size_t n)
-{
-    return str_ieq(names_find(tags, n, "mlflow.prompt.is_prompt"), STR("true"));
-}
-
 static enum err name_taken(struct op *op, struct db_tx *tx, const struct model_arg *a)
 {
     struct registry_model old = {0};
     enum err e = model_load(op, tx, a->name, &old);
     if (e)
         return e;
-    bool was = is_prompt(old.tags.p, old.tags.len), is = is_prompt(a->tags, a->tag_count);
+    bool was = registry_tags_are_prompt(old.tags.p, old.tags.len), is = registry_tags_are_prompt(a->tags, a->tag_count);
     if (was != is)
         return op_fail(op, E_EXISTS,
                        "Tried to create a %s with name '%.*s', but the name is already taken by a %s. MLflow does not allow "
@@ -125,11 +113,11 @@ static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
 
 enum err registry_model_create(struct op *op, struct db *db, struct str name, struct str description, const struct track_kv *tags, size_t tag_count, struct registry_model *ret)
 {
-    enum err e = check_name(op, name);
+    enum err e = registry_model_check_name(op, name);
     if (!e)
         e = names_check_length(op, "description", description, LIMIT_REGISTRY_TEXT);
-    for (size_t i = 0; !e && i < tag_count; i++)
-        e = check_tag(op, tags[i].key, tags[i].value);
+    if (!e)
+        e = registry_tags_check(op, tags, tag_count);
     struct model_arg a = {.name = name, .description = description, .tags = tags, .tag_count = tag_count};
     if (!e)
         e = db_write(op, db, create_tx, &a);
@@ -147,12 +135,19 @@ static enum err get_tx(struct op *op, struct db_tx *tx, void *arg)
 enum err registry_model_get(struct op *op, struct db *db, struct str name, struct registry_model *ret)
 {
     struct model_arg a = {.name = name};
-    enum err e = check_name(op, name);
+    enum err e = registry_model_check_name(op, name);
     if (!e)
         e = db_read(op, db, get_tx, &a);
     if (!e)
         *ret = a.m;
     return e;
+}
+
+/* May the name go away, so that nothing that stands on it changes unseen? */
+static enum err check_leave(struct op *op, struct db_tx *tx, struct str name, int64_t row, const char *what)
+{
+    enum err e = registry_usage_check(op, tx, name, 0, what);
+    return e ? e : registry_policy_check_model(op, tx, name, row, what);
 }
 
 static enum err rename_tx(struct op *op, struct db_tx *tx, void *arg)
@@ -161,11 +156,18 @@ static enum err rename_tx(struct op *op, struct db_tx *tx, void *arg)
     int64_t row = 0;
     enum err e = registry_model_row(op, tx, a->name, &row);
     if (!e)
+        e = check_leave(op, tx, a->name, row, "giving it another name");
+    if (!e)
         e = db_exec(op, tx, &sql_registry_model_rename, DB_ARGS(DB_I64(row), DB_TEXT(a->new_name), DB_I64(store_now_ms(op))), NULL);
     if (e == E_EXISTS) {
         op_clear(op);
         return op_fail(op, E_EXISTS, "Registered Model (name=%.*s) already exists.", STR_FMT(a->new_name));
     }
+    struct registry_change c = {.kind = STR("name"), .old_value = a->name, .new_value = a->new_name};
+    if (!e)
+        e = registry_history_note(op, tx, a->new_name, &c);
+    if (!e)
+        e = db_exec(op, tx, &sql_registry_approval_rename, DB_ARGS(DB_I64(row), DB_TEXT(a->new_name)), NULL);
     if (!e)
         e = store_audit(op, tx, "model.rename", "model", a->name, &(struct track_kv){STR("to"), a->new_name}, 1);
     return e ? e : model_load(op, tx, a->new_name, &a->m);
@@ -174,7 +176,7 @@ static enum err rename_tx(struct op *op, struct db_tx *tx, void *arg)
 enum err registry_model_rename(struct op *op, struct db *db, struct str name, struct str new_name, struct registry_model *ret)
 {
     struct model_arg a = {.name = name, .new_name = new_name};
-    enum err e = check_name(op, new_name);
+    enum err e = registry_model_check_name(op, new_name);
     if (!e)
         e = db_write(op, db, rename_tx, &a);
     if (!e)
@@ -208,13 +210,24 @@ enum err registry_model_describe(struct op *op, struct db *db, struct str name, 
 static enum err delete_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     static const struct sql *const steps[] = {
-        &sql_registry_model_delete_version_tags, &sql_registry_model_delete_versions, &sql_registry_model_delete_aliases,
-        &sql_registry_model_delete_tags, &sql_registry_model_delete};
+        &sql_registry_model_delete_version_tags, &sql_registry_model_delete_cards,   &sql_registry_model_delete_releases,
+        &sql_registry_model_delete_versions,     &sql_registry_model_delete_aliases, &sql_registry_model_delete_tags,
+        &sql_registry_model_delete_policy,       &sql_registry_model_delete};
     struct model_arg *a = arg;
     enum err e = model_load(op, tx, a->name, &a->m);
-    for (size_t i = 0; !e && i < a->m.alias_count; i++)
-        e = registry_history_add(op, tx, a->name, "alias", a->m.aliases[i].alias,
-                                 str_from(op_printf(op, "%" PRId64, a->m.aliases[i].version)), (struct str){0});
+    if (!e)
+        e = check_leave(op, tx, a->name, a->m.row, "deleting it");
+    for (size_t i = 0; !e && i < a->m.alias_count; i++) {
+        struct registry_change c = {.kind = STR("alias"), .subject = a->m.aliases[i].alias, .action = STR("removed"),
+                                    .old_value = str_from(op_printf(op, "%" PRId64, a->m.aliases[i].version))};
+        e = registry_history_add(op, tx, a->name, &c);
+    }
+    struct registry_change gone = {.kind = STR("model"), .old_value = a->name, .action = STR("removed")};
+    if (!e)
+        e = registry_history_note(op, tx, a->name, &gone);
+    if (!e)
+        e = db_exec(op, tx, &sql_registry_approval_cancel_model,
+                    DB_ARGS(DB_I64(a->m.row), DB_TEXT(op->actor.name), DB_I64(op->now_us)), NULL);
     for (size_t i = 0; !e && i < ARRAY_LEN(steps); i++)
         e = store_exec_id(op, tx, steps[i], a->m.row);
     return e ? e : store_audit(op, tx, "model.delete", "model", a->name, NULL, 0);
@@ -242,7 +255,7 @@ static enum err tag_tx(struct op *op, struct db_tx *tx, void *arg)
 
 enum err registry_model_set_tag(struct op *op, struct db *db, struct str name, struct str key, struct str value)
 {
-    enum err e = check_tag(op, key, value);
+    enum err e = registry_tag_check(op, key, value);
     struct model_arg a = {.name = name, .key = key, .value = value.p ? value : STR("")};
     return e ? e : db_write(op, db, tag_tx, &a);
 }
@@ -250,143 +263,4 @@ enum err registry_model_set_tag(struct op *op, struct db *db, struct str name, s
 enum err registry_model_delete_tag(struct op *op, struct db *db, struct str name, struct str key)
 {
     return db_write(op, db, tag_tx, &(struct model_arg){.name = name, .key = key});
-}
-
-/* ---- aliases ---- */
-
-static enum err check_alias(struct op *op, struct str alias)
-{
-    if (alias.len == 0)
-        return op_fail_field(op, "alias", "Registered model alias name cannot be empty.");
-    for (size_t i = 0; i < alias.len; i++) {
-        char c = alias.p[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                  (unsigned char)c >= 0x80;
-        if (!ok)
-            return op_fail_field(op, "alias",
-                                 "Invalid alias name: '%.*s'. Names may only contain alphanumerics, underscores (_), and "
-                                 "dashes (-).",
-                                 STR_FMT(alias));
-    }
-    return names_check_length(op, "Registered model alias name", alias, LIMIT_REGISTRY_ALIAS);
-}
-
-static enum err check_alias_free(struct op *op, struct str alias)
-{
-    if (str_ieq(alias, STR("latest")))
-        return op_fail_field(op, "alias", "'latest' alias name (case insensitive) is reserved.");
-    bool version = alias.len > 1 && (alias.p[0] == 'v' || alias.p[0] == 'V');
-    for (size_t i = 1; version && i < alias.len; i++)
-        version = alias.p[i] >= '0' && alias.p[i] <= '9';
-    if (version)
-        return op_fail_field(op, "alias", "Version alias name '%.*s' is reserved.", STR_FMT(alias));
-    return OK;
-}
-
-/* The version that an alias names now, as text; p NULL when there is no such alias. */
-static enum err alias_now(struct op *op, struct db_tx *tx, int64_t row, struct str alias, int64_t *ret_version, struct str *ret_text)
-{
-    struct db_val v;
-    enum err e = db_query_one(op, tx, &sql_registry_alias_get, DB_ARGS(DB_I64(row), DB_TEXT(alias)), &v, 1);
-    *ret_version = 0;
-    *ret_text = (struct str){0};
-    if (e == E_NOT_FOUND) {
-        op_clear(op);
-        return OK;
-    }
-    if (!e) {
-        *ret_version = v.i;
-        *ret_text = str_from(op_printf(op, "%" PRId64, v.i));
-    }
-    return e;
-}
-
-static enum err alias_set_tx(struct op *op, struct db_tx *tx, void *arg)
-{
-    struct model_arg *a = arg;
-    int64_t row = 0, old_version = 0;
-    struct str old;
-    enum err e = registry_model_row(op, tx, a->name, &row);
-    if (!e)
-        e = registry_version_find(op, tx, a->name, a->version, &a->v);
-    if (!e)
-        e = alias_now(op, tx, row, a->key, &old_version, &old);
-    if (e || old_version == a->version)
-        return e;
-    e = db_exec(op, tx, &sql_registry_alias_put, DB_ARGS(DB_I64(row), DB_TEXT(a->key), DB_I64(a->version)), NULL);
-    if (!e)
-        e = db_exec(op, tx, &sql_registry_model_touch, DB_ARGS(DB_I64(row), DB_I64(store_now_ms(op))), NULL);
-    return e ? e : registry_history_add(op, tx, a->name, "alias", a->key, old, str_from(op_printf(op, "%" PRId64, a->version)));
-}
-
-enum err registry_alias_set(struct op *op, struct db *db, struct str name, struct str alias, int64_t version)
-{
-    enum err e = check_name(op, name);
-    if (!e)
-        e = check_alias(op, alias);
-    if (!e)
-        e = check_alias_free(op, alias);
-    struct model_arg a = {.name = name, .key = alias, .version = version};
-    return e ? e : db_write(op, db, alias_set_tx, &a);
-}
-
-static enum err alias_delete_tx(struct op *op, struct db_tx *tx, void *arg)
-{
-    struct model_arg *a = arg;
-    int64_t row = 0, old_version = 0;
-    struct str old;
-    enum err e = registry_model_row(op, tx, a->name, &row);
-    if (!e)
-        e = alias_now(op, tx, row, a->key, &old_version, &old);
-    if (e || !old.p)
-        return e;
-    e = db_exec(op, tx, &sql_registry_alias_delete, DB_ARGS(DB_I64(row), DB_TEXT(a->key)), NULL);
-    if (!e)
-        e = db_exec(op, tx, &sql_registry_model_touch, DB_ARGS(DB_I64(row), DB_I64(store_now_ms(op))), NULL);
-    return e ? e : registry_history_add(op, tx, a->name, "alias", a->key, old, (struct str){0});
-}
-
-enum err registry_alias_delete(struct op *op, struct db *db, struct str name, struct str alias)
-{
-    enum err e = check_name(op, name);
-    if (!e)
-        e = check_alias(op, alias);
-    struct model_arg a = {.name = name, .key = alias};
-    return e ? e : db_write(op, db, alias_delete_tx, &a);
-}
-
-static enum err resolve_tx(struct op *op, struct db_tx *tx, void *arg)
-{
-    struct model_arg *a = arg;
-    int64_t row = 0, version = 0;
-    struct str text;
-    enum err e = registry_model_row(op, tx, a->name, &row);
-    if (!e && str_ieq(a->key, STR("latest"))) {
-        struct registry_version *all = NULL;
-        size_t n = 0;
-        e = registry_version_newest(op, tx, a->name, &all, &n);
-        if (!e && n == 0)
-            return op_fail(op, E_NOT_FOUND, "Latest version not found for model %.*s.", STR_FMT(a->name));
-        version = n ? all[0].version : 0;
-    } else if (!e) {
-        e = alias_now(op, tx, row, a->key, &version, &text);
-        if (!e && !text.p)
-            return op_fail_field(op, "alias", "Registered model alias %.*s not found.", STR_FMT(a->key));
-    }
-    if (!e)
-        e = registry_version_find(op, tx, a->name, version, &a->v);
-    return e ? e : registry_version_fill(op, tx, &a->v);
-}
-
-enum err registry_alias_resolve(struct op *op, struct db *db, struct str name, struct str alias, struct registry_version *ret)
-{
-    enum err e = check_name(op, name);
-    if (!e)
-        e = check_alias(op, alias);
-    struct model_arg a = {.name = name, .key = alias};
-    if (!e)
-        e = db_read(op, db, resolve_tx, &a);
-    if (!e)
-        *ret = a.v;
-    return e;
 }

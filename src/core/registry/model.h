@@ -5,6 +5,7 @@
 #ifndef INGOT_CORE_REGISTRY_MODEL_H
 #define INGOT_CORE_REGISTRY_MODEL_H
 
+#include "core/registry/alias.h"
 #include "core/registry/version.h"
 
 struct registry_alias {
@@ -39,16 +40,16 @@ MUST_USE enum err registry_model_create(struct op *op, struct db *db, struct str
 MUST_USE enum err registry_model_get(struct op *op, struct db *db, struct str name, struct registry_model *ret);
 MUST_USE enum err registry_model_rename(struct op *op, struct db *db, struct str name, struct str new_name, struct registry_model *ret);
 MUST_USE enum err registry_model_describe(struct op *op, struct db *db, struct str name, struct str description, struct registry_model *ret);
-/* With all its versions. */
+/* With all its versions. E_CONFLICT: an endpoint serves it; E_DENIED: a version of it holds a protected alias or stage. The same
+ * holds for a rename. */
 MUST_USE enum err registry_model_delete(struct op *op, struct db *db, struct str name);
 MUST_USE enum err registry_model_set_tag(struct op *op, struct db *db, struct str name, struct str key, struct str value);
-/* Absent is fine, here and for aliases. */
+/* Absent is fine. */
 MUST_USE enum err registry_model_delete_tag(struct op *op, struct db *db, struct str name, struct str key);
-MUST_USE enum err registry_alias_set(struct op *op, struct db *db, struct str name, struct str alias, int64_t version);
-MUST_USE enum err registry_alias_delete(struct op *op, struct db *db, struct str name, struct str alias);
-/* "latest" is the newest version. E_INVALID: no such alias. */
-MUST_USE enum err registry_alias_resolve(struct op *op, struct db *db, struct str name, struct str alias, struct registry_version *ret);
 /* max_results 1..LIMIT_REGISTRY_SEARCH_MODELS. */
 MUST_USE enum err registry_model_search(struct op *op, struct db *db, const struct registry_search *q, struct registry_model_page *ret);
+
+/* MLflow's rule: not empty, no '/' and no ':'. Pure. */
+MUST_USE enum err registry_model_check_name(struct op *op, struct str name);
 
 #endif

@@ -106,6 +106,8 @@ static enum err from_version(struct op *op, struct db_tx *tx, struct str ref, st
     s->storage_location = from.storage_location.len ? from.storage_location : from.source;
     s->run_id = from.run_id;
     s->model_id = from.model_id;
+    s->origin_row = from.row;
+    s->signature = from.signature;
     return OK;
 }
 
@@ -183,7 +185,7 @@ static struct str behind(struct str s, size_t n)
 enum err source_resolve(struct op *op, struct db_tx *tx, const struct registry_version_new *v, struct registry_source *ret)
 {
     struct str none = STR("");
-    struct registry_source s = {v->source, none, v->run_id.p ? v->run_id : none, v->model_id.p ? v->model_id : none, 0};
+    struct registry_source s = {v->source, none, v->run_id.p ? v->run_id : none, v->model_id.p ? v->model_id : none, .signature = none};
     struct str prompt = names_find(v->tags, v->tag_count, "mlflow.prompt.is_prompt");
     bool is_prompt = str_ieq(prompt, STR("true"));
     enum err e = OK;

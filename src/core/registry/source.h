@@ -9,6 +9,8 @@ struct registry_source {
     struct str storage_location; /* where the bytes are */
     struct str run_id, model_id;
     int64_t logged_model_row;    /* 0: none */
+    int64_t origin_row;          /* of the version that this one copies; 0: none */
+    struct str signature;        /* that version's */
 };
 
 /* "models:/..." becomes what it stands for; sources in our own store must lie inside the artifacts of the run or

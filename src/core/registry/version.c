@@ -3,7 +3,12 @@
 #include "base/limits.h"
 #include "base/vec.h"
 #include "core/registry/history.h"
+#include "core/registry/move.h"
+#include "core/registry/policy.h"
+#include "core/registry/release.h"
 #include "core/registry/source.h"
+#include "core/registry/tag.h"
+#include "core/registry/usage.h"
 #include "core/track/logged_model.h"
 #include "core/track/store.h"
 #include "sql_gen.h"
@@ -101,9 +106,9 @@ enum err registry_version_find(struct op *op, struct db_tx *tx, struct str name,
     return e;
 }
 
-enum err registry_version_list(struct op *op, struct db_tx *tx, struct str name, struct registry_version **ret, size_t *ret_len)
+enum err registry_version_staged(struct op *op, struct db_tx *tx, struct str name, enum registry_stage stage, int64_t except, struct registry_version **ret, size_t *ret_len)
 {
-    return version_rows(op, tx, &sql_registry_version_of_model, DB_ARGS(DB_TEXT(name)), ret, ret_len);
+    return version_rows(op, tx, &sql_registry_version_staged, DB_ARGS(DB_TEXT(name), DB_I64(stage), DB_I64(except)), ret, ret_len);
 }
 
 enum err registry_version_newest(struct op *op, struct db_tx *tx, struct str name, struct registry_version **ret, size_t *ret_len)
@@ -111,13 +116,10 @@ enum err registry_version_newest(struct op *op, struct db_tx *tx, struct str nam
     return version_rows(op, tx, &sql_registry_version_newest, DB_ARGS(DB_TEXT(name)), ret, ret_len);
 }
 
-enum err registry_version_fill(struct op *op, struct db_tx *tx, struct registry_version *v)
+static enum err fill_aliases(struct op *op, struct db_tx *tx, struct registry_version *v)
 {
-    enum err e = store_kvs(op, tx, &sql_registry_version_tags, v->row, &v->tags);
-    if (e)
-        return e;
     struct db_rows *rows = NULL;
-    e = db_query(op, tx, &sql_registry_alias_of_version, DB_ARGS(DB_I64(v->model_row), DB_I64(v->version)), &rows);
+    enum err e = db_query(op, tx, &sql_registry_alias_of_version, DB_ARGS(DB_I64(v->model_row), DB_I64(v->version)), &rows);
     if (e)
         return e;
     VEC(struct str) aliases = {0};
@@ -136,12 +138,31 @@ enum err registry_version_fill(struct op *op, struct db_tx *tx, struct registry_
     return e;
 }
 
+static enum err fill_release(struct op *op, struct db_tx *tx, struct registry_version *v)
+{
+    struct registry_release r;
+    enum err e = registry_release_get(op, tx, v->row, &r);
+    if (e)
+        return e;
+    v->semver = registry_release_text(op, &r);
+    v->semver_bump = r.bump;
+    v->semver_changes = r.changes;
+    return OK;
+}
+
+enum err registry_version_fill(struct op *op, struct db_tx *tx, struct registry_version *v)
+{
+    enum err e = store_kvs(op, tx, &sql_registry_version_tags, v->row, &v->tags);
+    if (!e)
+        e = fill_aliases(op, tx, v);
+    return e ? e : fill_release(op, tx, v);
+}
+
 struct version_arg {
     const struct registry_version_new *in;
     struct str name, key, value, description;
     int64_t version;
-    enum registry_stage stage;
-    bool archive_others;
+    struct registry_move move;
     const enum registry_stage *stages;
     size_t stage_count;
     struct registry_version v;
@@ -174,35 +195,49 @@ static enum err insert_version(struct op *op, struct db_tx *tx, struct version_a
                            DB_TEXT(in->signature.p ? in->signature : none)), NULL);
 }
 
+/* The semantic version, and the tag that asked for it with the answer in it. */
+static enum err insert_release(struct op *op, struct db_tx *tx, struct version_arg *a, int64_t model, int64_t row, const struct registry_source *s)
+{
+    const struct registry_version_new *in = a->in;
+    struct str wish = in->semver.len ? in->semver : names_find(in->tags, in->tag_count, REGISTRY_SEMVER_TAG);
+    struct registry_release_new r = {.model_row = model, .version_row = row, .origin_row = s->origin_row, .wanted = str_trim(wish),
+                                     .signature = in->signature};
+    struct registry_release made;
+    if (registry_tags_are_prompt(in->tags, in->tag_count))
+        return OK;
+    enum err e = registry_release_add(op, tx, &r, &made);
+    if (e || !names_find(in->tags, in->tag_count, REGISTRY_SEMVER_TAG).p)
+        return e;
+    struct track_kv kv = {STR(REGISTRY_SEMVER_TAG), registry_release_text(op, &made)};
+    return store_put_kvs(op, tx, &sql_registry_version_tag_put, row, &kv, 1);
+}
+
 static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct version_arg *a = arg;
     const struct registry_version_new *in = a->in;
     struct registry_source s;
-    int64_t model = 0;
+    int64_t model = 0, row = 0;
     enum err e = registry_model_row(op, tx, in->name, &model);
     if (!e)
         e = source_resolve(op, tx, in, &s);
     if (!e)
         e = insert_version(op, tx, a, model, &s);
-    if (!e)
-        e = store_put_kvs(op, tx, &sql_registry_version_tag_put, db_last_id(tx), in->tags, in->tag_count);
-    if (!e && s.logged_model_row)
-        e = logged_model_add_version(op, tx, s.logged_model_row, in->name, a->version);
     if (e)
         return e;
-    struct track_kv detail[] = {
-        {STR("version"), str_from(op_printf(op, "%" PRId64, a->version))}, {STR("source"), s.source}, {STR("run_id"), s.run_id}};
-    e = store_audit(op, tx, "model_version.create", "model", in->name, detail, ARRAY_LEN(detail));
-    return e ? e : find_filled(op, tx, a);
-}
-
-static enum err check_tag(struct op *op, struct str key, struct str value)
-{
-    enum err e = names_check_key(op, key, "key");
+    row = db_last_id(tx);
+    e = store_put_kvs(op, tx, &sql_registry_version_tag_put, row, in->tags, in->tag_count);
     if (!e)
-        e = names_check_length(op, "key", key, LIMIT_TRACK_KEY);
-    return e ? e : names_check_length(op, "value", value, LIMIT_REGISTRY_TAG_VALUE);
+        e = insert_release(op, tx, a, model, row, &s);
+    if (!e && s.logged_model_row)
+        e = logged_model_add_version(op, tx, s.logged_model_row, in->name, a->version);
+    if (!e)
+        e = find_filled(op, tx, a);
+    if (e)
+        return e;
+    struct track_kv detail[] = {{STR("version"), str_from(op_printf(op, "%" PRId64, a->version))}, {STR("source"), s.source},
+                                {STR("run_id"), s.run_id}, {STR("semver"), a->v.semver}};
+    return store_audit(op, tx, "model_version.create", "model", in->name, detail, ARRAY_LEN(detail));
 }
 
 static enum err check_texts(struct op *op, const struct registry_version_new *in)
@@ -216,18 +251,15 @@ static enum err check_texts(struct op *op, const struct registry_version_new *in
         if (e)
             return e;
     }
-    return OK;
+    return names_check_length(op, "data_version", in->data_version, LIMIT_REGISTRY_DATA_VERSION);
 }
 
 enum err registry_version_create(struct op *op, struct db *db, const struct registry_version_new *in, struct registry_version *ret)
 {
-    for (size_t i = 0; i < in->tag_count; i++) {
-        enum err e = check_tag(op, in->tags[i].key, in->tags[i].value);
-        if (e)
-            return e;
-    }
     struct version_arg a = {.in = in, .name = in->name};
-    enum err e = check_texts(op, in);
+    enum err e = registry_tags_check(op, in->tags, in->tag_count);
+    if (!e)
+        e = check_texts(op, in);
     if (!e)
         e = db_write(op, db, create_tx, &a);
     if (!e)
@@ -290,14 +322,21 @@ static enum err delete_tx(struct op *op, struct db_tx *tx, void *arg)
     struct version_arg *a = arg;
     int64_t now = store_now_ms(op);
     enum err e = find_filled(op, tx, a);
+    if (!e)
+        e = registry_usage_check(op, tx, a->name, a->version, "deleting it");
+    if (!e)
+        e = registry_policy_check_version(op, tx, &a->v, "deleting it");
     if (e)
         return e;
     struct str number = str_from(op_printf(op, "%" PRId64, a->version));
     for (size_t i = 0; !e && i < a->v.alias_count; i++) {
+        struct registry_change c = {.kind = STR("alias"), .subject = a->v.aliases[i], .old_value = number, .action = STR("removed")};
         e = db_exec(op, tx, &sql_registry_alias_delete, DB_ARGS(DB_I64(a->v.model_row), DB_TEXT(a->v.aliases[i])), NULL);
         if (!e)
-            e = registry_history_add(op, tx, a->name, "alias", a->v.aliases[i], number, (struct str){0});
+            e = registry_history_add(op, tx, a->name, &c);
     }
+    if (!e)
+        e = store_exec_id(op, tx, &sql_registry_card_delete, a->v.row);
     if (!e)
         e = store_exec_id(op, tx, &sql_registry_version_tags_delete, a->v.row);
     if (!e)
@@ -332,7 +371,9 @@ static enum err tag_tx(struct op *op, struct db_tx *tx, void *arg)
 enum err registry_version_set_tag(struct op *op, struct db *db, struct str name, int64_t version, struct str key, struct str value)
 {
     struct version_arg a = {.name = name, .version = version, .key = key, .value = value.p ? value : STR("")};
-    enum err e = check_tag(op, key, value);
+    enum err e = registry_tag_check(op, key, value);
+    if (!e && str_eqc(key, REGISTRY_SEMVER_TAG))
+        return op_fail_field(op, "key", "the tag '%s' is read when a version is made; a semantic version never changes", REGISTRY_SEMVER_TAG);
     return e ? e : db_write(op, db, tag_tx, &a);
 }
 
@@ -341,43 +382,29 @@ enum err registry_version_delete_tag(struct op *op, struct db *db, struct str na
     return db_write(op, db, tag_tx, &(struct version_arg){.name = name, .version = version, .key = key});
 }
 
-static enum err stage_one(struct op *op, struct db_tx *tx, const struct registry_version *v, enum registry_stage stage)
-{
-    struct str number = str_from(op_printf(op, "%" PRId64, v->version));
-    enum err e = db_exec(op, tx, &sql_registry_version_set_stage,
-                         DB_ARGS(DB_I64(v->row), DB_I64(stage), DB_I64(store_now_ms(op))), NULL);
-    return e ? e : registry_history_add(op, tx, v->name, "stage", number, str_from(registry_stage_name(v->stage)),
-                                        str_from(registry_stage_name(stage)));
-}
-
 static enum err stage_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct version_arg *a = arg;
-    struct registry_version *all = NULL;
-    size_t n = 0;
-    enum err e = registry_version_find(op, tx, a->name, a->version, &a->v);
-    if (!e && a->archive_others)
-        e = registry_version_list(op, tx, a->name, &all, &n);
-    for (size_t i = 0; !e && i < n; i++) {
-        if (all[i].stage == a->stage && all[i].version != a->version)
-            e = stage_one(op, tx, &all[i], REGISTRY_STAGE_ARCHIVED);
-    }
-    if (!e)
-        e = stage_one(op, tx, &a->v, a->stage);
+    enum err e = registry_move_make(op, tx, &a->move);
     return e ? e : find_filled(op, tx, a);
 }
 
 enum err registry_version_set_stage(struct op *op, struct db *db, struct str name, int64_t version, struct str stage, bool archive_others, struct registry_version *ret)
 {
-    struct version_arg a = {.name = name, .version = version, .archive_others = archive_others};
-    enum err e = registry_stage_parse(op, stage, &a.stage);
-    if (!e && archive_others && a.stage != REGISTRY_STAGE_STAGING && a.stage != REGISTRY_STAGE_PRODUCTION)
+    struct version_arg a = {.name = name, .version = version};
+    a.move = (struct registry_move){.model = name, .version = version, .archive_others = archive_others};
+    enum err e = registry_stage_parse(op, stage, &a.move.stage);
+    if (!e && archive_others && a.move.stage != REGISTRY_STAGE_STAGING && a.move.stage != REGISTRY_STAGE_PRODUCTION)
         return op_fail_field(op, "archive_existing_versions",
                              "Model version transition cannot archive existing model versions because '%.*s' is not an Active "
                              "stage. Valid stages are ['Staging', 'Production']",
                              STR_FMT(stage));
     if (!e)
+        e = registry_reason_check(op);
+    if (!e)
         e = db_write(op, db, stage_tx, &a);
+    if (!e)
+        e = registry_move_refusal(op, &a.move);
     if (!e)
         *ret = a.v;
     return e;

@@ -48,11 +48,18 @@ static void life(void **state)
     assert_int_equal(v.version, 4); /* 3 is not given again */
     struct registry_change *h = NULL;
     size_t n = 0;
-    assert_ok(op, registry_history_list(op, f->db, STR("m"), &h, &n));
+    struct registry_history_query q = {.model = STR("m"), .limit = 100};
+    assert_ok(op, registry_history_list(op, f->db, &q, &h, &n));
     assert_int_equal(n, 6);
-    assert_str(h[0].new_value, "2");
-    assert_str(h[1].old_value, "2");
-    assert_null(h[5].new_value.p);
+    assert_str(h[5].new_value, "2");
+    assert_str(h[4].old_value, "2");
+    assert_null(h[0].new_value.p);
+    assert_str(h[0].action, "removed");
+    assert_str(h[2].action, "archive");
+    q.before = h[3].id;
+    q.limit = 1;
+    assert_ok(op, registry_history_list(op, f->db, &q, &h, &n));
+    assert_true(n == 1 && str_eqc(h[0].kind, "alias"));
     assert_ok(op, registry_model_delete(op, f->db, STR("m")));
     assert_fails(op, registry_model_get(op, f->db, STR("m"), &m), E_NOT_FOUND, "not found");
     struct audit_proof proof;
@@ -112,22 +119,25 @@ static void dense_numbers(void **state)
     struct fixture *f = *state;
     struct registry_model m;
     assert_ok(&f->op, registry_model_create(&f->op, f->db, STR("m"), STR(""), NULL, 0, &m));
-    struct racer r[8];
-    pthread_t t[8];
-    bool seen[8 * 25 + 1] = {false};
-    for (int i = 0; i < 8; i++) {
+    struct racer r[32];
+    pthread_t t[32];
+    bool seen[32 * 25 + 1] = {false};
+    for (int i = 0; i < 32; i++) {
         r[i] = (struct racer){.db = f->db};
         t[i] = thread_start("race", race, &r[i]);
     }
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 32; i++)
         thread_join(t[i]);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         for (int k = 0; k < 25; k++) {
             int64_t v = r[i].versions[k];
-            assert_true(v >= 1 && v <= 200 && !seen[v]);
+            assert_true(v >= 1 && v <= 32 * 25 && !seen[v]);
             seen[v] = true;
         }
     }
+    struct registry_version v;
+    assert_ok(&f->op, registry_version_get(&f->op, f->db, STR("m"), 32 * 25, &v));
+    assert_str(v.semver, "1.0.799"); /* none given twice, none left out */
 }
 
 int main(void)
