@@ -364,6 +364,7 @@ static void dispatch_plan(void *arg, struct op *op, struct http_req *req, struct
     struct dispatch *d = arg;
     req->started_ns = time_mono_ns();
     request_id_set(d, op, req);
+    op->reason = http_header_get(req, "x-ingot-reason");
     prefix_strip(d, req);
     base_headers(d, op, req, res);
     struct guard_verdict v = guard_host(req, d->config.allowed_hosts, d->config.allowed_host_count);

@@ -4,6 +4,7 @@
 #include "api/mlflow/encode.h"
 #include "api/services.h"
 #include "core/registry/model.h"
+#include "core/registry/signature.h"
 #include "core/registry/source_pattern.h"
 
 struct version_in {
@@ -45,6 +46,8 @@ enum err mlflow_version_create(struct op *op, struct services *s, struct http_re
     };
     if (!e)
         e = source_pattern_check(op, s->version_sources, in.source);
+    if (!e)
+        n.signature = signature_find(op, s->db, s->blobs, &n);
     if (!e)
         e = registry_version_create(op, s->db, &n, &v);
     return e ? e : answer(op, &v, res);
