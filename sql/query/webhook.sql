@@ -34,7 +34,7 @@ INSERT INTO webhook_delivery (webhook, delivery_id, event, body, state, created_
 -- A webhook that waits for nothing is due; one that waits for its next attempt goes on waiting.
 UPDATE webhook SET next_us = ?2 WHERE id = ?1 AND next_us = 9223372036854775807
 -- name: webhook_wake_now
-UPDATE webhook SET next_us = ?2 WHERE id = ?1
+UPDATE webhook SET next_us = ?2, hold_us = 0 WHERE id = ?1
 
 -- name: webhook_due
 SELECT id FROM webhook
@@ -48,9 +48,9 @@ UPDATE webhook SET owner = '', lease_us = 0, next_us = ?3 WHERE id = ?1 AND owne
 -- name: webhook_release_all
 UPDATE webhook SET owner = '', lease_us = 0 WHERE owner = ?1
 -- name: webhook_leased
-SELECT uuid, url, secret, active, deleted, failures FROM webhook WHERE id = ?1 AND owner = ?2
+SELECT uuid, url, secret, active, deleted, failures, hold_us FROM webhook WHERE id = ?1 AND owner = ?2
 -- name: webhook_set_failures
-UPDATE webhook SET failures = ?2 WHERE id = ?1
+UPDATE webhook SET failures = ?2, hold_us = ?3 WHERE id = ?1
 -- name: webhook_line_head
 SELECT id, delivery_id, event, body, created_us, due_us, attempts, refusals FROM webhook_delivery
 WHERE webhook = ?1 AND state = 0 ORDER BY id LIMIT 1

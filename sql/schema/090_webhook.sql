@@ -15,6 +15,7 @@ CREATE TABLE webhook (
     updated_ms INTEGER NOT NULL,
     deleted INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0,    -- attempts without any answer since the last answer
+    hold_us INTEGER NOT NULL DEFAULT 0,     -- after such an attempt: nothing is sent before
     next_us INTEGER NOT NULL,               -- when its next message is due; 9223372036854775807: none waits
     owner TEXT NOT NULL DEFAULT '',         -- the server that delivers for it ...
     lease_us INTEGER NOT NULL DEFAULT 0     -- ... until then

@@ -12,8 +12,7 @@
 #define PROMPT_TEXT "mlflow.prompt.text"
 #define PROMPT_TYPE "_mlflow_prompt_type"
 
-/* A random UUID (RFC 9562, version 4): the name of the message for its whole life, whatever attempts it takes. */
-static struct str delivery_id(struct op *op)
+struct str webhook_uuid(struct op *op)
 {
     uint8_t b[16];
     char hex[33];
@@ -27,7 +26,7 @@ static struct str delivery_id(struct op *op)
 static enum err put(struct op *op, struct db_tx *tx, int64_t webhook, enum webhook_event event, struct str body)
 {
     enum err e = db_exec(op, tx, &sql_webhook_delivery_insert,
-                         DB_ARGS(DB_I64(webhook), DB_TEXT(delivery_id(op)), DB_TEXT(webhook_event_name(event)), DB_TEXT(body), DB_I64(op->now_us)), NULL);
+                         DB_ARGS(DB_I64(webhook), DB_TEXT(webhook_uuid(op)), DB_TEXT(webhook_event_name(event)), DB_TEXT(body), DB_I64(op->now_us)), NULL);
     return e ? e : db_exec(op, tx, &sql_webhook_wake, DB_ARGS(DB_I64(webhook), DB_I64(op->now_us)), NULL);
 }
 

@@ -25,6 +25,9 @@ MUST_USE enum err webhook_raise_model_tag(struct op *op, struct db_tx *tx, struc
 /* An alias was pointed at `version`, or deleted (version 0). */
 MUST_USE enum err webhook_raise_alias(struct op *op, struct db_tx *tx, struct str name, struct str alias, int64_t version);
 
+/* A random UUID (RFC 9562, version 4) as text: the id of a webhook or of a message. */
+struct str webhook_uuid(struct op *op);
+
 /* Any event; `data` is a JSON object. */
 MUST_USE enum err webhook_raise(struct op *op, struct db_tx *tx, enum webhook_event event, struct str data);
 /* The same to one webhook, subscribed or not. */
