@@ -63,6 +63,13 @@
 #define LIMIT_DB_RECONNECT_MS 5000        /* a write waits so long for a database server that went away */
 #define LIMIT_DB_RESOLVE_MS 30000         /* ... and so long to learn what became of its commit */
 #define LIMIT_BLOB_MEM_BYTES LIMIT_MIB(512) /* all blobs of a store in memory */
+#define LIMIT_S3_ANSWER_BYTES LIMIT_MIB(4)    /* of XML in one answer */
+#define LIMIT_S3_PART_BYTES LIMIT_MIB(8)      /* of an upload in parts; what one writer holds in memory */
+#define LIMIT_S3_PARTS 10000                  /* of one upload, S3's own limit: the largest blob has 78 GiB */
+#define LIMIT_S3_COPY_BYTES LIMIT_MIB(512)    /* copied by one request; S3's own limit is 5 GiB, but it may take minutes */
+#define LIMIT_S3_READ_BYTES LIMIT_MIB(4)      /* asked for in one request of a reader in sequence; what it holds in memory */
+#define LIMIT_S3_RENEW_S 3600                 /* a blob older than that is stored again when somebody stores equal bytes */
+#define LIMIT_S3_LEFT_OVER_S 86400            /* temporary objects and uploads that are older are nobody's */
 #define LIMIT_AUDIT_DETAIL_BYTES LIMIT_KIB(64)
 #define LIMIT_AUDIT_PAGE 1000             /* rows of one answer */
 
@@ -151,6 +158,11 @@
 #define LIMIT_TRACK_ORDER_BY 16
 #define LIMIT_TRACK_SCRATCH LIMIT_MIB(128) /* memory to judge one run: its datasets may be large */
 #define LIMIT_TRACK_CHANGES 1000000       /* rows of the change log; who is further behind starts over */
+#define LIMIT_TRACK_DATASET_SUMMARIES 1000
+#define LIMIT_TRACK_DATASET_EXPERIMENTS 20 /* of one search for datasets */
+#define LIMIT_TRACK_SEARCH_COLUMNS 1000   /* asked for by a search of runs */
+#define LIMIT_TRACK_INDEX_BYTES LIMIT_MIB(512) /* columns in memory for searching runs */
+#define LIMIT_TRACK_INDEX_GROUPS 4096     /* experiments whose runs are held at once */
 #define LIMIT_TRACK_ARTIFACT_PATH_BYTES 4096
 #define LIMIT_TRACK_ARTIFACT_BYTES ((uint64_t)1 << 40)
 #define LIMIT_TRACK_ARTIFACT_LIST 100000
@@ -178,6 +190,16 @@
 #define LIMIT_LINEAGE_NODES 2000
 #define LIMIT_LINEAGE_DEPTH 32
 #define LIMIT_LINEAGE_FAN 500                 /* neighbours by one kind of edge */
+
+/* GraphQL: MLflow's own numbers; the last two are settings as well */
+#define LIMIT_GRAPHQL_BYTES LIMIT_KIB(64)
+#define LIMIT_GRAPHQL_NESTING 32          /* of braces and of brackets in the text */
+#define LIMIT_GRAPHQL_NAME 250
+#define LIMIT_GRAPHQL_DEPTH 10
+#define LIMIT_GRAPHQL_SELECTIONS 1000     /* fields of all levels, fragments followed */
+#define LIMIT_GRAPHQL_FRAGMENTS 100
+#define LIMIT_GRAPHQL_ROOT_FIELDS 10
+#define LIMIT_GRAPHQL_ALIASES 10          /* in one selection set */
 
 /* Numbers, monitors, rollouts */
 #define LIMIT_NUM_SAMPLE ((size_t)1 << 27)       /* values in one statistic */
