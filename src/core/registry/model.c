@@ -7,6 +7,7 @@
 #include "core/registry/tag.h"
 #include "core/registry/usage.h"
 #include "core/track/store.h"
+#include "core/webhook/raise.h"
 #include "sql_gen.h"
 
 #include <inttypes.h>
@@ -108,6 +109,8 @@ static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
         e = store_put_kvs(op, tx, &sql_registry_model_tag_put, db_last_id(tx), a->tags, a->tag_count);
     if (!e)
         e = store_audit(op, tx, "model.create", "model", a->name, NULL, 0);
+    if (!e)
+        e = webhook_raise_model(op, tx, a->name, a->description, a->tags, a->tag_count);
     return e ? e : model_load(op, tx, a->name, &a->m);
 }
 
@@ -250,6 +253,8 @@ static enum err tag_tx(struct op *op, struct db_tx *tx, void *arg)
         e = db_exec(op, tx, &sql_registry_model_tag_delete, DB_ARGS(DB_I64(row), DB_TEXT(a->key)), NULL);
     if (!e)
         e = db_exec(op, tx, &sql_registry_model_touch, DB_ARGS(DB_I64(row), DB_I64(store_now_ms(op))), NULL);
+    if (!e)
+        e = webhook_raise_model_tag(op, tx, a->name, a->key, a->value);
     return e ? e : store_audit(op, tx, a->value.p ? "model.tag" : "model.untag", "model", a->name, &kv, 1);
 }
 

@@ -7,6 +7,7 @@
 #include "core/registry/approval.h"
 #include "core/registry/history.h"
 #include "core/track/store.h"
+#include "core/webhook/raise.h"
 #include "sql_gen.h"
 
 #include <inttypes.h>
@@ -114,14 +115,16 @@ static enum err stage_make(struct op *op, struct db_tx *tx, struct registry_move
 static enum err alias_make(struct op *op, struct db_tx *tx, struct registry_move *m, const struct scene *s)
 {
     struct str wanted = number(op, m->version);
-    if (str_eq(m->old_value, wanted))
-        return OK;
+    if (str_eq(m->old_value, wanted)) /* MLflow tells of each call, changed or not */
+        return webhook_raise_alias(op, tx, m->model, m->alias, m->version);
     if (is_protected(m, s))
         return request(op, tx, m, s);
     enum err e = m->version ? db_exec(op, tx, &sql_registry_alias_put, DB_ARGS(DB_I64(s->model_row), DB_TEXT(m->alias), DB_I64(m->version)), NULL)
                             : db_exec(op, tx, &sql_registry_alias_delete, DB_ARGS(DB_I64(s->model_row), DB_TEXT(m->alias)), NULL);
     if (!e)
         e = db_exec(op, tx, &sql_registry_model_touch, DB_ARGS(DB_I64(s->model_row), DB_I64(store_now_ms(op))), NULL);
+    if (!e)
+        e = webhook_raise_alias(op, tx, m->model, m->alias, m->version);
     struct registry_change c = {.kind = STR("alias"), .subject = m->alias, .old_value = m->old_value, .new_value = wanted,
                                 .action = str_from(action_names[m->action]), .reason = m->reason, .approval = m->approval};
     m->changed = !e;

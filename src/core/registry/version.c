@@ -11,6 +11,7 @@
 #include "core/registry/usage.h"
 #include "core/track/logged_model.h"
 #include "core/track/store.h"
+#include "core/webhook/raise.h"
 #include "sql_gen.h"
 
 #include <inttypes.h>
@@ -233,6 +234,8 @@ static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
         e = logged_model_add_version(op, tx, s.logged_model_row, in->name, a->version);
     if (!e)
         e = find_filled(op, tx, a);
+    if (!e)
+        e = webhook_raise_version(op, tx, &(struct webhook_version){in->name, s.source, s.run_id, in->description, a->version, in->tags, in->tag_count});
     if (e)
         return e;
     struct track_kv detail[] = {{STR("version"), str_from(op_printf(op, "%" PRId64, a->version))}, {STR("source"), s.source},
@@ -363,6 +366,8 @@ static enum err tag_tx(struct op *op, struct db_tx *tx, void *arg)
         e = db_exec(op, tx, &sql_registry_version_tag_delete, DB_ARGS(DB_I64(a->v.row), DB_TEXT(a->key)), NULL);
     if (!e)
         e = db_exec(op, tx, &sql_registry_version_touch, DB_ARGS(DB_I64(a->v.row), DB_I64(store_now_ms(op))), NULL);
+    if (!e)
+        e = webhook_raise_version_tag(op, tx, a->name, a->version, a->key, a->value);
     struct track_kv detail[] = {{STR("version"), str_from(op_printf(op, "%" PRId64, a->version))}, kv};
     return e ? e : store_audit(op, tx, a->value.p ? "model_version.tag" : "model_version.untag", "model", a->name, detail,
                                ARRAY_LEN(detail));
