@@ -49,7 +49,11 @@ list(FILTER api_dirs EXCLUDE REGEX "\\.")
 
 # Adapters whose library is absent are left out; `ingot doctor` says so.
 set(adapter_lib_sqlite PkgConfig::SQLITE)
+set(adapter_lib_postgres PkgConfig::PQ)
 set(adapter_lib_liblinear ${LIBLINEAR_LIBRARY})
+if(NOT PQ_FOUND)
+  list(REMOVE_ITEM adapter_dirs postgres)
+endif()
 if(NOT XGBOOST_LIBRARY OR NOT XGBOOST_INCLUDE)
   list(REMOVE_ITEM adapter_dirs xgboost)
 endif()

@@ -1,0 +1,568 @@
+/* pgconn.c - a statement's way: found by the dense id of its `struct sql`, translated and prepared when it first runs on this connection
+ * (the server says which types its parameters have), then bound in binary and sent in one message behind whatever frames
+ * the transaction.
+ *
+ * db_last_id: the server has no "last row id", but INSERT ... RETURNING. Tables that number their rows have one identity column
+ * (that is what dialect.c makes of INTEGER PRIMARY KEY); their names are read from the catalogue when a writer connects, and
+ * RETURNING is put behind every INSERT ... VALUES into one of them. */
+#include "adapter/postgres/pgconn.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "adapter/postgres/dialect.h"
+#include "adapter/postgres/pgrows.h"
+#include "adapter/postgres/pgvalue.h"
+#include "base/fault.h"
+#include "base/limits.h"
+#include "base/time.h"
+#include "sql_gen.h"
+
+#define STATEMENT_BYTES LIMIT_KIB(64)
+#define MARK_NAME "ingot_mark"
+
+struct slot {
+    const struct sql *sql;
+    char name[16]; /* on the server; "" for one that is not kept */
+    bool writes;
+    int param_count;
+    unsigned types[LIMIT_DB_PARAMS];
+};
+
+/* A table that numbers its rows. */
+struct identity {
+    char table[DIALECT_NAME_BYTES], column[DIALECT_NAME_BYTES];
+};
+
+struct pgconn {
+    struct pgwire wire;
+    enum pgconn_role role;
+    struct slot **slots; /* by sql->id */
+    int slot_count;
+    struct slot once;    /* for a statement without an id */
+    unsigned prepared;   /* gives each its name */
+    struct identity *identities;
+    int identity_count;
+    bool late_keys; /* some constraint is checked at the commit */
+    struct db_rows *running, *spare, *streaming;
+    bool changed, doomed; /* see struct pgframe */
+    int64_t last_id;
+    struct arena *scratch;
+};
+
+struct pgwire *pgconn_wire(struct pgconn *c)
+{
+    return &c->wire;
+}
+
+/* What a writer must know of the schema. */
+static enum err schema_read(struct op *op, struct pgconn *c)
+{
+    static const char tables[] = "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
+                                 "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') "
+                                 "AND a.attidentity <> '' AND NOT a.attisdropped";
+    static const char late[] = "SELECT count(*) FROM pg_constraint WHERE condeferrable AND connamespace = current_schema()::regnamespace";
+    static const char schema[] = "SELECT current_schema()::regnamespace::oid";
+    PGresult *res = NULL;
+    enum err e = pgwire_plain(op, &c->wire, tables, &res);
+    if (e)
+        return e;
+    c->identity_count = PQntuples(res);
+    c->identities = calloc((size_t)c->identity_count + 1, sizeof *c->identities);
+    if (!c->identities)
+        abort();
+    for (int i = 0; i < c->identity_count; i++) {
+        snprintf(c->identities[i].table, DIALECT_NAME_BYTES, "%s", PQgetvalue(res, i, 0));
+        snprintf(c->identities[i].column, DIALECT_NAME_BYTES, "%s", PQgetvalue(res, i, 1));
+    }
+    PQclear(res);
+    e = pgwire_plain(op, &c->wire, late, &res);
+    if (e)
+        return e;
+    c->late_keys = strcmp(PQgetvalue(res, 0, 0), "0") != 0;
+    PQclear(res);
+    e = pgwire_plain(op, &c->wire, schema, &res);
+    if (e)
+        return e;
+    /* Locks belong to a database; two schemas in one are two states. 0x496e676f is "Ingo". */
+    int64_t oid = 0;
+    if (!str_parse_i64(str_from(PQgetvalue(res, 0, 0)), &oid))
+        e = op_fail(op, E_IO, "the database has no schema to put tables into: search_path names none that exists");
+    snprintf(c->wire.lock_text, sizeof c->wire.lock_text, "SELECT pg_advisory_xact_lock(%d, %d)", 0x496e676f, (int32_t)(uint32_t)oid);
+    PQclear(res);
+    return e;
+}
+
+/* The statement that notes a group's number, in the transaction that it commits. */
+static enum err mark_prepare(struct op *op, struct pgconn *c)
+{
+    static const char text[] = "INSERT INTO db_writer (server, number, seen) VALUES ($1, $2, now()) "
+                               "ON CONFLICT (server) DO UPDATE SET number = excluded.number, seen = excluded.seen";
+    PGresult *res = PQprepare(c->wire.pg, MARK_NAME, text, 0, NULL);
+    enum err e = PQresultStatus(res) == PGRES_COMMAND_OK ? OK : pgwire_fail(op, &c->wire, res, "open");
+    PQclear(res);
+    return e;
+}
+
+enum err pgconn_open(struct op *op, const char *url, enum pgconn_role role, struct pgconn **ret)
+{
+    struct pgconn *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->role = role;
+    c->scratch = arena_create(LIMIT_KIB(256));
+    enum err e = pgwire_open(op, url, role == PGCONN_WRITER, &c->wire);
+    if (!e && role == PGCONN_WRITER)
+        e = schema_read(op, c);
+    if (!e && role == PGCONN_WRITER)
+        e = mark_prepare(op, c);
+    if (!e)
+        e = pgwire_start(op, &c->wire);
+    if (e) {
+        pgconn_close(c);
+        return e;
+    }
+    *ret = c;
+    return OK;
+}
+
+void pgconn_close(struct pgconn *c)
+{
+    if (!c)
+        return;
+    c->wire.lost = true; /* nothing is waited for any more */
+    pgconn_end_rows(c, NULL);
+    pgwire_close(&c->wire);
+    for (int i = 0; i < c->slot_count; i++)
+        free(c->slots[i]);
+    free(c->slots);
+    free(c->identities);
+    while (c->spare) {
+        struct db_rows *next = c->spare->next;
+        free(c->spare);
+        c->spare = next;
+    }
+    arena_destroy(c->scratch);
+    free(c);
+}
+
+/* The place of `sql` in the cache, made if need be. */
+static struct slot *slot_for(struct pgconn *c, const struct sql *sql)
+{
+    if (sql->id < 0 || sql->id >= LIMIT_DB_STATEMENTS)
+        return &c->once;
+    if (sql->id >= c->slot_count) {
+        int count = sql->id + 64;
+        struct slot **grown = realloc(c->slots, (size_t)count * sizeof(*grown));
+        if (!grown)
+            return &c->once;
+        memset(grown + c->slot_count, 0, (size_t)(count - c->slot_count) * sizeof(*grown));
+        c->slots = grown;
+        c->slot_count = count;
+    }
+    if (!c->slots[sql->id])
+        c->slots[sql->id] = calloc(1, sizeof(struct slot));
+    return c->slots[sql->id] ? c->slots[sql->id] : &c->once;
+}
+
+/* The text of `sql` in PostgreSQL's words. */
+static enum err text_make(struct op *op, const struct pgconn *c, const struct sql *sql, struct buf *out, struct dialect_statement *ret)
+{
+    const char *text = sql->text;
+    if (sql->id >= 0 && sql->id < SQL_STATEMENT_COUNT && sql_statements[sql->id] == sql && sql_postgres_texts[sql->id])
+        text = sql_postgres_texts[sql->id];
+    enum err e = dialect_statement(op, str_from(text), out, ret);
+    if (e)
+        return op_context(op, "%s", sql->name);
+    for (int i = 0; i < c->identity_count; i++)
+        if (!strcmp(c->identities[i].table, ret->insert_into))
+            buf_addf(out, "\nRETURNING \"%s\"", c->identities[i].column);
+    return OK;
+}
+
+/* Takes the answers to Parse and Describe; both are statements to the wire. */
+static enum err prepare_answers(struct op *op, struct pgconn *c, const struct sql *sql, struct slot *slot)
+{
+    struct pgwire *w = &c->wire;
+    enum err e = OK, failure = OK;
+    PGresult *res = NULL;
+    for (int i = 0; !e && i < 2; i++) {
+        while (!(e = pgwire_take(op, w, sql->name, &res)) && res) {
+            if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
+                if (!failure)
+                    failure = pgwire_fail(op, w, res, sql->name);
+            } else if (i == 1 && PQresultStatus(res) == PGRES_COMMAND_OK) {
+                slot->param_count = PQnparams(res);
+                for (int k = 0; k < slot->param_count && k < LIMIT_DB_PARAMS; k++)
+                    slot->types[k] = PQparamtype(res, k);
+            }
+            PQclear(res);
+            if (w->lost)
+                return failure;
+        }
+        if (!e)
+            pgwire_note_taken(w);
+    }
+    if (!e)
+        e = pgwire_settle(op, w, false);
+    return failure ? failure : e;
+}
+
+static enum err prepare_send(struct op *op, struct pgconn *c, const struct sql *sql, const char *text, struct slot *slot)
+{
+    struct pgwire *w = &c->wire;
+    enum err e = pgwire_send_pending(op, w);
+    if (e)
+        return e;
+    if (!PQsendPrepare(w->pg, slot->name, text, 0, NULL) || !PQsendDescribePrepared(w->pg, slot->name)) {
+        w->lost = true;
+        return op_fail(op, E_IO, "%s: %s", sql->name, PQerrorMessage(w->pg));
+    }
+    pgwire_note_sent(w, PGWIRE_SENT_STATEMENT);
+    pgwire_note_sent(w, PGWIRE_SENT_STATEMENT);
+    e = pgwire_sync(op, w);
+    if (e)
+        return e;
+    e = pgwire_settle(op, w, true);
+    if (w->lost)
+        return e;
+    enum err answer = prepare_answers(op, c, sql, slot);
+    return e ? e : answer;
+}
+
+static enum err prepare(struct op *op, struct pgconn *c, const struct sql *sql, struct slot **ret)
+{
+    struct slot *slot = slot_for(c, sql);
+    *ret = slot;
+    if (slot->sql == sql && slot != &c->once)
+        return OK;
+    AUTO(buf) struct buf text;
+    struct dialect_statement info;
+    buf_init(&text, STATEMENT_BYTES);
+    enum err e = text_make(op, c, sql, &text, &info);
+    if (e)
+        return e;
+    if (text.failed || info.param_count > LIMIT_DB_PARAMS)
+        return op_fail(op, E_INTERNAL, "%s: a statement of %zu bytes with %d parameters", sql->name, text.len, info.param_count);
+    *slot = (struct slot){.writes = info.writes};
+    if (slot != &c->once)
+        snprintf(slot->name, sizeof slot->name, "s%u", ++c->prepared);
+    e = prepare_send(op, c, sql, text.p, slot);
+    if (!e)
+        slot->sql = sql;
+    return e;
+}
+
+/* Where the frame stands after a statement of it. */
+static void frame_note(struct pgconn *c, bool writable, bool writes, enum err e)
+{
+    if (!e) {
+        c->changed |= writes;
+        return;
+    }
+    if (writable && !c->changed && !c->wire.lost)
+        pgwire_push(&c->wire, PGWIRE_ROLLBACK_TO);
+    else
+        c->doomed = true;
+}
+
+/* Binds and sends; the results before the statement's own are taken. */
+static enum err send_bound(struct op *op, struct pgconn *c, const struct slot *slot, const struct sql *sql, const struct db_val *args,
+                           size_t n)
+{
+    struct pgvalue_param params[LIMIT_DB_PARAMS];
+    const char *values[LIMIT_DB_PARAMS];
+    int lens[LIMIT_DB_PARAMS], formats[LIMIT_DB_PARAMS];
+    struct pgwire *w = &c->wire;
+    if (n != (size_t)slot->param_count)
+        return op_fail(op, E_INTERNAL, "statement '%s' has %d parameters, %zu were given", sql->name, slot->param_count, n);
+    for (size_t i = 0; i < n; i++) {
+        enum err e = pgvalue_encode(op, sql->name, &args[i], slot->types[i], &params[i]);
+        if (e)
+            return e;
+        values[i] = params[i].p;
+        lens[i] = params[i].len;
+        formats[i] = params[i].format;
+    }
+    enum err e = pgwire_send_pending(op, w);
+    if (e)
+        return e;
+    if (!PQsendQueryPrepared(w->pg, slot->name, (int)n, values, lens, formats, 1)) {
+        w->lost = true;
+        return op_fail(op, E_IO, "%s: %s", sql->name, PQerrorMessage(w->pg));
+    }
+    pgwire_note_sent(w, PGWIRE_SENT_STATEMENT);
+    return pgwire_sync(op, w);
+}
+
+/* A statement that could not be bound never reached the server: it costs the frame nothing. */
+static enum err start(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, struct slot **ret)
+{
+    struct pgconn *c = tx->impl;
+    struct slot *slot = NULL;
+    if (c->doomed)
+        return op_fail(op, E_INTERNAL, "%s: follows a statement that failed in the same transaction", sql->name);
+    if (c->streaming) {
+        struct db_rows *rows = c->streaming;
+        c->streaming = NULL;
+        enum err e = pgrows_spool(op, rows);
+        if (e)
+            return e;
+    }
+    enum err e = prepare(op, c, sql, &slot);
+    if (e) {
+        frame_note(c, tx->writable, false, e);
+        return e;
+    }
+    if (slot->writes && !tx->writable)
+        return op_fail(op, E_INTERNAL, "%s: a write inside a read transaction", sql->name);
+    e = send_bound(op, c, slot, sql, args, n);
+    if (e)
+        return e;
+    e = pgwire_settle(op, &c->wire, true);
+    if (e) {
+        c->doomed = true; /* a framing statement failed: the transaction is not what it should be */
+        if (!c->wire.lost && c->wire.sent_count)
+            c->wire.lost = true;
+        return e;
+    }
+    *ret = slot;
+    return OK;
+}
+
+enum err pgconn_describe(struct op *op, struct pgconn *c, const struct sql *sql, unsigned *ret_types, int *ret_count)
+{
+    struct slot *slot = NULL;
+    enum err e = prepare(op, c, sql, &slot);
+    if (e)
+        return e;
+    memcpy(ret_types, slot->types, sizeof slot->types);
+    *ret_count = slot->param_count;
+    return OK;
+}
+
+static int64_t number_of(const PGresult *res, int row)
+{
+    struct db_val v;
+    bool good = PQnfields(res) > 0 && pgvalue_decode(PQftype(res, 0), PQgetvalue(res, row, 0), (size_t)PQgetlength(res, row, 0), &v);
+    return good && v.type == DB_TYPE_I64 ? v.i : 0;
+}
+
+enum err pgconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
+                     int64_t *ret_changes)
+{
+    struct pgconn *c = tx->impl;
+    struct slot *slot = NULL;
+    enum err e = start(op, tx, sql, args, n, &slot), failure = OK;
+    if (e)
+        return e;
+    PGresult *res = NULL;
+    int64_t changes = 0;
+    while (!(e = pgwire_take(op, &c->wire, sql->name, &res)) && res) {
+        if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
+            failure = pgwire_fail(op, &c->wire, res, sql->name);
+        } else {
+            if (!str_parse_i64(str_from(PQcmdTuples(res)), &changes))
+                changes = 0;
+            if (slot->writes && PQntuples(res))
+                c->last_id = number_of(res, PQntuples(res) - 1);
+        }
+        PQclear(res);
+        if (c->wire.lost)
+            break;
+    }
+    if (!e && !c->wire.lost) {
+        pgwire_note_taken(&c->wire);
+        e = pgwire_settle(op, &c->wire, false);
+    }
+    failure = failure ? failure : e;
+    frame_note(c, tx->writable, slot->writes, failure);
+    if (!failure && ret_changes)
+        *ret_changes = changes;
+    return failure;
+}
+
+enum err pgconn_query(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
+                      struct db_rows **ret)
+{
+    struct pgconn *c = tx->impl;
+    struct slot *slot = NULL;
+    enum err e = start(op, tx, sql, args, n, &slot);
+    if (e)
+        return e;
+    struct db_rows *rows = c->spare ? c->spare : calloc(1, sizeof *rows);
+    if (!rows)
+        abort();
+    if (rows == c->spare)
+        c->spare = rows->next;
+    *rows = (struct db_rows){.conn = c, .wire = &c->wire, .scratch = c->scratch, .sql = sql, .next = c->running, .link = &c->running};
+    if (rows->next)
+        rows->next->link = &rows->next;
+    c->running = rows;
+    c->streaming = rows;
+    pgrows_begin(rows);
+    *ret = rows;
+    return OK;
+}
+
+enum err pgconn_step(struct op *op, struct db_rows *rows, bool *ret_row)
+{
+    struct pgconn *c = rows->conn;
+    bool row = false;
+    enum err e = pgrows_step(op, rows, &row);
+    if (!rows->streaming && c->streaming == rows)
+        c->streaming = NULL;
+    if (e) {
+        frame_note(c, c->role == PGCONN_WRITER, false, e);
+        return e;
+    }
+    *ret_row = row;
+    return OK;
+}
+
+struct db_val pgconn_column(struct db_rows *rows, int i)
+{
+    return pgrows_column(rows, i);
+}
+
+void pgconn_end(struct db_rows *rows)
+{
+    struct pgconn *c = rows->conn;
+    pgrows_discard(rows, c->role == PGCONN_READER);
+    if (c->streaming == rows)
+        c->streaming = NULL;
+    *rows->link = rows->next;
+    if (rows->next)
+        rows->next->link = rows->link;
+    rows->next = c->spare;
+    c->spare = rows;
+}
+
+struct db_rows *pgconn_mark(struct pgconn *c)
+{
+    return c->running;
+}
+
+void pgconn_end_rows(struct pgconn *c, struct db_rows *mark)
+{
+    while (c->running && c->running != mark)
+        pgconn_end(c->running);
+}
+
+int64_t pgconn_last_id(struct db_tx *tx)
+{
+    const struct pgconn *c = tx->impl;
+    return c->last_id;
+}
+
+void pgconn_read_begin(struct pgconn *c, int64_t deadline_ms)
+{
+    c->changed = c->doomed = false;
+    c->wire.deadline_ms = deadline_ms;
+    pgwire_push(&c->wire, PGWIRE_BEGIN_READ);
+}
+
+void pgconn_read_end(struct pgconn *c)
+{
+    struct op op;
+    pgconn_end_rows(c, NULL);
+    c->wire.deadline_ms = 0;
+    pgwire_push(&c->wire, PGWIRE_ROLLBACK);
+    if (c->wire.lost || !c->wire.pending_count)
+        return;
+    arena_reset(c->scratch);
+    op_init(&op, c->scratch);
+    /* Its answer is taken when the connection is used next. */
+    if (pgwire_send_pending(&op, &c->wire) || pgwire_sync(&op, &c->wire))
+        c->wire.lost = true;
+}
+
+bool pgconn_is_usable(struct pgconn *c)
+{
+    struct op op;
+    arena_reset(c->scratch);
+    op_init(&op, c->scratch);
+    return !c->wire.lost && !pgwire_settle(&op, &c->wire, false) && !pgwire_is_stale(&c->wire);
+}
+
+void pgconn_frame_begin(struct pgconn *c, struct pgframe *ret)
+{
+    *ret = (struct pgframe){c->changed, c->doomed, c->running};
+    c->changed = c->doomed = false;
+    pgwire_push(&c->wire, PGWIRE_SAVEPOINT);
+}
+
+/* Keys that are checked late are looked at here, so that they fail their own function and not the group. */
+static enum err late_check(struct op *op, struct pgconn *c)
+{
+    pgwire_push(&c->wire, PGWIRE_CHECK_KEYS);
+    enum err e = pgwire_flush(op, &c->wire);
+    if (!e)
+        pgwire_push(&c->wire, PGWIRE_DEFER_KEYS);
+    return e;
+}
+
+enum err pgconn_frame_end(struct op *op, struct pgconn *c, const struct pgframe *frame, enum err e)
+{
+    pgconn_end_rows(c, frame->mark);
+    if (c->wire.lost)
+        return e ? e : op_fail(op, E_IO, "the connection to PostgreSQL broke; nothing was stored");
+    if (!e && c->doomed)
+        e = op_fail(op, E_INTERNAL, "a write went on after a statement of it had failed");
+    if (!e && c->changed && c->late_keys)
+        e = late_check(op, c);
+    if (e)
+        pgwire_push(&c->wire, PGWIRE_ROLLBACK_TO);
+    pgwire_push(&c->wire, PGWIRE_RELEASE);
+    c->changed = frame->changed || (!e && c->changed);
+    c->doomed = frame->doomed;
+    return e;
+}
+
+enum err pgconn_commit(struct op *op, struct pgconn *c, struct str server, int64_t number, bool *ret_unknown)
+{
+    struct pgwire *w = &c->wire;
+    char text[24];
+    int len = snprintf(text, sizeof text, "%" PRId64, number);
+    const char *key = str_cstr(op->arena, server);
+    const char *values[] = {key, text};
+    const int lens[] = {(int)server.len, len}, formats[] = {0, 0};
+    *ret_unknown = false;
+    c->changed = c->doomed = false;
+    enum err e = pgwire_send_pending(op, w);
+    if (e)
+        return e;
+    *ret_unknown = true; /* until the answer is there */
+    if (!PQsendQueryPrepared(w->pg, MARK_NAME, 2, values, lens, formats, 0)) {
+        w->lost = true;
+        return op_fail(op, E_IO, "commit: %s", PQerrorMessage(w->pg));
+    }
+    pgwire_note_sent(w, PGWIRE_SENT_CONTROL);
+    pgwire_push(w, PGWIRE_COMMIT);
+    if (!(e = pgwire_send_pending(op, w)))
+        e = pgwire_sync(op, w);
+    if (FAULT("db.answer")) /* the server has it, but nobody hears what it says */
+        pgwire_break(w);
+    if (!e)
+        e = pgwire_settle(op, w, false);
+    *ret_unknown = w->lost;
+    return e;
+}
+
+enum err pgconn_commit_number(struct op *op, struct pgconn *c, struct str server, int64_t *ret)
+{
+    static const struct sql find = {.name = "commit_number", .text = "SELECT number FROM db_writer WHERE server = ?1", .id = -1};
+    struct db_tx tx = {.impl = c, .writable = true};
+    struct db_rows *rows = NULL;
+    bool row = false;
+    enum err e = pgconn_query(op, &tx, &find, DB_ARGS(DB_TEXT(server)), &rows);
+    if (!e)
+        e = pgconn_step(op, rows, &row);
+    if (!e)
+        *ret = row ? pgconn_column(rows, 0).i : 0;
+    if (rows)
+        pgconn_end(rows);
+    return e;
+}
