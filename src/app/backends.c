@@ -1,8 +1,12 @@
 #include "app/backends.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "adapter/linear/linear.h"
+#include "adapter/localfs/datadir.h"
+#include "adapter/localfs/localfs.h"
+#include "adapter/s3/s3.h"
 #include "adapter/trees/trees.h"
 #ifdef INGOT_WITH_DUCKDB
 #include "adapter/duckdb/duckdb.h"
@@ -43,6 +47,7 @@ static enum err duckdb_check(struct op *op)
 const struct backend backends[] = {
     {"db", "sqlite", true, "everything", "libsqlite3-dev", NULL},
     {"blob", "localfs", true, "everything", "part of ingot", NULL},
+    {"blob", "s3", true, "ingot server --blobs s3://bucket/prefix", "libcurl4-gnutls-dev", NULL},
     {"table", "duckdb", BUILT_DUCKDB, "data validation, feature joins, training frames, the prediction log as Parquet",
      "make deps (npm package @duckdb/node-bindings-linux-x64)", duckdb_check},
     {"engine", "trees", true, "serving XGBoost models", "part of ingot", NULL},
@@ -83,4 +88,36 @@ enum err backend_tables_open(struct op *op, struct table_engine **ret)
     (void)ret;
     return op_fail(op, E_UNSUPPORTED, "this build has no DuckDB, which reads and writes Parquet: run `make deps`, then build again");
 #endif
+}
+
+static bool is_same_folder(const char *a, const char *b)
+{
+    struct stat sa, sb;
+    return !stat(a, &sa) && !stat(b, &sb) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+enum err backend_blobs_open(struct op *op, struct str blobs, const char *data_dir, struct blob_store **ret, struct datadir **ret_lock)
+{
+    const char *folder = str_cstr(op->arena, blobs);
+    if (!blobs.len || is_same_folder(folder, data_dir)) {
+        *ret_lock = NULL;
+        return localfs_open(op, data_dir, ret);
+    }
+    enum err e = localfs_clear_tmp(op, data_dir);
+    if (e)
+        return e;
+    if (str_find(blobs, STR("://")) != SIZE_MAX) {
+        struct s3_config config;
+        *ret_lock = NULL;
+        e = s3_config_parse(op, blobs, &config);
+        return e ? e : s3_open(op, &config, NULL, ret);
+    }
+    struct datadir *lock = NULL;
+    if ((e = datadir_lock(op, folder, &lock)))
+        return e;
+    if ((e = localfs_open(op, folder, ret)))
+        datadir_unlock(lock);
+    else
+        *ret_lock = lock;
+    return e;
 }

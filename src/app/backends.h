@@ -4,6 +4,7 @@
 #define INGOT_APP_BACKENDS_H
 
 #include "base/op.h"
+#include "port/blob.h"
 #include "port/engine.h"
 #include "port/learner.h"
 #include "port/table.h"
@@ -28,5 +29,10 @@ const struct learner_ops *backend_learner(struct str name);
 /* The analytical engine with the settings of a command: all cores, a quarter of the machine's memory. E_UNSUPPORTED when DuckDB was
  * not built in, E_IO when its library cannot be opened; both say what to do. */
 MUST_USE enum err backend_tables_open(struct op *op, struct table_engine **ret);
+
+/* The blob store that the setting `blobs` names: "s3://...", a folder of its own (which is then locked: *ret_lock), or "" for
+ * `data_dir`, whose tmp folder is ready afterwards in any case. *ret_lock NULL: nothing to unlock. */
+struct datadir;
+MUST_USE enum err backend_blobs_open(struct op *op, struct str blobs, const char *data_dir, struct blob_store **ret, struct datadir **ret_lock);
 
 #endif

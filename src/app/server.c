@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "adapter/localfs/datadir.h"
-#include "adapter/localfs/localfs.h"
 #include "adapter/sqlite/sqlite.h"
 #include "api/dispatch.h"
 #include "api/mlflow/mlflow.h"
@@ -35,6 +34,7 @@ struct platform {
     struct datadir *datadir;
     struct db *db;
     struct blob_store *blobs;
+    struct datadir *blobs_lock; /* of a folder that is not the data folder */
     struct access *access;
     struct mutex tables_mutex;
     struct table_engine *tables; /* opened when first used */
@@ -70,7 +70,7 @@ static enum err state_open(struct op *op, struct platform *p, const struct confi
 {
     const char *dir = str_cstr(op->arena, config->data_dir);
     enum err e = datadir_lock(op, dir, &p->datadir);
-    if (e || (e = sqlite_open(op, op_printf(op, "%s/ingot.db", dir), &p->db)) || (e = localfs_open(op, dir, &p->blobs)))
+    if (e || (e = sqlite_open(op, op_printf(op, "%s/ingot.db", dir), &p->db)) || (e = backend_blobs_open(op, config->blobs, dir, &p->blobs, &p->blobs_lock)))
         return e;
     return access_open(op, dir, config->auth, &p->access);
 }
@@ -212,3 +212,4 @@ void platform_stop(struct op *op, struct platform *p)
     mutex_clear(&p->tables_mutex);
     free(p);
 }
+    datadir_unlock(p->blobs_lock);

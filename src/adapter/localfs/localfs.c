@@ -505,3 +505,17 @@ enum err localfs_open(struct op *op, const char *dir, struct blob_store **ret)
     *ret = &s->store;
     return OK;
 }
+
+enum err localfs_clear_tmp(struct op *op, const char *dir)
+{
+    int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), tmp_fd = -1;
+    if (dir_fd < 0)
+        return op_fail_errno(op, "open folder '%s'", dir);
+    enum err e = open_sub(op, dir_fd, dir, "tmp", &tmp_fd);
+    close(dir_fd);
+    if (e)
+        return e;
+    sweep_tmp(tmp_fd);
+    close(tmp_fd);
+    return OK;
+}

@@ -9,5 +9,7 @@
 
 /* `dir` exists. E_IO. blob_store_close() ends it. */
 MUST_USE enum err localfs_open(struct op *op, const char *dir, struct blob_store **ret);
+/* DIR/tmp, made or emptied: for a data folder whose blobs lie elsewhere. E_IO. */
+MUST_USE enum err localfs_clear_tmp(struct op *op, const char *dir);
 
 #endif
