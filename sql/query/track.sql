@@ -9,6 +9,8 @@ SELECT id, name, artifact_location, deleted, created_ms, updated_ms FROM track_e
 -- name: track_experiment_scan
 SELECT id, name, artifact_location, deleted, created_ms, updated_ms FROM track_experiment
 WHERE deleted BETWEEN ?1 AND ?2
+-- name: track_experiment_ids
+SELECT id FROM track_experiment ORDER BY id
 -- name: track_experiment_set_deleted
 UPDATE track_experiment SET deleted = ?2, updated_ms = ?3 WHERE id = ?1
 -- name: track_experiment_rename

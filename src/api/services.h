@@ -9,6 +9,7 @@
 
 struct dispatch;
 struct series_cache;
+struct run_index;
 struct server;
 
 struct services {
@@ -18,6 +19,7 @@ struct services {
     struct feature_online *features; /* online windows */
     struct monitor *monitor;         /* prediction windows, labels, alerts */
     struct series_cache *series;     /* points of metrics; NULL: histories are read from the database */
+    struct run_index *run_index;     /* columns of runs in memory; NULL: runs are searched row by row */
     struct dispatch *dispatch;
     struct server *server;
     struct retrainer retrainer;  /* trigger NULL: nothing is retrained */

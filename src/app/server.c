@@ -27,14 +27,15 @@
 #include "core/registry/source_pattern.h"
 #include "core/serve/serve.h"
 #include "core/serve/source.h"
+#include "core/track/index.h"
 #include "core/track/series_cache.h"
 #include "net/server.h"
 
 struct platform {
     struct datadir *datadir;
     struct db *db;
-    struct blob_store *blobs;
     struct datadir *blobs_lock; /* of a folder that is not the data folder */
+    struct blob_store *blobs;
     struct access *access;
     struct mutex tables_mutex;
     struct table_engine *tables; /* opened when first used */
@@ -42,6 +43,7 @@ struct platform {
     struct feature_online *features;
     struct monitor *monitor;
     struct series_cache *series;
+    struct run_index *run_index;
     struct serve_source source;
     struct serve *serve;
     struct retrain *retrain;
@@ -83,6 +85,7 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
     struct prediction_sink sink = predlog_sink(p->predlog);
     p->monitor = monitor_create(p->db, &sink);
     p->series = series_cache_create(LIMIT_TRACK_SERIES_CACHE);
+    p->run_index = run_index_create(LIMIT_TRACK_INDEX_BYTES);
     enum err e = feature_online_open(op, p->db, &p->features);
     if (e)
         return e;
@@ -114,6 +117,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .features = p->features,
         .monitor = p->monitor,
         .series = p->series,
+        .run_index = p->run_index,
         .retrainer = retrain_hooks(p->retrain),
         .metrics = metrics_write,
         .healthy = metrics_healthy,
@@ -201,15 +205,16 @@ void platform_stop(struct op *op, struct platform *p)
     serve_close(p->serve);
     monitor_destroy(p->monitor);
     feature_online_close(p->features);
+    run_index_destroy(p->run_index);
     series_cache_destroy(p->series);
     predlog_destroy(p->predlog);
     if (p->tables)
         table_engine_close(p->tables);
     access_close(p->access);
     blob_store_close(p->blobs);
+    datadir_unlock(p->blobs_lock);
     db_close(p->db);
     datadir_unlock(p->datadir);
     mutex_clear(&p->tables_mutex);
     free(p);
 }
-    datadir_unlock(p->blobs_lock);

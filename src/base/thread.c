@@ -41,6 +41,40 @@ void mutex_unlock(struct mutex *m)
     thread_must(pthread_mutex_unlock(&m->m), "mutex_unlock");
 }
 
+void rwlock_init(struct rwlock *l)
+{
+    pthread_rwlockattr_t attr;
+    thread_must(pthread_rwlockattr_init(&attr), "rwlock_init");
+    thread_must(pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP), "rwlock_init");
+    thread_must(pthread_rwlock_init(&l->l, &attr), "rwlock_init");
+    pthread_rwlockattr_destroy(&attr);
+}
+
+void rwlock_clear(struct rwlock *l)
+{
+    thread_must(pthread_rwlock_destroy(&l->l), "rwlock_clear");
+}
+
+void rwlock_read(struct rwlock *l)
+{
+    thread_must(pthread_rwlock_rdlock(&l->l), "rwlock_read");
+}
+
+void rwlock_write(struct rwlock *l)
+{
+    thread_must(pthread_rwlock_wrlock(&l->l), "rwlock_write");
+}
+
+bool rwlock_try_write(struct rwlock *l)
+{
+    return pthread_rwlock_trywrlock(&l->l) == 0;
+}
+
+void rwlock_unlock(struct rwlock *l)
+{
+    thread_must(pthread_rwlock_unlock(&l->l), "rwlock_unlock");
+}
+
 void cond_init(struct cond *c)
 {
     pthread_condattr_t attr;

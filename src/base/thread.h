@@ -25,6 +25,15 @@ void cond_broadcast(struct cond *c);
 static inline void lock_auto(struct mutex **m) { if (*m) mutex_unlock(*m); }
 #define LOCK(m) AUTO(lock) struct mutex *lock_held_ UNUSED = (mutex_lock(m), (m))
 
+/* Many readers or one writer; a waiting writer goes before new readers. A thread that holds it must not ask again. */
+struct rwlock { pthread_rwlock_t l; };
+void rwlock_init(struct rwlock *l);
+void rwlock_clear(struct rwlock *l);
+void rwlock_read(struct rwlock *l);
+void rwlock_write(struct rwlock *l);
+bool rwlock_try_write(struct rwlock *l); /* false: it is held */
+void rwlock_unlock(struct rwlock *l);
+
 /* Aborts if the thread cannot be made. `name` shows in /proc, up to 15 bytes. */
 pthread_t thread_start(const char *name, void *(*fn)(void *), void *arg);
 void thread_join(pthread_t t);

@@ -8,6 +8,7 @@
 #include "api/mlflow/metrics.h"
 #include "api/mlflow/models.h"
 #include "api/mlflow/runs.h"
+#include "api/mlflow/search.h"
 #include "api/mlflow/versions.h"
 #include "base/limits.h"
 
@@ -92,6 +93,9 @@ static const struct route rows[] = {
     READ("GET", "/experiments/get-by-name", mlflow_experiment_get_by_name, "Read an experiment by name."),
     READ("GET", "/experiments/search", mlflow_experiment_search, "Find experiments by filter, order and page."),
     READ("POST", "/experiments/search", mlflow_experiment_search, "Find experiments by filter, order and page."),
+    READ("POST", "/experiments/search-datasets", mlflow_dataset_search, "List the datasets that runs of some experiments read."),
+    BOTH("POST", "2.0mlflow", "/experiments/search-datasets", mlflow_dataset_search, PERM_READ, ROUTE_POOL, LIMIT_TRACK_BODY_BYTES,
+         "The same where MLflow's own description lacks a slash."),
     RUN("POST", "/experiments/delete", mlflow_experiment_delete, "Delete an experiment and its runs; both can be restored."),
     RUN("POST", "/experiments/restore", mlflow_experiment_restore, "Restore a deleted experiment and its runs."),
     RUN("POST", "/experiments/update", mlflow_experiment_update, "Rename an experiment."),

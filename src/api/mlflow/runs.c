@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "core/track/input.h"
 #include "core/track/metric.h"
-#include "core/track/run_search.h"
 
 #define ABSENT INT64_MIN
 
@@ -231,69 +230,4 @@ enum err mlflow_run_log_model(struct op *op, struct services *s, struct http_req
     }
     e = track_run_add_model(op, s->db, in.run_id, in.model_json);
     return e ? e : encode_empty(op, res);
-}
-
-/* ---- reading ---- */
-
-struct search_in {
-    struct str filter, page_token, run_view_type;
-    struct str_list experiment_ids, order_by;
-    int64_t max_results;
-};
-static const struct field search_fields[] = {
-    FIELD(struct search_in, experiment_ids, FIELD_STRS, false), FIELD(struct search_in, filter, FIELD_STR, false),
-    FIELD(struct search_in, run_view_type, FIELD_NAME, false),   FIELD(struct search_in, max_results, FIELD_I64, false),
-    FIELD(struct search_in, order_by, FIELD_STRS, false),       FIELD(struct search_in, page_token, FIELD_STR, false),
-};
-
-static enum err search_query(struct op *op, const struct search_in *in, struct run_query *q)
-{
-    static const char *const views[] = {"ACTIVE_ONLY", "DELETED_ONLY", "ALL"};
-    int64_t *ids = arena_array(op->arena, in->experiment_ids.len + 1, int64_t);
-    if (!ids)
-        return op_fail(op, E_TOO_LARGE, "'experiment_ids' is too long");
-    for (size_t i = 0; i < in->experiment_ids.len; i++) {
-        enum err e = names_parse_experiment_id(op, in->experiment_ids.p[i], &ids[i]);
-        if (e)
-            return e;
-    }
-    *q = (struct run_query){.experiments = ids, .experiment_count = in->experiment_ids.len, .filter = in->filter,
-                            .order_by = in->order_by.p, .order_count = in->order_by.len, .view = TRACK_VIEW_ACTIVE,
-                            .max_results = in->max_results, .page_token = in->page_token};
-    if (in->max_results > LIMIT_TRACK_SEARCH_RUNS)
-        return op_fail_field(op, "max_results",
-                             "Invalid value %lld for parameter 'max_results' supplied:  Hint: Value was of type 'int'. See the "
-                             "API docs for more information about request parameters.",
-                             (long long)in->max_results);
-    size_t i = in->run_view_type.len ? decode_name(in->run_view_type, views, ARRAY_LEN(views)) : 0;
-    if (i == SIZE_MAX)
-        return op_fail_field(op, "run_view_type", "Invalid value \"%.*s\" for parameter 'run_view_type' supplied.",
-                             STR_FMT(in->run_view_type));
-    q->view = (enum track_view)(i + 1);
-    return OK;
-}
-
-enum err mlflow_run_search(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    struct search_in in = {.max_results = 1000};
-    struct run_query q;
-    struct run_page page;
-    enum err e = DECODE(op, req, search_fields, &in);
-    if (!e)
-        e = search_query(op, &in, &q);
-    if (!e)
-        e = run_search(op, s->db, &q, &page);
-    if (e)
-        return e;
-    struct json_out w;
-    encode_begin(&w, res);
-    if (page.len) {
-        json_key(&w, "runs");
-        json_begin_array(&w);
-        for (size_t i = 0; i < page.len; i++)
-            encode_run(&w, &page.runs[i]);
-        json_end_array(&w);
-    }
-    encode_text(&w, "next_page_token", page.next_token);
-    return encode_end(op, &w, res);
 }

@@ -9,7 +9,6 @@ MLFLOW_HANDLER(mlflow_run_get);
 MLFLOW_HANDLER(mlflow_run_update);
 MLFLOW_HANDLER(mlflow_run_delete);
 MLFLOW_HANDLER(mlflow_run_restore);
-MLFLOW_HANDLER(mlflow_run_search);
 MLFLOW_HANDLER(mlflow_run_log_inputs);
 MLFLOW_HANDLER(mlflow_run_log_outputs);
 MLFLOW_HANDLER(mlflow_run_log_model);

@@ -627,9 +627,24 @@ bool filter_test_text(const struct filter_clause *c, struct str value)
     }
 }
 
+static bool in_numbers(const struct filter_clause *c, double real, const int64_t *whole)
+{
+    for (size_t i = 0; i < c->list_len; i++) {
+        const struct filter_number *n = &c->numbers[i];
+        if (whole && n->integer ? *whole == n->whole : real == n->real)
+            return true;
+    }
+    return false;
+}
+
 bool filter_test_f64(const struct filter_clause *c, double value)
 {
     switch (c->op) {
+    case FILTER_NOT_NULL:
+        return true;
+    case FILTER_IN:
+    case FILTER_NOT_IN:
+        return in_numbers(c, value, NULL) == (c->op == FILTER_IN);
     case FILTER_EQ:
         return value == c->real;
     case FILTER_NE:
@@ -649,6 +664,8 @@ bool filter_test_f64(const struct filter_clause *c, double value)
 
 bool filter_test_i64(const struct filter_clause *c, int64_t value)
 {
+    if (c->op == FILTER_IN || c->op == FILTER_NOT_IN)
+        return in_numbers(c, (double)value, &value) == (c->op == FILTER_IN);
     if (!c->integer)
         return filter_test_f64(c, (double)value);
     switch (c->op) {

@@ -26,6 +26,11 @@ struct filter_rules {
     size_t attr_count;
 };
 
+struct filter_number {
+    double real;
+    int64_t whole;
+    bool integer; /* `whole` holds it */
+};
 struct filter_clause {
     enum filter_entity entity;
     enum filter_op op;
@@ -36,7 +41,8 @@ struct filter_clause {
     struct str text;
     double real;
     int64_t whole;
-    struct str *list;  /* IN, NOT IN */
+    struct str *list;  /* IN, NOT IN: texts, or */
+    struct filter_number *numbers; /* ... numbers */
     size_t list_len;
 };
 enum filter_step_kind { FILTER_STEP_CLAUSE, FILTER_STEP_AND, FILTER_STEP_OR };

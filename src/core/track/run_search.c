@@ -2,24 +2,28 @@
 
 #include "base/limits.h"
 #include "base/vec.h"
+#include "core/track/index.h"
 #include "core/track/input.h"
 #include "core/track/metric.h"
 #include "core/track/order.h"
 #include "core/track/page.h"
+#include "core/track/run_scan.h"
 #include "core/track/store.h"
 #include "sql_gen.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
-enum { ATTR_RUN_ID, ATTR_NAME, ATTR_USER, ATTR_STATUS, ATTR_ARTIFACT_URI, ATTR_START, ATTR_END };
+#define SNAPSHOTS 3 /* taken while other searches change the index, before the search goes row by row */
+
 static const struct filter_attr attrs[] = {
-    {"artifact_uri", ATTR_ARTIFACT_URI, false, false, false}, {"end_time", ATTR_END, true, false, false},
-    {"run_id", ATTR_RUN_ID, false, true, false},              {"run_name", ATTR_NAME, false, false, false},
-    {"start_time", ATTR_START, true, false, false},           {"status", ATTR_STATUS, false, false, false},
-    {"user_id", ATTR_USER, false, false, false},              {"created", ATTR_START, true, false, true},
-    {"Created", ATTR_START, true, false, true},               {"run name", ATTR_NAME, false, false, true},
-    {"Run name", ATTR_NAME, false, false, true},              {"Run Name", ATTR_NAME, false, false, true},
+    {"artifact_uri", RUN_ATTR_ARTIFACT_URI, false, false, false}, {"end_time", RUN_ATTR_END, true, false, false},
+    {"run_id", RUN_ATTR_ID, false, true, false},                  {"run_name", RUN_ATTR_NAME, false, false, false},
+    {"start_time", RUN_ATTR_START, true, false, false},           {"status", RUN_ATTR_STATUS, false, false, false},
+    {"user_id", RUN_ATTR_USER, false, false, false},              {"created", RUN_ATTR_START, true, false, true},
+    {"Created", RUN_ATTR_START, true, false, true},               {"run name", RUN_ATTR_NAME, false, false, true},
+    {"Run name", RUN_ATTR_NAME, false, false, true},              {"Run Name", RUN_ATTR_NAME, false, false, true},
 };
 const struct filter_rules run_search_rules = {
     1u << FILTER_ATTRIBUTE | 1u << FILTER_METRIC | 1u << FILTER_PARAM | 1u << FILTER_TAG | 1u << FILTER_DATASET,
@@ -27,292 +31,288 @@ const struct filter_rules run_search_rules = {
 static const struct filter_rules order_rules = {
     1u << FILTER_ATTRIBUTE | 1u << FILTER_METRIC | 1u << FILTER_PARAM | 1u << FILTER_TAG, attrs, ARRAY_LEN(attrs)};
 
-struct found {
-    int64_t row, start_ms;
-    struct str run_id;
-    const struct order_key *keys;
-};
 struct search {
     const struct run_query *q;
-    struct filter filter;
-    struct filter_order order[LIMIT_TRACK_ORDER_BY];
-    int64_t offset;
-    bool streaming;       /* rows come in the order of the answer: stop when the page is full */
-    struct db_tx *tx;
-    struct track_run *run; /* the row being judged */
-    struct arena *scratch;
-    VEC(struct found) found;
+    struct run_plan plan;
+    struct run_hits hits;
+    bool selected; /* `hits` is there */
+    bool loaded;   /* `page` is there */
     struct run_page page;
 };
 
-static enum err match_dataset(struct op *op, struct search *s, const struct filter_clause *c, bool *ret)
+/* ---- loading ---- */
+
+static enum err some_texts(struct op *op, struct db_tx *tx, const struct sql *sql, int64_t row, const struct str *keys, size_t n, struct track_kvs *ret)
 {
-    struct track_run r = {.row = s->run->row};
-    enum err e = input_load(op, s->tx, &r);
-    if (e)
-        return e;
-    *ret = false;
-    for (size_t i = 0; i < r.dataset_count && !*ret; i++) {
-        const struct track_dataset *d = &r.datasets[i];
-        struct str context = names_find(d->tags.p, d->tags.len, "mlflow.data.context");
-        *ret = c->attr == 2 ? context.p && filter_test_text(c, context) : filter_test_text(c, c->attr ? d->digest : d->name);
+    struct track_kv *kv = arena_array(op->arena, n + 1, struct track_kv);
+    if (!kv)
+        return op_fail(op, E_TOO_LARGE, "too many keys to hold in memory");
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool found = false;
+        kv[len].key = keys[i];
+        enum err e = store_room(op, 0);
+        if (!e)
+            e = store_find_text(op, tx, sql, row, keys[i], &found, &kv[len].value);
+        if (e)
+            return e;
+        len += found;
+    }
+    *ret = (struct track_kvs){kv, len};
+    return OK;
+}
+
+static enum err some_metrics(struct op *op, struct db_tx *tx, const struct run_columns *c, struct track_run *r)
+{
+    r->metrics = arena_array(op->arena, c->metric_count + 1, struct track_metric);
+    if (!r->metrics)
+        return op_fail(op, E_TOO_LARGE, "too many metrics to hold in memory");
+    for (size_t i = 0; i < c->metric_count; i++) {
+        struct db_val v[5];
+        enum err e = db_query_one(op, tx, &sql_track_series_get, DB_ARGS(DB_I64(r->row), DB_TEXT(c->some_metrics[i])), v, ARRAY_LEN(v));
+        if (e == E_NOT_FOUND) {
+            op_clear(op);
+            continue;
+        }
+        if (e)
+            return e;
+        r->metrics[r->metric_count++] = (struct track_metric){
+            .key = c->some_metrics[i], .value = v[2].i ? (double)NAN : store_to_f64(v[1].i), .time_ms = v[3].i, .step = v[4].i};
     }
     return OK;
 }
 
-static bool match_attribute(const struct track_run *r, const struct filter_clause *c)
+static enum err fill_some(struct op *op, struct db_tx *tx, const struct run_columns *c, struct track_run *r)
 {
-    switch (c->attr) {
-    case ATTR_RUN_ID:
-        return filter_test_text(c, r->run_id);
-    case ATTR_NAME:
-        return filter_test_text(c, r->name);
-    case ATTR_USER:
-        return filter_test_text(c, r->user_id);
-    case ATTR_STATUS:
-        return filter_test_text(c, str_from(track_run_status_name(r->status)));
-    case ATTR_ARTIFACT_URI:
-        return filter_test_text(c, r->artifact_uri);
-    case ATTR_START:
-        return filter_test_i64(c, r->start_ms);
-    default:
-        return r->has_end && filter_test_i64(c, r->end_ms);
+    enum err e = c->params ? store_kvs(op, tx, &sql_track_params, r->row, &r->params)
+                           : some_texts(op, tx, &sql_track_param_get, r->row, c->some_params, c->param_count, &r->params);
+    if (!e)
+        e = c->tags ? store_kvs(op, tx, &sql_track_tags, r->row, &r->tags)
+                    : some_texts(op, tx, &sql_track_tag_get, r->row, c->some_tags, c->tag_count, &r->tags);
+    if (!e)
+        e = c->metrics ? metric_load_latest(op, tx, r->row, &r->metrics, &r->metric_count) : some_metrics(op, tx, c, r);
+    if (e || (!c->inputs && !c->outputs))
+        return e;
+    struct track_run all = {.row = r->row};
+    e = input_load(op, tx, &all);
+    if (c->inputs) {
+        r->datasets = all.datasets;
+        r->dataset_count = all.dataset_count;
+        r->inputs = all.inputs;
+        r->input_count = all.input_count;
     }
+    if (c->outputs) {
+        r->outputs = all.outputs;
+        r->output_count = all.output_count;
+    }
+    return e;
 }
 
-static enum err match_clause(struct op *op, void *arg, const struct filter_clause *c, bool *ret)
+/* A run that is gone by now leaves no trace in the page. */
+static enum err load_run(struct op *op, struct db_tx *tx, struct search *s, int64_t row)
+{
+    struct track_run *r = &s->page.runs[s->page.len];
+    struct db_rows *rows = NULL;
+    bool there = false;
+    enum err e = db_query(op, tx, &sql_track_run_by_id, DB_ARGS(DB_I64(row)), &rows);
+    if (e)
+        return e;
+    e = db_step(op, tx, rows, &there);
+    if (!e && there)
+        track_run_row(op, tx, rows, r);
+    db_end(tx, rows);
+    if (e || !there)
+        return e;
+    s->page.len++;
+    return s->q->columns ? fill_some(op, tx, s->q->columns, r) : track_run_fill(op, tx, r);
+}
+
+static enum err load_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct search *s = arg;
-    bool found = false;
-    struct str text = {0};
-    double value = 0;
-    enum err e = OK;
-    switch (c->entity) {
-    case FILTER_METRIC:
-        e = metric_latest(op, s->tx, s->run->row, c->key, &found, &value);
-        *ret = found && filter_test_f64(c, value);
-        return e;
-    case FILTER_PARAM:
-    case FILTER_TAG:
-        e = store_find_text(op, s->tx, c->entity == FILTER_TAG ? &sql_track_tag_get : &sql_track_param_get, s->run->row,
-                            c->key, &found, &text);
-        *ret = found ? filter_test_text(c, text) : c->op == FILTER_IS_NULL;
-        return e;
-    case FILTER_DATASET:
-        return match_dataset(op, s, c, ret);
-    default:
-        *ret = match_attribute(s->run, c);
+    s->loaded = true;
+    s->page.total = s->hits.total;
+    if (s->q->count_only)
         return OK;
-    }
-}
-
-static enum err order_key_of(struct op *op, struct search *s, const struct filter_order *o, struct order_key *ret)
-{
-    const struct track_run *r = s->run;
-    bool found = false;
-    double value = 0;
-    struct str text = {0};
-    enum err e;
-    if (o->entity == FILTER_METRIC) {
-        e = metric_latest(op, s->tx, r->row, o->key, &found, &value);
-        *ret = found ? order_real(value) : order_absent();
-        return e;
-    }
-    if (o->entity == FILTER_PARAM || o->entity == FILTER_TAG) {
-        e = store_find_text(op, s->tx, o->entity == FILTER_TAG ? &sql_track_tag_get : &sql_track_param_get, r->row, o->key,
-                            &found, &text);
-        *ret = found ? order_text(text) : order_absent();
-        return e;
-    }
-    switch (o->attr) {
-    case ATTR_RUN_ID:
-        *ret = order_text(r->run_id);
-        break;
-    case ATTR_NAME:
-        *ret = order_text(r->name);
-        break;
-    case ATTR_USER:
-        *ret = order_text(r->user_id);
-        break;
-    case ATTR_STATUS:
-        *ret = order_text(str_from(track_run_status_name(r->status)));
-        break;
-    case ATTR_ARTIFACT_URI:
-        *ret = order_text(r->artifact_uri);
-        break;
-    case ATTR_START:
-        *ret = order_whole(r->start_ms);
-        break;
-    default:
-        *ret = r->has_end ? order_whole(r->end_ms) : order_absent();
-    }
-    return OK;
-}
-
-static enum err keep(struct op *op, struct search *s)
-{
-    struct found *f = store_room(op, 0) ? NULL : vec_push(&s->found, op->arena);
-    if (!f)
-        return op_fail(op, E_TOO_LARGE, "the search finds more runs than fit in memory: narrow the filter");
-    *f = (struct found){s->run->row, s->run->start_ms, str_dup(op->arena, s->run->run_id), NULL};
-    if (s->q->order_count == 0)
-        return OK;
-    struct order_key *keys = arena_array(op->arena, s->q->order_count, struct order_key);
-    if (!keys)
-        return op_fail(op, E_TOO_LARGE, "the search finds more runs than fit in memory: narrow the filter");
-    for (size_t i = 0; i < s->q->order_count; i++) {
-        enum err e = order_key_of(op, s, &s->order[i], &keys[i]);
-        if (e)
-            return e;
-        if (keys[i].kind == ORDER_TEXT && s->order[i].entity == FILTER_ATTRIBUTE)
-            keys[i].text = str_dup(op->arena, keys[i].text);
-    }
-    f->keys = keys;
-    return OK;
-}
-
-/* The row as views that die with the next step: most rows are only looked at. */
-static struct track_run row_view(struct db_tx *tx, struct db_rows *rows)
-{
-    return (struct track_run){
-        .row = db_col_i64(tx, rows, 0),
-        .run_id = db_col_str(tx, rows, 1),
-        .experiment_id = db_col_i64(tx, rows, 2),
-        .name = db_col_str(tx, rows, 3),
-        .user_id = db_col_str(tx, rows, 4),
-        .status = (enum track_run_status)db_col_i64(tx, rows, 5),
-        .start_ms = db_col_i64(tx, rows, 6),
-        .has_end = !db_col_null(tx, rows, 7),
-        .end_ms = db_col_i64(tx, rows, 7),
-        .deleted = db_col_i64(tx, rows, 8) != 0,
-        .artifact_uri = db_col_str(tx, rows, 9),
-    };
-}
-
-/* Judges the row in a memory of its own, emptied for each, so that a scan of any length needs little. */
-static enum err judge(struct op *op, struct search *s, bool *ret_hit)
-{
-    if (s->filter.clause_count == 0) {
-        *ret_hit = true;
-        return OK;
-    }
-    struct op scratch = *op;
-    scratch.arena = s->scratch;
-    enum err e = filter_match(&scratch, &s->filter, match_clause, s, ret_hit);
-    if (e)
-        e = op_fail(op, e, "%s", scratch.msg ? scratch.msg : "the filter could not be evaluated");
-    arena_reset(s->scratch);
-    return e;
-}
-
-static enum err scan_experiment(struct op *op, struct search *s, int64_t experiment)
-{
-    int64_t lo = s->q->view == TRACK_VIEW_DELETED, hi = s->q->view != TRACK_VIEW_ACTIVE;
-    size_t enough = (size_t)(s->offset + s->q->max_results + 1);
-    struct db_rows *rows = NULL;
-    enum err e = db_query(op, s->tx, &sql_track_run_scan, DB_ARGS(DB_I64(experiment), DB_I64(lo), DB_I64(hi)), &rows);
-    if (e)
-        return e;
-    bool more = false;
-    while (!(e = db_step(op, s->tx, rows, &more)) && more) {
-        bool hit = false;
-        struct track_run run = row_view(s->tx, rows);
-        s->run = &run;
-        e = judge(op, s, &hit);
-        if (!e && hit)
-            e = keep(op, s);
-        if (e || (s->streaming && s->found.len == enough))
-            break;
-    }
-    db_end(s->tx, rows);
-    return e;
-}
-
-static int compare(const void *pa, const void *pb, void *arg)
-{
-    const struct found *a = pa, *b = pb;
-    const struct search *s = arg;
-    if (a->keys) {
-        int c = order_compare(s->order, s->q->order_count, a->keys, b->keys);
-        if (c)
-            return c;
-    }
-    if (a->start_ms != b->start_ms)
-        return a->start_ms < b->start_ms ? 1 : -1;
-    return str_cmp(a->run_id, b->run_id);
-}
-
-static enum err load_page(struct op *op, struct search *s)
-{
-    size_t from = (size_t)s->offset < s->found.len ? (size_t)s->offset : s->found.len;
-    size_t n = s->found.len - from;
-    if (n > (size_t)s->q->max_results) {
-        n = (size_t)s->q->max_results;
-        s->page.next_token = page_token(op, (int64_t)(from + n));
-    }
-    s->page.runs = arena_array(op->arena, n + 1, struct track_run);
+    s->page.runs = arena_array(op->arena, s->hits.len + 1, struct track_run);
     if (!s->page.runs)
         return op_fail(op, E_TOO_LARGE, "the page does not fit in memory: lower max_results");
-    for (size_t i = 0; i < n; i++) {
-        struct db_rows *rows = NULL;
-        bool row = false;
-        enum err e = db_query(op, s->tx, &sql_track_run_by_id, DB_ARGS(DB_I64(s->found.p[from + i].row)), &rows);
-        if (e)
-            return e;
-        e = db_step(op, s->tx, rows, &row);
-        if (!e && row)
-            track_run_row(op, s->tx, rows, &s->page.runs[i]);
-        db_end(s->tx, rows);
-        if (!e)
-            e = track_run_fill(op, s->tx, &s->page.runs[i]);
+    for (size_t i = 0; i < s->hits.len; i++) {
+        enum err e = load_run(op, tx, s, s->hits.rows[i]);
         if (e)
             return e;
     }
-    s->page.len = n;
+    if (s->hits.more)
+        s->page.next_token = page_token(op, (int64_t)(s->plan.offset + s->hits.len));
+    return OK;
+}
+
+/* ---- planning ---- */
+
+static int id_compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static enum err all_experiments(struct op *op, struct db_tx *tx, struct run_plan *plan)
+{
+    struct db_rows *rows = NULL;
+    enum err e = db_query(op, tx, &sql_track_experiment_ids, DB_NO_ARGS, &rows);
+    if (e)
+        return e;
+    VEC(int64_t) ids = {0};
+    bool more = false;
+    while (!(e = db_step(op, tx, rows, &more)) && more) {
+        int64_t *id = vec_push(&ids, op->arena);
+        if (!id) {
+            e = op_fail(op, E_TOO_LARGE, "too many experiments to search");
+            break;
+        }
+        *id = db_col_i64(tx, rows, 0);
+    }
+    db_end(tx, rows);
+    plan->experiments = ids.p;
+    plan->experiment_count = ids.len;
+    return e;
+}
+
+static enum err plan_experiments(struct op *op, struct db_tx *tx, struct search *s)
+{
+    struct run_plan *plan = &s->plan;
+    if (s->q->all_experiments)
+        return all_experiments(op, tx, plan);
+    plan->experiments = arena_array(op->arena, s->q->experiment_count + 1, int64_t);
+    if (!plan->experiments)
+        return op_fail(op, E_TOO_LARGE, "too many experiments to search");
+    for (size_t i = 0; i < s->q->experiment_count; i++)
+        plan->experiments[i] = s->q->experiments[i];
+    qsort(plan->experiments, s->q->experiment_count, sizeof(int64_t), id_compare);
+    plan->experiment_count = 0;
+    for (size_t i = 0; i < s->q->experiment_count; i++) {
+        if (i == 0 || plan->experiments[i] != plan->experiments[i - 1])
+            plan->experiments[plan->experiment_count++] = plan->experiments[i];
+    }
     return OK;
 }
 
 static enum err search_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct search *s = arg;
-    s->tx = tx;
-    for (size_t i = 0; i < s->q->experiment_count; i++) {
-        bool again = false;
-        for (size_t k = 0; k < i && !again; k++)
-            again = s->q->experiments[k] == s->q->experiments[i];
-        enum err e = again ? OK : scan_experiment(op, s, s->q->experiments[i]);
-        if (e)
-            return e;
-    }
-    if (!s->streaming && s->found.len > 1)
-        qsort_r(s->found.p, s->found.len, sizeof *s->found.p, compare, s);
-    return load_page(op, s);
+    enum index_outcome outcome = INDEX_UNFIT;
+    enum err e = plan_experiments(op, tx, s);
+    if (!e && s->q->index)
+        e = run_index_select(op, s->q->index, tx, &s->plan, &s->hits, &outcome);
+    s->selected = outcome == INDEX_DONE || outcome == INDEX_AHEAD;
+    if (e || outcome != INDEX_DONE)
+        return e;
+    return load_tx(op, tx, s);
+}
+
+static enum err scan_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct search *s = arg;
+    enum err e = plan_experiments(op, tx, s);
+    if (!e)
+        e = run_scan(op, tx, &s->plan, &s->hits);
+    return e ? e : load_tx(op, tx, s);
+}
+
+/* max_results 0 stands for "absent" nowhere: the dialect puts its default there. */
+static enum err plan(struct op *op, const struct run_query *q, struct run_plan *p)
+{
+    if (q->max_results < 1 && !q->count_only)
+        return op_fail_field(op, "max_results",
+                             "Invalid value %" PRId64 " for parameter 'max_results' supplied. It must be a positive integer",
+                             q->max_results);
+    if (q->max_results > LIMIT_TRACK_SEARCH_RUNS)
+        return op_fail_field(op, "max_results",
+                             "Invalid value %" PRId64 " for parameter 'max_results' supplied. It must be at most %d",
+                             q->max_results, LIMIT_TRACK_SEARCH_RUNS);
+    int64_t offset = 0;
+    enum err e = page_offset(op, q->page_token, &offset);
+    if (!e && offset > INT32_MAX)
+        e = op_fail_field(op, "page_token", "Invalid page token, the offset is out of range");
+    if (!e)
+        e = filter_parse(op, &run_search_rules, q->filter, &p->filter);
+    if (!e)
+        e = order_parse(op, &order_rules, q->order_by, q->order_count, p->order);
+    p->order_count = q->order_count;
+    p->active = q->view != TRACK_VIEW_DELETED;
+    p->deleted = q->view != TRACK_VIEW_ACTIVE;
+    p->offset = (size_t)offset;
+    p->limit = q->count_only ? 1 : (size_t)q->max_results;
+    p->count = q->count || q->count_only;
+    return e;
 }
 
 enum err run_search(struct op *op, struct db *db, const struct run_query *q, struct run_page *ret)
 {
-    if (q->max_results < 1 || q->max_results > LIMIT_TRACK_SEARCH_RUNS)
-        return op_fail_field(op, "max_results",
-                             "Invalid value for request parameter max_results. It must be at most %d, but got value %" PRId64,
-                             LIMIT_TRACK_SEARCH_RUNS, q->max_results);
     struct search *s = op_new(op, struct search);
     s->q = q;
-    enum err e = page_offset(op, q->page_token, &s->offset);
-    if (!e && s->offset > INT32_MAX)
-        e = op_fail_field(op, "page_token", "Invalid page token, the offset is out of range");
-    if (!e)
-        e = filter_parse(op, &run_search_rules, q->filter, &s->filter);
-    if (!e)
-        e = order_parse(op, &order_rules, q->order_by, q->order_count, s->order);
-    if (e)
-        return e;
-    s->streaming = q->experiment_count == 1 &&
-                   (q->order_count == 0 || (q->order_count == 1 && s->order[0].entity == FILTER_ATTRIBUTE &&
-                                            s->order[0].attr == ATTR_START && s->order[0].descending));
-    AUTO(arena) struct arena *scratch = arena_create(LIMIT_TRACK_SCRATCH);
-    s->scratch = scratch;
-    e = db_read(op, db, search_tx, s);
+    enum err e = plan(op, q, &s->plan);
+    for (int i = 0; !e && q->index && !s->selected && i < SNAPSHOTS; i++)
+        e = db_read(op, db, search_tx, s);
+    if (!e && !s->loaded)
+        e = db_read(op, db, s->selected ? load_tx : scan_tx, s);
     if (!e)
         *ret = s->page;
     return e;
+}
+
+/* ---- columns ---- */
+
+static int text_compare(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+enum err run_columns_parse(struct op *op, const struct str *texts, size_t n, struct run_columns *ret)
+{
+    struct run_columns c = {0};
+    struct {
+        const char *name;
+        bool *all;
+        struct str **some;
+        size_t *count;
+    } kinds[] = {{"metrics.", &c.metrics, &c.some_metrics, &c.metric_count},
+                 {"params.", &c.params, &c.some_params, &c.param_count},
+                 {"tags.", &c.tags, &c.some_tags, &c.tag_count}};
+    if (n > LIMIT_TRACK_SEARCH_COLUMNS)
+        return op_fail_field(op, "columns", "'columns' names more than %d columns", LIMIT_TRACK_SEARCH_COLUMNS);
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        *kinds[k].some = arena_array(op->arena, n + 1, struct str);
+        if (!*kinds[k].some)
+            return op_fail(op, E_TOO_LARGE, "'columns' is too long");
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < ARRAY_LEN(kinds) && !str_starts(texts[i], str_from(kinds[k].name)))
+            k++;
+        if (k < ARRAY_LEN(kinds)) {
+            struct str key = str_sub(texts[i], strlen(kinds[k].name), texts[i].len);
+            *kinds[k].all = *kinds[k].all || str_eqc(key, "*");
+            (*kinds[k].some)[(*kinds[k].count)++] = key;
+        } else if (str_eqc(texts[i], "inputs")) {
+            c.inputs = true;
+        } else if (str_eqc(texts[i], "outputs")) {
+            c.outputs = true;
+        } else if (!str_starts(texts[i], STR("attributes."))) {
+            return op_fail_field(op, "columns", "Invalid column '%.*s'. Valid columns are 'metrics.<key>', 'params.<key>', 'tags.<key>' "
+                                 "('*' for all keys), 'inputs', 'outputs' and 'attributes.*'.", STR_FMT(texts[i]));
+        }
+    }
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        struct str *some = *kinds[k].some;
+        size_t all = *kinds[k].count, kept = 0;
+        if (all > 1)
+            qsort(some, all, sizeof *some, text_compare);
+        for (size_t i = 0; i < all; i++) {
+            if (i == 0 || !str_eq(some[i], some[kept - 1]))
+                some[kept++] = some[i];
+        }
+        *kinds[k].count = kept;
+    }
+    *ret = c;
+    return OK;
 }

@@ -1,0 +1,344 @@
+/* Clauses become sets of bits, one bit per run, and the filter's steps combine whole words of them. What is left is
+ * either walked in the default order, which every group keeps, or gets a sort key of 64 bits per run; a partial
+ * quicksort (Hoare's FIND, 1961) then separates the page from what is before and behind it, so that a page in the
+ * middle of 100 000 runs costs a few passes over them and only the page itself is sorted. */
+#include "core/track/index_select.h"
+
+#include "core/track/run.h"
+
+#include <stdlib.h>
+
+struct candidate {
+    uint64_t key; /* decides unless equal */
+    uint32_t group, slot;
+};
+struct chosen {
+    const struct index_group *g;
+    uint64_t *bits;
+    const struct column *order[LIMIT_TRACK_ORDER_BY]; /* NULL: it is in the group itself */
+    size_t count;
+};
+struct selection {
+    const struct run_plan *plan;
+    struct chosen *chosen;
+    size_t n;
+    size_t total;
+};
+
+static bool in_group(enum filter_entity entity, int attr)
+{
+    return entity == FILTER_ATTRIBUTE && (attr == RUN_ATTR_ID || attr == RUN_ATTR_STATUS || attr == RUN_ATTR_START || attr == RUN_ATTR_END);
+}
+
+static size_t add_need(struct index_need *needs, size_t n, const struct index_need *add)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool same_key = add->entity == FILTER_DATASET || (needs[i].attr == add->attr && str_eq(needs[i].key, add->key));
+        if (needs[i].entity == add->entity && same_key) {
+            needs[i].ranked = needs[i].ranked || add->ranked;
+            return n;
+        }
+    }
+    needs[n] = *add;
+    return n + 1;
+}
+
+size_t index_needs(const struct run_plan *plan, struct index_need *ret)
+{
+    size_t n = 0;
+    bool rank = plan->experiment_count == 1;
+    for (size_t i = 0; i < plan->filter.clause_count; i++) {
+        const struct filter_clause *c = &plan->filter.clauses[i];
+        bool attr = c->entity == FILTER_ATTRIBUTE;
+        if (!in_group(c->entity, c->attr))
+            n = add_need(ret, n, &(struct index_need){c->entity, attr ? c->attr : 0, attr || c->entity == FILTER_DATASET ? STR("") : c->key, false});
+    }
+    for (size_t i = 0; i < plan->order_count; i++) {
+        const struct filter_order *o = &plan->order[i];
+        bool attr = o->entity == FILTER_ATTRIBUTE, id = attr && o->attr == RUN_ATTR_ID;
+        if (id || !in_group(o->entity, o->attr))
+            n = add_need(ret, n, &(struct index_need){o->entity, attr ? o->attr : 0, attr ? STR("") : o->key, rank && i == 0 && o->entity != FILTER_METRIC});
+    }
+    return n;
+}
+
+/* ---- filter ---- */
+
+static struct str status_text(uint8_t flags)
+{
+    return str_from(track_run_status_name((enum track_run_status)(flags & INDEX_STATUS)));
+}
+
+static void test_whole(const struct index_group *g, const struct filter_clause *c, uint64_t *bits)
+{
+    bool start = c->attr == RUN_ATTR_START;
+    for (size_t i = 0; i < g->len; i++) {
+        bool there = start || (g->flags[i] & INDEX_HAS_END);
+        if (there ? filter_test_i64(c, start ? g->starts[i] : g->ends[i]) : c->op == FILTER_IS_NULL)
+            bits_set(bits, i);
+    }
+}
+
+static void test_status(const struct index_group *g, const struct filter_clause *c, uint64_t *bits)
+{
+    bool hits[INDEX_STATUS + 1];
+    for (uint8_t i = 0; i <= INDEX_STATUS; i++)
+        hits[i] = filter_test_text(c, status_text(i));
+    for (size_t i = 0; i < g->len; i++) {
+        if (hits[g->flags[i] & INDEX_STATUS])
+            bits_set(bits, i);
+    }
+}
+
+static enum err test_clause(struct op *op, const struct index_group *g, const struct filter_clause *c, uint64_t *bits)
+{
+    bool id = c->entity == FILTER_ATTRIBUTE && c->attr == RUN_ATTR_ID;
+    if (!id && in_group(c->entity, c->attr)) {
+        memset(bits, 0, bits_words(g->len) * sizeof *bits);
+        if (c->attr == RUN_ATTR_STATUS)
+            test_status(g, c, bits);
+        else
+            test_whole(g, c, bits);
+        return OK;
+    }
+    if (g->len == 0)
+        return OK;
+    return column_test(op, group_column(g, c->entity, c->attr, c->key), c, g->len, bits);
+}
+
+static enum err new_bits(struct op *op, const struct index_group *g, uint64_t **ret)
+{
+    *ret = arena_array(op->arena, bits_words(g->len) + 1, uint64_t);
+    return *ret ? OK : op_fail(op, E_TOO_LARGE, "the filter needs too much memory");
+}
+
+/* The steps in postfix; a level of the stack keeps its set for the clauses that come there later. */
+static enum err filter_bits(struct op *op, const struct filter *f, const struct index_group *g, uint64_t **ret)
+{
+    uint64_t *stack[LIMIT_TRACK_FILTER_CLAUSES + 1] = {NULL};
+    size_t n = 0, words = bits_words(g->len);
+    for (size_t i = 0; i < f->step_count; i++) {
+        const struct filter_step *s = &f->steps[i];
+        if (s->kind == FILTER_STEP_CLAUSE) {
+            enum err e = stack[n] ? OK : new_bits(op, g, &stack[n]);
+            if (!e)
+                e = test_clause(op, g, &f->clauses[s->clause], stack[n]);
+            if (e)
+                return e;
+            n++;
+            continue;
+        }
+        n--;
+        for (size_t k = 0; k < words; k++)
+            stack[n - 1][k] = s->kind == FILTER_STEP_AND ? stack[n - 1][k] & stack[n][k] : stack[n - 1][k] | stack[n][k];
+    }
+    *ret = stack[0];
+    return OK;
+}
+
+/* The runs of a group that are wanted, and how many. */
+static enum err choose(struct op *op, const struct run_plan *plan, struct chosen *c)
+{
+    uint64_t *seen = NULL, *hits = NULL;
+    enum err e = new_bits(op, c->g, &seen);
+    if (!e && plan->filter.step_count)
+        e = filter_bits(op, &plan->filter, c->g, &hits);
+    if (e)
+        return e;
+    for (size_t i = 0; i < c->g->len; i++) {
+        uint8_t f = c->g->flags[i];
+        if (!(f & INDEX_GONE) && (f & INDEX_DELETED ? plan->deleted : plan->active))
+            bits_set(seen, i);
+    }
+    for (size_t i = 0; i < bits_words(c->g->len); i++) {
+        if (hits)
+            seen[i] &= hits[i];
+        c->count += (size_t)__builtin_popcountll(seen[i]);
+    }
+    c->bits = seen;
+    for (size_t i = 0; i < plan->order_count; i++) {
+        const struct filter_order *o = &plan->order[i];
+        bool id = o->entity == FILTER_ATTRIBUTE && o->attr == RUN_ATTR_ID;
+        if (id || !in_group(o->entity, o->attr))
+            c->order[i] = group_column(c->g, o->entity, o->attr, o->key);
+    }
+    return OK;
+}
+
+/* ---- order ---- */
+
+static struct order_key key_at(const struct chosen *c, const struct filter_order *o, size_t i, uint32_t slot)
+{
+    if (c->order[i])
+        return column_key(c->order[i], slot);
+    if (o->attr == RUN_ATTR_STATUS)
+        return order_text(status_text(c->g->flags[slot]));
+    if (o->attr == RUN_ATTR_START)
+        return order_whole(c->g->starts[slot]);
+    return c->g->flags[slot] & INDEX_HAS_END ? order_whole(c->g->ends[slot]) : order_absent();
+}
+
+static uint64_t sort_key(const struct selection *s, const struct chosen *c, uint32_t slot)
+{
+    if (s->plan->order_count == 0)
+        return column_sort_whole(&c->g->starts[slot], true);
+    const struct filter_order *o = &s->plan->order[0];
+    if (c->order[0])
+        return column_sort_key(c->order[0], slot, o->descending, s->n == 1);
+    if (o->attr == RUN_ATTR_STATUS)
+        return column_sort_text(status_text(c->g->flags[slot]), o->descending);
+    if (o->attr == RUN_ATTR_START)
+        return column_sort_whole(&c->g->starts[slot], o->descending);
+    return column_sort_whole(c->g->flags[slot] & INDEX_HAS_END ? &c->g->ends[slot] : NULL, o->descending);
+}
+
+static struct str id_at(const struct selection *s, const struct candidate *c)
+{
+    const struct column *ids = s->chosen[c->group].g->ids;
+    return texts_get(&ids->texts, ids->codes[c->slot]);
+}
+
+static int compare(const void *pa, const void *pb, void *arg)
+{
+    const struct selection *s = arg;
+    const struct candidate *a = pa, *b = pb;
+    if (a->key != b->key)
+        return a->key < b->key ? -1 : 1;
+    for (size_t i = 0; i < s->plan->order_count; i++) {
+        const struct filter_order *o = &s->plan->order[i];
+        struct order_key ka = key_at(&s->chosen[a->group], o, i, a->slot), kb = key_at(&s->chosen[b->group], o, i, b->slot);
+        int c = order_compare(o, 1, &ka, &kb);
+        if (c)
+            return c;
+    }
+    int64_t sa = s->chosen[a->group].g->starts[a->slot], sb = s->chosen[b->group].g->starts[b->slot];
+    if (sa != sb)
+        return sa > sb ? -1 : 1;
+    return str_cmp(id_at(s, a), id_at(s, b));
+}
+
+static void swap(struct candidate *a, struct candidate *b)
+{
+    struct candidate t = *a;
+    *a = *b;
+    *b = t;
+}
+
+/* Moves the candidates that belong before place `k` there. Sorts what is left when the pivots are bad for long. */
+static void part(struct selection *s, struct candidate *p, size_t n, size_t k)
+{
+    size_t lo = 0, hi = n;
+    for (int rounds = 0; hi - lo > 16; rounds++) {
+        if (rounds > 64)
+            break;
+        struct candidate *a = &p[lo], *m = &p[lo + (hi - lo) / 2], *z = &p[hi - 1];
+        if (compare(m, a, s) < 0)
+            swap(m, a);
+        if (compare(z, m, s) < 0)
+            swap(z, m);
+        if (compare(m, a, s) < 0)
+            swap(m, a);
+        struct candidate pivot = *m;
+        size_t i = lo, j = hi - 1;
+        for (;;) {
+            while (compare(&p[i], &pivot, s) < 0)
+                i++;
+            while (compare(&pivot, &p[j], s) < 0)
+                j--;
+            if (i >= j)
+                break;
+            swap(&p[i++], &p[j--]);
+        }
+        /* All candidates differ, so p[..j] <= pivot <= p[j + 1..] and both parts are smaller. */
+        if (k <= j)
+            hi = j + 1;
+        else
+            lo = j + 1;
+    }
+    if (hi - lo > 1)
+        qsort_r(&p[lo], hi - lo, sizeof *p, compare, s);
+}
+
+static enum err collect(struct op *op, struct selection *s, struct candidate **ret)
+{
+    struct candidate *all = arena_array(op->arena, s->total + 1, struct candidate);
+    if (!all)
+        return op_fail(op, E_TOO_LARGE, "the search finds more runs than fit in memory: narrow the filter");
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct chosen *c = &s->chosen[i];
+        for (size_t w = 0; w < bits_words(c->g->len); w++) {
+            for (uint64_t left = c->bits[w]; left; left &= left - 1) {
+                uint32_t slot = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(left));
+                all[n++] = (struct candidate){sort_key(s, c, slot), i, slot};
+            }
+        }
+    }
+    *ret = all;
+    return OK;
+}
+
+/* Along the default order of the one group, until the page is full. */
+static void walk(const struct selection *s, size_t want, struct run_hits *hits)
+{
+    const struct index_group *g = s->chosen[0].g;
+    const uint64_t *bits = s->chosen[0].bits;
+    size_t skip = s->plan->offset;
+    for (size_t i = g->len; i > 0 && hits->len < want; i--) {
+        uint32_t slot = g->by_start[i - 1];
+        if (!bits_get(bits, slot))
+            continue;
+        if (skip)
+            skip--;
+        else
+            hits->rows[hits->len++] = g->rows[slot];
+    }
+}
+
+static enum err page(struct op *op, struct selection *s, struct run_hits *hits)
+{
+    size_t from = s->plan->offset < s->total ? s->plan->offset : s->total;
+    size_t want = s->total - from < s->plan->limit ? s->total - from : s->plan->limit;
+    hits->total = (int64_t)s->total;
+    hits->more = s->total - from > want;
+    hits->rows = arena_array(op->arena, want + 1, int64_t);
+    if (!hits->rows)
+        return op_fail(op, E_TOO_LARGE, "the page does not fit in memory: lower max_results");
+    if (want == 0)
+        return OK;
+    if (s->n == 1 && s->plan->order_count == 0) {
+        walk(s, want, hits);
+        return OK;
+    }
+    struct candidate *all = NULL;
+    enum err e = collect(op, s, &all);
+    if (e)
+        return e;
+    if (from > 0)
+        part(s, all, s->total, from);
+    if (from + want < s->total)
+        part(s, all + from, s->total - from, want);
+    qsort_r(all + from, want, sizeof *all, compare, s);
+    for (size_t i = 0; i < want; i++)
+        hits->rows[hits->len++] = s->chosen[all[from + i].group].g->rows[all[from + i].slot];
+    return OK;
+}
+
+enum err index_select(struct op *op, struct index_group *const *groups, size_t n, const struct run_plan *plan, struct run_hits *ret)
+{
+    struct selection s = {.plan = plan, .n = n, .chosen = arena_array(op->arena, n + 1, struct chosen)};
+    if (!s.chosen)
+        return op_fail(op, E_TOO_LARGE, "the search covers too many experiments");
+    for (size_t i = 0; i < n; i++) {
+        s.chosen[i].g = groups[i];
+        enum err e = choose(op, plan, &s.chosen[i]);
+        if (e)
+            return e;
+        s.total += s.chosen[i].count;
+    }
+    struct run_hits hits = {0};
+    enum err e = page(op, &s, &hits);
+    if (!e)
+        *ret = hits;
+    return e;
+}

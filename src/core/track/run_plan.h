@@ -1,0 +1,28 @@
+/* run_plan.h - a search for runs, read and checked: what run_search.h hands to the two ways of answering it, over the
+ * columns in memory (index.h) and row by row (run_scan.h). Both give the same answer. */
+#ifndef INGOT_CORE_TRACK_RUN_PLAN_H
+#define INGOT_CORE_TRACK_RUN_PLAN_H
+
+#include "base/limits.h"
+#include "core/track/filter.h"
+
+enum run_attr { RUN_ATTR_ID, RUN_ATTR_NAME, RUN_ATTR_USER, RUN_ATTR_STATUS, RUN_ATTR_ARTIFACT_URI, RUN_ATTR_START, RUN_ATTR_END };
+
+struct run_plan {
+    int64_t *experiments; /* ascending, each once */
+    size_t experiment_count;
+    struct filter filter;
+    struct filter_order order[LIMIT_TRACK_ORDER_BY]; /* then start time descending, then id */
+    size_t order_count;
+    bool active, deleted; /* which of both are wanted */
+    size_t offset, limit; /* the page */
+    bool count;           /* `total` is wanted */
+};
+struct run_hits {
+    int64_t *rows; /* internal numbers of the page's runs, in order */
+    size_t len;
+    bool more;     /* another page follows */
+    int64_t total; /* of all pages, if wanted */
+};
+
+#endif
