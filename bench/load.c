@@ -4,7 +4,7 @@
  *
  *     load --port 5000 --pid 123 --connections 16 --seconds 5 --request request.bin
  *
- * The request file holds the raw bytes. "@@N@@" in it is replaced by a number of ten digits that counts up (so that each
+ * The request file holds the raw bytes. Every "@@N@@" in it is replaced by a number of ten digits that counts up (so that each
  * request can differ). Answers must have a Content-Length. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,6 +27,7 @@
 #define ANSWER_BYTES (1 << 20)
 #define COUNTER_DIGITS 10
 #define MARKER_BYTES 5 /* "@@N@@" */
+#define MAX_MARKERS 1024
 
 struct connection {
     int fd;
@@ -40,7 +41,8 @@ struct plan {
     double seconds;
     char *request;
     size_t request_len;
-    char *counter; /* where the digits go, or NULL */
+    char *counters[MAX_MARKERS]; /* where the digits go */
+    size_t counter_count;
     uint64_t next;
 };
 
@@ -88,17 +90,19 @@ static void request_load(struct plan *p, const char *path)
             /* The marker is five bytes, the number ten: the tail moves, and the file's Content-Length counts the ten. */
             memmove(p->request + i + COUNTER_DIGITS, p->request + i + MARKER_BYTES, p->request_len - i - MARKER_BYTES);
             p->request_len += COUNTER_DIGITS - MARKER_BYTES;
-            p->counter = p->request + i;
-            break;
+            if (p->counter_count == MAX_MARKERS || p->request_len > MAX_REQUEST - COUNTER_DIGITS)
+                die("too many markers");
+            p->counters[p->counter_count++] = p->request + i;
         }
 }
 
 static void request_send(struct plan *p, struct connection *c)
 {
-    if (p->counter) {
+    if (p->counter_count) {
         char digits[COUNTER_DIGITS + 1];
         snprintf(digits, sizeof digits, "%010llu", 1000000000ULL + (unsigned long long)(p->next++ % 1000000000ULL));
-        memcpy(p->counter, digits, COUNTER_DIGITS);
+        for (size_t i = 0; i < p->counter_count; i++)
+            memcpy(p->counters[i], digits, COUNTER_DIGITS);
     }
     c->have = c->want = 0;
     c->sent_ns = now_ns();

@@ -67,10 +67,15 @@ SELECT key, value FROM track_param WHERE run = ?1 ORDER BY key
 
 -- name: track_series_get
 SELECT id, value, is_nan, time_ms, step FROM track_series WHERE run = ?1 AND key = ?2
+-- name: track_series_of_head
+-- A run and one of its series, which may not be there yet, in one look.
+SELECT r.id, r.deleted, s.id, s.value, s.is_nan, s.time_ms, s.step
+FROM track_run r LEFT JOIN track_series s ON s.run = r.id AND s.key = ?2 WHERE r.uuid = ?1
 -- name: track_series_insert
-INSERT INTO track_series (run, key, value, is_nan, time_ms, step) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO track_series (run, key, value, is_nan, time_ms, step, points) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
 -- name: track_series_update
-UPDATE track_series SET value = ?2, is_nan = ?3, time_ms = ?4, step = ?5 WHERE id = ?1
+-- The latest point, and how many points have come.
+UPDATE track_series SET value = ?2, is_nan = ?3, time_ms = ?4, step = ?5, points = points + ?6 WHERE id = ?1
 -- name: track_series_of_run
 SELECT key, value, is_nan, time_ms, step FROM track_series WHERE run = ?1 ORDER BY key
 -- name: track_point_insert

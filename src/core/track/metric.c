@@ -25,6 +25,7 @@ struct series {
     int64_t id;
     struct point latest;
     bool changed;
+    int64_t added;     /* points that were no duplicates, and are not in the row's count yet */
 };
 
 static struct point point_of(const struct track_metric *m)
@@ -50,7 +51,26 @@ static bool point_after(const struct point *a, const struct point *b)
     return a->value > b->value;
 }
 
-/* The series of a key, made with its first point when the run never logged it. */
+/* A series from the columns id, value, is_nan, time_ms, step that begin at `i`. */
+static struct series series_row(struct db_tx *tx, struct db_rows *rows, int i)
+{
+    return (struct series){.id = db_col_i64(tx, rows, i),
+                           .latest = {db_col_i64(tx, rows, i + 1), db_col_i64(tx, rows, i + 2), db_col_i64(tx, rows, i + 3),
+                                      db_col_i64(tx, rows, i + 4)}};
+}
+
+/* Made with its first point. */
+static enum err series_create(struct op *op, struct db_tx *tx, int64_t run, struct str key, const struct point *first, struct series *ret)
+{
+    enum err e = db_exec(op, tx, &sql_track_series_insert,
+                DB_ARGS(DB_I64(run), DB_TEXT(key), DB_I64(first->value), DB_I64(first->is_nan), DB_I64(first->time_ms),
+                        DB_I64(first->step)), NULL);
+    if (!e)
+        *ret = (struct series){.id = db_last_id(tx), .latest = *first, .added = -1}; /* the row counts its first point already */
+    return e;
+}
+
+/* The series of a key, made when the run never logged it. */
 static enum err series_open(struct op *op, struct db_tx *tx, int64_t run, struct str key, const struct point *first, struct series *ret)
 {
     struct db_rows *rows = NULL;
@@ -59,20 +79,10 @@ static enum err series_open(struct op *op, struct db_tx *tx, int64_t run, struct
         return e;
     bool row = false;
     e = db_step(op, tx, rows, &row);
-    if (!e && row) {
-        *ret = (struct series){.id = db_col_i64(tx, rows, 0),
-                               .latest = {db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2), db_col_i64(tx, rows, 3),
-                                          db_col_i64(tx, rows, 4)}};
-    }
+    if (!e && row)
+        *ret = series_row(tx, rows, 0);
     db_end(tx, rows);
-    if (e || row)
-        return e;
-    e = db_exec(op, tx, &sql_track_series_insert,
-                DB_ARGS(DB_I64(run), DB_TEXT(key), DB_I64(first->value), DB_I64(first->is_nan), DB_I64(first->time_ms),
-                        DB_I64(first->step)), NULL);
-    if (!e)
-        *ret = (struct series){.id = db_last_id(tx), .latest = *first};
-    return e;
+    return e || row ? e : series_create(op, tx, run, key, first, ret);
 }
 
 static enum err series_add(struct op *op, struct db_tx *tx, struct series *s, const struct point *p)
@@ -81,17 +91,20 @@ static enum err series_add(struct op *op, struct db_tx *tx, struct series *s, co
         s->latest = *p;
         s->changed = true;
     }
-    return db_exec(op, tx, &sql_track_point_insert,
-                   DB_ARGS(DB_I64(s->id), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(p->value), DB_I64(p->is_nan)), NULL);
+    int64_t changes = 0;
+    enum err e = db_exec(op, tx, &sql_track_point_insert,
+                         DB_ARGS(DB_I64(s->id), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(p->value), DB_I64(p->is_nan)), &changes);
+    s->added += changes;
+    return e;
 }
 
 static enum err series_close(struct op *op, struct db_tx *tx, const struct series *s)
 {
-    if (!s->changed)
+    if (!s->changed && !s->added)
         return OK;
     const struct point *p = &s->latest;
     return db_exec(op, tx, &sql_track_series_update,
-                   DB_ARGS(DB_I64(s->id), DB_I64(p->value), DB_I64(p->is_nan), DB_I64(p->time_ms), DB_I64(p->step)), NULL);
+                   DB_ARGS(DB_I64(s->id), DB_I64(p->value), DB_I64(p->is_nan), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(s->added)), NULL);
 }
 
 /* A value measured on a logged model is kept with the model as well. */
@@ -168,6 +181,40 @@ static enum err log_params(struct op *op, struct db_tx *tx, int64_t run, const s
     return OK;
 }
 
+/* One point alone, the most frequent write of all: run and series come in one look. */
+static enum err point_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    const struct track_batch *b = arg;
+    const struct track_metric *m = &b->metrics[0];
+    struct point p = point_of(m);
+    struct track_run_head h = {0};
+    struct series s = {0};
+    struct db_rows *rows = NULL;
+    enum err e = db_query(op, tx, &sql_track_series_of_head, DB_ARGS(DB_TEXT(b->run_id), DB_TEXT(m->key)), &rows);
+    if (e)
+        return e;
+    bool row = false, known = false;
+    e = db_step(op, tx, rows, &row);
+    if (!e && row) {
+        h = (struct track_run_head){.row = db_col_i64(tx, rows, 0), .deleted = db_col_i64(tx, rows, 1) != 0};
+        known = !db_col_null(tx, rows, 2);
+        if (known)
+            s = series_row(tx, rows, 2);
+    }
+    db_end(tx, rows);
+    if (!e && (!row || h.deleted))
+        e = track_run_find(op, tx, b->run_id, true, &h); /* fails, and says why */
+    if (!e && !known)
+        e = series_create(op, tx, h.row, m->key, &p, &s);
+    if (!e)
+        e = series_add(op, tx, &s, &p);
+    if (!e)
+        e = series_close(op, tx, &s);
+    if (!e && m->model_id.len > 0)
+        e = model_metric(op, tx, b->run_id, m);
+    return e ? e : track_change_note(op, tx, h.row);
+}
+
 static enum err batch_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     const struct track_batch *b = arg;
@@ -192,14 +239,28 @@ static enum err check_count(struct op *op, const char *what, size_t max, size_t 
     return OK;
 }
 
-static enum err check_metric(struct op *op, const struct track_metric *m, const char *path, const char *dot)
+/* Where an item stands in the request. The way there is only needed for a failure, and naming it costs more than the checks:
+ * `where` NULL, and all is checked again with a name after a failure. */
+struct place {
+    const char *where; /* "metrics" */
+    size_t i;
+};
+
+static const char *place_name(struct op *op, const struct place *at, const char *member)
 {
-    enum err e = names_check_key(op, m->key, op_printf(op, "%s%sname", path, dot));
-    if (!e && m->time_ms < 0)
-        e = op_fail_field(op, op_printf(op, "%s%stimestamp", path, dot),
-                          "Invalid value %" PRId64 " for parameter '%s%stimestamp' supplied: metric '%.*s' (value=%g). "
+    return at->where ? op_printf(op, "%s[%zu].%s", at->where, at->i, member) : member;
+}
+
+static enum err check_metric(struct op *op, const struct track_metric *m, const struct place *at)
+{
+    enum err e = names_check_key(op, m->key, place_name(op, at, "name"));
+    if (!e && m->time_ms < 0) {
+        const char *path = place_name(op, at, "timestamp");
+        e = op_fail_field(op, path,
+                          "Invalid value %" PRId64 " for parameter '%s' supplied: metric '%.*s' (value=%g). "
                           "Timestamp must be a nonnegative long (64-bit integer) ",
-                          m->time_ms, path, dot, STR_FMT(m->key), m->value);
+                          m->time_ms, path, STR_FMT(m->key), m->value);
+    }
     if (!e)
         e = names_check_length(op, "dataset_name", m->dataset_name, LIMIT_TRACK_DATASET_NAME);
     if (!e)
@@ -207,9 +268,35 @@ static enum err check_metric(struct op *op, const struct track_metric *m, const 
     return e ? e : names_check_length(op, "Metric name", m->key, LIMIT_TRACK_KEY);
 }
 
+static enum err check_param(struct op *op, const struct track_kv *kv, const struct place *at)
+{
+    enum err e = names_check_key(op, kv->key, place_name(op, at, "key"));
+    return e ? e : names_check_length(op, "Param key", kv->key, LIMIT_TRACK_KEY);
+}
+
+static enum err check_tag(struct op *op, const struct track_kv *kv, const struct place *at)
+{
+    return track_run_check_tag(op, kv->key, kv->value, place_name(op, at, "key"));
+}
+
+/* Every item by itself; `named` tells the places in failures. */
+static enum err check_items(struct op *op, const struct track_batch *b, bool named)
+{
+    enum err e = OK;
+    for (size_t i = 0; !e && i < b->metric_count; i++)
+        e = check_metric(op, &b->metrics[i], &(struct place){named ? "metrics" : NULL, i});
+    for (size_t i = 0; !e && i < b->param_count; i++)
+        e = check_param(op, &b->params[i], &(struct place){named ? "params" : NULL, i});
+    for (size_t i = 0; !e && i < b->tag_count; i++)
+        e = check_tag(op, &b->tags[i], &(struct place){named ? "tags" : NULL, i});
+    return e;
+}
+
 /* Refuses two values for one key in a batch. */
 static enum err check_unique(struct op *op, const struct track_batch *b)
 {
+    if (b->param_count < 2)
+        return OK;
     struct map seen;
     map_init(&seen, op->arena);
     char *dupes = NULL;
@@ -240,16 +327,19 @@ static enum err check_batch(struct op *op, const struct track_batch *b)
     if (!e)
         e = check_count(op, "metrics, params, and tags", LIMIT_TRACK_BATCH_ALL,
                         b->metric_count + b->param_count + b->tag_count);
-    for (size_t i = 0; !e && i < b->metric_count; i++)
-        e = check_metric(op, &b->metrics[i], b->single ? "" : op_printf(op, "metrics[%zu]", i), b->single ? "" : ".");
-    for (size_t i = 0; !e && i < b->param_count; i++) {
-        e = names_check_key(op, b->params[i].key, b->single ? "key" : op_printf(op, "params[%zu].key", i));
-        if (!e)
-            e = names_check_length(op, "Param key", b->params[i].key, LIMIT_TRACK_KEY);
+    if (!e && check_items(op, b, false)) {
+        if (b->single)
+            return op->err;
+        op_clear(op);
+        e = check_items(op, b, true);
     }
-    for (size_t i = 0; !e && i < b->tag_count; i++)
-        e = track_run_check_tag(op, b->tags[i].key, b->tags[i].value, b->single ? "key" : op_printf(op, "tags[%zu].key", i));
     return e ? e : check_unique(op, b);
+}
+
+/* The function that stores a batch. */
+static db_fn batch_fn(const struct track_batch *b)
+{
+    return b->metric_count == 1 && b->param_count == 0 && b->tag_count == 0 ? point_tx : batch_tx;
 }
 
 enum err metric_log_batch(struct op *op, struct db *db, const struct track_batch *batch)
@@ -258,7 +348,7 @@ enum err metric_log_batch(struct op *op, struct db *db, const struct track_batch
     if (e)
         return e;
     struct track_batch b = *batch;
-    return db_write(op, db, batch_tx, &b);
+    return db_write(op, db, batch_fn(&b), &b);
 }
 
 enum err metric_log_batch_start(struct op *op, struct db *db, const struct track_batch *batch, db_done_fn done, void *done_arg)
@@ -268,7 +358,7 @@ enum err metric_log_batch_start(struct op *op, struct db *db, const struct track
         return e;
     struct track_batch *b = op_new(op, struct track_batch);
     *b = *batch;
-    db_write_start(op, db, batch_tx, b, done, done_arg);
+    db_write_start(op, db, batch_fn(b), b, done, done_arg);
     return OK;
 }
 

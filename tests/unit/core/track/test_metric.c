@@ -9,6 +9,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 static struct track_run new_run(struct fixture *f, const char *name)
 {
@@ -55,6 +56,127 @@ static void latest_rule(void **state)
     assert_int_equal(p.len, 4); /* the duplicate was ignored */
     assert_true(series_value(&p.series, 0) == -3 && series_step(&p.series, 3) == 4);
     series_release(&p.series);
+}
+
+static const struct sql counts = {"counts", "SELECT s.points, (SELECT count(*) FROM track_point WHERE series = s.id) FROM track_series s ORDER BY s.key", -1, 0, 2};
+static const struct sql log_old = {"log_old", "INSERT INTO track_point (series, time_ms, step, value, is_nan) VALUES (?1, ?2, ?3, 0, 0)", -1, 3, -1};
+static const struct sql series_old = {"series_old", "INSERT INTO track_series (id, run, key, value, is_nan, time_ms, step) VALUES (?1, 1, ?2, 0, 0, 0, 0)", -1, 2, -1};
+static const struct sql run_old = {
+    "run_old", "INSERT INTO track_run (id, uuid, experiment, name, user_id, status, start_ms, artifact_uri) VALUES (1, 'u', 0, '', '', 1, 0, '')", -1, 0, -1};
+
+/* What the rows count and what is there, in the order of the keys. */
+struct point_counts {
+    int64_t counted[8], there[8];
+    size_t len;
+};
+
+static enum err counts_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct point_counts *c = arg;
+    struct db_rows *rows = NULL;
+    bool more = false;
+    enum err e = db_query(op, tx, &counts, DB_NO_ARGS, &rows);
+    while (!e && (e = db_step(op, tx, rows, &more)) == OK && more) {
+        assert_true(c->len < ARRAY_LEN(c->there));
+        c->counted[c->len] = db_col_i64(tx, rows, 0);
+        c->there[c->len++] = db_col_i64(tx, rows, 1);
+    }
+    return e;
+}
+
+static void check_counts(struct op *op, struct db *db, const int64_t *want, size_t n)
+{
+    struct point_counts c = {0};
+    assert_ok(op, db_read(op, db, counts_tx, &c));
+    assert_int_equal(c.len, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(c.there[i], want[i]);
+        assert_int_equal(c.counted[i], want[i]);
+    }
+}
+
+/* Every way to log keeps the number of a series' points; duplicates and what was refused do not count. */
+static void points_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct track_run r = new_run(f, "points");
+    struct track_metric m[] = {
+        {.key = STR("b"), .value = 1, .time_ms = 1, .step = 1}, {.key = STR("c"), .value = 1, .time_ms = 1, .step = 1},
+        {.key = STR("b"), .value = 1, .time_ms = 1, .step = 1}, {.key = STR("b"), .value = 2, .time_ms = 2, .step = 0},
+        {.key = STR("a"), .value = 1, .time_ms = 7, .step = 7},
+    };
+    struct track_batch b = {.run_id = r.run_id, .metrics = m, .metric_count = 4};
+    assert_ok(op, log_one(f, r.run_id, "a", 1, 7, 7));
+    assert_ok(op, log_one(f, r.run_id, "a", 1, 7, 7)); /* a duplicate */
+    check_counts(op, f->db, (int64_t[]){1}, 1);
+    assert_ok(op, log_one(f, r.run_id, "a", 1, 3, 3)); /* not the latest */
+    assert_ok(op, metric_log_batch(op, f->db, &b));
+    check_counts(op, f->db, (int64_t[]){2, 2, 1}, 3);
+    b.metric_count = 5;
+    assert_ok(op, metric_log_batch(op, f->db, &b)); /* nothing new in it */
+    check_counts(op, f->db, (int64_t[]){2, 2, 1}, 3);
+    struct track_kv p = {STR("p"), STR("1")};
+    b = (struct track_batch){.run_id = r.run_id, .params = &p, .param_count = 1};
+    assert_ok(op, metric_log_batch(op, f->db, &b));
+    p.value = STR("2");
+    m[0].step = 99;
+    b = (struct track_batch){.run_id = r.run_id, .metrics = m, .metric_count = 5, .params = &p, .param_count = 1};
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_INVALID, "Changing param values");
+    m[1].model_id = STR("none");
+    b = (struct track_batch){.run_id = r.run_id, .metrics = m, .metric_count = 5};
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_NOT_FOUND, "Logged model with ID 'none' not found.");
+    b = (struct track_batch){.run_id = r.run_id, .metrics = &m[1], .metric_count = 1, .single = true};
+    m[1].step = 5;
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_NOT_FOUND, "Logged model with ID 'none' not found.");
+    check_counts(op, f->db, (int64_t[]){2, 2, 1}, 3);
+    m[3].step = 1000;
+    m[3].time_ms = -5;
+    b = (struct track_batch){.run_id = r.run_id, .metrics = &m[2], .metric_count = 2};
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_INVALID, "for parameter 'metrics[1].timestamp' supplied: metric 'b' (value=2)");
+    assert_fails(op, log_one(f, r.run_id, "a", 1, -1, 0), E_INVALID, "for parameter 'timestamp' supplied");
+    assert_fails(op, log_one(f, STR("nobody"), "a", 1, 1, 0), E_NOT_FOUND, "Run with id=nobody not found");
+    assert_ok(op, track_run_delete(op, f->db, r.run_id));
+    assert_fails(op, log_one(f, r.run_id, "a", 1, 1, 0), E_CONFLICT, "must be in the 'active' state");
+}
+
+static enum err old_rows_tx(struct op *op, struct db_tx *tx, void *arg UNUSED)
+{
+    enum err e = db_exec(op, tx, &run_old, DB_NO_ARGS, NULL);
+    for (int64_t s = 1; !e && s <= 3; s++) {
+        e = db_exec(op, tx, &series_old, DB_ARGS(DB_I64(s), DB_TEXT(str_from(op_printf(op, "k%lld", (long long)s)))), NULL);
+        for (int64_t i = 1; !e && i < s; i++) /* 0, 1 and 2 points */
+            e = db_exec(op, tx, &log_old, DB_ARGS(DB_I64(s), DB_I64(i), DB_I64(i)), NULL);
+    }
+    return e;
+}
+
+/* A database of before the count gets it right when it is opened. */
+static void old_series_are_counted(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/ingot-points-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct arena *a = arena_create(LIMIT_MIB(16));
+    struct op op;
+    op_init(&op, a);
+    const char *path = op_printf(&op, "%s/old.db", dir);
+    struct db *db = NULL;
+    int before = 0;
+    while (before < sql_migration_count && strcmp(sql_migrations[before].name, "track_points"))
+        before++;
+    assert_true(before > 0 && before < sql_migration_count);
+    assert_ok(&op, sqlite_open_with(&op, path, sql_migrations, before, &db));
+    assert_ok(&op, db_write(&op, db, old_rows_tx, NULL));
+    db_close(db);
+    assert_ok(&op, sqlite_open_with(&op, path, sql_migrations, sql_migration_count, &db));
+    check_counts(&op, db, (int64_t[]){0, 1, 2}, 3);
+    db_close(db);
+    remove(path);
+    remove(op_printf(&op, "%s-wal", path));
+    remove(op_printf(&op, "%s-shm", path));
+    assert_int_equal(remove(dir), 0);
+    arena_destroy(a);
 }
 
 static void batch_is_one_unit(void **state)
@@ -186,7 +308,7 @@ static void search(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sortable_bits), fixture_test(latest_rule),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sortable_bits), fixture_test(latest_rule), fixture_test(points_are_counted), cmocka_unit_test(old_series_are_counted),
                                        fixture_test(batch_is_one_unit), fixture_test(lifecycle), fixture_test(search)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
