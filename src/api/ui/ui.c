@@ -119,7 +119,7 @@ void ui_close(struct ui *ui)
         arena_destroy(ui->arena);
 }
 
-size_t ui_file_count(const struct ui *ui)
+size_t ui_listed_count(const struct ui *ui)
 {
     return ui->files.len;
 }
@@ -148,7 +148,7 @@ static enum err file_send(struct op *op, const struct file *f, const struct http
 {
     int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > LIMIT_UI_FILE_BYTES) {
+    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > (off_t)LIMIT_UI_FILE_BYTES) {
         if (fd >= 0)
             close(fd);
         return op_fail(op, E_NOT_FOUND, "this file of the web interface is gone");

@@ -14,6 +14,6 @@ extern const struct route_table ui_routes; /* "/" and "/static-files/..." */
 MUST_USE enum err ui_open(struct op *op, const char *dir, struct ui **ret);
 void ui_close(struct ui *ui); /* NULL is fine */
 /* How many files are served. */
-size_t ui_file_count(const struct ui *ui);
+size_t ui_listed_count(const struct ui *ui);
 
 #endif
