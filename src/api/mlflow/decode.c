@@ -45,6 +45,15 @@ static enum err bad_value(struct op *op, const char *path, const struct json *j)
                          STR_FMT(buf_str(&b)), path, python_type(j));
 }
 
+enum err decode_bad_name(struct op *op, const char *path, struct str text)
+{
+    int64_t number;
+    struct json j = {.type = JSON_STRING, .s = text};
+    if (str_parse_i64(text, &number))
+        j = (struct json){.type = JSON_INT, .i = number};
+    return bad_value(op, path, &j);
+}
+
 static enum err decode_i64(struct op *op, const struct json *j, const char *path, int64_t *ret)
 {
     if (j->type == JSON_INT)
@@ -137,7 +146,7 @@ static enum err decode_field(struct op *op, const struct json *j, const char *pa
     case FIELD_KVS:
         return decode_kvs(op, j, path, (struct track_kvs *)(void *)at);
     default:
-        if (j->type != JSON_ARRAY)
+        if (j->type != (f->kind == FIELD_OBJECT ? JSON_OBJECT : JSON_ARRAY))
             return bad_value(op, path, j);
         *(const struct json **)(void *)at = j;
         return OK;
@@ -151,7 +160,8 @@ enum err decode_object(struct op *op, const struct json *obj, const char *path, 
         const struct json *j = json_get(obj, f->name);
         if ((!j || j->type == JSON_NULL) && f->alias)
             j = json_get(obj, f->alias);
-        bool absent = !j || j->type == JSON_NULL || (f->required && j->type == JSON_STRING && j->s.len == 0);
+        bool empty = j && j->type == JSON_STRING && j->s.len == 0 && f->kind != FIELD_I64; /* an integer's type is asked for first */
+        bool absent = !j || j->type == JSON_NULL || (f->required && empty);
         const char *name = *path ? op_printf(op, "%s%s", path, f->name) : f->name;
         if (absent && f->required)
             return decode_missing(op, name);

@@ -20,6 +20,7 @@ enum field_kind {
     FIELD_STRS,  /* struct str_list */
     FIELD_KVS,   /* struct track_kvs: array of {"key", "value"} */
     FIELD_ITEMS, /* const struct json *: an array for the handler to walk */
+    FIELD_OBJECT, /* const struct json *: an object likewise */
 };
 struct field {
     const char *name;
@@ -45,6 +46,8 @@ MUST_USE enum err decode_object(struct op *op, const struct json *obj, const cha
 MUST_USE enum err decode_items(struct op *op, const struct json *array, const char *name, const struct field *fields, size_t n, size_t size, const void *init, void **ret, size_t *ret_len);
 /* Index of an enum's value in its names; number k stands for index k - 1. SIZE_MAX: unknown. */
 size_t decode_name(struct str text, const char *const *names, size_t n);
+/* "Invalid value "x" for parameter 'status' supplied: ...", of a FIELD_NAME whose name is none. */
+enum err decode_bad_name(struct op *op, const char *path, struct str text);
 /* "Missing value for required parameter 'x'. ..." */
 enum err decode_missing(struct op *op, const char *path);
 

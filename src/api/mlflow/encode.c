@@ -65,6 +65,7 @@ void encode_experiment(struct json_out *w, const struct experiment *x)
     json_kv_i64(w, "last_update_time", x->updated_ms);
     json_kv_i64(w, "creation_time", x->created_ms);
     encode_kvs(w, "tags", &x->tags);
+    json_kv_cstr(w, "workspace", "default");
     json_end_object(w);
 }
 
@@ -77,7 +78,7 @@ void encode_run_info(struct json_out *w, const struct track_run *r)
     json_kv_str(w, "user_id", r->user_id);
     json_kv_cstr(w, "status", track_run_status_name(r->status));
     json_kv_i64(w, "start_time", r->start_ms);
-    if (r->has_end)
+    if (r->has_end && r->end_ms)
         json_kv_i64(w, "end_time", r->end_ms);
     json_kv_str(w, "artifact_uri", r->artifact_uri);
     json_kv_cstr(w, "lifecycle_stage", r->deleted ? "deleted" : "active");
@@ -164,12 +165,10 @@ void encode_run(struct json_out *w, const struct track_run *r)
     }
     encode_run_models(w, "model_inputs", r->inputs, r->input_count, false);
     json_end_object(w);
-    if (r->output_count) {
-        json_key(w, "outputs");
-        json_begin_object(w);
-        encode_run_models(w, "model_outputs", r->outputs, r->output_count, true);
-        json_end_object(w);
-    }
+    json_key(w, "outputs");
+    json_begin_object(w);
+    encode_run_models(w, "model_outputs", r->outputs, r->output_count, true);
+    json_end_object(w);
     json_end_object(w);
 }
 
@@ -185,8 +184,8 @@ void encode_logged_model(struct json_out *w, const struct logged_model *m)
     json_kv_i64(w, "last_updated_timestamp_ms", m->updated_ms);
     json_kv_str(w, "artifact_uri", m->artifact_uri);
     json_kv_cstr(w, "status", logged_model_status_name(m->status));
-    encode_text(w, "model_type", m->model_type);
-    encode_text(w, "source_run_id", m->source_run_id);
+    json_kv_str(w, "model_type", m->model_type);
+    json_kv_str(w, "source_run_id", m->source_run_id);
     encode_text(w, "status_message", m->status_message);
     encode_kvs(w, "tags", &m->tags);
     json_end_object(w);
@@ -223,6 +222,7 @@ void encode_version(struct json_out *w, const struct registry_version *v)
     encode_text(w, "model_id", v->model_id);
     encode_text(w, "data_version", v->data_version);
     encode_text(w, "signature", v->signature);
+    encode_text(w, "semver", v->semver); /* ours; MLflow's clients pass over members that they do not know */
     json_end_object(w);
 }
 

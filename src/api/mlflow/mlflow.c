@@ -10,6 +10,7 @@
 #include "api/mlflow/runs.h"
 #include "api/mlflow/search.h"
 #include "api/mlflow/versions.h"
+#include "api/mlflow/webhooks.h"
 #include "base/limits.h"
 
 /* MLflow's code and status where they differ from the house's. */
@@ -33,12 +34,35 @@ static const struct {
     [E_INTERNAL] = {500, "INTERNAL_ERROR"},
 };
 
+/* What MLflow derives from a code: its class of error and the state of that class. Codes that are not listed have none. */
+static const struct {
+    const char *code, *class, *state;
+} classes[] = {
+    {"BAD_REQUEST", "INVALID_PARAMETER_VALUE", "KAM00"},
+    {"CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED", "KAM00"},
+    {"ENDPOINT_NOT_FOUND", "RESOURCE_NOT_FOUND", "KAM00"},
+    {"INTERNAL_ERROR", "CLIENT_INTERNAL_ERROR", "XXM00"},
+    {"INVALID_PARAMETER_VALUE", "INVALID_PARAMETER_VALUE", "KAM00"},
+    {"INVALID_STATE", "CLIENT_INTERNAL_ERROR", "XXM00"},
+    {"NOT_FOUND", "RESOURCE_NOT_FOUND", "KAM00"},
+    {"PERMISSION_DENIED", "PERMISSION_DENIED", "KAM00"},
+    {"RESOURCE_ALREADY_EXISTS", "RESOURCE_ALREADY_EXISTS", "KAM00"},
+    {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_NOT_FOUND", "KAM00"},
+    {"TEMPORARILY_UNAVAILABLE", "CLIENT_INTERNAL_ERROR", "XXM00"},
+};
+
 static void write_error(struct http_res *res, const char *code, const char *text)
 {
     struct json_out w;
     encode_begin(&w, res);
     json_kv_cstr(&w, "error_code", code);
     json_kv_cstr(&w, "message", text);
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+        if (strcmp(classes[i].code, code))
+            continue;
+        json_kv_cstr(&w, "sqlstate", classes[i].state);
+        json_kv_cstr(&w, "error_class", classes[i].class);
+    }
     json_end_object(&w);
 }
 
@@ -83,6 +107,8 @@ static enum err server_info(struct op *op, struct services *s, struct http_req *
 #define MODEL(method, path, handler, help) BOTH(method, "2.0/mlflow", path, handler, PERM_MODEL_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, help)
 #define HISTORY(path, handler, help) \
     BOTH("GET", "2.0/mlflow", path, handler, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, LIMIT_TRACK_BODY_BYTES, help)
+/* They wait for receivers, so they have workers of their own. Who may tell others of what happens here is the admin's to say. */
+#define HOOK(method, path, handler, flags, help) BOTH(method, "2.0/mlflow", path, handler, PERM_ADMIN, ROUTE_POOL | (flags), LIMIT_TRACK_BODY_BYTES, help)
 #define PROXY(method, path, handler, perm, flags, max, help) BOTH(method, "2.0/mlflow-artifacts", path, handler, perm, ROUTE_POOL | (flags), max, help)
 #define ABSENT(method, version) BOTH(method, version "/mlflow", "/{rest*}", endpoint_not_found, PERM_READ, ROUTE_INLINE, 0, "Not served.")
 #define ABSENT_ALL(version) ABSENT("GET", version), ABSENT("POST", version), ABSENT("PUT", version), ABSENT("PATCH", version), ABSENT("DELETE", version)
@@ -158,6 +184,13 @@ static const struct route rows[] = {
     READ("GET", "/model-versions/get-download-uri", mlflow_version_uri, "Read where a version's bytes are."),
     MODEL("POST", "/model-versions/set-tag", mlflow_version_set_tag, "Set a tag of a version."),
     MODEL("DELETE", "/model-versions/delete-tag", mlflow_version_delete_tag, "Delete a tag of a version."),
+
+    HOOK("POST", "/webhooks", mlflow_webhook_create, ROUTE_WRITES | ROUTE_TRANSFER, "Register a webhook."),
+    HOOK("GET", "/webhooks", mlflow_webhook_list, 0, "List the webhooks."),
+    HOOK("GET", "/webhooks/{webhook_id}", mlflow_webhook_get, 0, "Read a webhook."),
+    HOOK("PATCH", "/webhooks/{webhook_id}", mlflow_webhook_update, ROUTE_WRITES | ROUTE_TRANSFER, "Change a webhook."),
+    HOOK("DELETE", "/webhooks/{webhook_id}", mlflow_webhook_delete, ROUTE_WRITES, "Delete a webhook; what still waits for it is given up."),
+    HOOK("POST", "/webhooks/{webhook_id}/test", mlflow_webhook_test, ROUTE_WRITES | ROUTE_TRANSFER, "Send a webhook an example, once and now."),
 
     PROXY("GET", "/artifacts", mlflow_artifact_list, PERM_READ, 0, 0, "List a folder of the artifact store."),
     PROXY("GET", "/artifacts/{path*}", mlflow_artifact_download, PERM_READ, ROUTE_TRANSFER, 0, "Download an artifact, or a range of it."),

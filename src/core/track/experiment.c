@@ -172,8 +172,10 @@ static enum err delete_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct change_arg *a = arg;
     struct experiment x;
-    enum err e = experiment_find(op, tx, a->id, true, &x);
+    enum err e = experiment_find(op, tx, a->id, false, &x);
     int64_t now = store_now_ms(op);
+    if (!e && x.deleted)
+        return op_fail(op, E_NOT_FOUND, "No Experiment with id=%" PRId64 " exists", a->id);
     if (!e)
         e = db_exec(op, tx, &sql_track_experiment_set_deleted, DB_ARGS(DB_I64(a->id), DB_I64(1), DB_I64(now)), NULL);
     if (!e)
@@ -191,7 +193,7 @@ static enum err restore_tx(struct op *op, struct db_tx *tx, void *arg)
     struct experiment x;
     enum err e = experiment_find(op, tx, a->id, false, &x);
     if (!e && !x.deleted)
-        return op_fail(op, E_NOT_FOUND, "No Experiment with id=%" PRId64 " exists in the 'deleted' state", a->id);
+        return op_fail(op, E_NOT_FOUND, "No Experiment with id=%" PRId64 " exists", a->id);
     if (!e)
         e = db_exec(op, tx, &sql_track_experiment_set_deleted,
                     DB_ARGS(DB_I64(a->id), DB_I64(0), DB_I64(store_now_ms(op))), NULL);

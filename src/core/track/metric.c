@@ -4,6 +4,7 @@
  * however many points it brings. */
 #include "core/track/metric.h"
 
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -25,7 +26,8 @@ struct series {
     int64_t id;
     struct point latest;
     bool changed;
-    int64_t added;     /* points that were no duplicates, and are not in the row's count yet */
+    bool created;      /* by this write: the row counts its first point already */
+    int64_t added;     /* points that were no duplicates */
 };
 
 static struct point point_of(const struct track_metric *m)
@@ -66,7 +68,7 @@ static enum err series_create(struct op *op, struct db_tx *tx, int64_t run, stru
                 DB_ARGS(DB_I64(run), DB_TEXT(key), DB_I64(first->value), DB_I64(first->is_nan), DB_I64(first->time_ms),
                         DB_I64(first->step)), NULL);
     if (!e)
-        *ret = (struct series){.id = db_last_id(tx), .latest = *first, .added = -1}; /* the row counts its first point already */
+        *ret = (struct series){.id = db_last_id(tx), .latest = *first, .created = true};
     return e;
 }
 
@@ -100,11 +102,12 @@ static enum err series_add(struct op *op, struct db_tx *tx, struct series *s, co
 
 static enum err series_close(struct op *op, struct db_tx *tx, const struct series *s)
 {
-    if (!s->changed && !s->added)
+    int64_t more = s->added - s->created;
+    if (!s->changed && !more)
         return OK;
     const struct point *p = &s->latest;
     return db_exec(op, tx, &sql_track_series_update,
-                   DB_ARGS(DB_I64(s->id), DB_I64(p->value), DB_I64(p->is_nan), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(s->added)), NULL);
+                   DB_ARGS(DB_I64(s->id), DB_I64(p->value), DB_I64(p->is_nan), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(more)), NULL);
 }
 
 /* A value measured on a logged model is kept with the model as well. */
@@ -126,11 +129,12 @@ static enum err model_metric(struct op *op, struct db_tx *tx, struct str run_id,
                            DB_I64(p.time_ms), DB_I64(p.step)), NULL);
 }
 
-static enum err log_metrics(struct op *op, struct db_tx *tx, int64_t run, const struct track_batch *b)
+static enum err log_metrics(struct op *op, struct db_tx *tx, int64_t run, const struct track_batch *b, int64_t *ret_added)
 {
     struct map open;
     map_init(&open, op->arena);
     enum err e = OK;
+    *ret_added = 0;
     for (size_t i = 0; !e && i < b->metric_count; i++) {
         const struct track_metric *m = &b->metrics[i];
         struct point p = point_of(m);
@@ -146,8 +150,11 @@ static enum err log_metrics(struct op *op, struct db_tx *tx, int64_t run, const 
         if (!e && m->model_id.len > 0)
             e = model_metric(op, tx, b->run_id, m);
     }
-    for (size_t i = 0; !e && i < open.len; i++)
-        e = series_close(op, tx, open.entries[i].value);
+    for (size_t i = 0; !e && i < open.len; i++) {
+        const struct series *s = open.entries[i].value;
+        *ret_added += s->added;
+        e = series_close(op, tx, s);
+    }
     return e;
 }
 
@@ -219,14 +226,20 @@ static enum err batch_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     const struct track_batch *b = arg;
     struct track_run_head h;
+    int64_t added = 0;
     enum err e = track_run_find(op, tx, b->run_id, true, &h);
     if (!e)
         e = log_params(op, tx, h.row, b);
     if (!e)
-        e = log_metrics(op, tx, h.row, b);
+        e = log_metrics(op, tx, h.row, b, &added);
     for (size_t i = 0; !e && i < b->tag_count; i++)
         e = track_run_put_tag(op, tx, h.row, b->tags[i].key, b->tags[i].value);
     return e ? e : track_change_note(op, tx, h.row);
+}
+
+enum err metric_add_points(struct op *op, struct db_tx *tx, int64_t run_row, const struct track_metric *points, size_t n, int64_t *ret_added)
+{
+    return log_metrics(op, tx, run_row, &(struct track_batch){.metrics = points, .metric_count = n}, ret_added);
 }
 
 static enum err check_count(struct op *op, const char *what, size_t max, size_t n)
@@ -253,13 +266,19 @@ static const char *place_name(struct op *op, const struct place *at, const char 
 
 static enum err check_metric(struct op *op, const struct track_metric *m, const struct place *at)
 {
+    if (!m->dataset_name.len != !m->dataset_digest.len)
+        return op_fail_field(op, place_name(op, at, "dataset_name"),
+                             "Both dataset_name and dataset_digest must be provided if one is provided");
     enum err e = names_check_key(op, m->key, place_name(op, at, "name"));
     if (!e && m->time_ms < 0) {
+        char value[32] = "nan";
+        if (isfinite(m->value))
+            value[json_format_f64(m->value, value)] = 0;
         const char *path = place_name(op, at, "timestamp");
         e = op_fail_field(op, path,
-                          "Invalid value %" PRId64 " for parameter '%s' supplied: metric '%.*s' (value=%g). "
+                          "Invalid value %" PRId64 " for parameter '%s' supplied: metric '%.*s' (value=%s). "
                           "Timestamp must be a nonnegative long (64-bit integer) ",
-                          m->time_ms, path, STR_FMT(m->key), m->value);
+                          m->time_ms, path, STR_FMT(m->key), isinf(m->value) ? (m->value < 0 ? "-inf" : "inf") : value);
     }
     if (!e)
         e = names_check_length(op, "dataset_name", m->dataset_name, LIMIT_TRACK_DATASET_NAME);

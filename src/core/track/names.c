@@ -91,8 +91,8 @@ static struct str quoted(struct op *op, struct str s)
         unsigned char ch = (unsigned char)c.p[i];
         if (ch == '"' || ch == '\\')
             buf_addf(&b, "\\%c", ch);
-        else if (ch == '\n')
-            buf_add_cstr(&b, "\\n");
+        else if (ch >= '\b' && ch <= '\r' && ch != '\v')
+            buf_addf(&b, "\\%c", "btn?fr"[ch - '\b']);
         else if (ch < 0x20)
             buf_addf(&b, "\\u%04x", ch);
         else
@@ -134,7 +134,7 @@ enum err names_check_length(struct op *op, const char *what, struct str s, size_
 enum err names_parse_experiment_id(struct op *op, struct str s, int64_t *ret)
 {
     int64_t v = 0;
-    if (!str_parse_i64(s, &v) || v < 0)
+    if (!str_parse_i64(s, &v))
         return op_fail_field(op, "experiment_id",
                              "Invalid experiment ID '%.*s'. Experiment ID must be a valid integer.", STR_FMT(s));
     *ret = v;
@@ -152,26 +152,39 @@ enum err names_check_run_id(struct op *op, struct str run_id)
     return OK;
 }
 
+/* RFC 3986 leaves ";" to the schemes; Python's urlparse, whose judgement MLflow's texts come from, knows parameters for these. */
+static bool scheme_has_params(struct str location)
+{
+    static const char *const schemes[] = {"ftp", "hdl", "prospero", "http", "https", "shttp", "rtsp", "rtspu", "sip", "sips", "mms", "sftp", "tel"};
+    size_t colon = str_find_char(location, ':');
+    struct str scheme = str_sub(location, 0, colon == SIZE_MAX ? 0 : colon);
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+        if (str_ieq(scheme, str_from(schemes[i])))
+            return true;
+    return scheme.len == 0;
+}
+
 enum err names_check_artifact_location(struct op *op, struct str location)
 {
-    if (location.len > LIMIT_TRACK_ARTIFACT_LOCATION)
-        return op_fail_field(op, "artifact_location", "'artifact_location' exceeds the maximum length of %d characters",
-                             LIMIT_TRACK_ARTIFACT_LOCATION);
+    size_t question = str_find_char(location, '?');
+    struct str path = str_sub(location, 0, question == SIZE_MAX ? location.len : question), rest = path, part;
+    bool bad = false, dots = false;
+    for (size_t i = 0; i < location.len; i++)
+        bad = bad || location.p[i] == '#' || (unsigned char)location.p[i] < 0x20;
+    if (bad || (str_find_char(path, ';') != SIZE_MAX && scheme_has_params(location)))
+        return op_fail_field(op, "artifact_location", "'artifact_location' URL can't include fragments or params.");
+    if (question != SIZE_MAX && str_find(str_sub(location, question, SIZE_MAX), STR("..")) != SIZE_MAX)
+        return op_fail_field(op, "artifact_location", "Invalid query string");
     if (str_starts(location, STR("runs:")))
-        return op_fail_field(op, "artifact_location", "Artifact location cannot be a runs:/ URI. Given: '%.*s'",
-                             STR_FMT(location));
-    bool bad = false;
-    for (size_t i = 0; i < location.len; i++) {
-        char c = location.p[i];
-        bad = bad || c == '#' || c == ';' || (unsigned char)c < 0x20;
-    }
-    struct str rest = location, part;
-    while (!bad && str_split(&rest, '/', &part))
-        bad = str_eq(part, STR(".."));
-    if (bad)
+        return op_fail_field(op, "artifact_location", "Artifact location cannot be a runs:/ URI. Given: '%.*s'", STR_FMT(location));
+    if (location.len > LIMIT_TRACK_ARTIFACT_LOCATION)
         return op_fail_field(op, "artifact_location",
-                             "'artifact_location' URL can't include fragments or params.");
-    return OK;
+                             "Invalid artifact path length. The length of the artifact path cannot be greater than %d characters. To "
+                             "configure this limit, please set the MLFLOW_ARTIFACT_LOCATION_MAX_LENGTH environment variable.",
+                             LIMIT_TRACK_ARTIFACT_LOCATION);
+    while (!dots && str_split(&rest, '/', &part))
+        dots = str_eq(part, STR(".."));
+    return dots ? op_fail_field(op, "artifact_location", "'artifact_location' must not hold '..' segments") : OK;
 }
 
 struct str names_random(struct op *op)

@@ -298,8 +298,11 @@ enum err track_run_restore(struct op *op, struct db *db, struct str run_id)
 enum err track_run_put_tag(struct op *op, struct db_tx *tx, int64_t row, struct str key, struct str value)
 {
     struct track_kv kv = {key, names_clip(value, LIMIT_TRACK_TAG_VALUE)};
+    bool name = str_eq(key, STR(RUN_NAME_TAG));
+    if (name && !value.len)
+        return OK; /* a run cannot lose its name */
     enum err e = store_put_kvs(op, tx, &sql_track_tag_put, row, &kv, 1);
-    if (!e && str_eq(key, STR(RUN_NAME_TAG)))
+    if (!e && name)
         e = db_exec(op, tx, &sql_track_run_update, DB_ARGS(DB_I64(row), DB_NULL, DB_NULL, DB_TEXT(kv.value)), NULL);
     return e;
 }
