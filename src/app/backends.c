@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "adapter/linear/linear.h"
+#include "adapter/sqlite/sqlite.h"
 #include "adapter/localfs/datadir.h"
 #include "adapter/localfs/localfs.h"
 #include "adapter/s3/s3.h"
@@ -13,6 +14,12 @@
 #endif
 #ifdef INGOT_WITH_LIBLINEAR
 #include "adapter/liblinear/liblinear.h"
+#endif
+#ifdef INGOT_WITH_POSTGRES
+#include "adapter/postgres/postgres.h"
+#define BUILT_POSTGRES true
+#else
+#define BUILT_POSTGRES false
 #endif
 #ifdef INGOT_WITH_XGBOOST
 #include "adapter/xgboost/xgboost.h"
@@ -46,6 +53,7 @@ static enum err duckdb_check(struct op *op)
 
 const struct backend backends[] = {
     {"db", "sqlite", true, "everything", "libsqlite3-dev", NULL},
+    {"db", "postgres", BUILT_POSTGRES, "ingot server --db postgresql://...", "libpq-dev", NULL},
     {"blob", "localfs", true, "everything", "part of ingot", NULL},
     {"blob", "s3", true, "ingot server --blobs s3://bucket/prefix", "libcurl4-gnutls-dev", NULL},
     {"table", "duckdb", BUILT_DUCKDB, "data validation, feature joins, training frames, the prediction log as Parquet",
@@ -88,6 +96,44 @@ enum err backend_tables_open(struct op *op, struct table_engine **ret)
     (void)ret;
     return op_fail(op, E_UNSUPPORTED, "this build has no DuckDB, which reads and writes Parquet: run `make deps`, then build again");
 #endif
+}
+
+enum err backend_db_open(struct op *op, struct str db, const char *data_dir, struct db **ret)
+{
+    if (!db.len)
+        return sqlite_open(op, op_printf(op, "%s/ingot.db", data_dir), ret);
+#ifdef INGOT_WITH_POSTGRES
+    return postgres_open(op, str_cstr(op->arena, db), ret);
+#else
+    return op_fail(op, E_UNSUPPORTED, "this build has no PostgreSQL: install libpq-dev, then build again");
+#endif
+}
+
+const char *backend_db_place(struct op *op, struct str db, struct str data_dir)
+{
+#ifdef INGOT_WITH_POSTGRES
+    if (db.len)
+        return op_printf(op, "postgresql %s", postgres_place(op, str_cstr(op->arena, db)));
+#endif
+    (void)db;
+    return op_printf(op, "%.*s/ingot.db", STR_FMT(data_dir));
+}
+
+void backend_db_stats(struct db *db, struct backend_db_stats *ret)
+{
+#ifdef INGOT_WITH_POSTGRES
+    if (postgres_is(db)) {
+        struct postgres_stats p;
+        postgres_stats(db, &p);
+        *ret = (struct backend_db_stats){.writes = p.writes, .commits = p.commits, .reconnects = p.reconnects, .resolved = p.resolved,
+                                         .queued = p.queued, .unreachable = p.unreachable};
+        return;
+    }
+#endif
+    struct sqlite_stats s;
+    sqlite_stats(db, &s);
+    *ret = (struct backend_db_stats){
+        .writes = s.writes, .commits = s.commits, .checkpoints = s.checkpoints, .queued = s.queued, .failed = s.failed};
 }
 
 static bool is_same_folder(const char *a, const char *b)

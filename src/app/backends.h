@@ -5,6 +5,8 @@
 
 #include "base/op.h"
 #include "port/blob.h"
+#include "port/db.h"
+#include "port/db.h"
 #include "port/engine.h"
 #include "port/learner.h"
 #include "port/table.h"
@@ -29,6 +31,21 @@ const struct learner_ops *backend_learner(struct str name);
 /* The analytical engine with the settings of a command: all cores, a quarter of the machine's memory. E_UNSUPPORTED when DuckDB was
  * not built in, E_IO when its library cannot be opened; both say what to do. */
 MUST_USE enum err backend_tables_open(struct op *op, struct table_engine **ret);
+
+/* The database that the setting `db` names, with our migrations: "postgresql://...", or "" for the SQLite file in `data_dir`.
+ * E_UNSUPPORTED: this build lacks libpq. */
+MUST_USE enum err backend_db_open(struct op *op, struct str db, const char *data_dir, struct db **ret);
+/* The database that the setting `db` names: "postgresql://...", or "" for SQLite in `data_dir`. E_UNSUPPORTED: not built in. */
+MUST_USE enum err backend_db_open(struct op *op, struct str db, const char *data_dir, struct db **ret);
+/* Where it is, without a password, for logs; in op's arena. */
+const char *backend_db_place(struct op *op, struct str db, struct str data_dir);
+/* What a database tells of itself, whichever it is; what it does not know is 0. */
+struct backend_db_stats {
+    uint64_t writes, commits, checkpoints, reconnects, resolved, queued;
+    bool failed;      /* writes are refused until a restart */
+    bool unreachable; /* the last try to reach its server failed; it is tried again */
+};
+void backend_db_stats(struct db *db, struct backend_db_stats *ret);
 
 /* The blob store that the setting `blobs` names: "s3://...", a folder of its own (which is then locked: *ret_lock), or "" for
  * `data_dir`, whose tmp folder is ready afterwards in any case. *ret_lock NULL: nothing to unlock. */

@@ -18,6 +18,7 @@ extern const struct command model_commands[];
 extern const struct command deploy_commands[];
 extern const struct command replay_commands[];
 extern const struct command audit_commands[];
+extern const struct command import_commands[];
 extern const struct command report_commands[];
 extern const struct command doctor_commands[];
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "adapter/localfs/datadir.h"
-#include "adapter/sqlite/sqlite.h"
 #include "api/dispatch.h"
 #include "api/mlflow/mlflow.h"
 #include "api/native/native.h"
@@ -15,6 +14,7 @@
 #include "api/v2/v2.h"
 #include "app/backends.h"
 #include "app/metrics.h"
+#include "app/outbox.h"
 #include "app/retrain.h"
 #include "app/ticker.h"
 #include "base/limits.h"
@@ -49,11 +49,14 @@ struct platform {
     struct retrain *retrain;
     struct source_pattern *version_sources;
     struct ui *ui;
+    struct notify *notify;
+    struct webhooks *webhooks;
     struct services services;
     struct dispatch *dispatch;
     struct pool *pool, *transfer_pool;
     struct server *server;
     struct ticker *ticker;
+    struct outbox *outbox;
 };
 
 static const struct route_table *const route_tables[] = {&system_routes, &ui_routes, &mlflow_routes, &v2_routes, &native_routes, NULL};
@@ -72,7 +75,7 @@ static enum err state_open(struct op *op, struct platform *p, const struct confi
 {
     const char *dir = str_cstr(op->arena, config->data_dir);
     enum err e = datadir_lock(op, dir, &p->datadir);
-    if (e || (e = sqlite_open(op, op_printf(op, "%s/ingot.db", dir), &p->db)) || (e = backend_blobs_open(op, config->blobs, dir, &p->blobs, &p->blobs_lock)))
+    if (e || (e = backend_db_open(op, config->db, dir, &p->db)) || (e = backend_blobs_open(op, config->blobs, dir, &p->blobs, &p->blobs_lock)))
         return e;
     return access_open(op, dir, config->auth, &p->access);
 }
@@ -105,7 +108,7 @@ static enum err api_open(struct op *op, struct platform *p, const struct config 
         e = source_pattern_create(op, config->version_source_pattern, &p->version_sources);
     if (!e && config->ui_dir)
         e = ui_open(op, config->ui_dir, &p->ui);
-    return e;
+    return e ? e : outbox_open(op, &config->webhook, p->db, str_cstr(op->arena, config->data_dir), &p->notify, &p->webhooks);
 }
 
 static enum err net_open(struct op *op, struct platform *p, const struct config *config, int *ret_port)
@@ -118,6 +121,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .monitor = p->monitor,
         .series = p->series,
         .run_index = p->run_index,
+        .webhooks = p->webhooks,
         .retrainer = retrain_hooks(p->retrain),
         .metrics = metrics_write,
         .healthy = metrics_healthy,
@@ -161,7 +165,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
     if ((e = server_open(op, &server, &p->server, ret_port)))
         return e;
     p->services.server = p->server; /* from here on handlers only read what is set up */
-    if ((e = retrain_serve(op, p->retrain, config, *ret_port)))
+    if ((e = retrain_serve(op, p->retrain, config, *ret_port)) || (e = outbox_start(op, p->webhooks, NULL, config->webhook.workers, &p->outbox)))
         return e;
     server_run(p->server);
     return OK;
@@ -193,6 +197,7 @@ void platform_stop(struct op *op, struct platform *p)
     if (p->server)
         server_stop(p->server);
     ticker_stop(p->ticker);
+    outbox_stop(p->outbox);
     retrain_close(p->retrain);
     pool_destroy(p->pool);
     pool_destroy(p->transfer_pool);
@@ -200,6 +205,8 @@ void platform_stop(struct op *op, struct platform *p)
     if (p->monitor && p->serve && monitor_flush(op, p->monitor))
         log_at(LOG_ERROR, "server.flush", {"error", LOG_C(op->msg)});
     dispatch_destroy(p->dispatch);
+    webhooks_destroy(p->webhooks);
+    notify_close(p->notify);
     ui_close(p->ui);
     source_pattern_destroy(p->version_sources);
     serve_close(p->serve);

@@ -32,13 +32,18 @@ static const struct db_ops postgres_ops;
 static enum err postgres_write(void *self, struct op *op, db_fn fn, void *arg)
 {
     struct postgres *s = self;
+    if (!s->writer)
+        return op_fail(op, E_UNSUPPORTED, "another program's database is only read");
     return pgwriter_run(s->writer, op, fn, arg);
 }
 
 static void postgres_write_start(void *self, struct op *op, db_fn fn, void *arg, db_done_fn done, void *done_arg)
 {
     struct postgres *s = self;
-    pgwriter_start(s->writer, op, fn, arg, done, done_arg);
+    if (!s->writer)
+        done(done_arg, op_fail(op, E_UNSUPPORTED, "another program's database is only read"));
+    else
+        pgwriter_start(s->writer, op, fn, arg, done, done_arg);
 }
 
 /* Takes an idle connection or the right to open one (*ret NULL). */
@@ -157,25 +162,39 @@ static enum err url_check(struct op *op, const char *url)
     return e;
 }
 
+static struct postgres *object_create(const char *url)
+{
+    struct postgres *s = calloc(1, sizeof *s);
+    if (!s || !(s->url = strdup(url)))
+        abort();
+    s->db = (struct db){.ops = &postgres_ops, .self = s};
+    mutex_init(&s->lock);
+    cond_init(&s->freed);
+    return s;
+}
+
 enum err postgres_open_with(struct op *op, const char *url, const struct sql_migration *migrations, int count, struct db **ret)
 {
     enum err e = url_check(op, url);
     if (e || (e = pgmigrate_apply(op, url, migrations, count)))
         return e;
-    struct postgres *s = calloc(1, sizeof *s);
-    if (!s || !(s->url = strdup(url)))
-        abort();
-    s->db = (struct db){.ops = &postgres_ops, .self = s};
+    struct postgres *s = object_create(url);
     struct db_tx tx = {.ops = &postgres_ops, .writable = true};
     e = pgwriter_create(op, s->url, &tx, LIMIT_DB_QUEUE, &s->writer);
-    if (e) {
-        free(s->url);
-        free(s);
+    if (e)
+        postgres_close(s);
+    else
+        *ret = &s->db;
+    return e;
+}
+
+enum err postgres_open_foreign(struct op *op, const char *url, struct db **ret)
+{
+    enum err e = url_check(op, url);
+    const char *version = NULL;
+    if (e || (e = postgres_probe(op, url, &version)))
         return e;
-    }
-    mutex_init(&s->lock);
-    cond_init(&s->freed);
-    *ret = &s->db;
+    *ret = &object_create(url)->db;
     return OK;
 }
 

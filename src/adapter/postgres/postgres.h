@@ -17,6 +17,8 @@ bool postgres_is_url(struct str url);
 MUST_USE enum err postgres_open(struct op *op, const char *url, struct db **ret);
 /* The same with other migrations: for tests and tools. */
 MUST_USE enum err postgres_open_with(struct op *op, const char *url, const struct sql_migration *migrations, int count, struct db **ret);
+/* Another program's database, for reading: nothing is written there, not even our migrations. Writes are E_UNSUPPORTED. */
+MUST_USE enum err postgres_open_foreign(struct op *op, const char *url, struct db **ret);
 /* The server's version, after a connection was made: for `ingot doctor`. In op's arena. */
 MUST_USE enum err postgres_probe(struct op *op, const char *url, const char **ret_text);
 /* "host:port/database": what may be shown and logged of a URL. */

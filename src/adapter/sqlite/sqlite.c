@@ -32,13 +32,18 @@ static const struct db_ops sqlite_ops;
 static enum err sqlite_write(void *self, struct op *op, db_fn fn, void *arg)
 {
     struct sqlite *s = self;
+    if (!s->writer)
+        return op_fail(op, E_UNSUPPORTED, "another program's database is only read");
     return dbwriter_run(s->writer, op, fn, arg);
 }
 
 static void sqlite_write_start(void *self, struct op *op, db_fn fn, void *arg, db_done_fn done, void *done_arg)
 {
     struct sqlite *s = self;
-    dbwriter_start(s->writer, op, fn, arg, done, done_arg);
+    if (!s->writer)
+        done(done_arg, op_fail(op, E_UNSUPPORTED, "another program's database is only read"));
+    else
+        dbwriter_start(s->writer, op, fn, arg, done, done_arg);
 }
 
 /* Takes an idle connection or the right to open one (*ret NULL). */
@@ -142,6 +147,31 @@ static const struct db_ops sqlite_ops = {
     .close = sqlite_close,
 };
 
+static struct sqlite *object_create(const char *path)
+{
+    struct sqlite *s = calloc(1, sizeof *s);
+    if (!s || !(s->path = strdup(path)))
+        abort();
+    s->db = (struct db){.ops = &sqlite_ops, .self = s};
+    mutex_init(&s->turn);
+    mutex_init(&s->lock);
+    cond_init(&s->freed);
+    return s;
+}
+
+enum err sqlite_open_foreign(struct op *op, const char *path, struct db **ret)
+{
+    struct dbconn *c = NULL;
+    enum err e = dbconn_open(op, path, DBCONN_READER, &c);
+    if (e)
+        return e;
+    struct sqlite *s = object_create(path);
+    s->idle[s->idle_count++] = c;
+    s->open_count = 1;
+    *ret = &s->db;
+    return OK;
+}
+
 enum err sqlite_open_with(struct op *op, const char *path, const struct sql_migration *migrations, int count,
                           struct db **ret)
 {
@@ -154,15 +184,9 @@ enum err sqlite_open_with(struct op *op, const char *path, const struct sql_migr
         dbconn_close(c);
         return op_context(op, "database '%s'", path);
     }
-    struct sqlite *s = calloc(1, sizeof *s);
-    if (!s || !(s->path = strdup(path)))
-        abort();
-    s->db = (struct db){.ops = &sqlite_ops, .self = s};
+    struct sqlite *s = object_create(path);
     s->memory = !strcmp(path, ":memory:");
     s->writer_conn = c;
-    mutex_init(&s->turn);
-    mutex_init(&s->lock);
-    cond_init(&s->freed);
     struct db_tx tx = {.ops = &sqlite_ops, .impl = c, .writable = true};
     s->writer = dbwriter_create(c, &tx, s->memory ? &s->turn : NULL, LIMIT_DB_QUEUE);
     *ret = &s->db;

@@ -17,6 +17,8 @@ MUST_USE enum err sqlite_open(struct op *op, const char *path, struct db **ret);
 /* The same with other migrations: for tests and tools. */
 MUST_USE enum err sqlite_open_with(struct op *op, const char *path, const struct sql_migration *migrations,
                                    int count, struct db **ret);
+/* Another program's database, for reading: nothing is written there. Writes are E_UNSUPPORTED. */
+MUST_USE enum err sqlite_open_foreign(struct op *op, const char *path, struct db **ret);
 
 struct sqlite_stats {
     uint64_t writes;  /* functions run */

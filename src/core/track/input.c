@@ -41,7 +41,7 @@ static enum err dataset_row(struct op *op, struct db_tx *tx, int64_t experiment,
     return e;
 }
 
-static enum err log_dataset(struct op *op, struct db_tx *tx, const struct track_run_head *h, const struct track_dataset *d)
+enum err input_add_dataset(struct op *op, struct db_tx *tx, const struct track_run_head *h, const struct track_dataset *d)
 {
     int64_t dataset = 0, changes = 0;
     enum err e = dataset_row(op, tx, h->experiment_id, d, &dataset);
@@ -58,7 +58,7 @@ static enum err log_tx(struct op *op, struct db_tx *tx, void *arg)
     struct track_run_head h;
     enum err e = track_run_find(op, tx, a->run_id, true, &h);
     for (size_t i = 0; !e && i < a->dataset_count; i++)
-        e = log_dataset(op, tx, &h, &a->datasets[i]);
+        e = input_add_dataset(op, tx, &h, &a->datasets[i]);
     for (size_t i = 0; !e && i < a->model_count; i++)
         e = db_exec(op, tx, &sql_track_run_model_put,
                     DB_ARGS(DB_I64(h.row), DB_I64(a->output), DB_TEXT(a->models[i].model_id), DB_I64(a->models[i].step)), NULL);

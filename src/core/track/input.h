@@ -10,5 +10,7 @@ MUST_USE enum err input_log(struct op *op, struct db *db, struct str run_id, con
 MUST_USE enum err input_log_outputs(struct op *op, struct db *db, struct str run_id, const struct track_run_model *models, size_t model_count);
 /* Inside a transaction: fills datasets, inputs and outputs of `run`. */
 MUST_USE enum err input_load(struct op *op, struct db_tx *tx, struct track_run *run);
+/* Inside a transaction: one use of a dataset, unchecked; the same use again changes nothing. */
+MUST_USE enum err input_add_dataset(struct op *op, struct db_tx *tx, const struct track_run_head *run, const struct track_dataset *d);
 
 #endif

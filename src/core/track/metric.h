@@ -25,6 +25,8 @@ MUST_USE enum err metric_log_batch(struct op *op, struct db *db, const struct tr
  * an error. The arrays and texts of `batch` must live as long as op's arena. */
 MUST_USE enum err metric_log_batch_start(struct op *op, struct db *db, const struct track_batch *batch, db_done_fn done, void *done_arg);
 
+/* Inside a transaction: points as they are, unchecked and in any number, for an import; `ret_added` counts those that were not there. */
+MUST_USE enum err metric_add_points(struct op *op, struct db_tx *tx, int64_t run_row, const struct track_metric *points, size_t n, int64_t *ret_added);
 /* Inside a transaction: the latest point of every metric of a run. */
 MUST_USE enum err metric_load_latest(struct op *op, struct db_tx *tx, int64_t run_row, struct track_metric **ret, size_t *ret_len);
 /* The latest value of one metric; *ret_found false when it was never logged. */

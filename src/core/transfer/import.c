@@ -1,0 +1,256 @@
+#include "core/transfer/import.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "core/track/experiment.h"
+#include "core/track/store.h"
+#include "core/transfer/importing.h"
+#include "sql_gen.h"
+
+#define NOTE_BYTES 1000
+
+static const char *const kind_names[IMPORT_KINDS] = {"experiments", "runs", "params", "tags", "points", "logged models", "models", "versions", "files"};
+
+const char *import_kind_name(enum import_kind k)
+{
+    return (size_t)k < ARRAY_LEN(kind_names) ? kind_names[k] : "?";
+}
+
+bool import_complete(const struct import_report *r)
+{
+    for (size_t i = 0; i < IMPORT_KINDS; i++)
+        if (r->counts[i].failed)
+            return false;
+    return r->wrong_latest == 0;
+}
+
+/* ---- what the parts share ---- */
+
+enum err import_mark_find(struct op *op, struct db_tx *tx, const struct importing *im, const char *kind, struct str key, struct str *ret)
+{
+    struct db_val mark;
+    enum err e = db_query_one(op, tx, &sql_import_mark_get, DB_ARGS(DB_I64(im->source), DB_TEXT(str_from(kind)), DB_TEXT(key)), &mark, 1);
+    if (e == E_NOT_FOUND) {
+        op_clear(op);
+        *ret = (struct str){0};
+        return OK;
+    }
+    if (!e)
+        *ret = mark.s;
+    return e;
+}
+
+enum err import_mark_set(struct op *op, struct db_tx *tx, const struct importing *im, const char *kind, struct str key, struct str mark)
+{
+    return db_exec(op, tx, &sql_import_mark_put, DB_ARGS(DB_I64(im->source), DB_TEXT(str_from(kind)), DB_TEXT(key), DB_TEXT(mark)), NULL);
+}
+
+void import_note(struct importing *im, const char *fmt, ...)
+{
+    char text[NOTE_BYTES];
+    va_list ap;
+    if (im->report->note_count == IMPORT_NOTES_MAX) {
+        im->report->notes_dropped++;
+        return;
+    }
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    im->report->notes[im->report->note_count++] = str_dup(im->op->arena, str_from(text));
+}
+
+void import_progress(const struct importing *im, enum import_kind kind, int64_t done)
+{
+    const int64_t totals[IMPORT_KINDS] = {im->totals.experiments, im->totals.runs, im->totals.params, im->totals.tags, im->totals.points,
+                                          im->totals.logged_models, im->totals.models, im->totals.versions, 0};
+    if (im->o->progress)
+        im->o->progress(im->o->arg, import_kind_name(kind), done, totals[kind] > 0 ? totals[kind] : 0);
+}
+
+void import_op(const struct importing *im, struct arena *arena, struct op *ret)
+{
+    op_init(ret, arena);
+    ret->actor = im->op->actor;
+    ret->request_id = im->op->request_id;
+    ret->deadline_ms = im->op->deadline_ms;
+}
+
+enum err import_failed(const struct importing *im, const struct op *from)
+{
+    return op_fail(im->op, from->err ? from->err : E_INTERNAL, "%s", from->msg ? from->msg : "unknown failure");
+}
+
+enum err import_experiment_here(struct op *op, struct db_tx *tx, const struct importing *im, struct str id_there, int64_t *ret_id, struct str *ret_location)
+{
+    struct str mark;
+    int64_t id = 0;
+    enum err e = import_mark_find(op, tx, im, MARK_EXPERIMENT, id_there, &mark);
+    if (e)
+        return e;
+    if (!mark.p || !str_parse_i64(mark, &id))
+        return op_fail(op, E_NOT_FOUND, "its experiment %.*s was not imported", STR_FMT(id_there));
+    struct experiment x;
+    if ((e = experiment_find(op, tx, id, false, &x)))
+        return e;
+    *ret_id = id;
+    if (ret_location)
+        *ret_location = x.artifact_location;
+    return OK;
+}
+
+struct str import_location(struct op *op, struct str location, bool model, struct str id)
+{
+    while (location.len && location.p[location.len - 1] == '/')
+        location.len--;
+    return str_from(op_printf(op, "%.*s/%s%.*s/artifacts", STR_FMT(location), model ? "models/" : "", STR_FMT(id)));
+}
+
+/* ---- experiments ---- */
+
+struct experiment_arg {
+    struct importing *im;
+    const struct origin_experiment *x;
+    bool added;
+};
+
+/* With its own id if that is free, and a location that this server serves, unless the files stay. */
+static enum err experiment_add(struct op *op, struct db_tx *tx, struct experiment_arg *a, int64_t *ret_id)
+{
+    const struct origin_experiment *x = a->x;
+    bool keep = a->im->o->keep_artifacts && x->artifact_location.len;
+    struct str location = keep ? x->artifact_location : STR("");
+    int64_t id = -1;
+    struct experiment taken;
+    enum err e = E_EXISTS;
+    if (str_parse_i64(x->id, &id) && id >= 0) {
+        e = experiment_find(op, tx, id, false, &taken);
+        if (e && e != E_NOT_FOUND)
+            return e;
+    }
+    struct db_val deleted = DB_I64(x->deleted), created = DB_I64(x->created_ms), updated = DB_I64(x->updated_ms);
+    if (e == E_NOT_FOUND) {
+        op_clear(op);
+        struct db_val max;
+        e = db_exec(op, tx, &sql_import_experiment_insert_as, DB_ARGS(DB_I64(id), DB_TEXT(x->name), DB_TEXT(location), deleted, created, updated), NULL);
+        if (!e)
+            e = db_query_one(op, tx, &sql_import_experiment_ids, DB_NO_ARGS, &max, 1);
+    } else {
+        e = db_exec(op, tx, &sql_import_experiment_insert, DB_ARGS(DB_TEXT(x->name), DB_TEXT(location), deleted, created, updated), NULL);
+        id = e ? -1 : db_last_id(tx);
+    }
+    if (!e && !keep)
+        e = db_exec(op, tx, &sql_track_experiment_set_location,
+                    DB_ARGS(DB_I64(id), DB_TEXT(str_from(op_printf(op, "mlflow-artifacts:/%" PRId64, id)))), NULL);
+    *ret_id = id;
+    return e;
+}
+
+static enum err experiment_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct experiment_arg *a = arg;
+    const struct origin_experiment *x = a->x;
+    struct db_val here[6];
+    struct str mark;
+    int64_t id = 0;
+    enum err e = import_mark_find(op, tx, a->im, MARK_EXPERIMENT, x->id, &mark);
+    if (e)
+        return e;
+    bool known = mark.p && str_parse_i64(mark, &id);
+    if (known) {
+        e = db_exec(op, tx, &sql_import_experiment_update, DB_ARGS(DB_I64(id), DB_I64(x->deleted), DB_I64(x->updated_ms)), NULL);
+    } else if (!(e = db_query_one(op, tx, &sql_track_experiment_by_name, DB_ARGS(DB_TEXT(x->name)), here, ARRAY_LEN(here)))) {
+        id = here[0].i; /* runs of two experiments of one name come together */
+    } else if (e == E_NOT_FOUND) {
+        op_clear(op);
+        a->added = true;
+        e = experiment_add(op, tx, a, &id);
+    }
+    if (!e && !known)
+        e = import_mark_set(op, tx, a->im, MARK_EXPERIMENT, x->id, str_from(op_printf(op, "%" PRId64, id)));
+    struct track_kvs tags = import_kvs(x->tags);
+    return e ? e : store_put_kvs(op, tx, &sql_track_experiment_tag_put, id, tags.p, tags.len);
+}
+
+static enum err experiments_page(struct importing *im, struct op *op, const struct origin_experiment *items, size_t n)
+{
+    struct import_count *count = &im->report->counts[IMPORT_EXPERIMENTS];
+    for (size_t i = 0; i < n; i++) {
+        struct experiment_arg a = {im, &items[i], false};
+        enum err e = db_write(op, im->o->db, experiment_tx, &a);
+        if (e)
+            return op_context(op, "experiment '%.*s'", STR_FMT(items[i].name));
+        count->there++;
+        count->added += a.added;
+        import_progress(im, IMPORT_EXPERIMENTS, count->there);
+    }
+    return OK;
+}
+
+static enum err import_experiments(struct importing *im)
+{
+    struct str cursor = STR("");
+    size_t n = 1;
+    enum err e = OK;
+    while (!e && n) {
+        AUTO(arena) struct arena *arena = arena_create(LIMIT_COMMAND_ARENA);
+        struct op page;
+        import_op(im, arena, &page);
+        struct origin_experiment *items = NULL;
+        e = im->o->origin->ops->experiments(im->o->origin->self, &page, &cursor, &items, &n);
+        if (!e)
+            e = experiments_page(im, &page, items, n);
+        cursor = str_dup(im->op->arena, cursor);
+        if (e)
+            e = import_failed(im, &page);
+    }
+    return e;
+}
+
+/* ---- the whole ---- */
+
+static enum err source_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct importing *im = arg;
+    struct db_val id;
+    enum err e = db_query_one(op, tx, &sql_import_source_find, DB_ARGS(DB_TEXT(im->o->source)), &id, 1);
+    if (!e) {
+        im->source = id.i;
+        return OK;
+    }
+    if (e != E_NOT_FOUND)
+        return e;
+    op_clear(op);
+    e = db_exec(op, tx, &sql_import_source_insert, DB_ARGS(DB_TEXT(im->o->source), DB_I64(op->now_us)), NULL);
+    im->source = e ? 0 : db_last_id(tx);
+    return e;
+}
+
+static enum err finish_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    const struct importing *im = arg;
+    struct track_kv detail[IMPORT_KINDS];
+    for (size_t i = 0; i < IMPORT_KINDS; i++)
+        detail[i] = (struct track_kv){str_from(kind_names[i]), str_from(op_printf(op, "%" PRId64, im->report->counts[i].added))};
+    return store_audit(op, tx, "import.finish", "import", im->o->source, detail, IMPORT_KINDS);
+}
+
+enum err import_run(struct op *op, const struct import_options *o, struct import_report *ret)
+{
+    struct import_report report = {0};
+    struct importing im = {.o = o, .op = op, .report = &report};
+    enum err e = db_write(op, o->db, source_tx, &im);
+    if (e || (e = o->origin->ops->counts(o->origin->self, op, &im.totals)))
+        return e;
+    report.traces = im.totals.traces;
+    if (report.traces > 0)
+        import_note(&im, "%" PRId64 " traces are there; traces are not moved", report.traces);
+    if (!(e = import_experiments(&im)) && !(e = import_runs(&im)) && !(e = import_logged_models(&im)) && !(e = import_registry(&im)))
+        e = o->keep_artifacts ? OK : import_files(&im);
+    if (!e)
+        e = db_write(op, o->db, finish_tx, &im);
+    *ret = report; /* also of an import that broke off: it tells how far it came */
+    return e;
+}
