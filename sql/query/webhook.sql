@@ -2,11 +2,11 @@
 INSERT INTO webhook (uuid, name, description, url, active, alert, secret, key_id, created_ms, updated_ms, next_us)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, 9223372036854775807)
 -- name: webhook_event_insert
-INSERT INTO webhook_event (webhook, event, position) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING
+INSERT INTO webhook_event (webhook, event) VALUES (?1, ?2) ON CONFLICT DO NOTHING
 -- name: webhook_events_delete
 DELETE FROM webhook_event WHERE webhook = ?1
 -- name: webhook_events
-SELECT event FROM webhook_event WHERE webhook = ?1 ORDER BY position
+SELECT event FROM webhook_event WHERE webhook = ?1 ORDER BY event
 -- name: webhook_get
 SELECT id, uuid, name, description, url, active, alert, created_ms, updated_ms, secret, key_id
 FROM webhook WHERE uuid = ?1 AND deleted = 0
@@ -81,5 +81,7 @@ SELECT d.id, d.state, d.webhook FROM webhook_delivery d JOIN webhook w ON w.id =
 WHERE w.uuid = ?1 AND d.delivery_id = ?2 AND w.deleted = 0
 -- name: webhook_delivery_again
 UPDATE webhook_delivery SET state = 0, due_us = ?2, attempts = 0, refusals = 0, created_us = ?2, finished_us = 0 WHERE id = ?1
+-- name: webhook_unreadable
+SELECT count(*) FROM webhook WHERE deleted = 0 AND key_id <> '' AND key_id <> ?1
 -- name: webhook_counts
 SELECT state, count(*) FROM webhook_delivery GROUP BY state

@@ -24,7 +24,6 @@ CREATE INDEX webhook_by_next ON webhook (next_us);
 CREATE TABLE webhook_event (
     webhook INTEGER NOT NULL REFERENCES webhook(id),
     event TEXT NOT NULL,                    -- "model_version.created"
-    position INTEGER NOT NULL,
     PRIMARY KEY (webhook, event)
 ) WITHOUT ROWID;
 CREATE INDEX webhook_event_by_event ON webhook_event (event, webhook);

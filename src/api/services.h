@@ -8,9 +8,11 @@
 #include "port/db.h"
 
 struct dispatch;
+struct alerts;
 struct series_cache;
 struct run_index;
 struct server;
+struct webhooks;
 
 struct services {
     struct db *db;
@@ -20,6 +22,8 @@ struct services {
     struct monitor *monitor;         /* prediction windows, labels, alerts */
     struct series_cache *series;     /* points of metrics; NULL: histories are read from the database */
     struct run_index *run_index;     /* columns of runs in memory; NULL: runs are searched row by row */
+    struct webhooks *webhooks;       /* who is told of what, and the outbox; NULL: webhooks are not served */
+    struct alerts *alerts;           /* rules on runs' metrics; NULL likewise */
     struct dispatch *dispatch;
     struct server *server;
     struct retrainer retrainer;  /* trigger NULL: nothing is retrained */

@@ -45,6 +45,15 @@ const struct option_row config_options[] = {
     {"drain-timeout-ms", OPTION_INT, "MS", "time for running requests at shutdown", "10000", false},
     {"max-connections", OPTION_INT, "N", "connections at a time", "4096", false},
     {"max-connections-per-peer", OPTION_INT, "N", "of these from one address", "2048", false},
+    {"webhook-schemes", OPTION_STRING, "LIST", "schemes that receivers of webhooks may have, by comma: https, http", "https", false},
+    {"webhook-networks", OPTION_STRING, "LIST", "networks that webhooks may reach though they are not public (10.1.0.0/16), by comma", NULL, false},
+    {"webhook-allow-private", OPTION_FLAG, NULL, "webhooks may reach any address, this machine's too", NULL, false},
+    {"webhook-ca", OPTION_STRING, "FILE", "certificates (PEM) that vouch for receivers of webhooks, in place of the system's", NULL, false},
+    {"webhook-timeout-s", OPTION_INT, "S", "time for one delivery of a webhook", "30", false},
+    {"webhook-workers", OPTION_INT, "N", "deliveries at a time", "10", false},
+    {"webhook-retries", OPTION_INT, "N", "further attempts before a delivery is given up", "20", false},
+    {"webhook-pause-ms", OPTION_INT, "MS", "before the first of them; it doubles up to an hour", "1000", false},
+    {"webhook-cache-ttl", OPTION_STRING, "S", "without effect", NULL, false},
     {"log-level", OPTION_STRING, "LEVEL", "debug, info, warn or error", "info", false},
     {"log-format", OPTION_STRING, "FORMAT", "text or json", "text", false},
     /* As `mlflow server` has them. */
@@ -420,12 +429,34 @@ static enum err limits_load(struct op *op, const struct sources *src, struct con
         {"max-connections-per-peer", 1, 1000000, &c->connections_per_peer},
         {"graphql-max-root-fields", 1, 10000, &c->graphql_root_fields},
         {"graphql-max-aliases", 0, 10000, &c->graphql_aliases},
+        {"webhook-timeout-s", 1, 3600, &c->webhook.timeout_s},
+        {"webhook-workers", 1, LIMIT_WEBHOOK_WORKERS, &c->webhook.workers},
+        {"webhook-retries", 0, LIMIT_WEBHOOK_RETRIES, &c->webhook.retries},
+        {"webhook-pause-ms", 1, 3600000, &c->webhook.pause_ms},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         enum err e = get_int(op, src, rows[i].name, rows[i].min, rows[i].max, rows[i].out);
         if (e)
             return e;
     }
+    return OK;
+}
+
+static enum err webhook_load(struct op *op, const struct sources *src, struct config *c)
+{
+    struct str schemes = STR(""), networks = STR(""), ca = STR("");
+    enum err e = get_str(op, src, "webhook-schemes", &schemes);
+    if (e || (e = get_str(op, src, "webhook-networks", &networks)) || (e = get_str(op, src, "webhook-ca", &ca)) ||
+        (e = get_bool(op, src, "webhook-allow-private", &c->webhook.allow_private)))
+        return e;
+    struct str_vec list = {0}, nets = {0};
+    list_split(op, schemes, &list);
+    list_split(op, networks, &nets);
+    c->webhook.schemes = list.p;
+    c->webhook.scheme_count = list.len;
+    c->webhook.networks = nets.p;
+    c->webhook.network_count = nets.len;
+    c->webhook.ca_path = ca.len ? str_cstr(op->arena, ca) : NULL;
     return OK;
 }
 
@@ -444,7 +475,7 @@ enum err config_load(struct op *op, struct command_ctx *ctx, struct config *ret)
         (e = get_str(op, &src, "log-format", &c.log_format)) || (e = get_str(op, &src, "ui-dir", &ui)) ||
         (e = get_str(op, &src, "static-prefix", &c.static_prefix)) || (e = dropin_check_prefix(op, c.static_prefix)) ||
         (e = get_str(op, &src, "version-source-pattern", &c.version_source_pattern)) || (e = limits_load(op, &src, &c)) ||
-        (e = artifacts_load(op, &src, &c)) || (e = lists_load(op, &src, &c)) || (e = dropin_load(op, &src, &c)))
+        (e = webhook_load(op, &src, &c)) || (e = artifacts_load(op, &src, &c)) || (e = lists_load(op, &src, &c)) || (e = dropin_load(op, &src, &c)))
         return e;
     c.tls_cert = cert.len ? str_cstr(op->arena, cert) : NULL;
     c.tls_key = key.len ? str_cstr(op->arena, key) : NULL;

@@ -7,6 +7,7 @@
 #define INGOT_APP_CONFIG_H
 
 #include "app/command.h"
+#include "app/outbox.h"
 
 struct config {
     struct str host;
@@ -28,6 +29,7 @@ struct config {
     struct str artifact_root;  /* of new experiments; "": mlflow-artifacts:/ */
     struct str version_source_pattern; /* POSIX extended; "": any source */
     int graphql_root_fields, graphql_aliases;
+    struct outbox_settings webhook;
     struct str *notes;         /* settings that were accepted without an effect, for the log */
     size_t note_count;
     int io_threads, pool_threads;

@@ -38,6 +38,12 @@ static const struct {
     {"version-source-pattern", "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX"},
     {"graphql-max-root-fields", "MLFLOW_SERVER_GRAPHQL_MAX_ROOT_FIELDS"},
     {"graphql-max-aliases", "MLFLOW_SERVER_GRAPHQL_MAX_ALIASES"},
+    {"webhook-schemes", "MLFLOW_WEBHOOK_ALLOWED_SCHEMES"},
+    {"webhook-allow-private", "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS"},
+    {"webhook-timeout-s", "MLFLOW_WEBHOOK_REQUEST_TIMEOUT"},
+    {"webhook-workers", "MLFLOW_WEBHOOK_DELIVERY_MAX_WORKERS"},
+    {"webhook-retries", "MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES"},
+    {"webhook-cache-ttl", "MLFLOW_WEBHOOK_CACHE_TTL"},
 };
 
 const char *dropin_env(const char *name)
@@ -174,6 +180,7 @@ static const struct {
     {"expose-prometheus", false, "metrics are always at /metrics"},
     {"read-replica-backend-store-uri", false, "all reads go to the database itself"},
     {"secrets-cache-ttl", false, "there is no such cache"},
+    {"webhook-cache-ttl", false, "there is no such cache"},
     {"secrets-cache-max-size", false, "there is no such cache"},
     {"disable-workspaces", false, "there are no workspaces"},
     {"app-name", true, "there are no apps: for authentication use --auth, which asks for tokens"},

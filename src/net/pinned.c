@@ -24,6 +24,7 @@ struct target {
 
 struct transfer {
     const struct target *target;
+    const atomic_bool *stop;
     struct buf body;
     size_t head_bytes;
     bool head_too_large, body_full, strayed;
@@ -193,6 +194,13 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     return x->body_full ? 0 : size * n; /* 0 ends the transfer: nobody reads the rest */
 }
 
+static int on_progress(void *arg, curl_off_t down, curl_off_t down_now, curl_off_t up, curl_off_t up_now)
+{
+    const struct transfer *x = arg;
+    (void)down, (void)down_now, (void)up, (void)up_now;
+    return x->stop && atomic_load(x->stop);
+}
+
 /* "host:port:addr,addr": the only answers that libcurl's own look-up will have. */
 static struct curl_slist *pins(struct op *op, const struct target *t)
 {
@@ -241,6 +249,9 @@ static void set_up(CURL *h, const struct pinned_rules *rules, const struct pinne
     curl_easy_setopt(h, CURLOPT_HEADERDATA, x);
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, x);
+    curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(h, CURLOPT_XFERINFODATA, x);
     if (rules->ca_path)
         curl_easy_setopt(h, CURLOPT_CAINFO, rules->ca_path);
 }
@@ -251,6 +262,8 @@ static enum err answer_of(struct op *op, CURL *h, CURLcode rc, const struct targ
         return op_fail_field(op, "url", "the connection to '%s' led to another address than the one that was checked", t->host);
     if (x->head_too_large)
         return op_fail(op, E_IO, "the answer's head from '%s' is larger than %zu bytes", t->host, HEAD_MAX);
+    if (rc == CURLE_ABORTED_BY_CALLBACK)
+        return op_fail(op, E_CANCELLED, "the call was ended");
     if (rc != CURLE_OK && !(rc == CURLE_WRITE_ERROR && x->body_full))
         return op_fail(op, rc == CURLE_OPERATION_TIMEDOUT ? E_TIMEOUT : E_IO, "%s", error[0] ? error : curl_easy_strerror(rc));
     long status = 0;
@@ -276,7 +289,7 @@ enum err pinned_post(struct op *op, const struct pinned_rules *rules, const stru
     CURL *h = curl_easy_init();
     if (!h)
         abort();
-    struct transfer x = {.target = &t};
+    struct transfer x = {.target = &t, .stop = r->stop};
     buf_init(&x.body, LIMIT_NOTIFY_ANSWER + 1);
     char error[CURL_ERROR_SIZE] = "";
     struct curl_slist *headers = headers_of(op, r), *resolve = pins(op, &t);

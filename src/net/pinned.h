@@ -7,6 +7,8 @@
 #ifndef INGOT_NET_PINNED_H
 #define INGOT_NET_PINNED_H
 
+#include <stdatomic.h>
+
 #include "net/address.h"
 
 struct pinned_rules {
@@ -23,6 +25,7 @@ struct pinned_request {
     const struct str *headers;        /* "Name: value", in op's arena or static; checked by the caller */
     size_t header_count;
     int timeout_ms;
+    const atomic_bool *stop;          /* true ends the call; NULL: nothing does */
 };
 struct pinned_answer {
     int status;
@@ -32,7 +35,7 @@ struct pinned_answer {
 
 /* E_INVALID with the reason in MLflow's words. With allow_private the name is not looked up. */
 MUST_USE enum err pinned_check(struct op *op, const struct pinned_rules *rules, struct str url);
-/* E_INVALID as above; E_IO or E_TIMEOUT: no answer. Redirects are answers. */
+/* E_INVALID as above; E_IO, E_TIMEOUT or E_CANCELLED: no answer. Redirects are answers. */
 MUST_USE enum err pinned_post(struct op *op, const struct pinned_rules *rules, const struct pinned_request *r, struct pinned_answer *ret);
 
 #endif

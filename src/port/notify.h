@@ -5,6 +5,8 @@
 #ifndef INGOT_PORT_NOTIFY_H
 #define INGOT_PORT_NOTIFY_H
 
+#include <stdatomic.h>
+
 #include "base/op.h"
 
 #define NOTIFY_HEADERS 8
@@ -19,6 +21,7 @@ struct notify_message {
     size_t header_count;
     struct str body;
     int timeout_ms;          /* for everything but the look-up of the name */
+    const atomic_bool *stop; /* true ends the call within about a second (E_CANCELLED); NULL: nothing does */
 };
 struct notify_answer {
     int status;              /* whatever it is, it is an answer */
@@ -30,7 +33,7 @@ struct notify_ops {
     /* May messages go to `url` as things stand now? E_INVALID with the reason: no URL, a scheme that is not allowed, no host, a
      * host without an address, an address that is not public. Looks the name up, sends nothing. */
     enum err (*check)(void *self, struct op *op, struct str url);
-    /* The same check, then one POST to a checked address. E_INVALID as above; E_IO, E_TIMEOUT: no answer came, and it is
+    /* The same check, then one POST to a checked address. E_INVALID as above; E_IO, E_TIMEOUT, E_CANCELLED: no answer came, and it is
      * not known whether the receiver acted. */
     enum err (*send)(void *self, struct op *op, const struct notify_message *m, struct notify_answer *ret);
     void (*close)(void *self);

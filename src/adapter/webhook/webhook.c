@@ -23,7 +23,7 @@ static enum err webhook_send(void *self, struct op *op, const struct notify_mess
     struct str headers[NOTIFY_HEADERS];
     for (size_t i = 0; i < m->header_count; i++)
         headers[i] = str_from(op_printf(op, "%.*s: %.*s", STR_FMT(m->headers[i].name), STR_FMT(m->headers[i].value)));
-    struct pinned_request r = {m->url, m->content_type, m->body, headers, m->header_count, m->timeout_ms};
+    struct pinned_request r = {m->url, m->content_type, m->body, headers, m->header_count, m->timeout_ms, m->stop};
     struct pinned_answer a;
     enum err e = pinned_post(op, &w->rules, &r, &a);
     if (!e)

@@ -45,6 +45,11 @@ static enum err bad_value(struct op *op, const char *path, const struct json *j)
                          STR_FMT(buf_str(&b)), path, python_type(j));
 }
 
+enum err decode_bad_items(struct op *op, const char *path, const struct json *array)
+{
+    return bad_value(op, path, array);
+}
+
 enum err decode_bad_name(struct op *op, const char *path, struct str text)
 {
     int64_t number;

@@ -46,7 +46,7 @@ struct outbox_result outbox_judge(struct op *op, enum err e, const struct notify
     struct outbox_result r = {.verdict = OUTBOX_TAKEN, .reason = STR("")};
     if (e) {
         r.reason = str_dup(op->arena, names_clip(str_from(op->msg ? op->msg : err_name(e)), LIMIT_WEBHOOK_REASON));
-        r.verdict = e == E_INVALID || e == E_CORRUPT ? OUTBOX_REFUSED : OUTBOX_UNHEARD;
+        r.verdict = e == E_CANCELLED ? OUTBOX_VERDICT_NONE : e == E_INVALID || e == E_CORRUPT ? OUTBOX_REFUSED : OUTBOX_UNHEARD;
         op_clear(op);
         return r;
     }
@@ -364,6 +364,24 @@ static enum err retry_tx(struct op *op, struct db_tx *tx, void *arg)
 enum err outbox_retry(struct op *op, struct webhooks *h, struct str webhook_id, struct str delivery_id)
 {
     return db_write(op, webhooks_config_of(h)->db, retry_tx, &(struct call){.webhook_id = webhook_id, .delivery_id = delivery_id});
+}
+
+static enum err unreadable_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct call *c = arg;
+    struct db_val v;
+    enum err e = db_query_one(op, tx, &sql_webhook_unreadable, DB_ARGS(DB_TEXT(webhooks_key_id(c->h))), &v, 1);
+    c->before = e ? 0 : v.i;
+    return e;
+}
+
+enum err outbox_unreadable(struct op *op, struct webhooks *h, int64_t *ret)
+{
+    struct call c = {.h = h};
+    enum err e = db_read(op, webhooks_config_of(h)->db, unreadable_tx, &c);
+    if (!e)
+        *ret = c.before;
+    return e;
 }
 
 static enum err counts_tx(struct op *op, struct db_tx *tx, void *arg)

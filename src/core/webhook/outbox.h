@@ -24,9 +24,10 @@ struct outbox_message {
     struct str delivery_id, event, body;
     int64_t created_us, attempts, refusals, failures;
 };
+/* NONE: nothing was sent, or the sending was ended by us. */
 enum outbox_verdict { OUTBOX_VERDICT_NONE, OUTBOX_TAKEN, OUTBOX_AGAIN, OUTBOX_UNHEARD, OUTBOX_REFUSED };
 struct outbox_result {
-    enum outbox_verdict verdict; /* NONE: nothing was sent yet */
+    enum outbox_verdict verdict;
     int status;
     struct str reason;
     int64_t pause_us;           /* the receiver's wish; 0: none */
@@ -50,6 +51,8 @@ struct outbox_row {
 MUST_USE enum err outbox_list(struct op *op, struct webhooks *h, struct str webhook_id, enum outbox_state state, int64_t before, size_t limit, struct outbox_row **ret, size_t *ret_len);
 /* Puts a message that was given up in line again, under its old delivery id. E_CONFLICT: it was not given up. */
 MUST_USE enum err outbox_retry(struct op *op, struct webhooks *h, struct str webhook_id, struct str delivery_id);
+/* How many webhooks have a secret that another key sealed: only a server that has that key delivers for them. */
+MUST_USE enum err outbox_unreadable(struct op *op, struct webhooks *h, int64_t *ret);
 /* How many messages are in each state. */
 MUST_USE enum err outbox_counts(struct op *op, struct webhooks *h, int64_t ret[OUTBOX_STATES]);
 

@@ -160,8 +160,7 @@ static enum err put_events(struct op *op, struct db_tx *tx, int64_t row, const e
 {
     enum err e = OK;
     for (size_t i = 0; !e && i < n; i++)
-        e = db_exec(op, tx, &sql_webhook_event_insert,
-                    DB_ARGS(DB_I64(row), DB_TEXT(webhook_event_name(events[i])), DB_I64((int64_t)i)), NULL);
+        e = db_exec(op, tx, &sql_webhook_event_insert, DB_ARGS(DB_I64(row), DB_TEXT(webhook_event_name(events[i]))), NULL);
     return e;
 }
 
@@ -357,13 +356,13 @@ enum err webhook_delete(struct op *op, struct webhooks *h, struct str id)
 
 /* ---- sending ---- */
 
-enum err webhook_post(struct op *op, struct webhooks *h, struct str id, struct str url, struct str sealed, struct str delivery_id, struct str body, struct notify_answer *ret)
+enum err webhook_post(struct op *op, struct webhooks *h, struct str id, struct str url, struct str sealed, struct str delivery_id, struct str body, const atomic_bool *stop, struct notify_answer *ret)
 {
     struct str secret = {0}, time = str_from(op_printf(op, "%" PRId64, (int64_t)(time_now_us() / TIME_US_PER_S)));
     enum err e = sealed.p ? seal_open(op, h->config.key, id, sealed, &secret) : OK;
     if (e)
         return e;
-    struct notify_message m = {.url = url, .content_type = STR("application/json"), .body = body, .timeout_ms = h->config.timeout_ms,
+    struct notify_message m = {.url = url, .content_type = STR("application/json"), .body = body, .timeout_ms = h->config.timeout_ms, .stop = stop,
                                .headers = {{STR("X-MLflow-Delivery-Id"), delivery_id}, {STR("X-MLflow-Timestamp"), time}}, .header_count = 2};
     if (secret.len)
         m.headers[m.header_count++] = (struct notify_header){STR("X-MLflow-Signature"), webhook_signature(op, secret, delivery_id, time, body)};
@@ -390,7 +389,7 @@ enum err webhook_send_test(struct op *op, struct webhooks *h, struct str id, con
     if ((e = webhook_event_body(op, what, op->now_us, webhook_event_example(what), &body)))
         return e;
     *ret = (struct webhook_test){.body = STR(""), .error = STR("")};
-    e = webhook_post(op, h, c.w.id, c.w.url, c.sealed, webhook_uuid(op), body, &a);
+    e = webhook_post(op, h, c.w.id, c.w.url, c.sealed, webhook_uuid(op), body, NULL, &a);
     if (e) {
         ret->error = str_from(op_printf(op, "Failed to test webhook: %s", op->msg));
         op_clear(op);

@@ -78,8 +78,8 @@ MUST_USE enum err webhook_remove(struct op *op, struct db_tx *tx, const struct w
 /* For outbox.c. */
 const struct webhooks_config *webhooks_config_of(const struct webhooks *h);
 struct str webhooks_key_id(const struct webhooks *h);
-/* One attempt: `sealed` p NULL is unsigned. E_INVALID: the URL is not allowed now; E_CORRUPT: the secret cannot be opened; E_IO,
- * E_TIMEOUT: no answer. */
-MUST_USE enum err webhook_post(struct op *op, struct webhooks *h, struct str id, struct str url, struct str sealed, struct str delivery_id, struct str body, struct notify_answer *ret);
+/* One attempt: `sealed` p NULL is unsigned; `stop` as in notify.h. E_INVALID: the URL is not allowed now; E_CORRUPT: the secret cannot be opened; E_IO,
+ * E_TIMEOUT, E_CANCELLED: no answer. */
+MUST_USE enum err webhook_post(struct op *op, struct webhooks *h, struct str id, struct str url, struct str sealed, struct str delivery_id, struct str body, const atomic_bool *stop, struct notify_answer *ret);
 
 #endif
