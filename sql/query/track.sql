@@ -161,8 +161,10 @@ SET sha256 = excluded.sha256, size_bytes = excluded.size_bytes, created_ms = exc
 -- name: track_artifact_get
 SELECT sha256, size_bytes FROM track_artifact WHERE path = ?1
 -- name: track_artifact_next
--- The first name in [?1, ?2): listing a folder skips from child to child with it.
+-- The first name in [?1, ?2).
 SELECT path, size_bytes FROM track_artifact WHERE path >= ?1 AND path < ?2 ORDER BY path LIMIT 1
+-- name: track_artifact_page
+SELECT path, size_bytes FROM track_artifact WHERE path >= ?1 AND path < ?2 ORDER BY path LIMIT ?3
 -- name: track_artifact_delete
 DELETE FROM track_artifact WHERE path = ?1
 -- name: track_artifact_delete_below

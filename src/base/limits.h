@@ -166,6 +166,9 @@
 #define LIMIT_TRACK_ARTIFACT_PATH_BYTES 4096
 #define LIMIT_TRACK_ARTIFACT_BYTES ((uint64_t)1 << 40)
 #define LIMIT_TRACK_ARTIFACT_LIST 100000
+#define LIMIT_TRACK_ARTIFACT_FORM_BYTES LIMIT_MIB(10) /* of upload-artifact, which MLflow's interface sends */
+#define LIMIT_TRACK_UPLOAD_PARTS 10000
+#define LIMIT_TRACK_UPLOAD_S 86400        /* an upload in parts to which nothing comes for so long is forgotten */
 #define LIMIT_UI_FILES 10000               /* of the folder given by --ui-dir */
 #define LIMIT_UI_FILE_BYTES LIMIT_MIB(32)
 #define LIMIT_REGISTRY_NAME 256

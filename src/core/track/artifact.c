@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #define UNESCAPE_ROUNDS 16
+#define LIST_BATCH 512 /* rows of one query of a listing */
+#define LIST_SKIP 16   /* rows of one folder that are read over before the query is given up for a jump */
 
 static enum err bad_path(struct op *op)
 {
@@ -144,7 +146,7 @@ static void range_below(struct op *op, struct str folder, struct str *ret_from, 
 }
 
 /* A file cannot be a folder too: no parent of `path` may be a file, and nothing may lie below it. */
-static enum err check_clash(struct op *op, struct db_tx *tx, struct str path)
+enum err artifact_check_clash(struct op *op, struct db_tx *tx, struct str path)
 {
     struct str from, to, name;
     int64_t size;
@@ -169,13 +171,18 @@ static enum err check_clash(struct op *op, struct db_tx *tx, struct str path)
     return OK;
 }
 
+enum err artifact_put_tx(struct op *op, struct db_tx *tx, struct str path, const struct blob_id *blob, uint64_t size_bytes)
+{
+    enum err e = artifact_check_clash(op, tx, path);
+    struct str sha = {(const char *)blob->sha256, sizeof blob->sha256};
+    return e ? e : db_exec(op, tx, &sql_track_artifact_put,
+                           DB_ARGS(DB_TEXT(path), DB_BLOB(sha), DB_I64((int64_t)size_bytes), DB_I64(store_now_ms(op))), NULL);
+}
+
 static enum err put_tx(struct op *op, struct db_tx *tx, void *arg)
 {
-    struct artifact_arg *a = arg;
-    enum err e = check_clash(op, tx, a->path);
-    struct str sha = {(const char *)a->blob.sha256, sizeof a->blob.sha256};
-    return e ? e : db_exec(op, tx, &sql_track_artifact_put,
-                           DB_ARGS(DB_TEXT(a->path), DB_BLOB(sha), DB_I64((int64_t)a->size), DB_I64(store_now_ms(op))), NULL);
+    const struct artifact_arg *a = arg;
+    return artifact_put_tx(op, tx, a->path, &a->blob, a->size);
 }
 
 enum err artifact_put(struct op *op, struct db *db, struct str path, const struct blob_id *blob, uint64_t size_bytes)
@@ -186,6 +193,21 @@ enum err artifact_put(struct op *op, struct db *db, struct str path, const struc
     return db_write(op, db, put_tx, &a);
 }
 
+/* There is no file of that name: a folder, or nothing. */
+static enum err absent(struct op *op, struct db_tx *tx, struct str path)
+{
+    struct str from, to, name;
+    int64_t size;
+    bool is_folder = path.len == 0;
+    range_below(op, path, &from, &to);
+    enum err e = is_folder ? OK : next_name(op, tx, from, to, &is_folder, &name, &size);
+    if (e)
+        return e;
+    if (is_folder)
+        return op_fail_field(op, "path", "Artifact path refers to a directory, not a file: '%.*s'", STR_FMT(path));
+    return op_fail(op, E_NOT_FOUND, "No such artifact: '%.*s'", STR_FMT(path));
+}
+
 static enum err find_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct artifact_arg *a = arg;
@@ -193,7 +215,7 @@ static enum err find_tx(struct op *op, struct db_tx *tx, void *arg)
     enum err e = db_query_one(op, tx, &sql_track_artifact_get, DB_ARGS(DB_TEXT(a->path)), v, ARRAY_LEN(v));
     if (e == E_NOT_FOUND) {
         op_clear(op);
-        return op_fail(op, E_NOT_FOUND, "No such artifact: '%.*s'", STR_FMT(a->path));
+        return absent(op, tx, a->path);
     }
     if (e)
         return e;
@@ -221,39 +243,77 @@ static int by_path(const void *pa, const void *pb)
     return str_cmp(a->path, b->path);
 }
 
-/* Jumps from child to child: behind a folder to folder + "0", behind a file to the next possible name (names
- * hold no control bytes). Files below a folder are never read. */
+struct listing {
+    struct artifact_info *p;
+    size_t len, cap;
+    size_t prefix;    /* bytes of a path before the child's name */
+    struct str from;  /* where the next batch starts */
+    bool end;
+};
+
+/* One row. *ret_jump: all up to l->from belongs to a folder that is listed already. */
+static enum err list_row(struct op *op, struct listing *l, struct str path, int64_t size, int *skipped, bool *ret_jump)
+{
+    struct str rel = str_sub(path, l->prefix, path.len);
+    size_t slash = str_find_char(rel, '/');
+    bool dir = slash != SIZE_MAX;
+    const struct artifact_info *last = l->len ? &l->p[l->len - 1] : NULL;
+    *ret_jump = false;
+    if (dir && last && last->is_dir && str_eq(last->path, str_sub(rel, 0, slash))) {
+        *ret_jump = ++*skipped >= LIST_SKIP;
+        return OK;
+    }
+    if (store_room(op, 0))
+        return op->err;
+    struct str copy = str_dup(op->arena, path);
+    struct artifact_info *item = l->len < LIMIT_TRACK_ARTIFACT_LIST ? vec_push(l, op->arena) : NULL;
+    if (!item)
+        return op_fail(op, E_TOO_LARGE, "the folder holds more than %d names", LIMIT_TRACK_ARTIFACT_LIST);
+    *item = (struct artifact_info){str_sub(copy, l->prefix, dir ? slash : rel.len), dir, dir ? 0 : size};
+    *skipped = 0;
+    l->from = dir ? str_from(op_printf(op, "%.*s0", STR_FMT(str_sub(copy, 0, l->prefix + slash))))
+                  : str_from(op_printf(op, "%.*s\x01", STR_FMT(copy)));
+    return OK;
+}
+
+/* The names from l->from on: a batch of rows, less when they turn out to lie deep in one folder. */
+static enum err list_batch(struct op *op, struct db_tx *tx, struct listing *l, struct str to)
+{
+    struct db_rows *rows = NULL;
+    int count = 0, skipped = 0;
+    bool more = true, jump = false;
+    enum err e = db_query(op, tx, &sql_track_artifact_page, DB_ARGS(DB_TEXT(l->from), DB_TEXT(to), DB_I64(LIST_BATCH)), &rows);
+    if (e)
+        return e;
+    for (; !e && !jump; count++) {
+        e = db_step(op, tx, rows, &more);
+        if (e || !more)
+            break;
+        e = list_row(op, l, db_col_str(tx, rows, 0), db_col_i64(tx, rows, 1), &skipped, &jump);
+    }
+    db_end(tx, rows);
+    l->end = !more && count < LIST_BATCH;
+    return e;
+}
+
+/* Goes through the names in order, a batch at a time, and jumps over what lies below a folder: behind it come names from folder + "0"
+ * on ('0' follows '/'), behind a file those from the next possible name on (names hold no control bytes). So a folder of ten thousand
+ * files takes some twenty queries, and one of ten folders with a million files below takes ten. */
 static enum err list_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct artifact_arg *a = arg;
-    VEC(struct artifact_info) v = {0};
-    struct str from, to;
-    range_below(op, a->path, &from, &to);
-    size_t prefix = from.len;
-    for (;;) {
-        bool found = false;
-        struct str path;
-        int64_t size;
-        enum err e = next_name(op, tx, from, to, &found, &path, &size);
+    struct listing l = {0};
+    struct str to;
+    range_below(op, a->path, &l.from, &to);
+    l.prefix = l.from.len;
+    while (!l.end) {
+        enum err e = list_batch(op, tx, &l, to);
         if (e)
             return e;
-        if (!found)
-            break;
-        if (store_room(op, 0))
-            return op->err;
-        struct artifact_info *item = v.len < LIMIT_TRACK_ARTIFACT_LIST ? vec_push(&v, op->arena) : NULL;
-        if (!item)
-            return op_fail(op, E_TOO_LARGE, "the folder holds more than %d names", LIMIT_TRACK_ARTIFACT_LIST);
-        struct str rel = str_sub(path, prefix, path.len);
-        size_t slash = str_find_char(rel, '/');
-        bool dir = slash != SIZE_MAX;
-        *item = (struct artifact_info){dir ? str_sub(rel, 0, slash) : rel, dir, dir ? 0 : size};
-        from = dir ? str_from(op_printf(op, "%.*s0", STR_FMT(str_sub(path, 0, prefix + slash))))
-                   : str_from(op_printf(op, "%.*s\x01", STR_FMT(path)));
     }
-    if (v.len > 1)
-        qsort(v.p, v.len, sizeof *v.p, by_path);
-    a->list = (struct artifact_list){v.p, v.len};
+    if (l.len > 1)
+        qsort(l.p, l.len, sizeof *l.p, by_path);
+    a->list = (struct artifact_list){l.p, l.len};
     return OK;
 }
 

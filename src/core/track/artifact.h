@@ -1,7 +1,7 @@
 /* artifact.h - the names of artifacts. Users' paths live here, in SQL, and nowhere else: bytes are blobs named by
  * their SHA-256, so no path that a user wrote ever reaches the file system. A name is a relative path below the
  * artifact root, for example "0/<run>/artifacts/model/MLmodel"; a name is a file or a folder, never both.
- * Errors: E_INVALID "Invalid path", E_NOT_FOUND, E_CONFLICT (file where a folder is, or the reverse). */
+ * Errors: E_INVALID "Invalid path" or a folder where a file is asked for, E_NOT_FOUND, E_CONFLICT (file where a folder is, or the reverse). */
 #ifndef INGOT_CORE_TRACK_ARTIFACT_H
 #define INGOT_CORE_TRACK_ARTIFACT_H
 
@@ -31,6 +31,9 @@ MUST_USE enum err artifact_root(struct op *op, struct str uri, struct str *ret);
 
 /* Gives a committed blob a name, replacing what had it. */
 MUST_USE enum err artifact_put(struct op *op, struct db *db, struct str path, const struct blob_id *blob, uint64_t size_bytes);
+/* The same inside a transaction; and only its check, that no file would stand where a folder is or the reverse. */
+MUST_USE enum err artifact_put_tx(struct op *op, struct db_tx *tx, struct str path, const struct blob_id *blob, uint64_t size_bytes);
+MUST_USE enum err artifact_check_clash(struct op *op, struct db_tx *tx, struct str path);
 MUST_USE enum err artifact_find(struct op *op, struct db *db, struct str path, struct blob_id *ret_blob, uint64_t *ret_size_bytes);
 /* What lies directly in a folder; nothing for an unknown one. At most LIMIT_TRACK_ARTIFACT_LIST. */
 MUST_USE enum err artifact_list(struct op *op, struct db *db, struct str folder, struct artifact_list *ret);

@@ -48,13 +48,44 @@ static void folders(void **state)
     assert_ok(op, artifact_find(op, f->db, STR("0/r/a/y/z"), &got, &size));
     assert_int_equal(size, 3);
     assert_memory_equal(&got, &id, sizeof id);
-    assert_fails(op, artifact_find(op, f->db, STR("0/r/a"), &got, &size), E_NOT_FOUND, "No such artifact");
+    assert_fails(op, artifact_find(op, f->db, STR("0/r/a"), &got, &size), E_INVALID, "refers to a directory");
+    assert_fails(op, artifact_find(op, f->db, STR(""), &got, &size), E_INVALID, "refers to a directory");
+    assert_fails(op, artifact_find(op, f->db, STR("0/r/b"), &got, &size), E_NOT_FOUND, "No such artifact");
     assert_fails(op, artifact_put(op, f->db, STR("0/r/a"), &id, 1), E_CONFLICT, "is a folder");
     assert_fails(op, artifact_put(op, f->db, STR("0/r/a.txt/b"), &id, 1), E_CONFLICT, "'0/r/a.txt' is a file");
     assert_ok(op, artifact_delete(op, f->db, STR("0/r/a")));
     assert_fails(op, artifact_delete(op, f->db, STR("0/r/a")), E_NOT_FOUND, "No such artifact");
     assert_ok(op, artifact_list(op, f->db, STR("0/r"), &l));
     assert_int_equal(l.len, 3);
+}
+
+/* Folders of many sizes among files, so that batches end in all places: the listing is what a plain look at all names gives. */
+static void big_folders(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct blob_id id = {{1}};
+    struct artifact_list l;
+    static const int below[] = {0, 1, 15, 16, 17, 40, 511, 512, 513, 0, 0, 600};
+    size_t names = 0;
+    for (size_t i = 0; i < 1100; i++) {
+        int n = i % 90 < ARRAY_LEN(below) ? below[i % 90] : 0;
+        if (i > 200)
+            n = 0;
+        for (int k = 0; k < n; k++)
+            assert_ok(op, artifact_put(op, f->db, str_from(op_printf(op, "0/r/n%04zu/%s%d", i, k % 2 ? "x/" : "", k)), &id, 1));
+        if (n == 0)
+            assert_ok(op, artifact_put(op, f->db, str_from(op_printf(op, "0/r/n%04zu", i)), &id, i));
+        names++;
+    }
+    assert_ok(op, artifact_list(op, f->db, STR("0/r"), &l));
+    assert_int_equal(l.len, names);
+    for (size_t i = 0; i < names; i++) {
+        assert_true(str_eqc(l.items[i].path, op_printf(op, "n%04zu", i)));
+        if (!l.items[i].is_dir)
+            assert_int_equal(l.items[i].size_bytes, i);
+    }
+    assert_true(l.items[11].is_dir && l.items[90 + 1].is_dir && !l.items[0].is_dir);
 }
 
 /* A folder whose names do not fit into the answer's memory is an error, not the end of the process. */
@@ -75,6 +106,6 @@ static void little_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(paths), fixture_test(folders), fixture_test(little_memory)};
+    const struct CMUnitTest tests[] = {fixture_test(paths), fixture_test(folders), fixture_test(big_folders), fixture_test(little_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
