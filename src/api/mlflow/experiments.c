@@ -154,7 +154,7 @@ static enum err parse_view(struct op *op, struct str text, enum track_view *ret)
     static const char *const names[] = {"ACTIVE_ONLY", "DELETED_ONLY", "ALL"};
     size_t i = text.len ? decode_name(text, names, ARRAY_LEN(names)) : 0;
     if (i == SIZE_MAX)
-        return op_fail_field(op, "view_type", "Invalid value \"%.*s\" for parameter 'view_type' supplied.", STR_FMT(text));
+        return decode_bad_name(op, "view_type", text);
     *ret = (enum track_view)(i + 1);
     return OK;
 }

@@ -75,7 +75,7 @@ enum err mlflow_logged_model_finalize(struct op *op, struct services *s, struct 
         return e;
     size_t i = decode_name(in.status, names, ARRAY_LEN(names));
     if (i == SIZE_MAX)
-        return op_fail_field(op, "status", "Invalid value \"%.*s\" for parameter 'status' supplied.", STR_FMT(in.status));
+        return decode_bad_name(op, "status", in.status);
     e = logged_model_finalize(op, s->db, req->path_args[0], (enum logged_model_status)(i + 1), &m);
     return e ? e : answer(op, &m, res);
 }
@@ -102,13 +102,10 @@ static const struct field tags_fields[] = {FIELD(struct model_in, tags, FIELD_KV
 enum err mlflow_logged_model_set_tags(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct model_in in = {0};
-    struct logged_model m;
     enum err e = DECODE(op, req, tags_fields, &in);
     if (!e)
         e = logged_model_set_tags(op, s->db, req->path_args[0], in.tags.p, in.tags.len);
-    if (!e)
-        e = logged_model_get(op, s->db, req->path_args[0], false, &m);
-    return e ? e : answer(op, &m, res);
+    return e ? e : encode_empty(op, res);
 }
 
 enum err mlflow_logged_model_delete_tag(struct op *op, struct services *s, struct http_req *req, struct http_res *res)

@@ -96,7 +96,7 @@ enum err mlflow_run_update(struct op *op, struct services *s, struct http_req *r
     size_t i = e || !in.status.len ? 0 : decode_name(in.status, names, ARRAY_LEN(names));
     u->status = (enum track_run_status)(i + 1);
     if (!e && i == SIZE_MAX)
-        return op_fail_field(op, "status", "Invalid value \"%.*s\" for parameter 'status' supplied.", STR_FMT(in.status));
+        return decode_bad_name(op, "status", in.status);
     return e ? e : track_run_update_start(op, s->db, in.run_id, in.status.len ? &u->status : NULL,
                                           in.end_time == ABSENT ? NULL : &u->in.end_time, in.run_name, &u->run, http_later_done,
                                           http_later(res, answer_run_info, u));
@@ -151,6 +151,8 @@ static enum err decode_datasets(struct op *op, const struct json *array, struct 
     for (size_t i = 0; i < n; i++) {
         char *path = op_printf(op, "datasets[%zu].", i);
         const struct json *inner = json_get(&array->items[i], "dataset");
+        if (array->items[i].type != JSON_OBJECT)
+            return decode_bad_items(op, "datasets", array);
         d[i].source_type = d[i].source = STR("");
         if (!inner || inner->type != JSON_OBJECT)
             return decode_missing(op, op_printf(op, "%sdataset", path));
@@ -224,10 +226,12 @@ enum err mlflow_run_log_model(struct op *op, struct services *s, struct http_req
         op_clear(op);
         return op_fail_field(op, "model_json", "Malformed model info. \n %.*s \n is not a valid JSON.", STR_FMT(in.model_json));
     }
-    for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+    const char *missing = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++)
         if (!json_get(model, needed[i]))
-            return op_fail_field(op, "model_json", "Model json is missing mandatory fields: {'%s'}", needed[i]);
-    }
+            missing = op_printf(op, "%s%s'%s'", missing ? missing : "", missing ? ", " : "", needed[i]);
+    if (missing)
+        return op_fail_field(op, "model_json", "Model json is missing mandatory fields: {%s}", missing);
     e = track_run_add_model(op, s->db, in.run_id, in.model_json);
     return e ? e : encode_empty(op, res);
 }

@@ -63,7 +63,7 @@ enum err registry_alias_set(struct op *op, struct db *db, struct str name, struc
     if (!e)
         e = registry_alias_check(op, alias);
     if (!e && version < 1)
-        e = op_fail_field(op, "version", "a version is a number from 1 on");
+        e = op_fail(op, E_NOT_FOUND, "Model Version (name=%.*s, version=%lld) not found", STR_FMT(name), (long long)version);
     return e ? e : registry_move(op, db, &(struct registry_move){.model = name, .alias = alias, .version = version});
 }
 

@@ -78,7 +78,8 @@ enum err registry_model_check_name(struct op *op, struct str name)
         return op_fail_field(op, "name", "Missing value for required parameter 'name'.");
     if (str_find_char(name, '/') != SIZE_MAX || str_find_char(name, ':') != SIZE_MAX)
         return op_fail_field(op, "name", "Invalid model name '%.*s'. Names cannot contain '/' or ':'.", STR_FMT(name));
-    return names_check_length(op, "name", name, LIMIT_REGISTRY_NAME);
+    enum err e = names_check_no_path(op, name, "name");
+    return e ? e : names_check_length(op, "name", name, LIMIT_REGISTRY_NAME);
 }
 
 static enum err name_taken(struct op *op, struct db_tx *tx, const struct model_arg *a)

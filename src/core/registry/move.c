@@ -44,9 +44,9 @@ static enum err reason_find(struct op *op, struct db_tx *tx, struct registry_mov
 static enum err scene_load(struct op *op, struct db_tx *tx, struct registry_move *m, struct scene *s)
 {
     int64_t now = 0;
-    enum err e = registry_model_row(op, tx, m->model, &s->model_row);
-    if (!e && m->version)
-        e = registry_version_find(op, tx, m->model, m->version, &s->v);
+    enum err e = m->version ? registry_version_find(op, tx, m->model, m->version, &s->v) : OK; /* first: MLflow names the version */
+    if (!e)
+        e = registry_model_row(op, tx, m->model, &s->model_row);
     if (!e && m->alias.p)
         e = registry_alias_now(op, tx, s->model_row, m->alias, &now);
     if (!e)

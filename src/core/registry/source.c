@@ -189,6 +189,8 @@ enum err source_resolve(struct op *op, struct db_tx *tx, const struct registry_v
     struct str prompt = names_find(v->tags, v->tag_count, "mlflow.prompt.is_prompt");
     bool is_prompt = str_ieq(prompt, STR("true"));
     enum err e = OK;
+    if (is_prompt && !str_eqc(v->source, "prompt-template") && !str_eqc(v->source, "dummy-source"))
+        return op_fail_field(op, "source", "Invalid prompt source: '%.*s'. Prompt sources must use an MLflow placeholder.", STR_FMT(v->source));
     if (is_prompt) {
         *ret = s; /* a prompt's source is a placeholder */
         return OK;

@@ -38,7 +38,7 @@ enum err registry_stage_parse(struct op *op, struct str name, enum registry_stag
 
 enum err registry_version_parse(struct op *op, struct str text, int64_t *ret)
 {
-    if (!str_parse_i64(text, ret) || *ret < 1)
+    if (!str_parse_i64(text, ret))
         return op_fail_field(op, "version", "Parameter 'version' must be an integer, got '%.*s'.", STR_FMT(text));
     return OK;
 }

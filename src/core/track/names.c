@@ -31,11 +31,11 @@ struct str names_clip(struct str s, size_t max)
     return s;
 }
 
-/* What POSIX path normalisation would change: empty, "." or ".." segments, a slash at either end. */
+/* What POSIX path normalisation would change: empty, "." or ".." segments, a slash at either end; and what begins like a way up. */
 static bool key_is_path_trick(struct str key)
 {
     struct str rest = key, part;
-    if (key.len == 0)
+    if (key.len == 0 || str_starts(key, STR("..")))
         return true;
     while (str_split(&rest, '/', &part)) {
         if (part.len == 0 || str_eq(part, STR(".")) || str_eq(part, STR("..")))
@@ -115,12 +115,17 @@ enum err names_check_key(struct op *op, struct str key, const char *path)
                                  "colon(:) and slashes (/).",
                                  quoted(op, key).p, path);
     }
-    if (key_is_path_trick(key))
+    return names_check_no_path(op, key, path);
+}
+
+enum err names_check_no_path(struct op *op, struct str name, const char *path)
+{
+    if (key_is_path_trick(name))
         return op_fail_field(op, path,
                              "Invalid value %s for parameter '%s' supplied: Names may be treated as files in "
                              "certain cases, and must not resolve to other names when treated as such. This "
                              "name would resolve to '%s'",
-                             quoted(op, key).p, path, normal_path(op, key).p);
+                             quoted(op, name).p, path, normal_path(op, name).p);
     return OK;
 }
 

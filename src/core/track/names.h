@@ -17,6 +17,8 @@ struct track_kvs {
 
 /* Keys of metrics, parameters and tags: word characters and "/ . - space :", and no path trick. */
 MUST_USE enum err names_check_key(struct op *op, struct str key, const char *path);
+/* The path tricks alone: a segment "..", ".", or none, a slash at either end. */
+MUST_USE enum err names_check_no_path(struct op *op, struct str name, const char *path);
 /* "'<what>' exceeds the maximum length of <max> characters". */
 MUST_USE enum err names_check_length(struct op *op, const char *what, struct str s, size_t max);
 /* The first `max` characters, as MLflow truncates long parameter and tag values. */
