@@ -4,10 +4,12 @@ import os
 import pathlib
 import sys
 import tempfile
+from types import SimpleNamespace
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from differ import MlflowServer  # noqa: E402
 from ingot_server import IngotServer  # noqa: E402
 
 # A client that retries for minutes would hide failures. Set before any test imports mlflow.
@@ -30,3 +32,15 @@ def data_folder():
     """A folder for servers that a test starts and kills itself."""
     with tempfile.TemporaryDirectory(prefix="ingot-e2e-") as folder:
         yield os.path.join(folder, "data")
+
+
+@pytest.fixture(scope="session")
+def peer():
+    """A real `mlflow server` to compare with. Its start takes half a minute: $INGOT_TEST_MLFLOW names one that runs already."""
+    if url := os.environ.get("INGOT_TEST_MLFLOW"):
+        yield SimpleNamespace(url=url)
+        return
+    with tempfile.TemporaryDirectory(prefix="ingot-mlflow-") as folder:
+        s = MlflowServer(folder)
+        yield s
+        s.stop()
