@@ -109,6 +109,16 @@ enum err backend_db_open(struct op *op, struct str db, const char *data_dir, str
 #endif
 }
 
+enum err backend_db_probe(struct op *op, struct str db, const char **ret_text)
+{
+#ifdef INGOT_WITH_POSTGRES
+    return postgres_probe(op, str_cstr(op->arena, db), ret_text);
+#else
+    (void)ret_text;
+    return op_fail(op, E_UNSUPPORTED, "this build has no PostgreSQL, so '%.*s' cannot be used: install libpq-dev, then build again", STR_FMT(str_sub(db, 0, 12)));
+#endif
+}
+
 const char *backend_db_place(struct op *op, struct str db, struct str data_dir)
 {
 #ifdef INGOT_WITH_POSTGRES

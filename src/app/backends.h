@@ -6,7 +6,6 @@
 #include "base/op.h"
 #include "port/blob.h"
 #include "port/db.h"
-#include "port/db.h"
 #include "port/engine.h"
 #include "port/learner.h"
 #include "port/table.h"
@@ -35,10 +34,10 @@ MUST_USE enum err backend_tables_open(struct op *op, struct table_engine **ret);
 /* The database that the setting `db` names, with our migrations: "postgresql://...", or "" for the SQLite file in `data_dir`.
  * E_UNSUPPORTED: this build lacks libpq. */
 MUST_USE enum err backend_db_open(struct op *op, struct str db, const char *data_dir, struct db **ret);
-/* The database that the setting `db` names: "postgresql://...", or "" for SQLite in `data_dir`. E_UNSUPPORTED: not built in. */
-MUST_USE enum err backend_db_open(struct op *op, struct str db, const char *data_dir, struct db **ret);
 /* Where it is, without a password, for logs; in op's arena. */
 const char *backend_db_place(struct op *op, struct str db, struct str data_dir);
+/* Connects to the database server of `db` and says what it is. E_INVALID, E_IO, E_UNSUPPORTED. */
+MUST_USE enum err backend_db_probe(struct op *op, struct str db, const char **ret_text);
 /* What a database tells of itself, whichever it is; what it does not know is 0. */
 struct backend_db_stats {
     uint64_t writes, commits, checkpoints, reconnects, resolved, queued;

@@ -62,6 +62,18 @@ static struct finding folder_finding(struct op *op, const char *dir)
     return f;
 }
 
+/* The database that the server would be given with --db; none without it, as the data folder is looked at in any case. */
+static bool database_finding(struct op *op, struct str url, struct finding *ret)
+{
+    if (!url.len)
+        return false;
+    const char *text = NULL;
+    enum err e = backend_db_probe(op, url, &text);
+    *ret = (struct finding){"database", !e, e ? op_printf(op, "%s", op->msg) : text};
+    op_clear(op);
+    return true;
+}
+
 static struct finding machine_finding(struct op *op)
 {
     struct rlimit files = {0};
@@ -86,6 +98,9 @@ static enum err doctor_run(struct op *op, struct command_ctx *ctx)
     }
     struct finding folder = folder_finding(op, str_cstr(op->arena, command_str(ctx, "data"))), machine = machine_finding(op);
     finding_print(ctx, w, &folder, &bad);
+    struct finding database;
+    if (database_finding(op, command_str(ctx, "db"), &database))
+        finding_print(ctx, w, &database, &bad);
     finding_print(ctx, w, &machine, &bad);
     json_end_array(w);
     json_end_object(w);
@@ -97,9 +112,10 @@ static enum err doctor_run(struct op *op, struct command_ctx *ctx)
 
 static const struct option_row doctor_options[] = {
     {"data", OPTION_STRING, "DIR", "the server's data folder to look at", "ingot-data", false},
+    {"db", OPTION_STRING, "URL", "the server's database (postgresql://...), to connect to", NULL, false},
     {0},
 };
 const struct command doctor_commands[] = {
-    {"doctor", "", 0, 0, "check what this machine can do and what is switched off", NULL, "  ingot doctor", doctor_options, doctor_run},
+    {"doctor", "", 0, 0, "check what this machine can do and what is switched off", NULL, "  ingot doctor\n  ingot doctor --db postgresql://ingot@db.example/ingot", doctor_options, doctor_run},
     {0},
 };

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "app/backends.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/server.h"
@@ -43,7 +44,8 @@ static enum err server_run(struct op *op, struct command_ctx *ctx)
     bool v6 = str_find_char(config.host, ':') != SIZE_MAX;
     printf("listening on %s://%s%.*s%s:%d\n", config.tls_cert ? "https" : "http", v6 ? "[" : "", STR_FMT(config.host), v6 ? "]" : "", port);
     fflush(stdout);
-    log_at(LOG_INFO, "server.start", {"host", LOG_S(config.host)}, {"port", LOG_I(port)}, {"data", LOG_S(config.data_dir)});
+    log_at(LOG_INFO, "server.start", {"host", LOG_S(config.host)}, {"port", LOG_I(port)}, {"data", LOG_S(config.data_dir)},
+           {"db", LOG_C(backend_db_place(op, config.db, config.data_dir))});
     sigwait(&ends, &number);
     log_at(LOG_INFO, "server.stop", {"signal", LOG_I(number)});
     platform_stop(op, platform);

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "adapter/sqlite/sqlite.h"
 #include "api/dispatch.h"
+#include "app/backends.h"
 #include "base/time.h"
 #include "net/server.h"
 
@@ -40,9 +40,9 @@ struct sample {
 
 void metrics_write(struct services *s, struct buf *out)
 {
-    struct sqlite_stats db;
+    struct backend_db_stats db;
     struct server_stats net = {0};
-    sqlite_stats(s->db, &db);
+    backend_db_stats(s->db, &db);
     if (s->server)
         server_stats_get(s->server, &net);
     const struct sample samples[] = {
@@ -53,6 +53,9 @@ void metrics_write(struct services *s, struct buf *out)
         {"ingot_db_writes_total", "counter", "Write functions that ran.", (double)db.writes},
         {"ingot_db_commits_total", "counter", "Durable commits; each holds one or more writes.", (double)db.commits},
         {"ingot_db_checkpoints_total", "counter", "Checkpoints of the write-ahead log.", (double)db.checkpoints},
+        {"ingot_db_reconnects_total", "counter", "New connections of the writer to a database server.", (double)db.reconnects},
+        {"ingot_db_resolved_total", "counter", "Commits whose answer was lost and looked up.", (double)db.resolved},
+        {"ingot_db_unreachable", "gauge", "1 when the last try to reach the database server failed.", db.unreachable},
         {"ingot_db_queue", "gauge", "Writes that wait.", (double)db.queued},
         {"ingot_db_failed", "gauge", "1 when the disk failed and writes are refused.", db.failed},
         {"ingot_connections", "gauge", "Open connections.", (double)net.connections_now},
@@ -68,7 +71,7 @@ void metrics_write(struct services *s, struct buf *out)
 
 bool metrics_healthy(struct services *s)
 {
-    struct sqlite_stats db;
-    sqlite_stats(s->db, &db);
+    struct backend_db_stats db;
+    backend_db_stats(s->db, &db);
     return !db.failed;
 }

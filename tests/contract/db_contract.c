@@ -23,7 +23,7 @@ const char db_contract_schema[] =
     "CREATE TABLE part (id INTEGER PRIMARY KEY, thing_id INTEGER NOT NULL REFERENCES thing (id)) STRICT;"
     "CREATE TABLE late (id INTEGER PRIMARY KEY,"
     "  thing_id INTEGER NOT NULL REFERENCES thing (id) DEFERRABLE INITIALLY DEFERRED) STRICT;"
-    "CREATE TABLE value (id INTEGER PRIMARY KEY, v ANY) STRICT;";
+    "CREATE TABLE value (id INTEGER PRIMARY KEY, i INTEGER, f ANY, t TEXT, b BLOB) STRICT;";
 
 enum {
     THING_ADD,
@@ -46,9 +46,11 @@ static const struct sql q[] = {
     [THING_LIST] = {"thing_list", "SELECT name, size FROM thing ORDER BY name", THING_LIST, 0, 2},
     [PART_ADD] = {"part_add", "INSERT INTO part (thing_id) VALUES (?)", PART_ADD, 1, -1},
     [LATE_ADD] = {"late_add", "INSERT INTO late (thing_id) VALUES (?)", LATE_ADD, 1, -1},
-    [VALUE_PUT] = {"value_put", "INSERT OR REPLACE INTO value (id, v) VALUES (1, ?)", VALUE_PUT, 1, -1},
-    [VALUE_GET] = {"value_get", "SELECT v FROM value WHERE id = 1", VALUE_GET, 0, 1},
-    [VALUE_ADD] = {"value_add", "INSERT INTO value (id, v) VALUES (?, ?)", VALUE_ADD, 2, -1},
+    [VALUE_PUT] = {"value_put", "INSERT INTO value (id, i, f, t, b) VALUES (1, ?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE "
+                   "SET i = excluded.i, f = excluded.f, t = excluded.t, b = excluded.b",
+                   VALUE_PUT, 4, -1},
+    [VALUE_GET] = {"value_get", "SELECT i, f, t, b FROM value WHERE id = 1", VALUE_GET, 0, 4},
+    [VALUE_ADD] = {"value_add", "INSERT INTO value (id, i) VALUES (?, ?)", VALUE_ADD, 2, -1},
     [VALUE_LIST] = {"value_list", "SELECT id FROM value", VALUE_LIST, 0, 1},
     [SLOW] = {"slow",
               "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", SLOW,
@@ -67,7 +69,10 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     scratch_init(&f->s);
-    assert_int_equal(contract->open(&f->s.op, f->s.dir, &f->db), OK);
+    enum err e = contract->open(&f->s.op, f->s.dir, &f->db);
+    if (e)
+        print_error("open: %s\n", f->s.op.msg);
+    assert_int_equal(e, OK);
     *state = f;
     return 0;
 }
@@ -196,12 +201,22 @@ static void foreign_keys_hold(void **state)
 
 static enum err put_value(struct op *op, struct db_tx *tx, void *arg)
 {
-    return db_exec(op, tx, &q[VALUE_PUT], arg, 1, NULL);
+    const struct db_val *v = arg;
+    struct db_val row[4] = {DB_NULL, DB_NULL, DB_NULL, DB_NULL};
+    if (v->type != DB_TYPE_NULL)
+        row[v->type - DB_TYPE_I64] = *v; /* the columns stand in the order of enum db_type */
+    return db_exec(op, tx, &q[VALUE_PUT], row, 4, NULL);
 }
 
 static enum err get_value(struct op *op, struct db_tx *tx, void *arg)
 {
-    return db_query_one(op, tx, &q[VALUE_GET], DB_NO_ARGS, arg, 1);
+    struct db_val row[4], *ret = arg;
+    enum err e = db_query_one(op, tx, &q[VALUE_GET], DB_NO_ARGS, row, 4);
+    *ret = DB_NULL;
+    for (size_t i = 0; !e && i < 4; i++)
+        if (row[i].type != DB_TYPE_NULL)
+            *ret = row[i];
+    return e;
 }
 
 static struct db_val round_trip(struct fixture *f, struct db_val in)
@@ -263,6 +278,53 @@ static void texts_and_blobs_keep_their_bytes(void **state)
     free(big);
     struct db_val wide = round_trip(f, DB_I64(INT64_MIN));
     assert_true(wide.type == DB_TYPE_I64 && wide.i == INT64_MIN);
+}
+
+static enum err list_names(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct db_rows *rows = NULL;
+    bool row = true;
+    char *out = arg;
+    enum err e = db_query(op, tx, &q[THING_LIST], DB_NO_ARGS, &rows);
+    while (!e && (e = db_step(op, tx, rows, &row)) == OK && row)
+        out += snprintf(out, 16, "%.*s ", STR_FMT(db_col_str(tx, rows, 0)));
+    return e;
+}
+
+/* Not by any language's rules: the same order on every database. */
+static void texts_are_ordered_by_their_bytes(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"b", "B", "a", "\xc3\xa4", "_", "10", "9", "a b", "ab"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct thing t = {.name = names[i], .size = 1};
+        expect(f, db_write(&f->s.op, f->db, add_thing, &t), OK);
+    }
+    char got[256] = "";
+    expect(f, db_read(&f->s.op, f->db, list_names, got), OK);
+    assert_string_equal(got, "10 9 B _ a a b ab b \xc3\xa4 ");
+}
+
+/* Adds "a", which is there; then asks who that is, and adds another. */
+static enum err add_after_failure(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct thing taken = {.name = "a", .size = 2}, *other = arg;
+    if (add_thing(op, tx, &taken) != E_EXISTS)
+        return op_fail(op, E_INTERNAL, "the name was free");
+    op_clear(op);
+    enum err e = get_size(op, tx, &taken);
+    if (!e && taken.size != 1)
+        return op_fail(op, E_INTERNAL, "the failed insert left something");
+    return e ? e : add_thing(op, tx, other);
+}
+
+static void a_function_goes_on_after_its_first_statement_failed(void **state)
+{
+    struct fixture *f = *state;
+    struct thing t = {.name = "a", .size = 1}, other = {.name = "b", .size = 1};
+    expect(f, db_write(&f->s.op, f->db, add_thing, &t), OK);
+    expect(f, db_write(&f->s.op, f->db, add_after_failure, &other), OK);
+    assert_int_equal(count(f), 2);
 }
 
 static enum err misuse_params(struct op *op, struct db_tx *tx, void *arg UNUSED)
@@ -771,6 +833,8 @@ int db_contract_run(const struct db_contract *c)
         cmocka_unit_test_setup_teardown(foreign_keys_hold, set_up, tear_down),
         cmocka_unit_test_setup_teardown(doubles_come_back_bit_for_bit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(texts_and_blobs_keep_their_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(texts_are_ordered_by_their_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_function_goes_on_after_its_first_statement_failed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(misuse_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_write_inside_a_write_joins_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_statement_runs_inside_itself, set_up, tear_down),

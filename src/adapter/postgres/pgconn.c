@@ -21,6 +21,7 @@
 #include "sql_gen.h"
 
 #define STATEMENT_BYTES LIMIT_KIB(64)
+#define THIS_SCHEMA "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
 #define MARK_NAME "ingot_mark"
 
 struct slot {
@@ -61,10 +62,10 @@ struct pgwire *pgconn_wire(struct pgconn *c)
 static enum err schema_read(struct op *op, struct pgconn *c)
 {
     static const char tables[] = "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
-                                 "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') "
+                                 "WHERE c.relnamespace = " THIS_SCHEMA " AND c.relkind IN ('r', 'p') "
                                  "AND a.attidentity <> '' AND NOT a.attisdropped";
-    static const char late[] = "SELECT count(*) FROM pg_constraint WHERE condeferrable AND connamespace = current_schema()::regnamespace";
-    static const char schema[] = "SELECT current_schema()::regnamespace::oid";
+    static const char late[] = "SELECT count(*) FROM pg_constraint WHERE condeferrable AND connamespace = " THIS_SCHEMA;
+    static const char schema[] = "SELECT oid FROM pg_namespace WHERE nspname = current_schema()";
     PGresult *res = NULL;
     enum err e = pgwire_plain(op, &c->wire, tables, &res);
     if (e)
@@ -88,7 +89,7 @@ static enum err schema_read(struct op *op, struct pgconn *c)
         return e;
     /* Locks belong to a database; two schemas in one are two states. 0x496e676f is "Ingo". */
     int64_t oid = 0;
-    if (!str_parse_i64(str_from(PQgetvalue(res, 0, 0)), &oid))
+    if (!PQntuples(res) || !str_parse_i64(str_from(PQgetvalue(res, 0, 0)), &oid))
         e = op_fail(op, E_IO, "the database has no schema to put tables into: search_path names none that exists");
     snprintf(c->wire.lock_text, sizeof c->wire.lock_text, "SELECT pg_advisory_xact_lock(%d, %d)", 0x496e676f, (int32_t)(uint32_t)oid);
     PQclear(res);
