@@ -170,6 +170,10 @@ static enum err rename_tx(struct op *op, struct db_tx *tx, void *arg)
     struct registry_change c = {.kind = STR("name"), .old_value = a->name, .new_value = a->new_name};
     if (!e)
         e = registry_history_note(op, tx, a->new_name, &c);
+    /* The old name's own past ends here, should somebody take it. */
+    struct registry_change left = {.kind = STR("model"), .old_value = a->name, .action = STR("renamed")};
+    if (!e)
+        e = registry_history_note(op, tx, a->name, &left);
     if (!e)
         e = db_exec(op, tx, &sql_registry_approval_rename, DB_ARGS(DB_I64(row), DB_TEXT(a->new_name)), NULL);
     if (!e)

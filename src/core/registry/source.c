@@ -6,6 +6,7 @@
  *  - file: and bare paths are never ours, because artifacts have no path; any other scheme is the client's affair. */
 #include "core/registry/source.h"
 
+#include "core/registry/alias.h"
 #include "core/registry/history.h"
 #include "core/track/artifact.h"
 #include "core/track/logged_model.h"
@@ -76,21 +77,11 @@ static enum err from_version(struct op *op, struct db_tx *tx, struct str ref, st
     enum err e = registry_model_row(op, tx, name, &model);
     if (e)
         return e;
-    struct db_val v;
-    if (at != SIZE_MAX) {
-        e = db_query_one(op, tx, &sql_registry_alias_get, DB_ARGS(DB_I64(model), DB_TEXT(which)), &v, 1);
-        if (e == E_NOT_FOUND) {
-            op_clear(op);
-            return op_fail_field(op, "source", "Registered model alias %.*s not found.", STR_FMT(which));
-        }
-        version = e ? 0 : v.i;
-    } else if (str_ieq(which, STR("latest"))) {
-        struct registry_version *list = NULL;
-        size_t n = 0;
-        e = registry_version_newest(op, tx, name, &list, &n);
-        version = n ? list[0].version : 0;
-    } else {
-        e = registry_version_parse(op, which, &version);
+    bool named = at != SIZE_MAX || str_ieq(which, STR("latest"));
+    e = named ? registry_alias_version(op, tx, name, which, &version) : registry_version_parse(op, which, &version);
+    if (e == E_INVALID && named) {
+        op_clear(op);
+        return op_fail_field(op, "source", "Registered model alias %.*s not found.", STR_FMT(which));
     }
     struct registry_version from;
     if (!e)
