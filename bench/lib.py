@@ -10,13 +10,15 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-RELEASE = ROOT / "build/release"
+# INGOT_BIN names another program to measure; it is not built then, and bench_load lies beside it.
+RELEASE = Path(os.environ["INGOT_BIN"]).parent if "INGOT_BIN" in os.environ else ROOT / "build/release"
 RESULTS = ROOT / "build/bench"
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 
 def build():
-    subprocess.run(["cmake", "--build", str(RELEASE), "--target", "ingot", "bench_programs"], check=True, stdout=subprocess.DEVNULL)
+    if "INGOT_BIN" not in os.environ:
+        subprocess.run(["cmake", "--build", str(RELEASE), "--target", "ingot", "bench_programs"], check=True, stdout=subprocess.DEVNULL)
     RESULTS.mkdir(parents=True, exist_ok=True)
 
 

@@ -1,81 +1,163 @@
 #!/usr/bin/env python3
-"""Metric ingestion with durable acknowledgements: `log-metric` from 16 connections and `log-batch` of 1000 metrics, Ingot and
-`mlflow server` on the same machine in the same run. Both answers are compared first: the same calls must leave the same
-latest metric and history. Every metric has its own step, so that none is a duplicate that a server may skip."""
+"""Tracking and registry: Ingot beside `mlflow server` on the same machine, on the same kind of database (SQLite), in the same run.
+
+    bench/tracking/run.py [--workloads ingest,search] [--seconds 5] [--peers default,best] [--keep]
+
+A workload is a module of this folder with
+
+    FIGURES = [Figure("log_metric_per_s", "1/s", "higher", 150), ...]     what it measures, which way is better, the ratio to reach
+    def check(servers): ...                                                asserts that all servers give the same answers
+    def measure(server, seconds) -> {"log_metric_per_s": 12345.0, ...}     the figures of one server
+
+`server` has name, url, port, pid (of the process whose tree is the server), folder, started_s. Answers are compared before anything is
+measured. Servers are measured one after the other, each alone; the others are stopped meanwhile (SIGSTOP), because two idle MLflow
+workers are not quite idle. The table shows each server's figure and Ingot's ratio to the better peer; everything goes to
+build/bench/tracking.json as well."""
+import argparse
+import importlib
 import json
 import os
+import shlex
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 import lib
 from ingot_server import IngotServer
 
-SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
+WORKLOADS = ["ingest", "search", "history", "artifacts"]
+# On SQLite and two cores one uvicorn worker does best: more of them wait for each other's locks (measured with --best; the default is 4).
+PEERS = {"mlflow": [], "mlflow-best": ["--workers", "1"]}
 
 
-def new_run(url):
-    return lib.call(f"{url}/api/2.0/mlflow/runs/create", "POST", {"experiment_id": "0"})["run"]["info"]["run_id"]
+@dataclass
+class Figure:
+    name: str
+    unit: str
+    better: str = "higher"
+    target: float = 0  # Ingot's ratio to reach; 0: none
+    limit: float = 0  # Ingot's own figure to keep (at most if lower is better); 0: none
 
 
-def bodies(run_id):
-    metric = b'{"run_id": "%s", "key": "loss", "value": 0.5, "timestamp": 1700000000000, "step": @@N@@}' % run_id.encode()
-    batch = {"run_id": run_id, "metrics": [{"key": f"m{i}", "value": i / 7, "timestamp": 1700000000000, "step": 7} for i in range(1000)]}
-    return metric, json.dumps(batch).replace('"step": 7', '"step": @@N@@', 1).encode()
+@dataclass
+class Server:
+    name: str
+    url: str
+    port: int
+    pid: int
+    folder: Path
+    started_s: float
+    figures: dict = field(default_factory=dict)
+
+    def signal_tree(self, number):
+        """Sends a signal to the server's processes."""
+        children = {}
+        for p in Path("/proc").iterdir():
+            if p.name.isdigit():
+                try:
+                    children.setdefault(int((p / "stat").read_text().rsplit(")", 1)[1].split()[1]), []).append(int(p.name))
+                except OSError:
+                    pass
+        todo = [self.pid]
+        while todo:
+            pid = todo.pop()
+            todo += children.get(pid, [])
+            os.kill(pid, number)
 
 
-def same_answers(a, b):
-    """Logs the same little history on both and compares what comes back."""
-    seen = []
-    for url in (a, b):
-        run_id = new_run(url)
-        for step, value in [(1, 0.1), (0, 0.30000000000000004), (2, 1e-300), (2, 5.0)]:
-            lib.call(f"{url}/api/2.0/mlflow/runs/log-metric", "POST", {"run_id": run_id, "key": "k", "value": value, "timestamp": 5, "step": step})
-        run = lib.call(f"{url}/api/2.0/mlflow/runs/get?run_id={run_id}")["run"]["data"]["metrics"]
-        history = lib.call(f"{url}/api/2.0/mlflow/metrics/get-history?run_id={run_id}&metric_key=k")["metrics"]
-        seen.append(([(m["key"], m["value"], m["step"]) for m in run], sorted((m["step"], m["value"]) for m in history)))
-    assert seen[0] == seen[1], seen
+def start_ingot(stack, folder):
+    began = time.monotonic()
+    server = stack.enter_context(IngotServer(folder / "ingot"))
+    lib.call(f"{server.url}/api/2.0/mlflow/experiments/search", "POST", {"max_results": 1})
+    return Server("ingot", server.url, server.port, server.process.pid, folder / "ingot", time.monotonic() - began)
 
 
-def bench(name, port, pid, url, rows, connections):
-    metric, batch = bodies(new_run(url))
-    single = lib.measure(port, pid, lib.request_file(f"{name}-metric", port, "POST", "/api/2.0/mlflow/runs/log-metric", metric), connections, SECONDS)
-    many = lib.measure(port, pid, lib.request_file(f"{name}-batch", port, "POST", "/api/2.0/mlflow/runs/log-batch", batch), 4, SECONDS)
-    assert not single["bad"] and not many["bad"], (single, many)
-    rows.append({"server": name, "log_metric_per_s": single["per_second"], "cpu_us": single["server_cpu_us"], "p50_us": single["p50_us"],
-                 "p99_us": single["p99_us"], "batch_rows_per_s": many["per_second"] * 1000, "batch_cpu_us": many["server_cpu_us"], "rss_mib": many["rss_mib"]})
-
-
-def mlflow_server(folder):
+def start_mlflow(stack, folder, name, options):
+    home = folder / name
+    home.mkdir()
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     process = subprocess.Popen([str(lib.ROOT / "build/venv/bin/mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--backend-store-uri",
-                                f"sqlite:///{folder}/mlflow.db", "--default-artifact-root", f"{folder}/artifacts"],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
+                                f"sqlite:///{home}/mlflow.db", "--artifacts-destination", f"{home}/artifacts", *options],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home,
                                env={**os.environ, "PATH": f"{lib.ROOT}/build/venv/bin:{os.environ['PATH']}"})
-    started = lib.wait_http(f"http://127.0.0.1:{port}/health")
-    return process, port, started
+    stack.callback(lib.stop, process)
+    url = f"http://127.0.0.1:{port}"
+    began = time.monotonic()
+    lib.wait_http(f"{url}/health")
+    lib.call(f"{url}/api/2.0/mlflow/experiments/search", "POST", {"max_results": 1})
+    return Server(name, url, port, process.pid, home, time.monotonic() - began)
+
+
+def measure(workload, servers, seconds):
+    """Each server alone."""
+    for server in servers:
+        server.signal_tree(signal.SIGSTOP)
+    try:
+        for server in servers:
+            server.signal_tree(signal.SIGCONT)
+            server.figures.update(workload.measure(server, seconds))
+            server.signal_tree(signal.SIGSTOP)
+    finally:
+        for server in servers:
+            server.signal_tree(signal.SIGCONT)
+
+
+def rows_of(figures, servers):
+    """One row per figure: every server's value, and Ingot's ratio to the better peer. An Ingot figure of 0 has no ratio."""
+    rows = []
+    for f in figures:
+        row = {"figure": f.name, "unit": f.unit, **{s.name: s.figures[f.name] for s in servers if f.name in s.figures}}
+        own, peers = row.get("ingot"), [s.figures[f.name] for s in servers if s.name != "ingot" and f.name in s.figures]
+        if own and peers:
+            row["ratio"] = own / max(peers) if f.better == "higher" else min(peers) / own
+            if f.target:
+                row["target"] = f.target
+        if f.limit:
+            row["limit"] = f.limit
+        met = (not f.target or row.get("ratio", f.target) >= f.target) and (not f.limit or own is None or (own <= f.limit) == (f.better == "lower"))
+        row["met"] = "" if not (f.target or f.limit) else "yes" if met else "NO"
+        rows.append(row)
+    return rows
 
 
 def main():
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("--workloads", default=",".join(w for w in WORKLOADS if (Path(__file__).parent / f"{w}.py").exists()))
+    args.add_argument("--seconds", type=float, default=float(os.environ.get("BENCH_SECONDS", "5")), help="per measured load")
+    args.add_argument("--peers", default="default,best", help="default, best, both by comma, or none")
+    args.add_argument("--best", default="", help="options of `mlflow server` to measure as the best peer instead")
+    args.add_argument("--keep", action="store_true", help="keep the servers' folders")
+    args = args.parse_args()
     lib.build()
-    rows = []
-    with tempfile.TemporaryDirectory(dir=lib.RESULTS) as folder, IngotServer(Path(folder) / "ingot") as ours:
-        peer, port, started = mlflow_server(folder)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            same_answers(ours.url, url)
-            bench("ingot", ours.port, ours.process.pid, ours.url, rows, 16)
-            bench("mlflow", port, peer.pid, url, rows, 16)
-        finally:
-            lib.stop(peer)
-    ratio = {"server": "ratio", **{k: rows[0][k] / rows[1][k] for k in rows[0] if k != "server"}}
-    lib.report("tracking", rows + [ratio], f"16 connections, batches of 1000 from 4; mlflow's first answer after {started:.1f} s")
+    workloads = [importlib.import_module(w) for w in args.workloads.split(",")]
+    peers = {n: o for n, o in PEERS.items() if ("best" if n == "mlflow-best" else "default") in args.peers.split(",")}
+    if args.best:
+        peers["mlflow-best"] = shlex.split(args.best)
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(dir=lib.RESULTS) if args.keep else stack.enter_context(tempfile.TemporaryDirectory(dir=lib.RESULTS)))
+        servers = [start_ingot(stack, folder)] + [start_mlflow(stack, folder, n, o) for n, o in peers.items()]
+        for server in servers:
+            server.figures["start_s"] = server.started_s
+            server.figures["idle_rss_mib"] = lib.tree_cpu_us(server.pid)[1]
+        figures = [Figure("start_s", "s", "lower"), Figure("idle_rss_mib", "MiB", "lower", limit=30)]
+        for workload in workloads:
+            workload.check(servers)
+            measure(workload, servers, args.seconds)
+            figures += workload.FIGURES
+        rows = rows_of(figures, servers)
+    lib.report("tracking", rows, f"SQLite, {args.seconds:g} s per load; peers: " + ", ".join(f"{n} = mlflow server {' '.join(o)}".strip() for n, o in peers.items()))
 
 
 if __name__ == "__main__":
+    sys.modules["run"] = sys.modules["__main__"]  # workloads say `from run import Figure`
     main()

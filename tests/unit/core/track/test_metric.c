@@ -133,7 +133,7 @@ static void points_are_counted(void **state)
     m[3].step = 1000;
     m[3].time_ms = -5;
     b = (struct track_batch){.run_id = r.run_id, .metrics = &m[2], .metric_count = 2};
-    assert_fails(op, metric_log_batch(op, f->db, &b), E_INVALID, "for parameter 'metrics[1].timestamp' supplied: metric 'b' (value=2)");
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_INVALID, "for parameter 'metrics[1].timestamp' supplied: metric 'b' (value=2");
     assert_fails(op, log_one(f, r.run_id, "a", 1, -1, 0), E_INVALID, "for parameter 'timestamp' supplied");
     assert_fails(op, log_one(f, STR("nobody"), "a", 1, 1, 0), E_NOT_FOUND, "Run with id=nobody not found");
     assert_ok(op, track_run_delete(op, f->db, r.run_id));
