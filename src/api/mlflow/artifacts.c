@@ -30,7 +30,7 @@ static enum err path_below(struct op *op, struct str uri, struct str path, struc
 
 /* ---- upload ---- */
 
-static enum err store_body(struct op *op, struct services *s, struct http_req *req, struct blob_id *ret_id, uint64_t *ret_size)
+enum err artifacts_store_body(struct op *op, struct services *s, struct http_req *req, struct blob_id *ret_id, uint64_t *ret_size)
 {
     struct blob_writer *w = NULL;
     char *piece = arena_alloc(op->arena, PIECE_BYTES);
@@ -62,7 +62,7 @@ enum err mlflow_artifact_upload(struct op *op, struct services *s, struct http_r
     if (!e && path.len == 0)
         e = op_fail_field(op, "path", "Invalid path");
     if (!e)
-        e = store_body(op, s, req, &id, &size);
+        e = artifacts_store_body(op, s, req, &id, &size);
     if (!e)
         e = artifact_put(op, s->db, path, &id, size);
     return e ? e : encode_empty(op, res);
@@ -70,17 +70,17 @@ enum err mlflow_artifact_upload(struct op *op, struct services *s, struct http_r
 
 /* ---- download ---- */
 
+/* What a browser could run in our name (HTML, SVG, XML, scripts) is plain text, whatever it calls itself. */
 static struct str media_type(struct str name)
 {
+    static const char *const texts[] = {"txt", "log", "err", "cfg", "conf", "cnf", "cf", "ini", "properties", "prop", "hocon", "toml", "yaml", "yml", "xml",
+                                        "json", "js", "mjs", "py", "py3", "csv", "tsv", "md", "rst", "ipynb", "html", "htm", "xhtml", "svg", "css", "sh", "c", "h"};
     static const struct {
         const char *suffix, *type;
     } types[] = {
-        {"txt", "text/plain"},  {"log", "text/plain"},  {"json", "text/plain"}, {"yaml", "text/plain"}, {"yml", "text/plain"},
-        {"md", "text/plain"},   {"csv", "text/plain"},  {"tsv", "text/plain"},  {"html", "text/plain"}, {"htm", "text/plain"},
-        {"js", "text/plain"},   {"py", "text/plain"},   {"xml", "text/plain"},  {"svg", "text/plain"},  {"cfg", "text/plain"},
-        {"ini", "text/plain"},  {"toml", "text/plain"}, {"sh", "text/plain"},   {"c", "text/plain"},    {"h", "text/plain"},
-        {"png", "image/png"},   {"jpg", "image/jpeg"},  {"jpeg", "image/jpeg"}, {"gif", "image/gif"},   {"webp", "image/webp"},
-        {"pdf", "application/pdf"},
+        {"png", "image/png"},  {"jpg", "image/jpeg"},      {"jpeg", "image/jpeg"}, {"gif", "image/gif"},  {"webp", "image/webp"}, {"bmp", "image/bmp"},
+        {"pdf", "application/pdf"}, {"mp4", "video/mp4"}, {"webm", "video/webm"}, {"mp3", "audio/mpeg"}, {"wav", "audio/x-wav"}, {"ogg", "audio/ogg"},
+        {"zip", "application/zip"},
     };
     if (str_eqc(name, "MLmodel") || str_eqc(name, "MLproject"))
         return STR("text/plain");
@@ -88,6 +88,10 @@ static struct str media_type(struct str name)
     while (dot > 0 && name.p[dot - 1] != '.')
         dot--;
     struct str suffix = str_sub(name, dot, name.len);
+    for (size_t i = 0; dot > 0 && i < ARRAY_LEN(texts); i++) {
+        if (str_ieq(suffix, str_from(texts[i])))
+            return STR("text/plain");
+    }
     for (size_t i = 0; dot > 0 && i < ARRAY_LEN(types); i++) {
         if (str_ieq(suffix, str_from(types[i].suffix)))
             return str_from(types[i].type);
@@ -117,12 +121,30 @@ static struct str disposition(struct op *op, struct str name)
     return str_from(op_printf(op, "attachment; filename=download; filename*=UTF-8''%.*s", STR_FMT(coded)));
 }
 
-static enum err send_range(struct op *op, struct services *s, struct http_res *res, const struct blob_id *id, uint64_t from, uint64_t len)
+/* Does a list of tags ("a", W/"b", or *) hold ours? The weak mark is no matter: equal bytes are equal. */
+static bool holds_tag(struct str list, struct str tag)
 {
+    struct str part;
+    while (list.len && str_split(&list, ',', &part)) {
+        part = str_trim(part);
+        if (str_starts(part, STR("W/")))
+            part = str_sub(part, 2, part.len);
+        if (str_eq(part, tag) || str_eqc(part, "*"))
+            return true;
+    }
+    return false;
+}
+
+static enum err send_range(struct op *op, struct services *s, struct http_req *req, struct http_res *res, const struct blob_id *id, uint64_t from, uint64_t len)
+{
+    if (req->method == HTTP_HEAD)
+        return http_stream_begin(op, res, len);
     struct blob_reader *r = NULL;
     uint64_t size = 0;
     char *piece = arena_alloc(op->arena, PIECE_BYTES);
     enum err e = blob_reader_open(op, s->blobs, id, &r, &size);
+    if (!e && from + len > size)
+        e = op_fail(op, E_CORRUPT, "the blob is shorter than its record");
     if (!e)
         e = http_stream_begin(op, res, len);
     for (uint64_t at = from; !e && at < from + len;) {
@@ -153,7 +175,18 @@ static enum err send_artifact(struct op *op, struct services *s, struct http_req
     http_set_header(res, "Content-Type", media_type(name));
     http_set_header(res, "Content-Disposition", disposition(op, name));
     http_set_header(res, "Accept-Ranges", STR("bytes"));
-    if (http_range_parse(http_header_get(req, "range"), size, &from, &len, &unsatisfiable)) {
+    /* The name of the bytes is their hash: the best of tags. Whoever keeps them asks each time whether they are still those. */
+    struct str tag = str_from(op_printf(op, "\"%.*s\"", STR_FMT(blob_id_hex(op, &id))));
+    http_set_header(res, "ETag", tag);
+    http_set_header(res, "Cache-Control", STR("private, no-cache"));
+    if (holds_tag(http_header_get(req, "if-none-match"), tag)) {
+        http_set_status(res, 304);
+        return OK;
+    }
+    struct str range = http_header_get(req, "range"), if_range = http_header_get(req, "if-range");
+    if (if_range.p && !str_eq(if_range, tag)) /* a part of other bytes than those the client has: all of them, then */
+        range = (struct str){0};
+    if (http_range_parse(range, size, &from, &len, &unsatisfiable)) {
         if (unsatisfiable) {
             http_set_status(res, 416);
             http_set_header(res, "Content-Range", str_from(op_printf(op, "bytes */%" PRIu64, size)));
@@ -166,7 +199,7 @@ static enum err send_artifact(struct op *op, struct services *s, struct http_req
         from = 0;
         len = size;
     }
-    return send_range(op, s, res, &id, from, len);
+    return send_range(op, s, req, res, &id, from, len);
 }
 
 enum err mlflow_artifact_download(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
@@ -182,6 +215,10 @@ enum err mlflow_artifact_delete(struct op *op, struct services *s, struct http_r
     enum err e = artifact_path_clean(op, req->path_args[0], &path);
     if (!e)
         e = artifact_delete(op, s->db, path);
+    if (e == E_NOT_FOUND) { /* MLflow's server deletes what is not there, too */
+        op_clear(op);
+        e = OK;
+    }
     return e ? e : encode_empty(op, res);
 }
 

@@ -5,6 +5,10 @@
 #define INGOT_API_MLFLOW_ARTIFACTS_H
 
 #include "api/mlflow/mlflow.h"
+#include "port/blob.h"
+
+/* Streams the request's body into a blob. Nothing is stored when it breaks off. */
+MUST_USE enum err artifacts_store_body(struct op *op, struct services *s, struct http_req *req, struct blob_id *ret_id, uint64_t *ret_size);
 
 MLFLOW_HANDLER(mlflow_artifact_upload);
 MLFLOW_HANDLER(mlflow_artifact_download);

@@ -9,6 +9,7 @@
 #include "api/mlflow/models.h"
 #include "api/mlflow/runs.h"
 #include "api/mlflow/search.h"
+#include "api/mlflow/uploads.h"
 #include "api/mlflow/versions.h"
 #include "api/mlflow/webhooks.h"
 #include "base/limits.h"
@@ -197,6 +198,17 @@ static const struct route rows[] = {
     PROXY("PUT", "/artifacts/{path*}", mlflow_artifact_upload, PERM_RUN_WRITE, ROUTE_STREAM_BODY | ROUTE_WRITES | ROUTE_ANY_TYPE,
           LIMIT_TRACK_ARTIFACT_BYTES, "Upload an artifact."),
     PROXY("DELETE", "/artifacts/{path*}", mlflow_artifact_delete, PERM_RUN_WRITE, ROUTE_WRITES | ROUTE_ANY_TYPE, 0, "Delete an artifact or a folder."),
+    PROXY("POST", "/mpu/create/{path*}", mlflow_upload_create, PERM_RUN_WRITE, ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, "Begin to upload a file in parts."),
+    PROXY("PUT", "/mpu/part", mlflow_upload_part, PERM_PUBLIC, ROUTE_STREAM_BODY | ROUTE_WRITES | ROUTE_ANY_TYPE, LIMIT_TRACK_ARTIFACT_BYTES,
+          "Send a part of a file; the upload's id is the permission."),
+    PROXY("POST", "/mpu/complete/{path*}", mlflow_upload_complete, PERM_RUN_WRITE, ROUTE_WRITES | ROUTE_TRANSFER, LIMIT_TRACK_BODY_BYTES,
+          "Make a file of its parts."),
+    PROXY("POST", "/mpu/abort/{path*}", mlflow_upload_abort, PERM_RUN_WRITE, ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, "Forget an upload in parts."),
+    PROXY("GET", "/presigned/{path*}", mlflow_presigned_get, PERM_READ, 0, 0, "Not supported: files are downloaded from the server itself."),
+    {"POST", "/ajax-api/2.0/mlflow/upload-artifact", mlflow_upload_form, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES | ROUTE_ANY_TYPE,
+     LIMIT_TRACK_BODY_BYTES, "Upload a small file of a run, as MLflow's interface does."},
+    RUN("POST", "/artifacts/presigned-upload-url", mlflow_presigned_upload_url, "Not supported: files are uploaded to the server itself."),
+    READ("POST", "/artifacts/presigned-download-url", mlflow_presigned_download_url, "Not supported: files are downloaded from the server itself."),
     {"GET", "/get-artifact", mlflow_run_artifact, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, 0, "Download a file of a run."},
     {"GET", "/model-versions/get-artifact", mlflow_version_artifact, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, 0, "Download a file of a version."},
 
