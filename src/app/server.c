@@ -6,6 +6,7 @@
 
 #include "adapter/localfs/datadir.h"
 #include "api/dispatch.h"
+#include "api/graphql/graphql.h"
 #include "api/mlflow/mlflow.h"
 #include "api/native/native.h"
 #include "api/services.h"
@@ -59,7 +60,7 @@ struct platform {
     struct outbox *outbox;
 };
 
-static const struct route_table *const route_tables[] = {&system_routes, &ui_routes, &mlflow_routes, &v2_routes, &native_routes, NULL};
+static const struct route_table *const route_tables[] = {&system_routes, &ui_routes, &mlflow_routes, &graphql_routes, &v2_routes, &native_routes, NULL};
 
 static enum err tables_open(void *arg, struct op *op, struct table_engine **ret)
 {
