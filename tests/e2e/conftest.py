@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "services"))
 from differ import MlflowServer  # noqa: E402
 from ingot_server import IngotServer  # noqa: E402
 
@@ -25,6 +26,31 @@ def server():
         s = IngotServer(os.path.join(folder, "data"))
         yield s
         assert s.stop() == 0, "the server did not end cleanly on SIGTERM"
+
+
+def _cluster():
+    from postgres import Cluster
+
+    try:
+        return Cluster()
+    except RuntimeError as e:
+        if str(e).startswith("needs "):
+            pytest.skip(str(e))
+        raise
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL of the session's own, for tests that do not hurt it; each makes a database of its own."""
+    with _cluster() as c:
+        yield c
+
+
+@pytest.fixture
+def mortal_postgres():
+    """One that a test may kill."""
+    with _cluster() as c:
+        yield c
 
 
 @pytest.fixture
