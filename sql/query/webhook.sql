@@ -72,10 +72,7 @@ DELETE FROM webhook_delivery WHERE id IN (
 
 -- name: webhook_deliveries
 SELECT id, delivery_id, event, state, created_us, due_us, finished_us, attempts, status, reason, body FROM webhook_delivery
-WHERE webhook = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
--- name: webhook_deliveries_in_state
-SELECT id, delivery_id, event, state, created_us, due_us, finished_us, attempts, status, reason, body FROM webhook_delivery
-WHERE webhook = ?1 AND state = ?4 AND id < ?2 ORDER BY id DESC LIMIT ?3
+WHERE webhook = ?1 AND id < ?2 AND state BETWEEN ?4 AND ?5 ORDER BY id DESC LIMIT ?3
 -- name: webhook_delivery_by_uuid
 SELECT d.id, d.state, d.webhook FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook
 WHERE w.uuid = ?1 AND d.delivery_id = ?2 AND w.deleted = 0

@@ -45,8 +45,32 @@ enum err native_endpoint_flush(struct op *op, struct services *s, struct http_re
 enum err native_rollout_start(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_rollout_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_rollout_finish(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* deliveries.c */
+enum err native_delivery_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_delivery_retry(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* audit.c */
 enum err native_audit_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_audit_verify(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* registry.c */
+enum err native_model_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_model_versions(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_model_history(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_version_create(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_version_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_alias_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_alias_delete(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_stage_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_model_rollback(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* approvals.c */
+enum err native_policy_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_policy_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_approval_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_approval_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_approval_decide(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* cards.c */
+enum err native_card_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_card_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_card_edits(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_lineage(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 
 #endif

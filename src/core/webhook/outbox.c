@@ -321,9 +321,10 @@ static enum err list_tx(struct op *op, struct db_tx *tx, void *arg)
     enum err e = webhook_find(op, tx, c->webhook_id, &w);
     if (e)
         return e;
-    struct db_val args[] = {DB_I64(w.row), DB_I64(c->before ? c->before : NEVER), DB_I64((int64_t)c->max), DB_I64(c->state)};
-    bool all = c->state == OUTBOX_STATES;
-    e = db_query(op, tx, all ? &sql_webhook_deliveries : &sql_webhook_deliveries_in_state, args, all ? 3 : 4, &rows);
+    bool all = c->state == OUTBOX_STATES, waits = c->state <= OUTBOX_LATE;
+    e = db_query(op, tx, &sql_webhook_deliveries,
+                 DB_ARGS(DB_I64(w.row), DB_I64(c->before ? c->before : NEVER), DB_I64((int64_t)c->max), DB_I64(all || waits ? OUTBOX_WAITING : c->state),
+                         DB_I64(all ? OUTBOX_DEAD : waits ? OUTBOX_LATE : c->state)), &rows);
     if (e)
         return e;
     e = list_rows(op, tx, c, rows);

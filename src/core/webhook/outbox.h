@@ -47,7 +47,8 @@ struct outbox_row {
     int64_t created_us, due_us, finished_us, attempts;
     int status;
 };
-/* Deliveries of a webhook, newest first: below row `before` (0: from the newest), in one state or all (OUTBOX_STATES). */
+/* Deliveries of a webhook, newest first: below row `before` (0: from the newest), in one state or all (OUTBOX_STATES);
+ * OUTBOX_WAITING and OUTBOX_LATE mean both. */
 MUST_USE enum err outbox_list(struct op *op, struct webhooks *h, struct str webhook_id, enum outbox_state state, int64_t before, size_t limit, struct outbox_row **ret, size_t *ret_len);
 /* Puts a message that was given up in line again, under its old delivery id. E_CONFLICT: it was not given up. */
 MUST_USE enum err outbox_retry(struct op *op, struct webhooks *h, struct str webhook_id, struct str delivery_id);
