@@ -509,7 +509,7 @@ enum err pgconn_frame_end(struct op *op, struct pgconn *c, const struct pgframe 
 {
     pgconn_end_rows(c, frame->mark);
     if (c->wire.lost)
-        return e ? e : op_fail(op, E_IO, "the connection to PostgreSQL broke; nothing was stored");
+        return e ? op_context(op, "nothing was stored") : op_fail(op, E_IO, "the connection to PostgreSQL broke; nothing was stored");
     if (!e && c->doomed)
         e = op_fail(op, E_INTERNAL, "a write went on after a statement of it had failed");
     if (!e && c->changed && c->late_keys)
