@@ -18,6 +18,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -236,8 +237,17 @@ static enum err set_up(struct op *op, struct dbconn *c, enum dbconn_role role)
     return OK;
 }
 
+/* SQLite's own count of its memory costs a lock per allocation, and nobody reads it. Refused (and harmless) if something else
+ * in the process has used the library before. */
+static void set_up_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum err dbconn_open(struct op *op, const char *path, enum dbconn_role role, struct dbconn **ret)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, set_up_library);
     struct dbconn *c = calloc(1, sizeof *c);
     if (!c)
         return op_fail(op, E_BUSY, "out of memory");

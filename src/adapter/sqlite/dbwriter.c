@@ -7,7 +7,7 @@
  *
  * Invariants:
  * - Nobody is woken with OK before COMMIT returned OK under synchronous FULL.
- * - A function that fails leaves nothing: ROLLBACK TO its savepoint. Constraints that SQLite defers to the commit
+ * - A function that fails leaves nothing: ROLLBACK TO its savepoint, or ROLLBACK when it is the only one. Constraints that SQLite defers to the commit
  *   are looked at when the function ends, so that no function can make the commit of the others fail.
  * - When SQLite ends the whole transaction by itself (a full disk, an I/O error) every function of the group fails.
  * - After an I/O error on a write nothing is acknowledged any more ("fsyncgate"; Rebello et al., USENIX ATC 2020:
@@ -72,17 +72,12 @@ static bool keys_dangle(struct dbconn *c)
     return now != 0;
 }
 
-/* Runs one function inside a savepoint; its error, or OK. `*ret_rc` is the code when SQLite itself failed the frame. */
-static enum err run_in_savepoint(struct dbconn *c, const struct db_tx *tx, struct op *op, db_fn fn, void *arg,
-                                 int *ret_rc)
+/* Runs one function; its error, or OK. The caller undoes what a failed one changed. `*ret_rc` is the code when SQLite itself
+ * failed the frame. */
+static enum err run_bare(struct dbconn *c, const struct db_tx *tx, struct op *op, db_fn fn, void *arg, int *ret_rc)
 {
     struct db_tx own = *tx;
     struct db_rows *mark = dbconn_mark(c);
-    int rc = dbconn_run(c, DBCONN_SAVEPOINT);
-    if (rc) {
-        *ret_rc = rc;
-        return dbconn_fail(op, c, rc, "begin");
-    }
     enum err e = fn(op, &own, arg);
     int trouble = dbconn_trouble(c);
     dbconn_end_rows(c, mark);
@@ -92,6 +87,23 @@ static enum err run_in_savepoint(struct dbconn *c, const struct db_tx *tx, struc
     }
     if (!e && keys_dangle(c))
         e = op_fail(op, E_CONFLICT, "FOREIGN KEY constraint failed");
+    if (dbconn_is_fatal(trouble))
+        *ret_rc = trouble;
+    return e;
+}
+
+/* The same inside a savepoint, which a failure rolls back. */
+static enum err run_in_savepoint(struct dbconn *c, const struct db_tx *tx, struct op *op, db_fn fn, void *arg,
+                                 int *ret_rc)
+{
+    int rc = dbconn_run(c, DBCONN_SAVEPOINT);
+    if (rc) {
+        *ret_rc = rc;
+        return dbconn_fail(op, c, rc, "begin");
+    }
+    enum err e = run_bare(c, tx, op, fn, arg, ret_rc);
+    if (sqlite3_get_autocommit(dbconn_handle(c)))
+        return e; /* the savepoint went with the transaction */
     if (e) {
         rc = dbconn_run(c, DBCONN_ROLLBACK_TO);
         if (rc)
@@ -102,8 +114,6 @@ static enum err run_in_savepoint(struct dbconn *c, const struct db_tx *tx, struc
         *ret_rc = rc;
         return e ? e : dbconn_fail(op, c, rc, "release");
     }
-    if (dbconn_is_fatal(trouble))
-        *ret_rc = trouble;
     return e;
 }
 
@@ -131,7 +141,9 @@ static void run_group(struct dbwriter *w)
     size_t good = 0;
     for (size_t i = 0; i < w->group_len && rc == SQLITE_OK; i++) {
         struct db_job *j = w->group[i];
-        j->result = run_in_savepoint(c, &w->tx, j->op, j->fn, j->arg, &rc);
+        /* One that is alone needs none: its failure ends the transaction without a commit. */
+        j->result = w->group_len == 1 ? run_bare(c, &w->tx, j->op, j->fn, j->arg, &rc)
+                                      : run_in_savepoint(c, &w->tx, j->op, j->fn, j->arg, &rc);
         good += j->result == OK;
         atomic_fetch_add_explicit(&w->writes, 1, memory_order_relaxed);
     }
