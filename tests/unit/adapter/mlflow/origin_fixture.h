@@ -57,7 +57,7 @@
 /* Writes the database, with `more` statements at its end, and opens it as an origin; `path` is the file's afterwards. */
 static inline struct origin origin_fixture_open(struct op *op, const char *more, char path[64])
 {
-    strcpy(path, "/tmp/ingot-origin-XXXXXX");
+    memcpy(path, "/tmp/ingot-origin-XXXXXX", sizeof "/tmp/ingot-origin-XXXXXX");
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     close(fd);
