@@ -6,6 +6,7 @@ real clients against the release binary, and the demo with its verification. A n
 the run to the sections whose name contains it.
 """
 import concurrent.futures
+import contextlib
 import os
 import re
 import subprocess
@@ -61,8 +62,23 @@ def build(preset, *targets):
     return code == 0
 
 
-def cmocka(program):
-    env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+@contextlib.contextmanager
+def postgres():
+    """A PostgreSQL for the programs that ask for one by $INGOT_TEST_POSTGRES; without one they say what they need and skip."""
+    sys.path.insert(0, str(ROOT / "tests/services"))
+    import postgres as service
+    try:
+        cluster = service.Cluster()
+    except RuntimeError as e:
+        print(f"skipped: the tests on PostgreSQL: {e}", flush=True)
+        yield {}
+        return
+    with cluster:
+        yield {"INGOT_TEST_POSTGRES": cluster.url}
+
+
+def cmocka(program, services):
+    env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1", **services}
     return program, *run([str(program)], program.name + ".log", env)
 
 
@@ -71,18 +87,19 @@ def unit_tests():
         return
     programs = sorted(p for p in (BUILD / "dev").iterdir()
                       if re.match(r"(unit|contract)_", p.name) and os.access(p, os.X_OK) and p.is_file())
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for program, code, out in pool.map(cmocka, programs):
+    with postgres() as services, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for program, code, out in pool.map(lambda p: cmocka(p, services), programs):
             good = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", out))
             bad = re.findall(r"\[  FAILED  \] (?!\d+ test)(\S.*)", out)
             for _ in range(good):
                 note(True, program.name)
             # A test may need what a machine does not give (mount namespaces, say); that is never passed over in silence.
-            for name in sorted(set(re.findall(r"\[  SKIPPED \] (?!\d+ test)(\S+)", out))):
+            skipped = sorted(set(re.findall(r"\[  SKIPPED \] (?!\d+ test)(\S+)", out)))
+            for name in skipped:
                 print(f"skipped: {program.name}: {name} (its log says why)", flush=True)
             for name in sorted(set(bad)):
                 note(False, f"{program.name}: {name}", tail(out))
-            if not bad and (code or not good):
+            if not bad and (code or not (good or skipped)):
                 note(False, f"{program.name} (exit code {code}, {good} tests)", tail(out))
 
 

@@ -4,18 +4,26 @@
 #define INGOT_TESTS_PGSERVER_H
 
 #include <libpq-fe.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <cmocka.h>
+
 #include "base/op.h"
 
-/* NULL, and says so, when there is none. */
-static inline const char *pgserver_url(void)
+static inline void pgserver_missing(void **state UNUSED)
 {
-    const char *url = getenv("INGOT_TEST_POSTGRES");
-    if (!url)
-        printf("needs a PostgreSQL: run tests/services/postgres.py with this program as its argument\n");
-    return url;
+    print_message("INGOT_TEST_POSTGRES is not set: run through tests/services/postgres.py\n");
+    skip();
+}
+
+/* What a program of tests ends with when there is no server. */
+static inline int pgserver_skip(void)
+{
+    const struct CMUnitTest none[] = {cmocka_unit_test(pgserver_missing)};
+    return cmocka_run_group_tests(none, NULL, NULL);
 }
 
 static inline void pgserver_quiet(void *arg UNUSED, const char *text UNUSED)
