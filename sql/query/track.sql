@@ -2,6 +2,9 @@
 INSERT INTO track_experiment (name, artifact_location, created_ms, updated_ms) VALUES (?1, ?2, ?3, ?3)
 -- name: track_experiment_set_location
 UPDATE track_experiment SET artifact_location = ?2 WHERE id = ?1
+-- name: track_experiment_move_default
+UPDATE track_experiment SET artifact_location = ?1
+WHERE id = 0 AND artifact_location = 'mlflow-artifacts:/0' AND NOT EXISTS (SELECT 1 FROM track_run WHERE experiment = 0)
 -- name: track_experiment_by_id
 SELECT id, name, artifact_location, deleted, created_ms, updated_ms FROM track_experiment WHERE id = ?1
 -- name: track_experiment_by_name

@@ -7,6 +7,7 @@
 #include "adapter/localfs/datadir.h"
 #include "api/dispatch.h"
 #include "api/graphql/graphql.h"
+#include "api/mlflow/absent.h"
 #include "api/mlflow/mlflow.h"
 #include "api/native/native.h"
 #include "api/services.h"
@@ -28,6 +29,7 @@
 #include "core/registry/source_pattern.h"
 #include "core/serve/serve.h"
 #include "core/serve/source.h"
+#include "core/track/experiment.h"
 #include "core/track/index.h"
 #include "core/track/series_cache.h"
 #include "net/server.h"
@@ -60,7 +62,12 @@ struct platform {
     struct outbox *outbox;
 };
 
-static const struct route_table *const route_tables[] = {&system_routes, &ui_routes, &mlflow_routes, &graphql_routes, &v2_routes, &native_routes, NULL};
+static const struct route_table *const route_tables[] = {
+    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &native_routes, &mlflow_proxy_routes, NULL,
+};
+static const struct route_table *const route_tables_elsewhere[] = {
+    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &native_routes, &mlflow_proxy_off_routes, NULL,
+};
 
 static enum err tables_open(void *arg, struct op *op, struct table_engine **ret)
 {
@@ -107,6 +114,8 @@ static enum err api_open(struct op *op, struct platform *p, const struct config 
     enum err e = OK;
     if (config->version_source_pattern.len)
         e = source_pattern_create(op, config->version_source_pattern, &p->version_sources);
+    if (!e && config->artifact_root.len)
+        e = experiment_default_below(op, p->db, config->artifact_root);
     if (!e && config->ui_dir)
         e = ui_open(op, config->ui_dir, &p->ui);
     return e ? e : outbox_open(op, &config->webhook, p->db, str_cstr(op->arena, config->data_dir), &p->notify, &p->webhooks);
@@ -136,7 +145,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .started_us = op->now_us,
     };
     struct dispatch_config dispatch = {
-        .tables = route_tables,
+        .tables = config->serve_artifacts ? route_tables : route_tables_elsewhere,
         .services = &p->services,
         .auth = {p->access, access_check},
         .allowed_hosts = config->allowed_hosts,

@@ -22,7 +22,7 @@ enum err mlflow_experiment_create(struct op *op, struct services *s, struct http
     int64_t id = 0;
     enum err e = DECODE(op, req, create_fields, &in);
     if (!e)
-        e = experiment_create(op, s->db, in.name, in.artifact_location, in.tags.p, in.tags.len, &id);
+        e = experiment_create_below(op, s->db, in.name, in.artifact_location, s->artifact_root, in.tags.p, in.tags.len, &id);
     if (e)
         return e;
     struct json_out w;

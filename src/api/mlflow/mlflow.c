@@ -4,6 +4,7 @@
 #include "api/mlflow/encode.h"
 #include "api/mlflow/experiments.h"
 #include "api/mlflow/log.h"
+#include "api/mlflow/info.h"
 #include "api/mlflow/logged_models.h"
 #include "api/mlflow/metrics.h"
 #include "api/mlflow/models.h"
@@ -52,7 +53,7 @@ static const struct {
     {"TEMPORARILY_UNAVAILABLE", "CLIENT_INTERNAL_ERROR", "XXM00"},
 };
 
-static void write_error(struct http_res *res, const char *code, const char *text)
+void mlflow_write_error(struct http_res *res, const char *code, const char *text)
 {
     struct json_out w;
     encode_begin(&w, res);
@@ -67,35 +68,12 @@ static void write_error(struct http_res *res, const char *code, const char *text
     json_end_object(&w);
 }
 
-static void mlflow_error(struct op *op, struct http_req *req, struct http_res *res)
+void mlflow_error(struct op *op, struct http_req *req, struct http_res *res)
 {
     (void)req;
     enum err e = op->err > OK && op->err < ERR_COUNT ? op->err : E_INTERNAL;
     http_set_status(res, errors[e].status);
-    write_error(res, errors[e].code, op->msg ? op->msg : "");
-}
-
-/* The client takes this code as "an older server" and falls back to another way. */
-static enum err endpoint_not_found(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    (void)s;
-    http_set_status(res, 404);
-    write_error(res, "ENDPOINT_NOT_FOUND", op_printf(op, "No such endpoint: %.*s %.*s", STR_FMT(req->method_text), STR_FMT(req->path)));
-    return OK;
-}
-
-static enum err server_info(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    (void)s;
-    (void)req;
-    struct json_out w;
-    encode_begin(&w, res);
-    json_kv_cstr(&w, "store_type", "SqlStore");
-    json_kv_bool(&w, "workspaces_enabled", false);
-    json_kv_bool(&w, "trace_archival_enabled", false);
-    json_kv_bool(&w, "multipart_uploads_enabled", false);
-    json_kv_bool(&w, "multipart_downloads_enabled", false);
-    return encode_end(op, &w, res);
+    mlflow_write_error(res, errors[e].code, op->msg ? op->msg : "");
 }
 
 /* One declaration, two rows. */
@@ -111,8 +89,6 @@ static enum err server_info(struct op *op, struct services *s, struct http_req *
 /* They wait for receivers, so they have workers of their own. Who may tell others of what happens here is the admin's to say. */
 #define HOOK(method, path, handler, flags, help) BOTH(method, "2.0/mlflow", path, handler, PERM_ADMIN, ROUTE_POOL | (flags), LIMIT_TRACK_BODY_BYTES, help)
 #define PROXY(method, path, handler, perm, flags, max, help) BOTH(method, "2.0/mlflow-artifacts", path, handler, perm, ROUTE_POOL | (flags), max, help)
-#define ABSENT(method, version) BOTH(method, version "/mlflow", "/{rest*}", endpoint_not_found, PERM_READ, ROUTE_INLINE, 0, "Not served.")
-#define ABSENT_ALL(version) ABSENT("GET", version), ABSENT("POST", version), ABSENT("PUT", version), ABSENT("PATCH", version), ABSENT("DELETE", version)
 
 static const struct route rows[] = {
     RUN("POST", "/experiments/create", mlflow_experiment_create, "Create an experiment."),
@@ -193,6 +169,19 @@ static const struct route rows[] = {
     HOOK("DELETE", "/webhooks/{webhook_id}", mlflow_webhook_delete, ROUTE_WRITES, "Delete a webhook; what still waits for it is given up."),
     HOOK("POST", "/webhooks/{webhook_id}/test", mlflow_webhook_test, ROUTE_WRITES | ROUTE_TRANSFER, "Send a webhook an example, once and now."),
 
+    {"POST", "/ajax-api/2.0/mlflow/upload-artifact", mlflow_upload_form, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES | ROUTE_ANY_TYPE,
+     LIMIT_TRACK_BODY_BYTES, "Upload a small file of a run, as MLflow's interface does."},
+    RUN("POST", "/artifacts/presigned-upload-url", mlflow_presigned_upload_url, "Not supported: files are uploaded to the server itself."),
+    READ("POST", "/artifacts/presigned-download-url", mlflow_presigned_download_url, "Not supported: files are downloaded from the server itself."),
+    {"GET", "/get-artifact", mlflow_run_artifact, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, 0, "Download a file of a run."},
+    {"GET", "/model-versions/get-artifact", mlflow_version_artifact, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, 0, "Download a file of a version."},
+
+    BOTH("GET", "3.0/mlflow", "/server-info", mlflow_server_info, PERM_PUBLIC, ROUTE_INLINE, 0, "What this server is, for clients that ask."),
+};
+
+const struct route_table mlflow_routes = {.dialect = "mlflow", .rows = rows, .len = ARRAY_LEN(rows), .error = mlflow_error};
+
+static const struct route proxy_rows[] = {
     PROXY("GET", "/artifacts", mlflow_artifact_list, PERM_READ, 0, 0, "List a folder of the artifact store."),
     PROXY("GET", "/artifacts/{path*}", mlflow_artifact_download, PERM_READ, ROUTE_TRANSFER, 0, "Download an artifact, or a range of it."),
     PROXY("PUT", "/artifacts/{path*}", mlflow_artifact_upload, PERM_RUN_WRITE, ROUTE_STREAM_BODY | ROUTE_WRITES | ROUTE_ANY_TYPE,
@@ -205,16 +194,6 @@ static const struct route rows[] = {
           "Make a file of its parts."),
     PROXY("POST", "/mpu/abort/{path*}", mlflow_upload_abort, PERM_RUN_WRITE, ROUTE_WRITES, LIMIT_TRACK_BODY_BYTES, "Forget an upload in parts."),
     PROXY("GET", "/presigned/{path*}", mlflow_presigned_get, PERM_READ, 0, 0, "Not supported: files are downloaded from the server itself."),
-    {"POST", "/ajax-api/2.0/mlflow/upload-artifact", mlflow_upload_form, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_WRITES | ROUTE_ANY_TYPE,
-     LIMIT_TRACK_BODY_BYTES, "Upload a small file of a run, as MLflow's interface does."},
-    RUN("POST", "/artifacts/presigned-upload-url", mlflow_presigned_upload_url, "Not supported: files are uploaded to the server itself."),
-    READ("POST", "/artifacts/presigned-download-url", mlflow_presigned_download_url, "Not supported: files are downloaded from the server itself."),
-    {"GET", "/get-artifact", mlflow_run_artifact, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, 0, "Download a file of a run."},
-    {"GET", "/model-versions/get-artifact", mlflow_version_artifact, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, 0, "Download a file of a version."},
-
-    BOTH("GET", "3.0/mlflow", "/server-info", server_info, PERM_PUBLIC, ROUTE_INLINE, 0, "What this server is, for clients that ask."),
-    ABSENT_ALL("2.0"),
-    ABSENT_ALL("3.0"),
 };
 
-const struct route_table mlflow_routes = {.dialect = "mlflow", .rows = rows, .len = ARRAY_LEN(rows), .error = mlflow_error};
+const struct route_table mlflow_proxy_routes = {.dialect = "mlflow", .rows = proxy_rows, .len = ARRAY_LEN(proxy_rows), .error = mlflow_error};

@@ -7,6 +7,12 @@
 #include "api/route.h"
 
 extern const struct route_table mlflow_routes;
+extern const struct route_table mlflow_proxy_routes; /* artifacts through this server: /mlflow-artifacts */
+
+/* A failure in MLflow's form, from op->err: the error writer of all tables of this folder. */
+void mlflow_error(struct op *op, struct http_req *req, struct http_res *res);
+/* {"error_code", "message"} and the class that MLflow derives from the code. */
+void mlflow_write_error(struct http_res *res, const char *code, const char *text);
 
 /* All handlers of this folder have this shape. */
 #define MLFLOW_HANDLER(name) enum err name(struct op *op, struct services *s, struct http_req *req, struct http_res *res)

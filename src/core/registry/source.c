@@ -3,7 +3,7 @@
  *  - no ".." segment and no NUL, after decoding percent escapes until nothing changes (a text that takes long is refused);
  *  - models:/name/N, models:/name@alias, models:/name/latest stand for that version's bytes;
  *  - models:/m-<id> and our own mlflow-artifacts: URIs must belong to the named logged model or run;
- *  - file: and bare paths are never ours, because artifacts have no path; any other scheme is the client's affair. */
+ *  - file: and bare paths must lie among the artifacts of the named run or logged model; any other scheme is the client's affair. */
 #include "core/registry/source.h"
 
 #include "core/registry/alias.h"
@@ -165,6 +165,48 @@ static bool has_scheme(struct str s)
     return true;
 }
 
+/* /a/b of "/a/b", "file:/a/b" and "file:///a/b"; p NULL: no absolute path, or one with dot segments. */
+static struct str local_path(struct str uri)
+{
+    struct str path = str_starts(uri, STR("file:")) ? str_sub(uri, 5, SIZE_MAX) : uri, rest, part;
+    if (str_starts(path, STR("///")))
+        path = str_sub(path, 2, SIZE_MAX);
+    while (path.len > 1 && path.p[path.len - 1] == '/')
+        path.len--;
+    bool good = path.len > 1 && path.p[0] == '/' && !memchr(path.p, 0, path.len) && str_find_char(path, '%') == SIZE_MAX;
+    rest = str_sub(path, 1, SIZE_MAX);
+    while (good && str_split(&rest, '/', &part))
+        good = part.len && !str_eq(part, STR(".")) && !str_eq(part, STR(".."));
+    return good ? path : (struct str){0};
+}
+
+/* A path of the clients' file system. It is never opened here, but whoever serves the version would open it, so it must lie among the
+ * artifacts of the run or logged model that is named, where those are kept on such a path (--default-artifact-root). */
+static enum err from_local(struct op *op, struct db_tx *tx, struct registry_source *s)
+{
+    const char *param = s->model_id.len ? "model_id" : "run_id";
+    struct str root = STR("");
+    enum err e = OK;
+    if (s->model_id.len) {
+        struct logged_model m;
+        e = logged_model_find(op, tx, s->model_id, &m);
+        root = e ? root : m.artifact_uri;
+    } else if (s->run_id.len) {
+        e = run_uri(op, tx, s->run_id, &root);
+    }
+    if (e && e != E_NOT_FOUND)
+        return e;
+    op_clear(op);
+    struct str path = local_path(s->source), above = local_path(root);
+    if (!e && above.p && path.p && str_starts(path, above) && (path.len == above.len || path.p[above.len] == '/'))
+        return OK;
+    return op_fail_field(op, "source",
+                         "Invalid model version source: '%.*s'. To use a local path as a model version source, the %s "
+                         "request parameter has to be specified and the local path has to be contained within the "
+                         "artifact directory of the run specified by the %s.",
+                         STR_FMT(s->source), param, param);
+}
+
 static struct str behind(struct str s, size_t n)
 {
     s = str_sub(s, n, s.len);
@@ -186,13 +228,8 @@ enum err source_resolve(struct op *op, struct db_tx *tx, const struct registry_v
         *ret = s; /* a prompt's source is a placeholder */
         return OK;
     }
-    if (!has_scheme(v->source) || str_starts(v->source, STR("file:")))
-        return op_fail_field(op, "source",
-                             "Invalid model version source: '%.*s'. To use a local path as a model version source, the %s "
-                             "request parameter has to be specified and the local path has to be contained within the "
-                             "artifact directory of the run specified by the %s.",
-                             STR_FMT(v->source), s.model_id.len ? "model_id" : "run_id", s.model_id.len ? "model_id" : "run_id");
-    e = check_relative(op, v->source);
+    bool local = !has_scheme(v->source) || str_starts(v->source, STR("file:"));
+    e = local ? from_local(op, tx, &s) : check_relative(op, v->source);
     if (e)
         return e;
     if (str_starts(v->source, STR("models:"))) {

@@ -60,7 +60,7 @@ static struct str id_text(struct op *op, int64_t id)
 }
 
 struct create_arg {
-    struct str name, location;
+    struct str name, location, root;
     const struct track_kv *tags;
     size_t tag_count;
     int64_t id;
@@ -79,7 +79,8 @@ static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
         return e;
     a->id = db_last_id(tx);
     if (a->location.len == 0) {
-        struct str location = str_from(op_printf(op, "mlflow-artifacts:/%" PRId64, a->id));
+        struct str root = a->root.len ? a->root : STR("mlflow-artifacts:");
+        struct str location = str_from(op_printf(op, "%.*s%s%" PRId64, STR_FMT(root), str_ends(root, STR("/")) ? "" : "/", a->id));
         e = db_exec(op, tx, &sql_track_experiment_set_location, DB_ARGS(DB_I64(a->id), DB_TEXT(location)), NULL);
     }
     if (!e)
@@ -109,6 +110,11 @@ static enum err check_tag(struct op *op, struct str key, struct str value)
 
 enum err experiment_create(struct op *op, struct db *db, struct str name, struct str location, const struct track_kv *tags, size_t tag_count, int64_t *ret_id)
 {
+    return experiment_create_below(op, db, name, location, STR(""), tags, tag_count, ret_id);
+}
+
+enum err experiment_create_below(struct op *op, struct db *db, struct str name, struct str location, struct str root, const struct track_kv *tags, size_t tag_count, int64_t *ret_id)
+{
     enum err e = check_name(op, name);
     if (!e)
         e = names_check_artifact_location(op, location);
@@ -116,12 +122,25 @@ enum err experiment_create(struct op *op, struct db *db, struct str name, struct
         e = check_tag(op, tags[i].key, tags[i].value);
     if (e)
         return e;
-    struct create_arg a = {name, location.p ? location : STR(""), tags, tag_count, 0};
+    struct create_arg a = {name, location.p ? location : STR(""), root, tags, tag_count, 0};
     e = db_write(op, db, create_tx, &a);
     if (e)
         return e;
     *ret_id = a.id;
     return OK;
+}
+
+static enum err root_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    const struct str *location = arg;
+    return db_exec(op, tx, &sql_track_experiment_move_default, DB_ARGS(DB_TEXT(*location)), NULL);
+}
+
+enum err experiment_default_below(struct op *op, struct db *db, struct str root)
+{
+    struct str location = str_from(op_printf(op, "%.*s%s0", STR_FMT(root), str_ends(root, STR("/")) ? "" : "/"));
+    enum err e = names_check_artifact_location(op, location);
+    return e ? op_context(op, "default-artifact-root '%.*s'", STR_FMT(root)) : db_write(op, db, root_tx, &location);
 }
 
 struct get_arg {

@@ -35,6 +35,10 @@ struct experiment_page {
 
 /* An empty `location` becomes mlflow-artifacts:/<id>. */
 MUST_USE enum err experiment_create(struct op *op, struct db *db, struct str name, struct str location, const struct track_kv *tags, size_t tag_count, int64_t *ret_id);
+/* The same; where `location` is "" the artifacts go below `root` ("s3://bucket/ml", "/srv/ml"): root/<id>. */
+MUST_USE enum err experiment_create_below(struct op *op, struct db *db, struct str name, struct str location, struct str root, const struct track_kv *tags, size_t tag_count, int64_t *ret_id);
+/* Moves the experiment Default below `root` as long as it has no runs and its first location. */
+MUST_USE enum err experiment_default_below(struct op *op, struct db *db, struct str root);
 /* Deleted ones are found as well. */
 MUST_USE enum err experiment_get(struct op *op, struct db *db, int64_t id, struct experiment *ret);
 MUST_USE enum err experiment_get_by_name(struct op *op, struct db *db, struct str name, struct experiment *ret);

@@ -6,6 +6,7 @@
 #include "api/mlflow/artifacts.h"
 #include "api/mlflow/experiments.h"
 #include "api/mlflow/logged_models.h"
+#include "api/mlflow/absent.h"
 #include "api/mlflow/mlflow.h"
 #include "api/mlflow/models.h"
 #include "api/mlflow/runs.h"
@@ -42,7 +43,7 @@ static int world_open(void **state)
     struct op *op = &w->f.op;
     w->services.db = w->f.db;
     w->services.blobs = mem_blobs_create(0);
-    static const struct route_table *const tables[] = {&mlflow_routes, NULL};
+    static const struct route_table *const tables[] = {&mlflow_routes, &mlflow_proxy_routes, &mlflow_absent_routes, NULL};
     struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {NULL, everyone}};
     assert_ok(op, dispatch_create(op, &c, &w->dispatch));
     *state = w;
