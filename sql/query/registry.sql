@@ -54,6 +54,12 @@ SELECT v.id, m.name, v.version, v.created_ms, v.updated_ms, v.description, v.use
        v.storage_location, v.run_id, v.run_link, v.model_id, v.data_version, v.signature, v.model
 FROM registry_version v JOIN registry_model m ON m.id = v.model
 WHERE v.deleted = 0
+-- Newest first, from below a number on.
+-- name: registry_version_page
+SELECT v.id, m.name, v.version, v.created_ms, v.updated_ms, v.description, v.user_id, v.stage, v.source,
+       v.storage_location, v.run_id, v.run_link, v.model_id, v.data_version, v.signature, v.model
+FROM registry_model m JOIN registry_version v ON v.model = m.id
+WHERE m.name = ?1 AND v.version < ?2 AND v.deleted = 0 ORDER BY v.version DESC LIMIT ?3
 -- The other versions of a stage: what moving one there archives.
 -- name: registry_version_staged
 SELECT v.id, m.name, v.version, v.created_ms, v.updated_ms, v.description, v.user_id, v.stage, v.source,

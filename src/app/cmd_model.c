@@ -15,6 +15,7 @@ struct package {
     const char *dir;
     struct json *doc;
     struct str run_id, model_sha256, data_sha256, learner;
+    struct str gates; /* the evaluation's gates as JSON; "" without one */
 };
 
 static enum err json_load(struct op *op, const char *path, struct json **ret)
@@ -35,6 +36,19 @@ static enum err package_open(struct op *op, struct str dir, struct package *ret)
         return op_context(op, "package '%s'", p.dir);
     *ret = p;
     return OK;
+}
+
+/* What a version's tag can hold of the evaluation; a longer list stays with the run. */
+static struct str gates_text(struct op *op, const struct json *eval)
+{
+    AUTO(buf) struct buf b;
+    struct json_out w;
+    const struct json *gates = json_get(eval, "gates");
+    buf_init(&b, LIMIT_REGISTRY_TAG_VALUE);
+    json_out_init(&w, &b, 0);
+    if (gates && gates->type == JSON_ARRAY)
+        json_value(&w, gates);
+    return b.failed ? STR("") : str_dup(op->arena, buf_str(&b));
 }
 
 /* The package to register: the only one, or the one that the evaluation found best. An evaluation whose gates failed registers nothing. */
@@ -59,8 +73,10 @@ static enum err package_pick(struct op *op, struct command_ctx *ctx, struct pack
     for (size_t i = 0; i < n; i++) {
         if ((e = package_open(op, dirs[i], ret)))
             return e;
-        if (str_eq(ret->model_sha256, best))
+        if (str_eq(ret->model_sha256, best)) {
+            ret->gates = gates_text(op, eval);
             return OK;
+        }
     }
     return op_fail(op, E_INVALID, "the best model of '%.*s' is in none of the packages", STR_FMT(command_str(ctx, "eval")));
 }
@@ -137,7 +153,7 @@ static void tag_write(struct json_out *w, const char *key, struct str value)
     json_end_object(w);
 }
 
-static enum err version_create(struct op *op, struct client *c, struct str name, const struct package *p, int64_t *ret)
+static enum err version_create(struct op *op, struct client *c, struct str name, const struct package *p, struct str semver, int64_t *ret, struct str *ret_semver)
 {
     AUTO(buf) struct buf b;
     struct json_out w;
@@ -158,10 +174,15 @@ static enum err version_create(struct op *op, struct client *c, struct str name,
     json_begin_array(&w);
     tag_write(&w, "ingot.data.sha256", p->data_sha256);
     tag_write(&w, "ingot.model.sha256", p->model_sha256);
+    if (p->gates.len)
+        tag_write(&w, "ingot.gates", p->gates);
+    if (semver.len)
+        tag_write(&w, "ingot.semver", semver);
     json_end_array(&w);
     json_end_object(&w);
     if ((e = client_json(op, c, "POST", STR(MLFLOW_API "model-versions/create"), buf_str(&b), &doc)) ||
-        (e = json_want_str(op, json_get(doc, "model_version"), "version", &number)))
+        (e = json_want_str(op, json_get(doc, "model_version"), "version", &number)) ||
+        (e = json_opt_str(op, json_get(doc, "model_version"), "semver", STR(""), ret_semver)))
         return e;
     return str_parse_i64(number, ret) ? OK : op_fail(op, E_IO, "the server's version number '%.*s' is none", STR_FMT(number));
 }
@@ -171,11 +192,12 @@ static enum err register_run(struct op *op, struct command_ctx *ctx)
     AUTO(client) struct client *c = NULL;
     const struct str *args = NULL;
     struct package p = {0};
+    struct str semver = STR("");
     int64_t version = 0;
     command_args(ctx, &args);
     enum err e = package_pick(op, ctx, &p);
     if (e || (e = remote_open(op, ctx, &c)) || (e = run_ensure(op, ctx, c, &p)) || (e = model_ensure(op, c, args[0])) ||
-        (e = version_create(op, c, args[0], &p, &version)))
+        (e = version_create(op, c, args[0], &p, command_str(ctx, "semver"), &version, &semver)))
         return e;
     AUTO(buf) struct buf b;
     struct json_out w;
@@ -184,13 +206,15 @@ static enum err register_run(struct op *op, struct command_ctx *ctx)
     json_begin_object(&w);
     json_kv_str(&w, "model", args[0]);
     json_kv_i64(&w, "version", version);
+    json_kv_str(&w, "semver", semver);
     json_kv_str(&w, "run_id", p.run_id);
     json_kv_str(&w, "learner", p.learner);
     json_kv_str(&w, "model_sha256", p.model_sha256);
     json_end_object(&w);
     buf_add_char(&b, '\n');
     json_raw(command_out(ctx), str_trim(buf_str(&b)));
-    command_say(ctx, "%.*s version %" PRId64 ": %.*s of run %.*s", STR_FMT(args[0]), version, STR_FMT(p.learner), STR_FMT(p.run_id));
+    command_say(ctx, "%.*s version %" PRId64 " (%.*s): %.*s of run %.*s", STR_FMT(args[0]), version, STR_FMT(semver), STR_FMT(p.learner),
+                STR_FMT(p.run_id));
     return command_given(ctx, "out") ? file_write(op, str_cstr(op->arena, command_str(ctx, "out")), buf_str(&b)) : OK;
 }
 
@@ -206,12 +230,13 @@ static enum err list_run(struct op *op, struct command_ctx *ctx)
     if (!list || list->type != JSON_ARRAY || !list->len)
         command_say(ctx, "no registered versions; `ingot model register` makes one");
     for (uint32_t i = 0; list && list->type == JSON_ARRAY && i < list->len; i++) {
-        struct str name, version, run, stage;
+        struct str name, version, semver, run, stage;
         if ((e = json_want_str(op, &list->items[i], "name", &name)) || (e = json_want_str(op, &list->items[i], "version", &version)) ||
+            (e = json_opt_str(op, &list->items[i], "semver", STR("-"), &semver)) ||
             (e = json_opt_str(op, &list->items[i], "run_id", STR("-"), &run)) ||
             (e = json_opt_str(op, &list->items[i], "current_stage", STR("None"), &stage)))
             return e;
-        command_say(ctx, "%-24.*s %4.*s  %-10.*s run %.*s", STR_FMT(name), STR_FMT(version), STR_FMT(stage), STR_FMT(run));
+        command_say(ctx, "%-24.*s %4.*s  %-8.*s %-10.*s run %.*s", STR_FMT(name), STR_FMT(version), STR_FMT(semver), STR_FMT(stage), STR_FMT(run));
     }
     return OK;
 }
@@ -221,6 +246,7 @@ static const struct option_row register_options[] = {
     {"package", OPTION_MULTI, "DIR", "folder that `ingot train --package-out` left; may repeat", NULL, true},
     {"eval", OPTION_STRING, "FILE", "result of `ingot evaluate`: its gates must hold, its best model is taken", NULL, false},
     {"experiment", OPTION_STRING, "NAME", "for a run that this server does not have and that is logged again", "Default", false},
+    {"semver", OPTION_STRING, "VERSION", "semantic version: X.Y.Z, or patch, minor, major; else what the signature asks for", NULL, false},
     {"out", OPTION_STRING, "FILE", "model, version and run as JSON", NULL, false},
     {0},
 };

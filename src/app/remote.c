@@ -39,3 +39,21 @@ struct str remote_path(struct op *op, const char *first, ...)
     va_end(ap);
     return str_from(path);
 }
+
+struct str remote_text(const struct json *doc, const char *key, const char *dflt)
+{
+    const struct json *m = json_get(doc, key);
+    return m && m->type == JSON_STRING && m->s.len ? m->s : str_from(dflt);
+}
+
+enum err remote_call(struct op *op, struct command_ctx *ctx, const char *method, struct str path, struct str body, struct json **ret)
+{
+    AUTO(client) struct client *c = NULL;
+    struct json *doc = NULL;
+    enum err e = remote_open(op, ctx, &c);
+    if (e || (e = client_json(op, c, method, path, body, &doc)))
+        return e;
+    json_value(command_out(ctx), doc);
+    *ret = doc;
+    return OK;
+}

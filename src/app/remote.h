@@ -19,5 +19,9 @@ struct str remote_token(struct command_ctx *ctx);
 
 /* "/api/ingot/v1/" + the parts, each percent-encoded, joined by '/'; ends at a NULL part. */
 struct str remote_path(struct op *op, const char *first, ...) __attribute__((sentinel));
+/* A text of an answer, or `dflt` where it is absent or empty. */
+struct str remote_text(const struct json *doc, const char *key, const char *dflt);
+/* One call with JSON in and out; the answer is the command's document too. */
+MUST_USE enum err remote_call(struct op *op, struct command_ctx *ctx, const char *method, struct str path, struct str body, struct json **ret);
 
 #endif

@@ -165,7 +165,7 @@ struct version_arg {
     int64_t version;
     struct registry_move move;
     const enum registry_stage *stages;
-    size_t stage_count;
+    size_t stage_count, limit;
     struct registry_version v;
     struct registry_version_page page;
 };
@@ -458,6 +458,28 @@ enum err registry_version_latest(struct op *op, struct db *db, struct str name, 
             list[a.stage_count++] = (enum registry_stage)s;
     }
     enum err e = db_read(op, db, latest_tx, &a);
+    if (!e)
+        *ret = a.page;
+    return e;
+}
+
+static enum err page_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct version_arg *a = arg;
+    int64_t model = 0;
+    enum err e = registry_model_row(op, tx, a->name, &model);
+    if (!e)
+        e = version_rows(op, tx, &sql_registry_version_page,
+                         DB_ARGS(DB_TEXT(a->name), DB_I64(a->version), DB_I64((int64_t)a->limit)), &a->page.versions, &a->page.len);
+    for (size_t i = 0; !e && i < a->page.len; i++)
+        e = registry_version_fill(op, tx, &a->page.versions[i]);
+    return e;
+}
+
+enum err registry_version_page(struct op *op, struct db *db, struct str name, int64_t before, size_t limit, struct registry_version_page *ret)
+{
+    struct version_arg a = {.name = name, .version = before ? before : INT64_MAX, .limit = limit};
+    enum err e = db_read(op, db, page_tx, &a);
     if (!e)
         *ret = a.page;
     return e;

@@ -56,6 +56,8 @@ MUST_USE enum err registry_version_delete_tag(struct op *op, struct db *db, stru
 MUST_USE enum err registry_version_set_stage(struct op *op, struct db *db, struct str name, int64_t version, struct str stage, bool archive_others, struct registry_version *ret);
 /* The newest version of each named stage; no names: of Staging, Production and None. */
 MUST_USE enum err registry_version_latest(struct op *op, struct db *db, struct str name, const struct str *stages, size_t n, struct registry_version_page *ret);
+/* Newest first, below the number `before` (0: from the newest on), `limit` at most. E_NOT_FOUND: the model. */
+MUST_USE enum err registry_version_page(struct op *op, struct db *db, struct str name, int64_t before, size_t limit, struct registry_version_page *ret);
 /* Where to download from. */
 MUST_USE enum err registry_version_uri(struct op *op, struct db *db, struct str name, int64_t version, struct str *ret);
 /* max_results 1..LIMIT_REGISTRY_SEARCH_VERSIONS. */

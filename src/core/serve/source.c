@@ -5,14 +5,14 @@
 #include "core/registry/version.h"
 #include "core/track/artifact.h"
 
-/* *ret_found false when there is no such name. */
+/* *ret_found false when there is no such file, be there nothing or a folder. */
 static enum err file_fetch(const struct serve_source *s, struct op *op, struct str path, size_t max, bool *ret_found, struct str *ret)
 {
     struct blob_id blob;
     uint64_t size = 0;
     enum err e = artifact_find(op, s->db, path, &blob, &size);
     *ret_found = !e;
-    if (e == E_NOT_FOUND) {
+    if (e == E_NOT_FOUND || e == E_INVALID) {
         op_clear(op);
         return OK;
     }
