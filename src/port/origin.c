@@ -4,7 +4,6 @@ void origin_close(struct origin *o)
 {
     if (!o || !o->ops)
         return;
-    o->ops->file_close(o->self);
     o->ops->close(o->self);
     *o = (struct origin){0};
 }

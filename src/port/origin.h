@@ -97,6 +97,7 @@ struct origin_counts {
     int64_t traces; /* there, but not moved */
 };
 
+typedef enum err (*origin_bytes_fn)(void *arg, const void *p, size_t n);
 typedef enum err (*origin_points_fn)(void *arg, const struct origin_point *points, size_t n);
 
 struct origin_ops {
@@ -115,10 +116,8 @@ struct origin_ops {
     enum err (*versions)(void *self, struct op *op, struct str *cursor, struct origin_version **ret, size_t *ret_n);
     /* Every file below an artifact URI. E_UNSUPPORTED: a place that cannot be read from here. An absent folder is empty. */
     enum err (*files)(void *self, struct op *op, struct str uri, struct str *cursor, struct origin_file **ret, size_t *ret_n);
-    /* One file at a time is open: read to *ret_n 0, then closed (also after a failure). */
-    enum err (*file_open)(void *self, struct op *op, struct str uri, struct str path);
-    enum err (*file_read)(void *self, struct op *op, void *p, size_t n, size_t *ret_n);
-    void (*file_close)(void *self);
+    /* The bytes of one file, piece by piece. An error of `fn` ends it and is returned. */
+    enum err (*file)(void *self, struct op *op, struct str uri, struct str path, origin_bytes_fn fn, void *arg);
     void (*close)(void *self);
 };
 struct origin {
@@ -126,6 +125,6 @@ struct origin {
     void *self;
 };
 
-void origin_close(struct origin *o); /* NULL is ignored; closes an open file too */
+void origin_close(struct origin *o); /* NULL is ignored */
 
 #endif

@@ -3,12 +3,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/limits.h"
 #include "base/vec.h"
+
+#define READ_BYTES LIMIT_KIB(256)
 
 /* "file:///a/b", "file:/a/b" or "file:a" without the scheme and its host. */
 static struct str without_scheme(struct str uri, struct str scheme)
@@ -136,33 +139,28 @@ enum err mlflow_files_list(struct op *op, const struct mlflow_files *f, struct s
     return OK;
 }
 
-enum err mlflow_files_open(struct op *op, struct mlflow_files *f, struct str uri, struct str path)
+enum err mlflow_files_read(struct op *op, const struct mlflow_files *f, struct str uri, struct str path, origin_bytes_fn fn, void *arg)
 {
     struct str root;
-    mlflow_files_close(f);
     enum err e = mlflow_files_folder(op, f, uri, &root);
     if (e)
         return e;
     const char *full = op_printf(op, "%.*s/%.*s", STR_FMT(root), STR_FMT(path));
-    f->fd = open(full, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    return f->fd < 0 ? op_fail_errno(op, "open '%s'", full) : OK;
-}
-
-enum err mlflow_files_read(struct op *op, struct mlflow_files *f, void *p, size_t n, size_t *ret_n)
-{
-    ssize_t got;
-    do
-        got = read(f->fd, p, n);
-    while (got < 0 && errno == EINTR);
+    int fd = open(full, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return op_fail_errno(op, "open '%s'", full);
+    char *piece = malloc(READ_BYTES);
+    ssize_t got = piece ? 1 : -1;
+    while (!e && got > 0) {
+        got = read(fd, piece, READ_BYTES);
+        if (got < 0 && errno == EINTR)
+            got = 1;
+        else if (got > 0)
+            e = fn(arg, piece, (size_t)got);
+    }
     if (got < 0)
-        return op_fail_errno(op, "read an artifact");
-    *ret_n = (size_t)got;
-    return OK;
-}
-
-void mlflow_files_close(struct mlflow_files *f)
-{
-    if (f->fd >= 0)
-        close(f->fd);
-    f->fd = -1;
+        e = op_fail_errno(op, "read '%s'", full);
+    free(piece);
+    close(fd);
+    return e;
 }

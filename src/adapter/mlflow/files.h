@@ -8,15 +8,13 @@
 struct mlflow_files {
     struct str artifact_folder; /* behind mlflow-artifacts:/, or empty */
     struct str working_folder;  /* where relative locations start */
-    int fd;                     /* the open file, or -1 */
 };
 
 /* The folder that an artifact URI means, in op's arena. E_UNSUPPORTED: not on this machine. */
 MUST_USE enum err mlflow_files_folder(struct op *op, const struct mlflow_files *f, struct str uri, struct str *ret);
 /* All files below it in one page (the second page is empty). */
 MUST_USE enum err mlflow_files_list(struct op *op, const struct mlflow_files *f, struct str uri, struct str *cursor, struct origin_file **ret, size_t *ret_n);
-MUST_USE enum err mlflow_files_open(struct op *op, struct mlflow_files *f, struct str uri, struct str path);
-MUST_USE enum err mlflow_files_read(struct op *op, struct mlflow_files *f, void *p, size_t n, size_t *ret_n);
-void mlflow_files_close(struct mlflow_files *f);
+/* The bytes of one of these, piece by piece. */
+MUST_USE enum err mlflow_files_read(struct op *op, const struct mlflow_files *f, struct str uri, struct str path, origin_bytes_fn fn, void *arg);
 
 #endif

@@ -269,22 +269,10 @@ static enum err db_files(void *self, struct op *op, struct str uri, struct str *
     return mlflow_files_list(op, &m->files, uri, cursor, ret, ret_n);
 }
 
-static enum err db_file_open(void *self, struct op *op, struct str uri, struct str path)
+static enum err db_file(void *self, struct op *op, struct str uri, struct str path, origin_bytes_fn fn, void *arg)
 {
     struct mlflow_db *m = self;
-    return mlflow_files_open(op, &m->files, uri, path);
-}
-
-static enum err db_file_read(void *self, struct op *op, void *p, size_t n, size_t *ret_n)
-{
-    struct mlflow_db *m = self;
-    return mlflow_files_read(op, &m->files, p, n, ret_n);
-}
-
-static void db_file_close(void *self)
-{
-    struct mlflow_db *m = self;
-    mlflow_files_close(&m->files);
+    return mlflow_files_read(op, &m->files, uri, path, fn, arg);
 }
 
 static void db_origin_close(void *self)
@@ -307,9 +295,7 @@ static const struct origin_ops db_origin_ops = {
     .models = mlflow_models,
     .versions = mlflow_versions,
     .files = db_files,
-    .file_open = db_file_open,
-    .file_read = db_file_read,
-    .file_close = db_file_close,
+    .file = db_file,
     .close = db_origin_close,
 };
 
@@ -347,7 +333,7 @@ enum err mlflow_db_origin(struct op *op, const struct mlflow_db_config *config, 
         abort();
     m->db = config->db;
     m->schema = schema;
-    m->files = (struct mlflow_files){keep(config->artifact_folder, &m->folders[0]), keep(config->working_folder, &m->folders[1]), -1};
+    m->files = (struct mlflow_files){keep(config->artifact_folder, &m->folders[0]), keep(config->working_folder, &m->folders[1])};
     *ret = (struct origin){&db_origin_ops, m};
     return OK;
 }

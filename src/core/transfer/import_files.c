@@ -7,14 +7,11 @@
 #include "core/transfer/importing.h"
 #include "sql_gen.h"
 
-#define READ_BYTES LIMIT_KIB(256)
-
 struct place {
     struct importing *im;
     struct op *op;
     struct str there, here; /* URIs */
     struct str root;        /* the name here of the folder */
-    char *piece;            /* READ_BYTES of memory */
 };
 
 struct file_arg {
@@ -34,40 +31,35 @@ static enum err file_seen_tx(struct op *op, struct db_tx *tx, void *arg)
     return import_mark_find(op, tx, a->p->im, MARK_FILE, a->name, &a->mark);
 }
 
-static enum err file_bytes(struct place *p, struct blob_writer *w, int64_t *ret_bytes)
+struct copying {
+    struct place *p;
+    struct blob_writer *w;
+};
+
+static enum err on_bytes(void *arg, const void *p, size_t n)
 {
-    const struct origin *o = p->im->o->origin;
-    size_t n = 1;
-    enum err e = OK;
-    *ret_bytes = 0;
-    while (!e && n) {
-        e = o->ops->file_read(o->self, p->op, p->piece, READ_BYTES, &n);
-        if (!e)
-            e = blob_write(p->op, p->im->o->blobs, w, p->piece, n);
-        *ret_bytes += e ? 0 : (int64_t)n;
-    }
+    struct copying *c = arg;
+    enum err e = blob_write(c->p->op, c->p->im->o->blobs, c->w, p, n);
+    c->p->im->report->bytes += e ? 0 : (int64_t)n;
     return e;
 }
 
 static enum err file_copy(struct place *p, const struct origin_file *f, struct str name)
 {
     const struct origin *o = p->im->o->origin;
-    struct blob_writer *w = NULL;
+    struct copying c = {.p = p};
     struct blob_id id;
     uint64_t size = 0;
-    int64_t bytes = 0;
-    enum err e = o->ops->file_open(o->self, p->op, p->there, f->path);
+    enum err e = blob_writer_open(p->op, p->im->o->blobs, &c.w);
     if (e)
         return e;
-    if (!(e = blob_writer_open(p->op, p->im->o->blobs, &w)) && (e = file_bytes(p, w, &bytes)))
-        blob_abort(p->im->o->blobs, w);
-    o->ops->file_close(o->self);
-    if (!e)
-        e = blob_commit(p->op, p->im->o->blobs, w, &id, &size);
-    if (!e)
-        e = artifact_put(p->op, p->im->o->db, name, &id, size);
-    p->im->report->bytes += e ? 0 : bytes;
-    return e;
+    if ((e = o->ops->file(o->self, p->op, p->there, f->path, on_bytes, &c))) {
+        blob_abort(p->im->o->blobs, c.w);
+        return e;
+    }
+    if ((e = blob_commit(p->op, p->im->o->blobs, c.w, &id, &size)))
+        return e;
+    return artifact_put(p->op, p->im->o->db, name, &id, size);
 }
 
 /* `state` of a file that may change without a trace (no size, no time) is empty: it is read each time. */
@@ -160,7 +152,7 @@ static enum err id_move(struct importing *im, struct str id, bool model, struct 
         return import_failed(im, &op);
     if (!a.ours)
         return OK;
-    struct place p = {.im = im, .op = &op, .there = uri, .here = a.here, .piece = arena_alloc(arena, READ_BYTES)};
+    struct place p = {.im = im, .op = &op, .there = uri, .here = a.here};
     return place_move(&p);
 }
 

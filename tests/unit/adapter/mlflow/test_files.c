@@ -4,13 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "unit/core/track/fixture.h"
 
 static void locations_become_folders(void **state)
 {
     struct op *op = &((struct fixture *)*state)->op;
-    struct mlflow_files f = {STR("/srv/art"), STR("/home/u"), -1};
+    struct mlflow_files f = {STR("/srv/art"), STR("/home/u")};
     const char *cases[][2] = {{"/a/b", "/a/b"}, {"file:///a/b%20c", "/a/b c"}, {"file:/a", "/a"}, {"mlruns/1/x", "/home/u/mlruns/1/x"},
                               {"mlflow-artifacts:/1/r", "/srv/art//1/r"}, {"mlflow-artifacts://host:5000/1/r", "/srv/art//1/r"}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -28,6 +29,17 @@ static void locations_become_folders(void **state)
     assert_fails(op, mlflow_files_folder(op, &f, STR("mlflow-artifacts:/1/r"), &folder), E_UNSUPPORTED, "--artifact-folder");
 }
 
+static enum err take(void *arg, const void *p, size_t n)
+{
+    buf_add(arg, p, n);
+    return OK;
+}
+
+static enum err refuse(void *arg UNUSED, const void *p UNUSED, size_t n UNUSED)
+{
+    return E_TOO_LARGE;
+}
+
 static void regular_files_are_listed_and_read_links_are_not(void **state)
 {
     struct op *op = &((struct fixture *)*state)->op;
@@ -39,11 +51,10 @@ static void regular_files_are_listed_and_read_links_are_not(void **state)
     assert_int_equal(symlink("/etc/passwd", op_printf(op, "%s/link", root)), 0);
     assert_int_equal(symlink("/etc", op_printf(op, "%s/links", root)), 0);
 
-    struct mlflow_files f = {STR(""), STR("/"), -1};
+    struct mlflow_files f = {STR(""), STR("/")};
     struct str cursor = STR(""), uri = str_from(op_printf(op, "file://%s", root));
     struct origin_file *files;
     size_t n;
-    char bytes[16];
     assert_ok(op, mlflow_files_list(op, &f, uri, &cursor, &files, &n));
     assert_int_equal(n, 2);
     size_t a = str_eqc(files[0].path, "b");
@@ -52,14 +63,14 @@ static void regular_files_are_listed_and_read_links_are_not(void **state)
     assert_true(files[a].changed_us > 0);
     assert_ok(op, mlflow_files_list(op, &f, uri, &cursor, &files, &n));
     assert_int_equal(n, 0);
-    assert_ok(op, mlflow_files_open(op, &f, uri, STR("sub/a")));
-    assert_ok(op, mlflow_files_read(op, &f, bytes, sizeof bytes, &n));
-    assert_int_equal(n, 5);
-    assert_ok(op, mlflow_files_read(op, &f, bytes, sizeof bytes, &n));
-    assert_int_equal(n, 0);
-    mlflow_files_close(&f);
-    assert_int_not_equal(mlflow_files_open(op, &f, uri, STR("link")), OK);
+    struct buf bytes;
+    buf_init(&bytes, 100);
+    assert_ok(op, mlflow_files_read(op, &f, uri, STR("sub/a"), take, &bytes));
+    assert_str(buf_str(&bytes), "hello");
+    assert_int_equal(mlflow_files_read(op, &f, uri, STR("link"), take, &bytes), E_IO);
     op_clear(op);
+    assert_int_equal(mlflow_files_read(op, &f, uri, STR("sub/a"), refuse, NULL), E_TOO_LARGE);
+    buf_clear(&bytes);
     cursor = STR(""); /* an absent folder holds nothing: a run that logged no file has none */
     assert_ok(op, mlflow_files_list(op, &f, str_from(op_printf(op, "%s/none", root)), &cursor, &files, &n));
     assert_int_equal(n, 0);
