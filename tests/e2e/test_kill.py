@@ -7,6 +7,8 @@ recovery itself is killed too. The seed is printed.
 import json
 import random
 import signal
+import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -124,6 +126,85 @@ def test_fifty_kills_lose_nothing(tmp_path):
     for v in range(1, highest + 1):
         call(server.url, "GET", f"/api/2.0/mlflow/model-versions/get?name={model}&version={v}")
     server.stop()
+
+
+FLOOD_CONNECTIONS, FLOOD_PIPELINE, FLOOD_CYCLES = 8, 16, 12
+
+
+class Flood(threading.Thread):
+    """One connection that always has FLOOD_PIPELINE calls under way, so that many of them share a commit: a point of its own key with
+    a step that counts up, and every fourth call a tag instead. Answers come in order, so a number says what was acknowledged."""
+
+    def __init__(self, port, run_id, key):
+        super().__init__()
+        self.run_id, self.key, self.acknowledged, self.bad = run_id, key, 0, None
+        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+
+    def request(self, n):
+        path = "set-tag" if n % 4 == 3 else "log-metric"
+        body = {"run_id": self.run_id, "key": self.key, **({"value": str(n)} if n % 4 == 3 else {"value": n / 7, "timestamp": n, "step": n})}
+        text = json.dumps(body)
+        return (f"POST /api/2.0/mlflow/runs/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(text)}\r\n\r\n{text}").encode()
+
+    def run(self):
+        try:
+            self.socket.sendall(b"".join(self.request(n) for n in range(FLOOD_PIPELINE)))
+            sent, held = FLOOD_PIPELINE, b""
+            while data := self.socket.recv(65536):
+                held += data
+                while (end := held.find(b"\r\n\r\n")) >= 0:
+                    head = held[:end].lower()
+                    length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+                    if len(held) < end + 4 + length:
+                        break
+                    if not head.startswith(b"http/1.1 200 "):
+                        self.bad = held[:end + 4 + length]
+                        return
+                    held = held[end + 4 + length:]
+                    self.acknowledged += 1
+                    self.socket.sendall(self.request(sent))
+                    sent += 1
+        except OSError:
+            return  # the server is gone
+        finally:
+            self.socket.close()
+
+
+def test_kills_under_a_flood_lose_nothing(tmp_path):
+    """Answers that come later, many to a commit: each one that was sent is on the disk, and each series knows its number of points."""
+    rng = random.Random(seed := random.randrange(1 << 32))
+    print("seed", seed)
+    total = 0
+    for cycle in range(FLOOD_CYCLES):
+        server = IngotServer(tmp_path / "data")
+        run_id = call(server.url, "POST", "/api/2.0/mlflow/runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
+        floods = [Flood(server.port, run_id, f"k{i}") for i in range(FLOOD_CONNECTIONS)]
+        for f in floods:
+            f.start()
+        time.sleep(rng.uniform(0.05, 0.4))
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+        for f in floods:
+            f.join(20)
+            assert not f.is_alive() and f.bad is None, f.bad
+        server = IngotServer(tmp_path / "data")
+        tags = {t["key"]: int(t["value"]) for t in call(server.url, "GET", f"/api/2.0/mlflow/runs/get?run_id={run_id}")["run"]["data"].get("tags", []) if t["key"].startswith("k")}
+        for f in floods:
+            total += f.acknowledged
+            history = call(server.url, "GET", f"/api/2.0/mlflow/metrics/get-history?run_id={run_id}&metric_key={f.key}").get("metrics", [])
+            got = {m["step"]: m["value"] for m in history}
+            lost = [n for n in range(f.acknowledged) if n % 4 != 3 and got.get(n) != n / 7]
+            assert not lost, f"cycle {cycle}: {f.key} lost {lost[:5]} of {f.acknowledged}"
+            last_tag = max((n for n in range(f.acknowledged) if n % 4 == 3), default=None)
+            assert last_tag is None or tags[f.key] >= last_tag
+            # Calls of one connection are done one after the other, so there is no gap behind what was acknowledged.
+            assert sorted(got) == [n for n in range(max(got, default=-1) + 1) if n % 4 != 3]
+        server.stop()
+        with sqlite3.connect(tmp_path / "data/ingot.db") as db:
+            assert db.execute("SELECT count(*) FROM track_series s WHERE points <> (SELECT count(*) FROM track_point WHERE series = s.id)").fetchone()[0] == 0
+    print(total, "acknowledged")
+    assert total > FLOOD_CYCLES * FLOOD_CONNECTIONS
 
 
 def test_a_second_server_on_the_folder_refuses(tmp_path):
