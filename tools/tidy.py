@@ -391,7 +391,8 @@ def closure_key(t, path, known):
 def compile_header(t, path, gen):
     command = ["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Wextra", "-Wvla", "-Werror", "-x", "c", "-I" + t.root + "/src"]
     command += ["-isystem", gen] if gen else []
-    command += ["-isystem", t.root + "/node_modules/duckdb/src/duckdb/src/include", "-isystem", "/usr/share/include/llhttp"]
+    command += ["-isystem", t.root + "/node_modules/duckdb/src/duckdb/src/include", "-isystem", "/usr/share/include/llhttp",
+                "-isystem", "/usr/include/postgresql"]
     # Through a one-line source, so that the header is no main file (that would warn about static functions).
     run = subprocess.run(command + ["-"], input=f'#include "{path[4:]}"\n', capture_output=True, text=True)
     return None if run.returncode == 0 else run.stderr.strip().split("\n")

@@ -4,12 +4,9 @@
 #include <assert.h>
 #include <float.h>
 #include <math.h>
-#include <poll.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -720,107 +717,13 @@ static void sixteen_writers_do_not_mix(void **state)
     expect(f, contract->check(&f->s.op, f->db), OK);
 }
 
-/* --- The crash loop: a child writes and says so; it is killed; what it said must be there. --- */
-enum { CRASHES = 30, CRASH_WRITERS = 4 };
-
-struct crasher {
-    struct db *db;
-    int pipe;
-    uint32_t cycle, index;
-};
-
-static void *crasher_main(void *arg)
-{
-    struct crasher *c = arg;
-    struct arena *a = arena_create((size_t)1 << 20);
-    struct op op;
-    for (uint32_t i = 0;; i++) {
-        arena_reset(a);
-        op_init(&op, a);
-        struct thing t = {.name = op_printf(&op, "%u-%u-%u", c->cycle, c->index, i), .size = i};
-        if (db_write(&op, c->db, add_thing, &t))
-            _exit(3);
-        const uint32_t ack[2] = {c->index, i};
-        if (write(c->pipe, ack, sizeof ack) != (ssize_t)sizeof ack) /* below PIPE_BUF: whole or not at all */
-            _exit(4);
-    }
-    return NULL;
-}
-
-static void crash_child(const char *dir, uint32_t cycle, int pipe)
-{
-    struct arena *a = arena_create((size_t)16 << 20);
-    struct op op;
-    op_init(&op, a);
-    struct db *db = NULL;
-    if (contract->open(&op, dir, &db))
-        _exit(2);
-    struct crasher c[CRASH_WRITERS];
-    for (uint32_t i = 0; i < CRASH_WRITERS; i++) {
-        c[i] = (struct crasher){db, pipe, cycle, i};
-        thread_start("crasher", crasher_main, &c[i]);
-    }
-    for (;;)
-        pause();
-}
-
-/* The highest acknowledged number per writer, or -1; acks of one writer come in order. */
-static void read_acks(int pipe, int64_t *last)
-{
-    uint32_t ack[2];
-    while (read(pipe, ack, sizeof ack) == (ssize_t)sizeof ack) {
-        assert_true(ack[0] < CRASH_WRITERS);
-        assert_true(ack[1] == last[ack[0]] + 1);
-        last[ack[0]] = ack[1];
-    }
-}
-
-static int64_t check_acks(struct fixture *f, uint32_t cycle, const int64_t *last)
-{
-    int64_t checked = 0;
-    for (int w = 0; w < CRASH_WRITERS; w++)
-        for (int64_t i = 0; i <= last[w]; i++, checked++) {
-            struct thing t = {.name = op_printf(&f->s.op, "%u-%d-%lld", cycle, w, (long long)i)};
-            expect(f, db_read(&f->s.op, f->db, get_size, &t), OK);
-            assert_int_equal(t.size, i);
-        }
-    return checked;
-}
-
+/* db_contract_kill.c has the loop; it opens the database by itself, many times. */
 static void acknowledged_writes_survive_sigkill(void **state)
 {
     struct fixture *f = *state;
-    uint64_t seed = (uint64_t)time_now_us(), start = seed;
-    int64_t acks = 0;
-    for (uint32_t cycle = 0; cycle < CRASHES; cycle++) {
-        db_close(f->db); /* the parent has no threads while it forks */
-        int ends[2];
-        assert_int_equal(pipe(ends), 0);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (!child) {
-            close(ends[0]);
-            crash_child(f->s.dir, cycle, ends[1]);
-        }
-        close(ends[1]);
-        struct pollfd first = {.fd = ends[0], .events = POLLIN};
-        if (cycle % 2) /* every other child is killed at work for sure, the rest perhaps while it opens */
-            assert_int_equal(poll(&first, 1, 60000), 1);
-        time_sleep_ms(5 + (int64_t)(scratch_random(&seed) % 196));
-        kill(child, SIGKILL);
-        int64_t last[CRASH_WRITERS] = {-1, -1, -1, -1};
-        read_acks(ends[0], last);
-        close(ends[0]);
-        int status = 0;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status)); /* an exit means that a write failed */
-        expect(f, contract->open(&f->s.op, f->s.dir, &f->db), OK);
-        acks += check_acks(f, cycle, last);
-        expect(f, contract->check(&f->s.op, f->db), OK);
-    }
-    print_message("%d kills, %lld acknowledged writes, none lost (seed %llu)\n", CRASHES, (long long)acks,
-                  (unsigned long long)start);
-    assert_true(acks >= CRASHES / 2);
+    db_close(f->db);
+    db_contract_kill(contract, &f->s.op, f->s.dir);
+    expect(f, contract->open(&f->s.op, f->s.dir, &f->db), OK);
 }
 
 int db_contract_run(const struct db_contract *c)

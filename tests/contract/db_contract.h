@@ -15,6 +15,9 @@ struct db_contract {
 };
 extern const char db_contract_schema[];
 
+/* Part of it (db_contract_kill.c): children that write to the database in `dir` are killed, and nothing that they acknowledged is lost.
+ * Nobody has it open meanwhile. */
+void db_contract_kill(const struct db_contract *contract, struct op *op, const char *dir);
 /* Runs all tests; the number of failures. */
 int db_contract_run(const struct db_contract *contract);
 

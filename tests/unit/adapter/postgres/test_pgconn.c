@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "adapter/postgres/pgmigrate.h"
+#include "adapter/postgres/pgrows.h"
 #include "adapter/postgres/pgvalue.h"
 #include "base/limits.h"
 #include "base/time.h"
@@ -175,7 +176,9 @@ static void a_stream_is_set_aside_for_another_statement(void **state)
     /* A stream that is left early costs the writer nothing but the reading. */
     expect(f, pgconn_query(&f->s.op, &tx, &all, DB_NO_ARGS, &rows), OK);
     expect(f, pgconn_step(&f->s.op, rows, &row), OK);
+    assert_true(rows->streaming);
     pgconn_end(rows);
+    assert_false(rows->streaming);
     expect(f, run(f, "UPDATE t SET s = '' WHERE n = 1", DB_NO_ARGS, NULL), OK);
     roll_back(f);
 }
