@@ -283,7 +283,7 @@ def test_lineage_both_ways(served):
     local = served.local
     up = local.get("lineage?node=endpoint/tiny&direction=up")
     kinds = {n["kind"] for n in up["nodes"]}
-    assert {"endpoint", "version", "run", "data", "dataset"} <= kinds and not up["truncated"]
+    assert {"endpoint", "version", "run", "data"} <= kinds and not up["truncated"]
     data = next(n["id"] for n in up["nodes"] if n["kind"] == "data")
     down = local.get(f"lineage?node={data}&direction=down")
     assert "endpoint/tiny" in {n["id"] for n in down["nodes"]}
