@@ -5,6 +5,7 @@
 #include "api/dispatch.h"
 #include "api/mlflow/artifacts.h"
 #include "api/mlflow/experiments.h"
+#include "api/mlflow/log.h"
 #include "api/mlflow/logged_models.h"
 #include "api/mlflow/absent.h"
 #include "api/mlflow/mlflow.h"
@@ -191,6 +192,30 @@ static void runs(void **state)
     play(w, turns, ARRAY_LEN(turns), member(&w->f.op, made, "run.info.run_id"));
 }
 
+/* Bodies that a worker decodes (LIMIT_HTTP_LATER_INLINE_BYTES): stored as a unit, or refused with the place of the fault. */
+static void large_batches(void **state)
+{
+    struct world *w = *state;
+    struct op *op = &w->f.op;
+    int status = 0;
+    struct str id = member(op, ask(w, "POST", API "runs/create", "{\"experiment_id\":\"0\"}", &status), "run.info.run_id");
+    for (int bad = 0; bad < 2; bad++) {
+        AUTO(buf) struct buf b;
+        buf_init(&b, LIMIT_MIB(1));
+        buf_addf(&b, "{\"run_id\":\"%.*s\",\"metrics\":[", STR_FMT(id));
+        for (int i = 0; i < 1000; i++)
+            buf_addf(&b, "%s{\"key\":\"m%d-%d\",\"value\":%d,\"timestamp\":%d,\"step\":%d,\"dataset_name\":\"\"}", i ? "," : "", bad, i, i, bad && i == 999 ? -1 : 1700000000, i);
+        buf_add_cstr(&b, "]}");
+        assert_true(b.len > LIMIT_HTTP_LATER_INLINE_BYTES);
+        struct str got = ask(w, "POST", API "runs/log-batch", b.p, &status);
+        assert_int_equal(status, bad ? 400 : 200);
+        assert_true(str_find(got, bad ? STR("for parameter 'metrics[999].timestamp' supplied") : STR("{}")) != SIZE_MAX);
+    }
+    struct json *run = NULL;
+    assert_ok(op, json_parse(op, ask(w, "GET", op_printf(op, API "runs/get?run_id=%.*s", STR_FMT(id)), "", &status), JSON_STRICT, &run));
+    assert_int_equal(json_path(run, "run.data.metrics")->len, 1000);
+}
+
 static void registry(void **state)
 {
     static const struct turn turns[] = {
@@ -261,6 +286,6 @@ static void logged_models_and_artifacts(void **state)
 int main(void)
 {
     log_setup(LOG_ERROR, LOG_TEXT);
-    const struct CMUnitTest tests[] = {world_test(experiments), world_test(runs), world_test(registry), world_test(logged_models_and_artifacts)};
+    const struct CMUnitTest tests[] = {world_test(experiments), world_test(runs), world_test(large_batches), world_test(registry), world_test(logged_models_and_artifacts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
