@@ -1,13 +1,22 @@
 #!/bin/sh
-# Makes build/venv with what the Python tests need. Does nothing when the requirements have not changed since.
+# Makes what the Python tests need: build/venv, and build/venv222 with an MLflow client of the 2.x series.
+# Does nothing when the requirements have not changed since.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-venv="$root/build/venv"
-stamp="$venv/requirements.installed"
-if [ -f "$stamp" ] && cmp -s "$stamp" "$root/tests/requirements.txt"; then
-    exit 0
-fi
 mkdir -p "$root/build"
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/tests/requirements.txt"
-cp "$root/tests/requirements.txt" "$stamp"
+
+# $1: the folder below build, $2: its requirements below tests.
+make_venv() {
+    venv="$root/build/$1"
+    wanted="$root/tests/$2"
+    stamp="$venv/requirements.installed"
+    if [ -f "$stamp" ] && cmp -s "$stamp" "$wanted"; then
+        return
+    fi
+    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted"
+    cp "$wanted" "$stamp"
+}
+
+make_venv venv requirements.txt
+make_venv venv222 requirements-mlflow2.txt
