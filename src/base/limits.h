@@ -151,6 +151,8 @@
 #define LIMIT_TRACK_BULK_RUNS 100         /* runs in one request for histories */
 #define LIMIT_TRACK_BULK_POINTS 25000
 #define LIMIT_TRACK_SAMPLE_POINTS 2500    /* per run */
+#define LIMIT_TRACK_COMPARE_RUNS 100      /* side by side */
+#define LIMIT_TRACK_CHART_POINTS 5000     /* per line */
 #define LIMIT_TRACK_BODY_BYTES LIMIT_MIB(16) /* of a request; inputs with their profiles may be larger */
 #define LIMIT_TRACK_FILTER_BYTES LIMIT_KIB(64)
 #define LIMIT_TRACK_FILTER_CLAUSES 256
@@ -233,6 +235,10 @@
 #define LIMIT_WEBHOOK_BACKOFF_US (3600 * 1000000LL) /* between two attempts at most */
 #define LIMIT_WEBHOOK_AGE_US (7 * 86400 * 1000000LL) /* a message that waited so long is given up */
 #define LIMIT_WEBHOOK_KEEP_US (30 * 86400 * 1000000LL) /* finished deliveries are shown so long */
+#define LIMIT_ALERT_POINTS 1000000               /* in a row, that a rule may ask for */
+#define LIMIT_ALERT_SPAN_US (365 * 86400 * 1000000LL) /* of silence */
+#define LIMIT_ALERT_RUNS 512                     /* runs in one look of the rules */
+#define LIMIT_ALERT_PAGE 1000                    /* alerts in one listing */
 
 /* Replay */
 #define LIMIT_REPLAY_CONNECTIONS 64

@@ -86,6 +86,12 @@ static enum err match_clause(struct op *op, void *arg, const struct filter_claus
     }
 }
 
+enum err run_scan_match(struct op *op, struct db_tx *tx, const struct filter *f, struct track_run *run, bool *ret)
+{
+    struct search s = {.tx = tx, .run = run};
+    return filter_match(op, f, match_clause, &s, ret);
+}
+
 static enum err order_key_of(struct op *op, struct search *s, const struct filter_order *o, struct order_key *ret)
 {
     const struct track_run *r = s->run;

@@ -5,9 +5,12 @@
 #ifndef INGOT_CORE_TRACK_RUN_SCAN_H
 #define INGOT_CORE_TRACK_RUN_SCAN_H
 
+#include "core/track/run.h"
 #include "core/track/run_plan.h"
 #include "port/db.h"
 
+/* Does one run fulfil a filter that was parsed by run_search_rules? `run` has its attributes; the rest is looked up. */
+MUST_USE enum err run_scan_match(struct op *op, struct db_tx *tx, const struct filter *f, struct track_run *run, bool *ret);
 MUST_USE enum err run_scan(struct op *op, struct db_tx *tx, const struct run_plan *plan, struct run_hits *ret);
 
 #endif
