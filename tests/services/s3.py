@@ -55,7 +55,7 @@ def free_port():
 class S3Server:
     """Answers when the constructor returns. `folder` holds everything; buckets are its sub-folders."""
 
-    ACCESS, SECRET, BUCKET = "ingot-test", "a-secret-of-the-tests", "ingot-test"
+    ACCESS, SECRET, BUCKET = "AKINGOTTESTS", "a-secret-of-the-tests", "ingot-test"
 
     def __init__(self, folder, port=0, tls=None):
         program = build()

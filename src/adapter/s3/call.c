@@ -109,6 +109,7 @@ struct try {
     size_t got;               /* bytes in r->into, of earlier tries too */
     struct buf body;
     int status;
+    bool head_over;           /* the blank line came: libcurl takes a head that breaks off for a whole one */
     bool has_range;           /* the answer named the range that it is */
     uint64_t from, size, length;
     struct str etag, region;
@@ -165,7 +166,9 @@ static size_t on_header(char *p, size_t one, size_t n, void *arg)
         long status = 0;
         curl_easy_getinfo(t->h, CURLINFO_RESPONSE_CODE, &status);
         t->status = (int)status;
-        t->has_range = false;
+        t->head_over = t->has_range = false;
+    } else if (!line.len) {
+        t->head_over = true;
     } else if (header_is(line, "etag", &v)) {
         t->etag = str_dup(t->op.arena, str_sub(v, 0, 256));
     } else if (header_is(line, "content-range", &v)) {
@@ -329,7 +332,7 @@ static enum verdict judge_answer(struct op *op, struct try *t)
 /* The transfer itself failed: nothing, or a part, came. */
 static enum verdict judge_failure(struct op *op, struct try *t, CURLcode rc)
 {
-    const char *text = t->error[0] ? t->error : curl_easy_strerror(rc);
+    const char *text = t->error[0] ? t->error : rc ? curl_easy_strerror(rc) : "the answer broke off in its head";
     if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE) {
         op_fail(op, E_IO, "%s: %.*s does not prove its identity: %s (AWS_CA_BUNDLE names certificates to trust)", where(op, t),
                 STR_FMT(t->c->config.host), text);
@@ -349,6 +352,7 @@ static enum verdict judge_failure(struct op *op, struct try *t, CURLcode rc)
 static enum verdict try_once(struct op *op, struct try *t)
 {
     t->status = 0;
+    t->head_over = false;
     t->length = t->size = t->from = 0;
     t->etag = t->region = STR("");
     t->modified_us = t->date_us = 0;
@@ -357,7 +361,7 @@ static enum verdict try_once(struct op *op, struct try *t)
     t->h = handle_get(t->c);
     CURLcode rc = perform(t, op->deadline_ms);
     handle_put(t->c, t->h);
-    if (rc)
+    if (rc || !t->head_over)
         return judge_failure(op, t, rc);
     enum verdict v = judge_answer(op, t);
     /* A body that ends early without an error has no length: HTTP/1.0 style. */

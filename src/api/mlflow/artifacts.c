@@ -145,14 +145,18 @@ static enum err send_range(struct op *op, struct services *s, struct http_req *r
     enum err e = blob_reader_open(op, s->blobs, id, &r, &size);
     if (!e && from + len > size)
         e = op_fail(op, E_CORRUPT, "the blob is shorter than its record");
-    if (!e)
-        e = http_stream_begin(op, res, len);
-    for (uint64_t at = from; !e && at < from + len;) {
+    bool begun = false;
+    for (uint64_t at = from; !e && (at < from + len || !begun);) {
         size_t want = from + len - at < PIECE_BYTES ? (size_t)(from + len - at) : PIECE_BYTES, n = 0;
-        e = blob_read(op, s->blobs, r, at, piece, want, &n);
-        if (!e && n == 0)
+        if (want)
+            e = blob_read(op, s->blobs, r, at, piece, want, &n);
+        if (!e && n == 0 && want)
             e = op_fail(op, E_CORRUPT, "the blob is shorter than its record");
-        if (!e)
+        /* The head follows the first bytes: when they cannot be had, the answer is an error and not one that breaks off. */
+        if (!e && !begun)
+            e = http_stream_begin(op, res, len);
+        begun = true;
+        if (!e && n)
             e = http_stream_write(op, res, piece, n);
         at += n;
     }

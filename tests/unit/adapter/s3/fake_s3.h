@@ -24,6 +24,7 @@ struct fake_step {
     const char *body;
     size_t cut;         /* the connection closes so many bytes before the body's end */
     bool hang;          /* ... or stays open without them until the peer leaves */
+    bool half_head;     /* the connection closes behind `head`, before the blank line */
 };
 struct fake_s3 {
     int listener, port;
@@ -73,8 +74,9 @@ static inline bool fake_answer(int fd, const struct fake_step *s, bool head_only
     }
     size_t len = s->body ? strlen(s->body) : 0;
     char head[2048];
-    int n = snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n", s->head, len);
-    if (send(fd, head, (size_t)n, MSG_NOSIGNAL) < 0)
+    int n = s->half_head ? snprintf(head, sizeof head, "HTTP/1.1 %s\r\n", s->head)
+                         : snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n", s->head, len);
+    if (send(fd, head, (size_t)n, MSG_NOSIGNAL) < 0 || s->half_head)
         return false;
     if (!head_only && len > s->cut && send(fd, s->body, len - s->cut, MSG_NOSIGNAL) < 0)
         return false;

@@ -74,13 +74,13 @@ static void failures_that_pass_are_outlived(void **state)
 {
     (void)state;
     struct talk t;
-    BEGIN(t, 9, {.head = "500 X", .body = XML_ERROR("InternalError")}, {.head = "503 X", .body = XML_ERROR("SlowDown")}, {.head = NULL}, {.head = "502 X"},
+    BEGIN(t, 10, {.head = "200 OK", .half_head = true}, {.head = "500 X", .body = XML_ERROR("InternalError")}, {.head = "503 X", .body = XML_ERROR("SlowDown")}, {.head = NULL}, {.head = "502 X"},
           {.head = "429 X"}, {.head = "400 X", .body = XML_ERROR("RequestTimeout")}, {.head = "200 OK", .body = XML_ERROR("InternalError")}, {.head = "504 X"},
           {.head = "200 OK"});
     call(&t, &put, OK);
-    for (size_t i = 0; i < 9; i++)
+    for (size_t i = 0; i < 10; i++)
         assert_string_equal(t.fake.bodies[i], "hello"); /* the body is whole each time */
-    end(&t, 9);
+    end(&t, 10);
 }
 
 static void failures_that_stay_are_told(void **state)
