@@ -196,6 +196,10 @@ static const struct route rows[] = {
     {"GET", V1 "/approvals/{id}", native_approval_get, PERM_READ, ROUTE_POOL, 0, "One such request with its comments."},
     {"POST", V1 "/approvals/{id}", native_approval_decide, PERM_MODEL_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_MIB(1), "Approve, reject, cancel or comment."},
     {"GET", V1 "/lineage", native_lineage, PERM_READ, ROUTE_POOL, 0, "Where something comes from and what became of it."},
+    {"POST", V1 "/runs/compare", native_runs_compare, PERM_READ, ROUTE_POOL, LIMIT_MIB(1),
+     "Runs side by side: parameters, tags and latest metrics, and which of them differ."},
+    {"POST", V1 "/metrics/chart", native_metrics_chart, PERM_READ, ROUTE_POOL, LIMIT_MIB(1),
+     "A metric of several runs as lines: exact peaks per stretch, smoothed, grouped with bands."},
     {"GET", V1 "/audit", native_audit_list, PERM_ADMIN, ROUTE_POOL, 0, "The audit log, newest first."},
     {"GET", V1 "/audit/verify", native_audit_verify, PERM_ADMIN, ROUTE_POOL, 0, "Walk the audit log's hash chain."},
 };

@@ -48,6 +48,9 @@ enum err native_rollout_finish(struct op *op, struct services *s, struct http_re
 /* deliveries.c */
 enum err native_delivery_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_delivery_retry(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* compare.c */
+enum err native_runs_compare(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_metrics_chart(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* audit.c */
 enum err native_audit_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_audit_verify(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

@@ -77,7 +77,8 @@ double sample_edge(const struct sample_buckets *plan, size_t i)
 
 static void bucket_add(struct sample_bucket *b, double x, double y)
 {
-    b->count++;
+    if (b->count++ == 0)
+        b->x = x;
     if (isnan(y)) {
         b->nan_count++;
         return;

@@ -22,7 +22,8 @@ struct sample_point {
     double x, y;
 };
 struct sample_bucket {
-    size_t count, nan_count; /* points in it, and how many of them are NaN; the rest below is of the others */
+    size_t count, nan_count; /* points in it, and how many of them are NaN */
+    double x;                /* of the first of them; the rest below is of those that are not NaN */
     struct sample_point first, last, min, max; /* first and last along the axis; of equal values the earlier one */
     double sum;
 };
