@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "adapter/mlflow/origin_db.h"
+#include "adapter/mlflow/origin_rest.h"
 #include "adapter/sqlite/sqlite.h"
 #ifdef INGOT_WITH_POSTGRES
 #include "adapter/postgres/postgres.h"
@@ -50,7 +51,7 @@ static enum err database_open(struct op *op, struct str uri, struct db **ret, st
     if (sqlite_path(uri, &path))
         return sqlite_source(op, path, ret, ret_name);
     if (!str_starts(uri, STR("postgres")))
-        return op_fail(op, E_UNSUPPORTED, "'%.*s': sqlite:///FILE and postgresql://... can be imported", STR_FMT(uri));
+        return op_fail(op, E_UNSUPPORTED, "'%.*s': sqlite:///FILE, postgresql://... and http://... can be imported", STR_FMT(uri));
 #ifdef INGOT_WITH_POSTGRES
     const char *url = str_cstr(op->arena, without_driver(op, uri));
     *ret_name = str_from(op_printf(op, "postgresql://%s", postgres_place(op, url)));
@@ -60,11 +61,26 @@ static enum err database_open(struct op *op, struct str uri, struct db **ret, st
 #endif
 }
 
+/* Credentials as MLflow's clients take them from the environment. */
+static enum err server_open(struct op *op, struct str url, struct origin *ret, struct str *ret_name)
+{
+    struct mlflow_rest_config config = {.url = url, .token = str_from(getenv("MLFLOW_TRACKING_TOKEN")), .user = str_from(getenv("MLFLOW_TRACKING_USERNAME")),
+                                        .password = str_from(getenv("MLFLOW_TRACKING_PASSWORD"))};
+    if (str_find_char(url, '@') != SIZE_MAX)
+        return op_fail(op, E_INVALID, "give user and password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, not in the address");
+    while (url.len && url.p[url.len - 1] == '/')
+        url.len--;
+    *ret_name = url;
+    return mlflow_rest_origin(op, &config, ret);
+}
+
 enum err origin_open(struct op *op, const struct origin_choice *choice, struct origin *ret, struct str *ret_name)
 {
     struct db *db = NULL;
     struct str name;
     char here[PATH_MAX], folder[PATH_MAX] = "";
+    if (str_starts(choice->uri, STR("http://")) || str_starts(choice->uri, STR("https://")))
+        return server_open(op, choice->uri, ret, ret_name);
     if (!getcwd(here, sizeof here))
         return op_fail_errno(op, "find the working folder");
     const char *given = str_cstr(op->arena, choice->artifact_folder);

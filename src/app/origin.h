@@ -5,7 +5,7 @@
 #include "port/origin.h"
 
 struct origin_choice {
-    struct str uri;             /* sqlite:///FILE, a file, postgresql://... */
+    struct str uri;             /* sqlite:///FILE, a file, postgresql://..., http://... */
     struct str artifact_folder; /* what mlflow-artifacts:/ is there; empty: not known */
     bool any_schema;
 };

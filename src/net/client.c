@@ -15,7 +15,7 @@
 struct client {
     CURL *curl;
     struct str base_url; /* in memory of its own */
-    struct str bearer_token;
+    struct str bearer_token, user, password;
     char *ca_path;
     int timeout_ms;
     char error[CURL_ERROR_SIZE];
@@ -52,6 +52,8 @@ enum err client_create(struct op *op, const struct client_config *config, struct
         base.len--;
     c->base_url = str_own(base);
     c->bearer_token = str_own(config->bearer_token);
+    c->user = str_own(config->user);
+    c->password = str_own(config->password);
     if (config->ca_path)
         c->ca_path = (char *)(uintptr_t)str_own(str_from(config->ca_path)).p;
     c->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : CLIENT_TIMEOUT_MS;
@@ -66,15 +68,10 @@ void client_destroy(struct client *c)
     curl_easy_cleanup(c->curl);
     free((void *)(uintptr_t)c->base_url.p);
     free((void *)(uintptr_t)c->bearer_token.p);
+    free((void *)(uintptr_t)c->user.p);
+    free((void *)(uintptr_t)c->password.p);
     free(c->ca_path);
     free(c);
-}
-
-static size_t on_body(char *p, size_t size, size_t n, void *arg)
-{
-    struct buf *b = arg;
-    buf_add(b, p, size * n);
-    return b->failed ? 0 : size * n;
 }
 
 struct client_request {
@@ -82,7 +79,31 @@ struct client_request {
     struct str path, content_type, body;
     FILE *file;        /* or NULL; then `body` */
     curl_off_t file_size;
+    client_bytes_fn fn; /* NULL: the answer is gathered */
+    void *arg;
 };
+
+/* The answer on its way in. */
+struct arriving {
+    CURL *curl;
+    const struct client_request *request;
+    struct buf body;
+    enum err refused; /* by the request's fn */
+};
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg)
+{
+    struct arriving *a = arg;
+    long status = 0;
+    if (a->request->fn)
+        curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status / 100 == 2) {
+        a->refused = a->request->fn(a->request->arg, p, size * n);
+        return a->refused ? 0 : size * n;
+    }
+    buf_add(&a->body, p, size * n);
+    return a->body.failed ? 0 : size * n;
+}
 
 static struct curl_slist *request_headers(struct op *op, const struct client *c, const struct client_request *r)
 {
@@ -113,37 +134,56 @@ static void request_body(CURL *h, const struct client_request *r)
     curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, r->method);
 }
 
-static enum err client_perform(struct op *op, struct client *c, const struct client_request *r, struct client_answer *ret)
+/* All but the URL, the headers and the body. */
+static void client_options(struct client *c, const struct client_request *r, struct arriving *a)
 {
     CURL *h = c->curl;
     curl_easy_reset(h); /* keeps the connection */
-    struct buf body;
-    buf_init(&body, LIMIT_HTTP_BODY_BYTES * 4);
-    struct curl_slist *headers = request_headers(op, c, r);
-    const char *url = op_printf(op, "%.*s%.*s", STR_FMT(c->base_url), STR_FMT(r->path));
-    curl_easy_setopt(h, CURLOPT_URL, url);
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(h, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms);
+    if (r->fn) { /* of any length: judged by its pace */
+        curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)c->timeout_ms / 1000 + 1);
+    } else {
+        curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms);
+    }
+    if (c->user.len && !c->bearer_token.len) {
+        curl_easy_setopt(h, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(h, CURLOPT_USERNAME, c->user.p);
+        curl_easy_setopt(h, CURLOPT_PASSWORD, c->password.p);
+    }
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(h, CURLOPT_ERRORBUFFER, c->error);
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(h, CURLOPT_WRITEDATA, &body);
+    curl_easy_setopt(h, CURLOPT_WRITEDATA, a);
     if (c->ca_path)
         curl_easy_setopt(h, CURLOPT_CAINFO, c->ca_path);
-    request_body(h, r);
     c->error[0] = 0;
+}
+
+static enum err client_perform(struct op *op, struct client *c, const struct client_request *r, struct client_answer *ret)
+{
+    CURL *h = c->curl;
+    struct arriving in = {.curl = h, .request = r};
+    buf_init(&in.body, LIMIT_HTTP_BODY_BYTES * 4);
+    client_options(c, r, &in);
+    struct curl_slist *headers = request_headers(op, c, r);
+    const char *url = op_printf(op, "%.*s%.*s", STR_FMT(c->base_url), STR_FMT(r->path));
+    curl_easy_setopt(h, CURLOPT_URL, url);
+    curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
+    request_body(h, r);
     int64_t start_ns = time_mono_ns();
     CURLcode rc = curl_easy_perform(h);
     int64_t wall_us = (time_mono_ns() - start_ns) / 1000;
     curl_slist_free_all(headers);
     enum err e = OK;
-    if (body.failed) {
-        e = op_fail(op, E_TOO_LARGE, "%s %s: the answer is larger than %zu bytes", r->method, url, body.max);
+    if (in.refused) {
+        e = in.refused;
+    } else if (in.body.failed) {
+        e = op_fail(op, E_TOO_LARGE, "%s %s: the answer is larger than %zu bytes", r->method, url, in.body.max);
     } else if (rc != CURLE_OK) {
         e = op_fail(op, rc == CURLE_OPERATION_TIMEDOUT ? E_TIMEOUT : E_IO, "%s %s: %s", r->method, url,
                     c->error[0] ? c->error : curl_easy_strerror(rc));
@@ -152,13 +192,13 @@ static enum err client_perform(struct op *op, struct client *c, const struct cli
         char *type = NULL;
         curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(h, CURLINFO_CONTENT_TYPE, &type);
-        if (body.len > arena_left(op->arena) / 2)
+        if (in.body.len > arena_left(op->arena) / 2)
             e = op_fail(op, E_TOO_LARGE, "%s %s: the answer is too large", r->method, url);
         else
-            *ret = (struct client_answer){.status = (int)status, .body = str_dup(op->arena, buf_str(&body)),
+            *ret = (struct client_answer){.status = (int)status, .body = str_dup(op->arena, buf_str(&in.body)),
                                           .content_type = str_dup(op->arena, str_from(type)), .wall_us = wall_us};
     }
-    buf_clear(&body);
+    buf_clear(&in.body);
     return e;
 }
 
@@ -185,6 +225,12 @@ enum err client_upload(struct op *op, struct client *c, const char *method, stru
     }
     fclose(f);
     return e;
+}
+
+enum err client_download(struct op *op, struct client *c, struct str path, client_bytes_fn fn, void *arg, struct client_answer *ret)
+{
+    struct client_request r = {.method = "GET", .path = path, .fn = fn, .arg = arg};
+    return client_perform(op, c, &r, ret);
 }
 
 /* The error for a status that is no success, with the text of the body: MLflow's and our "message", or "error"

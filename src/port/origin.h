@@ -86,8 +86,13 @@ struct origin_version {
     bool deleted;
     struct origin_kvs tags;
 };
+/* Where the files of a run or a logged model are. */
+struct origin_place {
+    struct str uri;
+    struct str run_id, model_id; /* one of them, the other empty */
+};
 struct origin_file {
-    struct str path;   /* relative to the artifact URI it was listed for */
+    struct str path;   /* relative to the place it was listed for */
     int64_t size_bytes; /* -1: not known */
     int64_t changed_us; /* 0: not known */
 };
@@ -114,10 +119,10 @@ struct origin_ops {
     enum err (*logged_models)(void *self, struct op *op, struct str *cursor, struct origin_logged_model **ret, size_t *ret_n);
     enum err (*models)(void *self, struct op *op, struct str *cursor, struct origin_model **ret, size_t *ret_n);
     enum err (*versions)(void *self, struct op *op, struct str *cursor, struct origin_version **ret, size_t *ret_n);
-    /* Every file below an artifact URI. E_UNSUPPORTED: a place that cannot be read from here. An absent folder is empty. */
-    enum err (*files)(void *self, struct op *op, struct str uri, struct str *cursor, struct origin_file **ret, size_t *ret_n);
+    /* Every file of a place. E_UNSUPPORTED: it cannot be read from here. An absent folder is empty. */
+    enum err (*files)(void *self, struct op *op, const struct origin_place *at, struct str *cursor, struct origin_file **ret, size_t *ret_n);
     /* The bytes of one file, piece by piece. An error of `fn` ends it and is returned. */
-    enum err (*file)(void *self, struct op *op, struct str uri, struct str path, origin_bytes_fn fn, void *arg);
+    enum err (*file)(void *self, struct op *op, const struct origin_place *at, struct str path, origin_bytes_fn fn, void *arg);
     void (*close)(void *self);
 };
 struct origin {

@@ -263,16 +263,16 @@ static enum err db_counts(void *self, struct op *op, struct origin_counts *ret)
 
 /* ---- files, and the whole ---- */
 
-static enum err db_files(void *self, struct op *op, struct str uri, struct str *cursor, struct origin_file **ret, size_t *ret_n)
+static enum err db_files(void *self, struct op *op, const struct origin_place *at, struct str *cursor, struct origin_file **ret, size_t *ret_n)
 {
     struct mlflow_db *m = self;
-    return mlflow_files_list(op, &m->files, uri, cursor, ret, ret_n);
+    return mlflow_files_list(op, &m->files, at->uri, cursor, ret, ret_n);
 }
 
-static enum err db_file(void *self, struct op *op, struct str uri, struct str path, origin_bytes_fn fn, void *arg)
+static enum err db_file(void *self, struct op *op, const struct origin_place *at, struct str path, origin_bytes_fn fn, void *arg)
 {
     struct mlflow_db *m = self;
-    return mlflow_files_read(op, &m->files, uri, path, fn, arg);
+    return mlflow_files_read(op, &m->files, at->uri, path, fn, arg);
 }
 
 static void db_origin_close(void *self)

@@ -10,7 +10,8 @@
 struct place {
     struct importing *im;
     struct op *op;
-    struct str there, here; /* URIs */
+    struct origin_place there;
+    struct str here;        /* URI */
     struct str root;        /* the name here of the folder */
 };
 
@@ -53,7 +54,7 @@ static enum err file_copy(struct place *p, const struct origin_file *f, struct s
     enum err e = blob_writer_open(p->op, p->im->o->blobs, &c.w);
     if (e)
         return e;
-    if ((e = o->ops->file(o->self, p->op, p->there, f->path, on_bytes, &c))) {
+    if ((e = o->ops->file(o->self, p->op, &p->there, f->path, on_bytes, &c))) {
         blob_abort(p->im->o->blobs, c.w);
         return e;
     }
@@ -95,10 +96,10 @@ static enum err place_move(struct place *p)
         struct origin_file *files = NULL;
         enum err e = artifact_root(p->op, p->here, &p->root);
         if (!e)
-            e = o->ops->files(o->self, p->op, p->there, &cursor, &files, &n);
+            e = o->ops->files(o->self, p->op, &p->there, &cursor, &files, &n);
         if (e) {
             count->failed++;
-            import_note(im, "files at '%.*s': %s", STR_FMT(p->there), p->op->msg ? p->op->msg : err_name(e));
+            import_note(im, "files at '%.*s': %s", STR_FMT(p->there.uri), p->op->msg ? p->op->msg : err_name(e));
             op_clear(p->op);
             return OK;
         }
@@ -109,7 +110,7 @@ static enum err place_move(struct place *p)
                 return import_failed(im, p->op);
             if (e) {
                 count->failed++;
-                import_note(im, "file '%.*s' at '%.*s': %s", STR_FMT(files[i].path), STR_FMT(p->there), p->op->msg ? p->op->msg : err_name(e));
+                import_note(im, "file '%.*s' at '%.*s': %s", STR_FMT(files[i].path), STR_FMT(p->there.uri), p->op->msg ? p->op->msg : err_name(e));
                 op_clear(p->op);
             }
             import_progress(im, IMPORT_FILES, count->there);
@@ -152,7 +153,7 @@ static enum err id_move(struct importing *im, struct str id, bool model, struct 
         return import_failed(im, &op);
     if (!a.ours)
         return OK;
-    struct place p = {.im = im, .op = &op, .there = uri, .here = a.here};
+    struct place p = {.im = im, .op = &op, .there = {uri, model ? STR("") : id, model ? id : STR("")}, .here = a.here};
     return place_move(&p);
 }
 
