@@ -75,6 +75,22 @@ enum err db_exec(struct op *op, struct db_tx *tx, const struct sql *sql, const s
     return tx->ops->exec(op, tx, sql, args, n, ret_changes);
 }
 
+enum err db_exec_later(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, int64_t *add_changes)
+{
+    if (tx->ops->exec_later)
+        return tx->ops->exec_later(op, tx, sql, args, n, add_changes);
+    int64_t changes = 0;
+    enum err e = tx->ops->exec(op, tx, sql, args, n, &changes);
+    if (!e && add_changes)
+        *add_changes += changes;
+    return e;
+}
+
+enum err db_settle(struct op *op, struct db_tx *tx)
+{
+    return tx->ops->settle ? tx->ops->settle(op, tx) : OK;
+}
+
 int64_t db_last_id(struct db_tx *tx)
 {
     return tx->ops->last_id(tx);

@@ -60,6 +60,9 @@ struct db_ops {
     struct db_val (*column)(struct db_rows *rows, int i);
     void (*end)(struct db_rows *rows);
     enum err (*exec)(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, int64_t *ret_changes);
+    /* See db_exec_later; NULL: its statements run at once. */
+    enum err (*exec_later)(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, int64_t *add_changes);
+    enum err (*settle)(struct op *op, struct db_tx *tx);
     int64_t (*last_id)(struct db_tx *tx);
     /* Flushes, checkpoints, frees. */
     void (*close)(void *self);
@@ -89,6 +92,12 @@ MUST_USE enum err db_step(struct op *op, struct db_tx *tx, struct db_rows *rows,
 void db_end(struct db_tx *tx, struct db_rows *rows);
 /* Statement without rows; ret_changes may be NULL. */
 MUST_USE enum err db_exec(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, int64_t *ret_changes);
+/* The same for a statement whose end nobody waits for, so that a database server can be sent many in one go: a failure may be that of a later
+ * call in this transaction, and comes at the latest with the end of the write, which it fails. `add_changes` (may be NULL) is added to when the
+ * answer comes, until the write's function returns: read it after db_settle. Arguments are copied. */
+MUST_USE enum err db_exec_later(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, int64_t *add_changes);
+/* Waits for all of these: their failure is told now, their changes are counted. */
+MUST_USE enum err db_settle(struct op *op, struct db_tx *tx);
 int64_t db_last_id(struct db_tx *tx);
 /* First row into `ret_vals` (texts and blobs copied to op's arena); E_NOT_FOUND when there is none. */
 MUST_USE enum err db_query_one(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, struct db_val *ret_vals, size_t n_vals);

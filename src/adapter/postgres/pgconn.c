@@ -22,6 +22,7 @@
 
 #define STATEMENT_BYTES LIMIT_KIB(64)
 #define THIS_SCHEMA "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+#define LATER_MAX 256 /* then they are waited for */
 #define MARK_NAME "ingot_mark"
 
 struct slot {
@@ -37,8 +38,16 @@ struct identity {
     char table[DIALECT_NAME_BYTES], column[DIALECT_NAME_BYTES];
 };
 
+/* A statement that is on its way, or answered, and that nobody waited for yet. */
+struct later {
+    const struct sql *sql;
+    int64_t *add_changes;
+};
+
 struct pgconn {
     struct pgwire wire;
+    struct later later[LATER_MAX]; /* in the order of the wire's SENT_LATER */
+    int later_count;
     enum pgconn_role role;
     struct slot **slots; /* by sql->id */
     int slot_count;
@@ -183,6 +192,58 @@ static enum err text_make(struct op *op, const struct pgconn *c, const struct sq
     return OK;
 }
 
+/* The answer to the first of those that nobody waited for. */
+static enum err later_take(struct op *op, struct pgconn *c, const struct later *l)
+{
+    enum err e = OK, failure = OK;
+    PGresult *res = NULL;
+    while (!(e = pgwire_take(op, &c->wire, l->sql->name, &res)) && res) {
+        int64_t changes = 0;
+        if (PQresultStatus(res) == PGRES_FATAL_ERROR)
+            failure = pgwire_fail(op, &c->wire, res, l->sql->name);
+        else if (PQresultStatus(res) != PGRES_PIPELINE_ABORTED && l->add_changes && str_parse_i64(str_from(PQcmdTuples(res)), &changes))
+            *l->add_changes += changes;
+        PQclear(res);
+        if (c->wire.lost)
+            return failure;
+    }
+    if (!e)
+        pgwire_note_taken(&c->wire);
+    return failure ? failure : e;
+}
+
+/* Takes what comes before the results of the statement that was sent last (or, without one, all): framing, and statements that nobody
+ * waited for. A sync is behind them. */
+static enum err take_before(struct op *op, struct pgconn *c)
+{
+    enum err first = OK;
+    for (int i = 0; i < c->later_count && !c->wire.lost; i++) {
+        enum err e = pgwire_settle(op, &c->wire, true);
+        first = first ? first : e;
+        if (c->wire.lost)
+            break;
+        e = later_take(op, c, &c->later[i]);
+        first = first ? first : e;
+    }
+    c->later_count = 0;
+    if (!c->wire.lost) {
+        enum err e = pgwire_settle(op, &c->wire, true);
+        first = first ? first : e;
+    }
+    if (first)
+        c->doomed = true;
+    return first;
+}
+
+/* Waits for all that nobody waited for. */
+static enum err later_settle(struct op *op, struct pgconn *c)
+{
+    if (!c->later_count)
+        return OK;
+    enum err e = pgwire_sync(op, &c->wire);
+    return e ? e : take_before(op, c);
+}
+
 /* Takes the answers to Parse and Describe; both are statements to the wire. */
 static enum err prepare_answers(struct op *op, struct pgconn *c, const struct sql *sql, struct slot *slot)
 {
@@ -242,7 +303,9 @@ static enum err prepare(struct op *op, struct pgconn *c, const struct sql *sql, 
     AUTO(buf) struct buf text;
     struct dialect_statement info;
     buf_init(&text, STATEMENT_BYTES);
-    enum err e = text_make(op, c, sql, &text, &info);
+    enum err e = later_settle(op, c);
+    if (!e)
+        e = text_make(op, c, sql, &text, &info);
     if (e)
         return e;
     if (text.failed || info.param_count > LIMIT_DB_PARAMS)
@@ -269,9 +332,9 @@ static void frame_note(struct pgconn *c, bool writable, bool writes, enum err e)
         c->doomed = true;
 }
 
-/* Binds and sends; the results before the statement's own are taken. */
+/* Binds and sends, behind whatever is pending. */
 static enum err send_bound(struct op *op, struct pgconn *c, const struct slot *slot, const struct sql *sql, const struct db_val *args,
-                           size_t n)
+                           size_t n, enum pgwire_sent kind)
 {
     struct pgvalue_param params[LIMIT_DB_PARAMS];
     const char *values[LIMIT_DB_PARAMS];
@@ -294,43 +357,53 @@ static enum err send_bound(struct op *op, struct pgconn *c, const struct slot *s
         w->lost = true;
         return op_fail(op, E_IO, "%s: %s", sql->name, PQerrorMessage(w->pg));
     }
-    pgwire_note_sent(w, PGWIRE_SENT_STATEMENT);
-    return pgwire_sync(op, w);
+    pgwire_note_sent(w, kind);
+    return OK;
 }
 
-/* A statement that could not be bound never reached the server: it costs the frame nothing. */
-static enum err start(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, struct slot **ret)
+/* Makes way on the connection: rows of another statement that are still coming are set aside. */
+static enum err make_way(struct op *op, struct pgconn *c)
+{
+    struct db_rows *rows = c->streaming;
+    c->streaming = NULL;
+    return rows ? pgrows_spool(op, rows) : OK;
+}
+
+/* Prepares and sends. A statement that could not be bound never reached the server: it costs the frame nothing. */
+static enum err start(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, enum pgwire_sent kind,
+                      struct slot **ret)
 {
     struct pgconn *c = tx->impl;
     struct slot *slot = NULL;
     if (c->doomed)
         return op_fail(op, E_INTERNAL, "%s: follows a statement that failed in the same transaction", sql->name);
-    if (c->streaming) {
-        struct db_rows *rows = c->streaming;
-        c->streaming = NULL;
-        enum err e = pgrows_spool(op, rows);
-        if (e)
-            return e;
-    }
-    enum err e = prepare(op, c, sql, &slot);
+    enum err e = make_way(op, c);
+    if (e)
+        return e;
+    e = prepare(op, c, sql, &slot);
     if (e) {
         frame_note(c, tx->writable, false, e);
         return e;
     }
     if (slot->writes && !tx->writable)
         return op_fail(op, E_INTERNAL, "%s: a write inside a read transaction", sql->name);
-    e = send_bound(op, c, slot, sql, args, n);
+    *ret = slot;
+    return send_bound(op, c, slot, sql, args, n, kind);
+}
+
+/* The same, and takes the results before the statement's own. */
+static enum err start_now(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, struct slot **ret)
+{
+    struct pgconn *c = tx->impl;
+    enum err e = start(op, tx, sql, args, n, PGWIRE_SENT_STATEMENT, ret);
+    if (!e)
+        e = pgwire_sync(op, &c->wire);
     if (e)
         return e;
-    e = pgwire_settle(op, &c->wire, true);
-    if (e) {
-        c->doomed = true; /* a framing statement failed: the transaction is not what it should be */
-        if (!c->wire.lost && c->wire.sent_count)
-            c->wire.lost = true;
-        return e;
-    }
-    *ret = slot;
-    return OK;
+    e = take_before(op, c);
+    if (e && !c->wire.lost && pgwire_settle(op, &c->wire, false)) /* it was skipped: takes the answer that says so, and the sync */
+        c->doomed = true;
+    return e;
 }
 
 enum err pgconn_describe(struct op *op, struct pgconn *c, const struct sql *sql, unsigned *ret_types, int *ret_count)
@@ -356,7 +429,7 @@ enum err pgconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, con
 {
     struct pgconn *c = tx->impl;
     struct slot *slot = NULL;
-    enum err e = start(op, tx, sql, args, n, &slot), failure = OK;
+    enum err e = start_now(op, tx, sql, args, n, &slot), failure = OK;
     if (e)
         return e;
     PGresult *res = NULL;
@@ -385,12 +458,32 @@ enum err pgconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, con
     return failure;
 }
 
+enum err pgconn_exec_later(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
+                           int64_t *add_changes)
+{
+    struct pgconn *c = tx->impl;
+    struct slot *slot = NULL;
+    enum err e = c->later_count == LATER_MAX ? later_settle(op, c) : OK;
+    if (!e)
+        e = start(op, tx, sql, args, n, PGWIRE_SENT_LATER, &slot);
+    if (e)
+        return e;
+    c->later[c->later_count++] = (struct later){sql, add_changes};
+    c->changed = true; /* as far as is known */
+    return OK;
+}
+
+enum err pgconn_settle(struct op *op, struct db_tx *tx)
+{
+    return later_settle(op, tx->impl);
+}
+
 enum err pgconn_query(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
                       struct db_rows **ret)
 {
     struct pgconn *c = tx->impl;
     struct slot *slot = NULL;
-    enum err e = start(op, tx, sql, args, n, &slot);
+    enum err e = start_now(op, tx, sql, args, n, &slot);
     if (e)
         return e;
     struct db_rows *rows = c->spare ? c->spare : calloc(1, sizeof *rows);
@@ -488,11 +581,17 @@ bool pgconn_is_usable(struct pgconn *c)
     return !c->wire.lost && !pgwire_settle(&op, &c->wire, false) && !pgwire_is_stale(&c->wire);
 }
 
-void pgconn_frame_begin(struct pgconn *c, struct pgframe *ret)
+enum err pgconn_frame_begin(struct op *op, struct pgconn *c, struct pgframe *ret)
 {
+    enum err e = make_way(op, c);
+    if (!e)
+        e = later_settle(op, c);
+    if (e)
+        return e;
     *ret = (struct pgframe){c->changed, c->doomed, c->running};
     c->changed = c->doomed = false;
     pgwire_push(&c->wire, PGWIRE_SAVEPOINT);
+    return OK;
 }
 
 /* Keys that are checked late are looked at here, so that they fail their own function and not the group. */
@@ -508,6 +607,12 @@ static enum err late_check(struct op *op, struct pgconn *c)
 enum err pgconn_frame_end(struct op *op, struct pgconn *c, const struct pgframe *frame, enum err e)
 {
     pgconn_end_rows(c, frame->mark);
+    if (c->later_count && !c->wire.lost) {
+        for (int i = 0; i < c->later_count; i++)
+            c->later[i].add_changes = NULL; /* the function has returned, and what it counted in may be gone */
+        enum err late = later_settle(op, c);
+        e = e ? e : late;
+    }
     if (c->wire.lost)
         return e ? op_context(op, "nothing was stored") : op_fail(op, E_IO, "the connection to PostgreSQL broke; nothing was stored");
     if (!e && c->doomed)

@@ -34,7 +34,8 @@ struct pgframe {
     bool changed, doomed; /* of the frame around it */
     struct db_rows *mark;
 };
-void pgconn_frame_begin(struct pgconn *c, struct pgframe *ret);
+/* Fails when a statement that nobody waited for has failed in the frame around it: then there is no frame. */
+MUST_USE enum err pgconn_frame_begin(struct op *op, struct pgconn *c, struct pgframe *ret);
 /* `e` is the function's own result; returns it, or why its changes cannot stand. They are undone unless OK is returned. */
 enum err pgconn_frame_end(struct op *op, struct pgconn *c, const struct pgframe *frame, enum err e);
 
@@ -55,6 +56,9 @@ struct db_val pgconn_column(struct db_rows *rows, int i);
 void pgconn_end(struct db_rows *rows);
 enum err pgconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
                      int64_t *ret_changes);
+enum err pgconn_exec_later(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n,
+                           int64_t *add_changes);
+enum err pgconn_settle(struct op *op, struct db_tx *tx);
 int64_t pgconn_last_id(struct db_tx *tx);
 
 #endif

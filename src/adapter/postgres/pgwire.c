@@ -200,7 +200,12 @@ void pgwire_note_sent(struct pgwire *w, enum pgwire_sent what)
     if (w->sent_count == PGWIRE_SENT)
         w->lost = true;
     else
-        w->sent[w->sent_count++] = what;
+        w->sent[(w->sent_first + w->sent_count++) % PGWIRE_SENT] = what;
+}
+
+enum pgwire_sent pgwire_front(const struct pgwire *w)
+{
+    return w->sent[w->sent_first];
 }
 
 enum err pgwire_send_pending(struct op *op, struct pgwire *w)
@@ -264,13 +269,13 @@ enum err pgwire_take(struct op *op, struct pgwire *w, const char *what, PGresult
 void pgwire_note_taken(struct pgwire *w)
 {
     w->sent_count--;
-    memmove(w->sent, w->sent + 1, (size_t)w->sent_count * sizeof w->sent[0]);
+    w->sent_first = (w->sent_first + 1) % PGWIRE_SENT;
 }
 
 /* The results of the message at the front. */
 static enum err settle_one(struct op *op, struct pgwire *w)
 {
-    enum pgwire_sent kind = w->sent[0];
+    enum pgwire_sent kind = pgwire_front(w);
     enum err e = OK, failure = OK;
     PGresult *res = NULL;
     while (!(e = pgwire_take(op, w, "transaction", &res)) && res) {
@@ -294,7 +299,7 @@ static enum err settle_one(struct op *op, struct pgwire *w)
 enum err pgwire_settle(struct op *op, struct pgwire *w, bool to_statement)
 {
     enum err first = OK;
-    while (w->sent_count && !(to_statement && w->sent[0] == PGWIRE_SENT_STATEMENT)) {
+    while (w->sent_count && !(to_statement && (pgwire_front(w) == PGWIRE_SENT_STATEMENT || pgwire_front(w) == PGWIRE_SENT_LATER))) {
         enum err e = settle_one(op, w);
         first = first ? first : e;
         if (w->lost)

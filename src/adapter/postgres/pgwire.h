@@ -9,7 +9,7 @@
 #include "base/op.h"
 
 #define PGWIRE_PENDING 16
-#define PGWIRE_SENT 64
+#define PGWIRE_SENT 512 /* a power of two */
 
 /* What frames a transaction. */
 enum pgwire_control {
@@ -26,7 +26,13 @@ enum pgwire_control {
     PGWIRE_CONTROL_COUNT
 };
 /* What a result that has not come yet will be. */
-enum pgwire_sent { PGWIRE_SENT_CONTROL, PGWIRE_SENT_COMMIT, PGWIRE_SENT_STATEMENT, PGWIRE_SENT_SYNC };
+enum pgwire_sent {
+    PGWIRE_SENT_CONTROL,
+    PGWIRE_SENT_COMMIT,
+    PGWIRE_SENT_STATEMENT,
+    PGWIRE_SENT_LATER, /* a statement whose caller does not wait for it */
+    PGWIRE_SENT_SYNC
+};
 
 struct pgwire {
     PGconn *pg;
@@ -36,8 +42,8 @@ struct pgwire {
     char lock_text[80];          /* PGWIRE_LOCK of this schema; "" until set */
     enum pgwire_control pending[PGWIRE_PENDING];
     int pending_count;
-    enum pgwire_sent sent[PGWIRE_SENT];
-    int sent_count;
+    enum pgwire_sent sent[PGWIRE_SENT]; /* a ring */
+    unsigned sent_first, sent_count;
 };
 
 /* Connects and prepares the session, in blocking mode without pipeline. `writer`: commits wait for the disk, whatever the server's
@@ -53,11 +59,13 @@ MUST_USE enum err pgwire_plain(struct op *op, struct pgwire *w, const char *text
 void pgwire_push(struct pgwire *w, enum pgwire_control control);
 /* Sends what is pushed, without a sync. */
 MUST_USE enum err pgwire_send_pending(struct op *op, struct pgwire *w);
+/* What the next results belong to; only while sent_count > 0. */
+enum pgwire_sent pgwire_front(const struct pgwire *w);
 /* Notes that the caller sent one message. */
 void pgwire_note_sent(struct pgwire *w, enum pgwire_sent what);
 /* Ends the batch and hands it to the kernel as far as that takes it. */
 MUST_USE enum err pgwire_sync(struct op *op, struct pgwire *w);
-/* Takes the results that come before the first statement's (`to_statement`), or all. The first failure among them. */
+/* Takes the results that come before the first statement's, of either kind (`to_statement`), or all. The first failure among them. */
 MUST_USE enum err pgwire_settle(struct op *op, struct pgwire *w, bool to_statement);
 /* pgwire_send_pending, sync and settle. */
 MUST_USE enum err pgwire_flush(struct op *op, struct pgwire *w);

@@ -124,8 +124,10 @@ static enum err run_framed(struct pgwriter *w, struct op *op, db_fn fn, void *ar
     struct db_tx tx = w->tx;
     struct pgframe frame;
     tx.impl = w->conn;
-    pgconn_frame_begin(w->conn, &frame);
-    enum err e = fn(op, &tx, arg);
+    enum err e = pgconn_frame_begin(op, w->conn, &frame);
+    if (e)
+        return e;
+    e = fn(op, &tx, arg);
     return pgconn_frame_end(op, w->conn, &frame, e);
 }
 

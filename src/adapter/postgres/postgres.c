@@ -140,6 +140,8 @@ static const struct db_ops postgres_ops = {
     .column = pgconn_column,
     .end = pgconn_end,
     .exec = pgconn_exec,
+    .exec_later = pgconn_exec_later,
+    .settle = pgconn_settle,
     .last_id = pgconn_last_id,
     .close = postgres_close,
 };

@@ -189,13 +189,13 @@ static void a_frame_is_doomed_by_a_failure_after_a_change(void **state)
     struct pgframe frame;
     int64_t changes = 0;
     begin(f);
-    pgconn_frame_begin(f->c, &frame);
+    expect(f, pgconn_frame_begin(&f->s.op, f->c, &frame), OK);
     expect(f, run(f, "INSERT INTO t (n) VALUES (1)", DB_NO_ARGS, NULL), OK);
     expect(f, run(f, "INSERT INTO t (n) VALUES (1)", DB_NO_ARGS, NULL), E_EXISTS);
     expect(f, run(f, "INSERT INTO t (n) VALUES (2)", DB_NO_ARGS, NULL), E_INTERNAL);
     expect(f, pgconn_frame_end(&f->s.op, f->c, &frame, OK), E_INTERNAL);
     /* The next frame of the same transaction is whole again, and goes on after its first statement failed. */
-    pgconn_frame_begin(f->c, &frame);
+    expect(f, pgconn_frame_begin(&f->s.op, f->c, &frame), OK);
     expect(f, run(f, "INSERT INTO t (n) VALUES ('x')", DB_NO_ARGS, NULL), E_CONFLICT);
     expect(f, run(f, "SELEKT", DB_NO_ARGS, NULL), E_INTERNAL);
     expect(f, run(f, "INSERT INTO t (n) VALUES (?1)", DB_ARGS(DB_TEXT(STR("x"))), NULL), E_INTERNAL); /* never sent */
@@ -203,6 +203,48 @@ static void a_frame_is_doomed_by_a_failure_after_a_change(void **state)
     expect(f, pgconn_frame_end(&f->s.op, f->c, &frame, OK), OK);
     expect(f, run(f, "DELETE FROM t", DB_NO_ARGS, &changes), OK);
     assert_int_equal(changes, 1);
+    roll_back(f);
+}
+
+/* Many statements in one go: counted when their answers come, in order with the others, and a failure among them fails the frame. */
+static void statements_that_nobody_waits_for(void **state)
+{
+    struct fixture *f = *state;
+    const struct sql add = {.name = "add", .text = "INSERT INTO t (n) VALUES (?1) ON CONFLICT DO NOTHING", .id = 5},
+                     must = {.name = "must", .text = "INSERT INTO t (n) VALUES (?1)", .id = 6},
+                     count = {.name = "count", .text = "SELECT count(*) FROM t", .id = 7};
+    struct db_tx tx = {.impl = f->c, .writable = true};
+    struct pgframe frame;
+    int64_t added = 0;
+    begin(f);
+    expect(f, pgconn_frame_begin(&f->s.op, f->c, &frame), OK);
+    for (int64_t n = 0; n < 1000; n++)
+        expect(f, pgconn_exec_later(&f->s.op, &tx, &add, DB_ARGS(DB_I64(n % 700)), &added), OK);
+    expect(f, pgconn_settle(&f->s.op, &tx), OK);
+    assert_int_equal(added, 700);
+    for (int64_t n = 700; n < 710; n++)
+        expect(f, pgconn_exec_later(&f->s.op, &tx, &add, DB_ARGS(DB_I64(n)), &added), OK);
+    struct db_rows *rows = NULL; /* sees them all, and takes their answers */
+    bool row = false;
+    expect(f, pgconn_query(&f->s.op, &tx, &count, DB_NO_ARGS, &rows), OK);
+    expect(f, pgconn_step(&f->s.op, rows, &row), OK);
+    assert_int_equal(pgconn_column(rows, 0).i, 710);
+    assert_int_equal(added, 710);
+    pgconn_end(rows);
+    expect(f, pgconn_frame_end(&f->s.op, f->c, &frame, OK), OK);
+    /* A failure is told by the next statement, and stays with its frame. */
+    expect(f, pgconn_frame_begin(&f->s.op, f->c, &frame), OK);
+    expect(f, pgconn_exec_later(&f->s.op, &tx, &must, DB_ARGS(DB_I64(5000)), NULL), OK);
+    expect(f, pgconn_exec_later(&f->s.op, &tx, &must, DB_ARGS(DB_I64(5)), NULL), OK);
+    expect(f, pgconn_exec_later(&f->s.op, &tx, &must, DB_ARGS(DB_I64(5001)), NULL), OK);
+    expect(f, pgconn_query(&f->s.op, &tx, &count, DB_NO_ARGS, &rows), E_EXISTS);
+    expect(f, pgconn_frame_end(&f->s.op, f->c, &frame, OK), E_INTERNAL);
+    /* ... or by its end, which then fails too. */
+    expect(f, pgconn_frame_begin(&f->s.op, f->c, &frame), OK);
+    expect(f, pgconn_exec_later(&f->s.op, &tx, &must, DB_ARGS(DB_I64(5)), NULL), OK);
+    expect(f, pgconn_frame_end(&f->s.op, f->c, &frame, OK), E_EXISTS);
+    expect(f, run(f, "DELETE FROM t", DB_NO_ARGS, &added), OK);
+    assert_int_equal(added, 710);
     roll_back(f);
 }
 
@@ -255,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ids_and_changes_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stream_is_set_aside_for_another_statement, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_frame_is_doomed_by_a_failure_after_a_change, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(statements_that_nobody_waits_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_commit_is_noted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reader_cannot_write_and_ends_in_time, set_up, tear_down),
     };
