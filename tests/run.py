@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -77,6 +78,21 @@ def postgres():
         yield {"INGOT_TEST_POSTGRES": cluster.url}
 
 
+@contextlib.contextmanager
+def s3():
+    """Settings for the programs that need a real S3 server; when none can be had, what says why."""
+    sys.path.insert(0, str(ROOT / "tests/services"))
+    import s3 as service
+    with tempfile.TemporaryDirectory(prefix="ingot-s3-") as folder:
+        try:
+            server = service.S3Server(folder)
+        except service.Absent as why:
+            yield {"INGOT_NO_S3": str(why)}
+            return
+        with server:
+            yield {**server.env, "INGOT_TEST_S3": server.uri("unit")}
+
+
 def cmocka(program, services):
     env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1", **services}
     return program, *run([str(program)], program.name + ".log", env)
@@ -87,8 +103,8 @@ def unit_tests():
         return
     programs = sorted(p for p in (BUILD / "dev").iterdir()
                       if re.match(r"(unit|contract)_", p.name) and os.access(p, os.X_OK) and p.is_file())
-    with postgres() as services, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for program, code, out in pool.map(lambda p: cmocka(p, services), programs):
+    with postgres() as database, s3() as bucket, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for program, code, out in pool.map(lambda p: cmocka(p, {**database, **bucket}), programs):
             good = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", out))
             bad = re.findall(r"\[  FAILED  \] (?!\d+ test)(\S.*)", out)
             for _ in range(good):
