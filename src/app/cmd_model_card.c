@@ -88,12 +88,12 @@ static enum err lineage_run(struct op *op, struct command_ctx *ctx)
     struct str node = command_str(ctx, "node");
     AUTO(client) struct client *c = NULL;
     enum err e = OK;
-    if ((n == 2) == (node.len > 0) || n == 1)
+    if ((n > 0) == (node.len > 0))
         return op_fail(op, E_INVALID, "give NAME and VERSION, or --node");
-    if (n == 2) {
+    if (n) {
         int64_t number = 0;
         if ((e = remote_open(op, ctx, &c)) ||
-            (e = client_json(op, c, "GET", remote_path(op, "models", str_cstr(op->arena, args[0]), "versions", str_cstr(op->arena, args[1]), NULL),
+            (e = client_json(op, c, "GET", remote_path(op, "models", str_cstr(op->arena, args[0]), "versions", n > 1 ? str_cstr(op->arena, args[1]) : "latest", NULL),
                              (struct str){0}, &version)) ||
             (e = json_want_i64(op, version, "version", 1, INT64_MAX, &number)))
             return e;
@@ -138,7 +138,8 @@ const struct command model_card_commands[] = {
      "What the platform knows is put in by itself; a section that the version lacks is taken from the nearest version before it.",
      "  ingot model card flights-delay champion\n  ingot model card flights-delay 7 --set owner=team-ops --set intended_use=@use.md", card_options,
      card_run},
-    {"model lineage", "[NAME VERSION]", 0, 2, "show where a version comes from and what became of it", NULL,
+    {"model lineage", "[NAME] [VERSION]", 0, 2, "show where a version comes from and what became of it",
+     "Without VERSION it is the latest one.",
      "  ingot model lineage flights-delay champion\n  ingot model lineage --node endpoint/flights --direction down", lineage_options, lineage_run},
     {0},
 };

@@ -1,6 +1,7 @@
 #include "unit/core/track/fixture.h"
 
 #include "base/time.h"
+#include "core/registry/alias.h"
 #include "core/registry/history.h"
 #include "core/registry/model.h"
 #include "core/registry/policy.h"
