@@ -171,13 +171,10 @@ static bool is_renamed(const struct columns *before, const struct columns *after
            str_eq(before->p[i].type, after->p[i].type);
 }
 
+/* Does each have a name of its own? */
 static bool is_named(const struct columns *c)
 {
-    for (size_t i = 0; i < c->len; i++) {
-        if (!c->p[i].name.p)
-            return false;
-    }
-    return true;
+    return c->by_name.len == c->len;
 }
 
 static void columns_compare_places(struct diff *d, const char *what, const struct columns *before, const struct columns *after)
