@@ -26,6 +26,9 @@ UPDATE alert SET firing = 0, resolved_us = ?2 WHERE rule = ?1 AND firing = 1
 SELECT change_id, version FROM alert_cursor WHERE id = 1
 -- name: alert_cursor_move
 UPDATE alert_cursor SET change_id = ?1, version = version + 1 WHERE id = 1 AND version = ?2
+-- name: alert_changes
+-- The log of changed runs (core/track/change.h) with its numbers; below 0: a whole experiment.
+SELECT id, run FROM track_change WHERE id > ?1 ORDER BY id LIMIT ?2
 -- name: alert_running
 -- Runs that run now.
 SELECT id FROM track_run WHERE status = 1 AND deleted = 0
@@ -40,8 +43,8 @@ INSERT INTO alert_watch (rule, run, metric, points, time_ms, step, value, is_nan
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT (rule, run, metric) DO UPDATE SET points = excluded.points, time_ms = excluded.time_ms, step = excluded.step,
     value = excluded.value, is_nan = excluded.is_nan, streak = excluded.streak, seen_us = excluded.seen_us
--- name: alert_watch_delete
-DELETE FROM alert_watch WHERE rule = ?1 AND run = ?2 AND metric = ?3
+-- name: alert_watch_drop
+DELETE FROM alert_watch WHERE rule = ?1 AND run = ?2
 -- name: alert_points_after
 SELECT time_ms, step, value, is_nan FROM track_point
 WHERE series = ?1 AND (time_ms, step, value, is_nan) > (?2, ?3, ?4, ?5) ORDER BY time_ms, step, value, is_nan
@@ -54,6 +57,8 @@ WHERE r.kind = 2 AND w.streak = 0 AND w.seen_us + r.span_us <= ?1 AND ?2 + r.spa
 
 -- name: alert_open_get
 SELECT id FROM alert WHERE rule = ?1 AND run = ?2 AND metric = ?3 AND firing = 1
+-- name: alert_open_of_run
+SELECT id, metric FROM alert WHERE rule = ?1 AND run = ?2 AND firing = 1
 -- name: alert_insert
 INSERT INTO alert (rule, rule_name, kind, run, run_uuid, experiment, metric, firing, has_value, value, is_nan, step, reason, fired_us, resolved_us)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?11, ?12, ?13, 0)

@@ -11,11 +11,13 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "core/alert/watch.h"
 #include "core/webhook/outbox.h"
 
 #define KEY_ENV "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"
 #define KEY_FILE "webhook-key"
 #define POLL_MS 100
+#define ALERT_MS 1000
 #define SWEEP_MS 3600000
 #define TURN_MESSAGES 100 /* of one webhook before others get their turn */
 #define TROUBLE_MS 1000   /* after a failure of the database */
@@ -221,6 +223,19 @@ static void look(struct outbox *o, struct op *op)
         submit(o, ids[i]);
 }
 
+/* Applies the alert rules; true when there is more to look at. */
+static bool look_at_runs(struct outbox *o, struct op *op, int64_t since_us)
+{
+    struct alert_look seen = {0};
+    if (alert_look(op, o->alerts, since_us, &seen)) {
+        trouble(o, op, "alert.look");
+        return false;
+    }
+    if (seen.fired || seen.resolved)
+        log_at(LOG_INFO, "alert.look", {"fired", LOG_I(seen.fired)}, {"resolved", LOG_I(seen.resolved)});
+    return seen.more;
+}
+
 static void pause_ms(struct outbox *o, int64_t ms)
 {
     LOCK(&o->lock);
@@ -233,7 +248,7 @@ static void *outbox_main(void *arg)
     struct outbox *o = arg;
     struct arena *arena = arena_create(LIMIT_REQUEST_ARENA);
     struct op op;
-    int64_t sweep_ms = time_mono_ms() + SWEEP_MS;
+    int64_t sweep_ms = time_mono_ms() + SWEEP_MS, alert_ms = 0, since_us = time_now_us();
     while (!atomic_load(&o->stopping)) {
         op_fresh(&op, arena);
         look(o, &op);
@@ -242,6 +257,10 @@ static void *outbox_main(void *arg)
             if (outbox_sweep(&op, o->hooks))
                 trouble(o, &op, "webhook.sweep");
             sweep_ms = time_mono_ms() + SWEEP_MS;
+        }
+        if (o->alerts && time_mono_ms() >= alert_ms) {
+            op_fresh(&op, arena);
+            alert_ms = time_mono_ms() + (look_at_runs(o, &op, since_us) ? 0 : ALERT_MS);
         }
         pause_ms(o, o->troubled ? TROUBLE_MS : POLL_MS);
     }

@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "core/access/access.h"
+#include "core/alert/rule.h"
 #include "core/feature/online.h"
 #include "core/monitor/monitor.h"
 #include "core/predlog/predlog.h"
@@ -54,6 +55,7 @@ struct platform {
     struct ui *ui;
     struct notify *notify;
     struct webhooks *webhooks;
+    struct alerts *alerts;
     struct services services;
     struct dispatch *dispatch;
     struct pool *pool, *transfer_pool;
@@ -118,7 +120,11 @@ static enum err api_open(struct op *op, struct platform *p, const struct config 
         e = experiment_default_below(op, p->db, config->artifact_root);
     if (!e && config->ui_dir)
         e = ui_open(op, config->ui_dir, &p->ui);
-    return e ? e : outbox_open(op, &config->webhook, p->db, str_cstr(op->arena, config->data_dir), &p->notify, &p->webhooks);
+    if (!e)
+        e = outbox_open(op, &config->webhook, p->db, str_cstr(op->arena, config->data_dir), &p->notify, &p->webhooks);
+    if (!e)
+        p->alerts = alerts_create(p->db, p->webhooks);
+    return e;
 }
 
 static enum err net_open(struct op *op, struct platform *p, const struct config *config, int *ret_port)
@@ -132,6 +138,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .series = p->series,
         .run_index = p->run_index,
         .webhooks = p->webhooks,
+        .alerts = p->alerts,
         .retrainer = retrain_hooks(p->retrain),
         .metrics = metrics_write,
         .healthy = metrics_healthy,
@@ -175,7 +182,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
     if ((e = server_open(op, &server, &p->server, ret_port)))
         return e;
     p->services.server = p->server; /* from here on handlers only read what is set up */
-    if ((e = retrain_serve(op, p->retrain, config, *ret_port)) || (e = outbox_start(op, p->webhooks, NULL, config->webhook.workers, &p->outbox)))
+    if ((e = retrain_serve(op, p->retrain, config, *ret_port)) || (e = outbox_start(op, p->webhooks, p->alerts, config->webhook.workers, &p->outbox)))
         return e;
     server_run(p->server);
     return OK;
@@ -215,6 +222,7 @@ void platform_stop(struct op *op, struct platform *p)
     if (p->monitor && p->serve && monitor_flush(op, p->monitor))
         log_at(LOG_ERROR, "server.flush", {"error", LOG_C(op->msg)});
     dispatch_destroy(p->dispatch);
+    alerts_destroy(p->alerts);
     webhooks_destroy(p->webhooks);
     notify_close(p->notify);
     ui_close(p->ui);

@@ -200,6 +200,10 @@ static const struct route rows[] = {
      "Runs side by side: parameters, tags and latest metrics, and which of them differ."},
     {"POST", V1 "/metrics/chart", native_metrics_chart, PERM_READ, ROUTE_POOL, LIMIT_MIB(1),
      "A metric of several runs as lines: exact peaks per stretch, smoothed, grouped with bands."},
+    {"GET", V1 "/alert-rules", native_alert_rule_list, PERM_READ, ROUTE_POOL, 0, "The rules that raise alerts on runs."},
+    {"POST", V1 "/alert-rules", native_alert_rule_add, PERM_ADMIN, ROUTE_POOL | ROUTE_TRANSFER | ROUTE_WRITES, LIMIT_MIB(1), "Add a rule."},
+    {"DELETE", V1 "/alert-rules/{rule}", native_alert_rule_remove, PERM_ADMIN, ROUTE_POOL | ROUTE_WRITES, 0, "Remove a rule; its open alerts end."},
+    {"GET", V1 "/alerts", native_alert_list, PERM_READ, ROUTE_POOL, 0, "Alerts on runs, newest first."},
     {"GET", V1 "/audit", native_audit_list, PERM_ADMIN, ROUTE_POOL, 0, "The audit log, newest first."},
     {"GET", V1 "/audit/verify", native_audit_verify, PERM_ADMIN, ROUTE_POOL, 0, "Walk the audit log's hash chain."},
 };

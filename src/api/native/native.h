@@ -51,6 +51,11 @@ enum err native_delivery_retry(struct op *op, struct services *s, struct http_re
 /* compare.c */
 enum err native_runs_compare(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_metrics_chart(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* alerts.c */
+enum err native_alert_rule_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_alert_rule_add(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_alert_rule_remove(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_alert_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* audit.c */
 enum err native_audit_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_audit_verify(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
