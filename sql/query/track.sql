@@ -153,9 +153,6 @@ WHERE (excluded.step, excluded.time_ms, excluded.value) > (track_model_metric.st
 -- name: track_model_metrics
 SELECT key, value, is_nan, time_ms, step, run_id, dataset_name, dataset_digest
 FROM track_model_metric WHERE model = ?1 ORDER BY key, run_id
--- name: track_model_metric_latest
-SELECT value, is_nan FROM track_model_metric WHERE model = ?1 AND key = ?2
-ORDER BY step DESC, time_ms DESC, value DESC LIMIT 1
 
 -- name: track_artifact_put
 INSERT INTO track_artifact (path, sha256, size_bytes, created_ms) VALUES (?1, ?2, ?3, ?4)

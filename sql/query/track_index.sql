@@ -30,3 +30,10 @@ WHERE i.run = ?1
 SELECT DISTINCT d.name, d.digest, coalesce(t.value, '') FROM track_dataset d JOIN track_input i ON i.dataset = d.id
 LEFT JOIN track_input_tag t ON t.input = i.id AND t.key = 'mlflow.data.context'
 WHERE d.experiment = ?1 ORDER BY 1, 2, 3 LIMIT ?2
+
+-- name: track_model_metric_values
+-- What was measured of a metric, the last one first.
+SELECT value, is_nan, dataset_name, dataset_digest FROM track_model_metric WHERE model = ?1 AND key = ?2
+ORDER BY time_ms DESC, step DESC, run_id
+-- name: track_model_metric_datasets
+SELECT DISTINCT dataset_name, dataset_digest FROM track_model_metric WHERE model = ?1

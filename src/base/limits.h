@@ -162,6 +162,7 @@
 #define LIMIT_TRACK_CHANGES 1000000       /* rows of the change log; who is further behind starts over */
 #define LIMIT_TRACK_DATASET_SUMMARIES 1000
 #define LIMIT_TRACK_DATASET_EXPERIMENTS 20 /* of one search for datasets */
+#define LIMIT_TRACK_SEARCH_LOGGED_MODELS 1000
 #define LIMIT_TRACK_SEARCH_COLUMNS 1000   /* asked for by a search of runs */
 #define LIMIT_TRACK_INDEX_BYTES LIMIT_MIB(512) /* columns in memory for searching runs */
 #define LIMIT_TRACK_INDEX_GROUPS 4096     /* experiments whose runs are held at once */

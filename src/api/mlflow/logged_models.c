@@ -10,7 +10,7 @@ struct model_in {
     struct str experiment_id, name, model_type, source_run_id, status, filter, page_token;
     struct track_kvs params, tags;
     struct str_list experiment_ids;
-    const struct json *order_by;
+    const struct json *order_by, *datasets;
     int64_t max_results;
     bool allow_deleted;
 };
@@ -114,19 +114,43 @@ enum err mlflow_logged_model_delete_tag(struct op *op, struct services *s, struc
     return e ? e : encode_empty(op, res);
 }
 
+struct dataset_in {
+    struct str dataset_name, dataset_digest;
+};
 struct order_in {
-    struct str field_name;
+    struct str field_name, dataset_name, dataset_digest;
     bool ascending;
 };
 static const struct field order_fields[] = {
     FIELD(struct order_in, field_name, FIELD_STR, true),
     FIELD(struct order_in, ascending, FIELD_BOOL, false),
+    FIELD(struct order_in, dataset_name, FIELD_STR, false),
+    FIELD(struct order_in, dataset_digest, FIELD_STR, false),
+};
+static const struct field dataset_fields[] = {
+    FIELD(struct dataset_in, dataset_name, FIELD_STR, false),
+    FIELD(struct dataset_in, dataset_digest, FIELD_STR, false),
 };
 static const struct field search_fields[] = {
     FIELD(struct model_in, experiment_ids, FIELD_STRS, true), FIELD(struct model_in, filter, FIELD_STR, false),
     FIELD(struct model_in, max_results, FIELD_I64, false),    FIELD(struct model_in, order_by, FIELD_ITEMS, false),
-    FIELD(struct model_in, page_token, FIELD_STR, false),
+    FIELD(struct model_in, page_token, FIELD_STR, false),     FIELD(struct model_in, datasets, FIELD_ITEMS, false),
 };
+
+static enum err search_datasets(struct op *op, const struct model_in *in, struct logged_model_query *q)
+{
+    struct dataset_in none = {0};
+    void *given = NULL;
+    enum err e = decode_items(op, in->datasets, "datasets", dataset_fields, ARRAY_LEN(dataset_fields), sizeof none, &none, &given, &q->dataset_count);
+    const struct dataset_in *datasets = given;
+    struct logged_model_dataset *out = e ? NULL : arena_array(op->arena, q->dataset_count + 1, struct logged_model_dataset);
+    if (!out)
+        return e ? e : op_fail(op, E_TOO_LARGE, "the request is too long");
+    for (size_t i = 0; i < q->dataset_count; i++)
+        out[i] = (struct logged_model_dataset){datasets[i].dataset_name, datasets[i].dataset_digest};
+    q->datasets = out;
+    return OK;
+}
 
 static enum err search_query(struct op *op, const struct model_in *in, struct logged_model_query *q)
 {
@@ -142,7 +166,7 @@ static enum err search_query(struct op *op, const struct model_in *in, struct lo
     if (!order || !ids)
         return op_fail(op, E_TOO_LARGE, "the request is too long");
     for (size_t i = 0; i < n; i++)
-        order[i] = (struct logged_model_order){given[i].field_name, !given[i].ascending};
+        order[i] = (struct logged_model_order){given[i].field_name, !given[i].ascending, {given[i].dataset_name, given[i].dataset_digest}};
     for (size_t i = 0; i < in->experiment_ids.len; i++) {
         e = names_parse_experiment_id(op, in->experiment_ids.p[i], &ids[i]);
         if (e)
@@ -151,7 +175,7 @@ static enum err search_query(struct op *op, const struct model_in *in, struct lo
     *q = (struct logged_model_query){.experiments = ids, .experiment_count = in->experiment_ids.len, .filter = in->filter,
                                      .order_by = order, .order_count = n, .max_results = in->max_results,
                                      .page_token = in->page_token};
-    return OK;
+    return search_datasets(op, in, q);
 }
 
 enum err mlflow_logged_model_search(struct op *op, struct services *s, struct http_req *req, struct http_res *res)

@@ -1,5 +1,6 @@
-/* Prompts are models and versions with the tag mlflow.prompt.is_prompt=true (any case). A search that does not
- * mention that tag must not see them; one that does treats a missing tag as 'false', as MLflow does. */
+/* Prompts are models and versions with the tag mlflow.prompt.is_prompt=true. A search sees them only if it asks for them
+ * (the tag = 'true', or != 'false'); in any other search a comparison with that tag holds for all that are no prompts,
+ * as in MLflow. A name is a prompt's altogether as soon as one of its versions is. */
 #include "core/registry/model.h"
 
 #include "base/limits.h"
@@ -36,10 +37,10 @@ static const struct filter_attr version_order_attrs[] = {
     {"last_updated_timestamp", ATTR_UPDATED, true, false, false},
 };
 #define ENTITIES (1u << FILTER_ATTRIBUTE | 1u << FILTER_TAG)
-static const struct filter_rules model_rules = {ENTITIES, model_attrs, ARRAY_LEN(model_attrs)};
-static const struct filter_rules version_rules = {ENTITIES, version_attrs, ARRAY_LEN(version_attrs)};
-static const struct filter_rules model_order_rules = {1u << FILTER_ATTRIBUTE, model_order_attrs, ARRAY_LEN(model_order_attrs)};
-static const struct filter_rules version_order_rules = {1u << FILTER_ATTRIBUTE, version_order_attrs, ARRAY_LEN(version_order_attrs)};
+static const struct filter_rules model_rules = {ENTITIES, model_attrs, ARRAY_LEN(model_attrs), FILTER_REGISTRY};
+static const struct filter_rules version_rules = {ENTITIES, version_attrs, ARRAY_LEN(version_attrs), FILTER_REGISTRY};
+static const struct filter_rules model_order_rules = {1u << FILTER_ATTRIBUTE, model_order_attrs, ARRAY_LEN(model_order_attrs), FILTER_REGISTRY};
+static const struct filter_rules version_order_rules = {1u << FILTER_ATTRIBUTE, version_order_attrs, ARRAY_LEN(version_order_attrs), FILTER_REGISTRY};
 
 /* Models and versions are searched by the same code over this common view of a row. */
 struct item {
@@ -49,7 +50,8 @@ struct item {
 struct search {
     const struct registry_search *q;
     bool versions;
-    bool names_prompts;
+    bool wants_prompts;
+    struct arena *scratch; /* emptied for each row, so that a scan needs little */
     struct filter filter;
     struct filter_order order[LIMIT_TRACK_ORDER_BY];
     int64_t offset;
@@ -69,20 +71,26 @@ static enum err find_tag(struct op *op, struct search *s, struct str key, bool *
                            ret_found, ret);
 }
 
+static bool is_prompt_clause(const struct filter_clause *c)
+{
+    return c->entity == FILTER_TAG && c->op < FILTER_IS_NULL && str_eq(c->key, STR(PROMPT_TAG));
+}
+
 static enum err match_clause(struct op *op, void *arg, const struct filter_clause *c, bool *ret)
 {
     struct search *s = arg;
+    if (is_prompt_clause(c) && !s->wants_prompts) {
+        *ret = true; /* prompts are left out already */
+        return OK;
+    }
     if (c->entity == FILTER_TAG) {
         bool found = false;
         struct str text = {0};
         enum err e = find_tag(op, s, c->key, &found, &text);
-        if (!found && str_eq(c->key, STR(PROMPT_TAG)) && c->op <= FILTER_NE) {
-            found = true;
-            text = STR("false");
-        }
         *ret = found ? filter_test_text(c, text) : c->op == FILTER_IS_NULL;
         return e;
     }
+    struct str source = c->attr == ATTR_RUN_ID ? s->item->run_id : s->item->source;
     switch (c->attr) {
     case ATTR_NAME:
         *ret = filter_test_text(c, s->item->name);
@@ -91,35 +99,55 @@ static enum err match_clause(struct op *op, void *arg, const struct filter_claus
         *ret = filter_test_i64(c, s->item->version);
         break;
     default:
-        *ret = filter_test_text(c, c->attr == ATTR_RUN_ID ? s->item->run_id : s->item->source);
+        *ret = source.len ? filter_test_text(c, source) : c->op == FILTER_IS_NULL;
     }
     return OK;
 }
 
 static enum err match_item(struct op *op, struct search *s, bool *ret)
 {
-    if (!s->names_prompts) {
-        bool found = false;
-        struct str text = {0};
-        enum err e = find_tag(op, s, STR(PROMPT_TAG), &found, &text);
-        if (e || (found && str_ieq(text, STR("true")))) {
-            *ret = false;
-            return e;
-        }
+    struct db_val prompt;
+    enum err e = s->wants_prompts ? E_NOT_FOUND
+                                  : db_query_one(op, s->tx, s->versions ? &sql_registry_version_is_prompt : &sql_registry_model_is_prompt,
+                                                 DB_ARGS(DB_TEXT(s->item->name)), &prompt, 1);
+    if (e != E_NOT_FOUND) {
+        *ret = false;
+        return e;
     }
+    op_clear(op);
     return filter_match(op, &s->filter, match_clause, s, ret);
 }
 
-static struct item row_item(struct op *op, struct search *s, struct db_rows *rows)
+/* The row as views that die with the next step. */
+static struct item row_view(const struct search *s, struct db_rows *rows)
 {
     struct db_tx *tx = s->tx;
     if (!s->versions)
-        return (struct item){.row = db_col_i64(tx, rows, 0), .name = db_col_dup(op, tx, rows, 1),
+        return (struct item){.row = db_col_i64(tx, rows, 0), .name = db_col_str(tx, rows, 1),
                              .created_ms = db_col_i64(tx, rows, 3), .updated_ms = db_col_i64(tx, rows, 4)};
-    return (struct item){.row = db_col_i64(tx, rows, 0),        .name = db_col_dup(op, tx, rows, 1),
+    return (struct item){.row = db_col_i64(tx, rows, 0),        .name = db_col_str(tx, rows, 1),
                          .version = db_col_i64(tx, rows, 2),    .created_ms = db_col_i64(tx, rows, 3),
-                         .updated_ms = db_col_i64(tx, rows, 4), .source = db_col_dup(op, tx, rows, 8),
-                         .run_id = db_col_dup(op, tx, rows, 10)};
+                         .updated_ms = db_col_i64(tx, rows, 4), .source = db_col_str(tx, rows, 8),
+                         .run_id = db_col_str(tx, rows, 10)};
+}
+
+static enum err judge(struct op *op, struct search *s, struct item it)
+{
+    bool hit = false;
+    struct op scratch = *op;
+    scratch.arena = s->scratch;
+    s->item = &it;
+    enum err e = match_item(&scratch, s, &hit);
+    if (e)
+        e = op_fail(op, e, "%s", scratch.msg ? scratch.msg : "the filter could not be evaluated");
+    arena_reset(s->scratch);
+    if (e || !hit)
+        return e;
+    struct item *slot = store_room(op, 0) ? NULL : vec_push(&s->items, op->arena);
+    if (!slot)
+        return op_fail(op, E_TOO_LARGE, "the search finds more than fits in memory: narrow the filter");
+    *slot = (struct item){it.row, it.version, it.created_ms, it.updated_ms, str_dup(op->arena, it.name), {0}, {0}};
+    return OK;
 }
 
 static enum err collect(struct op *op, struct search *s)
@@ -129,21 +157,8 @@ static enum err collect(struct op *op, struct search *s)
     if (e)
         return e;
     bool more = false;
-    while (!(e = db_step(op, s->tx, rows, &more)) && more) {
-        if ((e = store_room(op, 0)))
-            break;
-        struct item it = row_item(op, s, rows);
-        bool hit = false;
-        s->item = &it;
-        e = match_item(op, s, &hit);
-        struct item *slot = !e && hit ? vec_push(&s->items, op->arena) : NULL;
-        if (!e && hit && !slot)
-            e = op_fail(op, E_TOO_LARGE, "the search finds more than fits in memory: narrow the filter");
-        if (e)
-            break;
-        if (slot)
-            *slot = it;
-    }
+    while (!(e = db_step(op, s->tx, rows, &more)) && more && !(e = judge(op, s, row_view(s, rows))))
+        ;
     db_end(s->tx, rows);
     return e;
 }
@@ -211,12 +226,12 @@ static enum err search_tx(struct op *op, struct db_tx *tx, void *arg)
 
 static enum err search_open(struct op *op, const struct registry_search *q, bool versions, int max, struct search **ret)
 {
+    struct search *s = *ret = op_new(op, struct search);
     if (q->max_results < 1)
         return op_fail_field(op, "max_results", "Invalid value for max_results. It must be a positive integer, but got %" PRId64, q->max_results);
     if (q->max_results > max)
         return op_fail_field(op, "max_results",
                              "Invalid value for request parameter max_results. It must be at most %d, but got value %" PRId64, max, q->max_results);
-    struct search *s = op_new(op, struct search);
     s->q = q;
     s->versions = versions;
     enum err e = page_offset(op, q->page_token, &s->offset);
@@ -226,16 +241,20 @@ static enum err search_open(struct op *op, const struct registry_search *q, bool
         e = order_parse(op, versions ? &version_order_rules : &model_order_rules, q->order_by, q->order_count, s->order);
     for (size_t i = 0; !e && i < s->filter.clause_count; i++) {
         const struct filter_clause *c = &s->filter.clauses[i];
-        s->names_prompts = s->names_prompts || (c->entity == FILTER_TAG && str_eq(c->key, STR(PROMPT_TAG)));
+        if (!is_prompt_clause(c))
+            continue;
+        s->wants_prompts = (c->op == FILTER_EQ && str_ieq(c->text, STR("true"))) || (c->op == FILTER_NE && str_ieq(c->text, STR("false")));
+        break; /* the first one says it */
     }
-    *ret = s;
     return e;
 }
 
 enum err registry_version_search(struct op *op, struct db *db, const struct registry_search *q, struct registry_version_page *ret)
 {
+    AUTO(arena) struct arena *scratch = arena_create(LIMIT_TRACK_SCRATCH);
     struct search *s = NULL;
     enum err e = search_open(op, q, true, LIMIT_REGISTRY_SEARCH_VERSIONS, &s);
+    s->scratch = scratch;
     if (!e)
         e = db_read(op, db, search_tx, s);
     if (!e)
@@ -245,8 +264,10 @@ enum err registry_version_search(struct op *op, struct db *db, const struct regi
 
 enum err registry_model_search(struct op *op, struct db *db, const struct registry_search *q, struct registry_model_page *ret)
 {
+    AUTO(arena) struct arena *scratch = arena_create(LIMIT_TRACK_SCRATCH);
     struct search *s = NULL;
     enum err e = search_open(op, q, false, LIMIT_REGISTRY_SEARCH_MODELS, &s);
+    s->scratch = scratch;
     if (!e)
         e = db_read(op, db, search_tx, s);
     if (e)

@@ -2,186 +2,48 @@
  *     filter  := [expr]
  *     expr    := term { (AND | OR) term }          AND binds stronger
  *     term    := '(' expr ')' | clause
- *     clause  := name cmp value | name [NOT] IN '(' text {',' text} ')' | name IS [NOT] NULL
+ *     clause  := name cmp value | name [NOT] IN '(' value {',' value} ')' | name IS [NOT] NULL
  *     name    := part { '.' part }                 the first part of several names the entity
  *     part    := word | `any` | "any"
  *     cmp     := = | != | < | <= | > | >= | LIKE | ILIKE
  *     value   := 'text' | "text" | number
  * Expressions become postfix steps by the shunting-yard method (Dijkstra, 1961), so that neither parsing nor
- * matching recurses over what a user wrote. MLflow knows only AND; the rest is an addition of ours. */
+ * matching recurses over what a user wrote. MLflow knows only AND, lists of few attributes and IS NULL of tags and
+ * parameters; the rest is an addition of ours. Like MLflow we read over an AND that joins nothing. Refusals have
+ * MLflow's texts where MLflow refuses for the same reason; its sets, whose order is chance there, are sorted. */
 #include "core/track/filter.h"
 
 #include "base/limits.h"
 #include "base/vec.h"
+#include "core/track/filter_lex.h"
 
 #include <math.h>
+#include <stdlib.h>
 
-enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_TEXT, TOKEN_NUMBER, TOKEN_CMP, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_COMMA, TOKEN_BAD };
-struct token {
-    enum token_kind kind;
-    struct str raw;   /* as written */
-    struct str text;  /* TOKEN_TEXT: without quotes */
-    bool double_quoted;
-};
-struct lexer {
+struct parser {
     struct op *op;
-    struct str in;
-    size_t at;
-    struct token now;
+    struct lexer lexer;
+    const struct filter_rules *rules;
+    VEC(struct filter_clause) clauses;
+    VEC(struct filter_step) steps;
+    char stack[LIMIT_TRACK_FILTER_DEPTH * 3]; /* pending '&', '|' and '(' */
+    size_t depth;
+    bool only_and;
+};
+/* What a name stands for. */
+struct subject {
+    enum filter_entity entity;
+    struct str key;
+    const struct filter_attr *attr; /* of attributes and datasets */
 };
 
-static bool is_space(char c)
+static enum err bad_clause(struct parser *p, size_t from)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    return op_fail_field(p->op, "filter", "Invalid clause(s) in filter string: '%.*s'",
+                         STR_FMT(str_sub(p->lexer.in, from, p->lexer.in.len)));
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_name(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || (unsigned char)c >= 0x80;
-}
-
-/* Index behind the closing quote of the text that starts at `from`, or 0 when there is none. */
-static size_t quote_end(struct str in, size_t from)
-{
-    char q = in.p[from];
-    for (size_t i = from + 1; i < in.len; i++) {
-        if (in.p[i] != q)
-            continue;
-        if (q != '`' && i + 1 < in.len && in.p[i + 1] == q)
-            i++;
-        else
-            return i + 1;
-    }
-    return 0;
-}
-
-/* Without the quotes, doubled ones made single. */
-static struct str unquote(struct op *op, struct str raw)
-{
-    struct str inner = str_sub(raw, 1, raw.len - 2);
-    if (str_find_char(inner, raw.p[0]) == SIZE_MAX)
-        return inner;
-    char *out = arena_alloc(op->arena, inner.len + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < inner.len; i++) {
-        out[n++] = inner.p[i];
-        if (inner.p[i] == raw.p[0])
-            i++;
-    }
-    return (struct str){out, n};
-}
-
-static size_t scan_number(struct str in, size_t i)
-{
-    size_t start = i;
-    if (i < in.len && (in.p[i] == '-' || in.p[i] == '+'))
-        i++;
-    size_t digits = i;
-    while (i < in.len && (is_digit(in.p[i]) || in.p[i] == '.'))
-        i++;
-    if (i == digits)
-        return start;
-    if (i < in.len && (in.p[i] == 'e' || in.p[i] == 'E')) {
-        size_t k = i + 1;
-        if (k < in.len && (in.p[k] == '-' || in.p[k] == '+'))
-            k++;
-        size_t first = k;
-        while (k < in.len && is_digit(in.p[k]))
-            k++;
-        if (k > first)
-            i = k;
-    }
-    return i;
-}
-
-/* A dotted name; its parts may be quoted. 0 when a quote stays open. */
-static size_t scan_name(struct str in, size_t i)
-{
-    while (i < in.len) {
-        if (in.p[i] == '`' || in.p[i] == '"') {
-            i = quote_end(in, i);
-            if (i == 0)
-                return 0;
-        } else if (is_name(in.p[i]) || in.p[i] == '.') {
-            i++;
-        } else {
-            break;
-        }
-    }
-    return i;
-}
-
-static size_t scan_cmp(struct str in, size_t i)
-{
-    char c = in.p[i], d = i + 1 < in.len ? in.p[i + 1] : 0;
-    if ((c == '!' && d == '=') || ((c == '<' || c == '>') && d == '='))
-        return i + 2;
-    return c == '=' || c == '<' || c == '>' ? i + 1 : i;
-}
-
-static void token_set(struct lexer *l, enum token_kind kind, size_t from, size_t to)
-{
-    l->now = (struct token){.kind = kind, .raw = str_sub(l->in, from, to - from)};
-    l->at = to;
-}
-
-static void lex(struct lexer *l)
-{
-    while (l->at < l->in.len && is_space(l->in.p[l->at]))
-        l->at++;
-    size_t i = l->at;
-    if (i >= l->in.len) {
-        token_set(l, TOKEN_END, i, i);
-        return;
-    }
-    char c = l->in.p[i];
-    if (c == '(' || c == ')' || c == ',') {
-        token_set(l, c == '(' ? TOKEN_OPEN : c == ')' ? TOKEN_CLOSE : TOKEN_COMMA, i, i + 1);
-        return;
-    }
-    size_t end = c == '\'' ? quote_end(l->in, i) : 0;
-    if (end) {
-        token_set(l, TOKEN_TEXT, i, end);
-        l->now.text = unquote(l->op, l->now.raw);
-        return;
-    }
-    if ((end = scan_cmp(l->in, i)) > i) {
-        token_set(l, TOKEN_CMP, i, end);
-        return;
-    }
-    if ((end = scan_number(l->in, i)) > i && !(end < l->in.len && is_name(l->in.p[end]))) {
-        token_set(l, TOKEN_NUMBER, i, end);
-        return;
-    }
-    if (c != '.' && (end = scan_name(l->in, i)) > i) {
-        token_set(l, TOKEN_WORD, i, end);
-        l->now.double_quoted = c == '"' && quote_end(l->in, i) == end;
-        return;
-    }
-    token_set(l, TOKEN_BAD, i, l->in.len);
-}
-
-static bool is_keyword(const struct token *t, const char *word)
-{
-    return t->kind == TOKEN_WORD && str_ieq(t->raw, str_from(word));
-}
-
-static enum err bad_clause(struct lexer *l, size_t from)
-{
-    return op_fail_field(l->op, "filter", "Invalid clause(s) in filter string: '%.*s'",
-                         STR_FMT(str_sub(l->in, from, l->in.len)));
-}
-
-static struct str strip_quotes(struct op *op, struct str s)
-{
-    bool quoted = s.len >= 2 && s.p[0] == s.p[s.len - 1] && (s.p[0] == '`' || s.p[0] == '"' || s.p[0] == '\'');
-    return quoted ? unquote(op, s) : s;
-}
+/* ---- names ---- */
 
 static const struct {
     const char *name;
@@ -194,220 +56,305 @@ static const struct {
     {"dataset", FILTER_DATASET},     {"datasets", FILTER_DATASET},
 };
 
+static int name_compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static enum err bad_attr(struct op *op, const struct filter_rules *rules, struct str key)
 {
+    const char **names = arena_array(op->arena, rules->attr_count + 1, const char *);
     char *list = op_printf(op, "%s", "");
-    for (size_t i = 0; i < rules->attr_count; i++) {
-        if (!rules->attrs[i].hidden)
-            list = op_printf(op, "%s%s'%s'", list, *list ? ", " : "", rules->attrs[i].name);
+    if (!names)
+        return op_fail(op, E_TOO_LARGE, "the filter is too long");
+    for (size_t i = 0; i < rules->attr_count; i++)
+        names[i] = rules->attrs[i].name;
+    if (rules->attr_count > 1)
+        qsort(names, rules->attr_count, sizeof *names, name_compare);
+    for (size_t i = 0; i < rules->attr_count; i++)
+        list = op_printf(op, "%s%s'%s'", list, *list ? ", " : "", names[i]);
+    return op_fail_field(op, "filter", "Invalid attribute key '%.*s' specified. Valid keys are '{%s}'", STR_FMT(key), list);
+}
+
+static enum err bad_entity(struct op *op, const struct filter_rules *rules, struct str entity)
+{
+    switch (rules->dialect) {
+    case FILTER_RUNS:
+        return op_fail_field(op, "filter", "Invalid entity type '%.*s'. Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']",
+                             STR_FMT(entity));
+    case FILTER_LOGGED_MODELS:
+        return op_fail_field(op, "filter", "Invalid entity type: '%.*s'. Expected one of ['attributes', 'metrics', 'params', 'tags'].",
+                             STR_FMT(entity));
+    default:
+        return op_fail_field(op, "filter", "Invalid entity type '%.*s'. Valid entity types are ('attribute', 'tag', 'tags')", STR_FMT(entity));
     }
-    return op_fail_field(op, "filter", "Invalid attribute key '%.*s' specified. Valid keys are '{%s}'",
-                         STR_FMT(key), list);
 }
 
 /* "tags.a.b" into entity and key, checked against the vocabulary. */
-static enum err name_resolve(struct op *op, const struct filter_rules *rules, struct str name,
-                             enum filter_entity *ret_entity, struct str *ret_key, const struct filter_attr **ret_attr)
+static enum err name_resolve(struct op *op, const struct filter_rules *rules, struct str name, struct subject *ret)
 {
     static const struct filter_attr dataset_attrs[] = {
         {"name", 0, false, true, false}, {"digest", 1, false, true, false}, {"context", 2, false, true, false}};
-    enum filter_entity entity = FILTER_ATTRIBUTE;
-    struct str key = name;
-    size_t dot = name.p[0] == '`' || name.p[0] == '"' ? SIZE_MAX : str_find_char(name, '.');
-    if (dot != SIZE_MAX) {
-        struct str head = str_sub(name, 0, dot);
+    struct subject s = {.entity = FILTER_ATTRIBUTE, .key = name};
+    size_t dot = str_find_char(name, '.');
+    bool whole = lex_unquote(name).len != name.len && str_find_char(lex_unquote(name), name.p[0]) == SIZE_MAX;
+    if (dot != SIZE_MAX && !whole) {
+        struct str head = str_sub(name, 0, dot), bare = head.p[0] == '`' ? lex_unquote(head) : head;
         size_t i = 0;
-        while (i < ARRAY_LEN(entity_names) && !str_eqc(head, entity_names[i].name))
+        while (i < ARRAY_LEN(entity_names) && !str_eqc(bare, entity_names[i].name))
             i++;
         if (i == ARRAY_LEN(entity_names) || !(rules->entities >> entity_names[i].entity & 1))
-            return op_fail_field(op, "filter",
-                                 "Invalid entity type '%.*s'. Valid values are ['metric', 'parameter', 'tag', "
-                                 "'attribute', 'dataset']",
-                                 STR_FMT(head));
-        entity = entity_names[i].entity;
-        key = str_sub(name, dot + 1, name.len);
+            return bad_entity(op, rules, bare);
+        s.entity = entity_names[i].entity;
+        s.key = str_sub(name, dot + 1, name.len);
     }
-    key = strip_quotes(op, key);
-    const struct filter_attr *attrs = entity == FILTER_DATASET ? dataset_attrs : rules->attrs;
-    size_t count = entity == FILTER_DATASET ? ARRAY_LEN(dataset_attrs) : rules->attr_count;
-    *ret_attr = NULL;
-    if (entity == FILTER_ATTRIBUTE || entity == FILTER_DATASET) {
-        for (size_t i = 0; i < count && !*ret_attr; i++) {
-            if (str_eqc(key, attrs[i].name))
-                *ret_attr = &attrs[i];
-        }
-        if (!*ret_attr && entity == FILTER_DATASET)
-            return op_fail_field(op, "filter",
-                                 "Invalid dataset key '%.*s' specified. Valid keys are '{'name', 'digest', 'context'}'",
-                                 STR_FMT(key));
-        if (!*ret_attr)
-            return bad_attr(op, rules, key);
+    s.key = lex_unquote(s.key);
+    const struct filter_attr *attrs = s.entity == FILTER_DATASET ? dataset_attrs : rules->attrs;
+    size_t count = s.entity == FILTER_DATASET ? ARRAY_LEN(dataset_attrs) : s.entity == FILTER_ATTRIBUTE ? rules->attr_count : 0;
+    for (size_t i = 0; i < count && !s.attr; i++) {
+        if (str_eqc(s.key, attrs[i].name))
+            s.attr = &attrs[i];
     }
-    *ret_entity = entity;
-    *ret_key = key;
+    if (s.entity == FILTER_DATASET && !s.attr)
+        return op_fail_field(op, "filter", "Invalid dataset key '%.*s' specified. Valid keys are '{'context', 'digest', 'name'}'", STR_FMT(s.key));
+    if (s.entity == FILTER_ATTRIBUTE && !s.attr)
+        return bad_attr(op, rules, s.key);
+    *ret = s;
     return OK;
 }
 
-static enum err value_number(struct lexer *l, struct filter_clause *c)
+/* ---- values ---- */
+
+static bool is_numeric(const struct subject *s)
 {
-    const char *what = c->entity == FILTER_METRIC ? "metric" : "numeric attribute";
-    if (l->now.kind != TOKEN_NUMBER)
-        return op_fail_field(l->op, "filter", "Expected numeric value type for %s: %.*s. Found %.*s", what,
-                             STR_FMT(c->key), STR_FMT(l->now.raw));
-    c->numeric = true;
-    c->integer = str_parse_i64(l->now.raw, &c->whole);
-    if (!str_parse_f64(l->now.raw, false, &c->real) || !isfinite(c->real))
-        return op_fail_field(l->op, "filter", "Expected numeric value type for %s: %.*s. Found %.*s", what,
-                             STR_FMT(c->key), STR_FMT(l->now.raw));
-    lex(l);
+    return s->entity == FILTER_METRIC || (s->attr && s->attr->numeric);
+}
+
+static enum err bad_number(struct parser *p, const struct subject *s)
+{
+    struct str raw = p->lexer.now.raw;
+    if (s->entity == FILTER_METRIC)
+        return op_fail_field(p->op, "filter", "Expected numeric value type for metric. Found %.*s", STR_FMT(raw));
+    if (p->rules->dialect == FILTER_REGISTRY || (p->rules->dialect == FILTER_EXPERIMENTS && p->lexer.now.kind == TOKEN_NUMBER))
+        return op_fail_field(p->op, "filter", "Invalid value for numeric attribute '%.*s': '%.*s'", STR_FMT(s->key), STR_FMT(lex_unquote(raw)));
+    return op_fail_field(p->op, "filter", "Expected numeric value type for numeric attribute: %.*s. Found %.*s", STR_FMT(s->key), STR_FMT(raw));
+}
+
+/* One number; the registry takes a quoted one too, and neither it nor experiments take a fraction for an attribute. */
+static enum err value_number(struct parser *p, const struct subject *s, struct filter_number *ret)
+{
+    const struct token *t = &p->lexer.now;
+    bool quoted = p->rules->dialect == FILTER_REGISTRY && t->kind == TOKEN_TEXT;
+    struct str digits = quoted ? t->text : t->raw;
+    if (!quoted && t->kind != TOKEN_NUMBER)
+        return bad_number(p, s);
+    struct filter_number n = {.integer = str_parse_i64(digits, &n.whole)};
+    bool must_be_whole = s->attr && (p->rules->dialect == FILTER_REGISTRY || p->rules->dialect == FILTER_EXPERIMENTS);
+    if ((must_be_whole && !n.integer) || !str_parse_f64(digits, false, &n.real) || !isfinite(n.real))
+        return bad_number(p, s);
+    lex_next(&p->lexer);
+    *ret = n;
     return OK;
 }
 
-static enum err value_text(struct lexer *l, struct filter_clause *c)
+static enum err bad_text(struct parser *p, const struct subject *s)
 {
-    static const char *const what[] = {"attributes", "metric", "parameter", "tag", "dataset attributes"};
-    if (l->now.kind == TOKEN_WORD && l->now.double_quoted)
-        c->text = unquote(l->op, l->now.raw);
-    else if (l->now.kind == TOKEN_TEXT)
-        c->text = l->now.text;
+    struct str raw = p->lexer.now.raw;
+    bool registry = p->rules->dialect == FILTER_REGISTRY;
+    if (p->lexer.now.kind == TOKEN_WORD && !lex_is(&p->lexer, "null") && !lex_is(&p->lexer, "true") && !lex_is(&p->lexer, "false"))
+        return op_fail_field(p->op, "filter", "Parameter value is either not quoted or unidentified quote types used for string value %.*s. Use "
+                             "either single or double quotes.", STR_FMT(raw));
+    switch (s->entity) {
+    case FILTER_PARAM:
+    case FILTER_TAG:
+        return op_fail_field(p->op, "filter", "Expected a quoted string value for %s (e.g. 'my-value'). Got value %.*s",
+                             s->entity == FILTER_TAG ? "tag" : "parameter", STR_FMT(raw));
+    case FILTER_DATASET:
+        return op_fail_field(p->op, "filter", "Expected a quoted string value for dataset attributes. Got value %.*s", STR_FMT(raw));
+    default:
+        return op_fail_field(p->op, "filter", "Expected a quoted string value%s for attributes. Got value %.*s",
+                             registry ? " or a list of quoted string values" : "", STR_FMT(raw));
+    }
+}
+
+static enum err value_text(struct parser *p, const struct subject *s, struct str *ret)
+{
+    const struct token *t = &p->lexer.now;
+    bool loose = p->rules->dialect == FILTER_LOGGED_MODELS && (t->kind == TOKEN_WORD || t->kind == TOKEN_NUMBER);
+    if (t->kind == TOKEN_TEXT)
+        *ret = t->text;
+    else if (loose)
+        *ret = t->raw;
+    else if (t->kind == TOKEN_WORD && t->double_quoted)
+        *ret = lex_unquote(t->raw);
     else
-        return op_fail_field(l->op, "filter", "Expected a quoted string value for %s (e.g. 'my-value'). Got value %.*s",
-                             what[c->entity], STR_FMT(l->now.raw));
-    lex(l);
+        return bad_text(p, s);
+    lex_next(&p->lexer);
     return OK;
 }
 
-static enum err value_list(struct lexer *l, struct filter_clause *c)
+static enum err bad_list(struct parser *p, bool empty)
 {
-    if (l->now.kind != TOKEN_OPEN)
-        return op_fail_field(l->op, "filter", "Expected a list of quoted strings in parentheses behind IN");
-    lex(l);
-    VEC(struct str) items = {0};
+    return op_fail_field(p->op, "filter", "While parsing a list in the query, expected a non-empty list of string values, but got %s",
+                         empty ? "empty list" : "ill-formed list.");
+}
+
+static enum err value_list(struct parser *p, const struct subject *s, struct filter_clause *c)
+{
+    struct lexer *l = &p->lexer;
+    VEC(struct str) texts = {0};
+    VEC(struct filter_number) numbers = {0};
+    lex_next(l);
+    if (l->now.kind == TOKEN_CLOSE)
+        return bad_list(p, true);
     for (;;) {
+        struct str *text = c->numeric ? NULL : vec_push(&texts, p->op->arena);
+        struct filter_number *number = c->numeric ? vec_push(&numbers, p->op->arena) : NULL;
         bool quoted = l->now.kind == TOKEN_TEXT || (l->now.kind == TOKEN_WORD && l->now.double_quoted);
-        if (!quoted)
-            return op_fail_field(l->op, "filter",
-                                 "While parsing a list in the query, expected a non-empty list of string values, but "
-                                 "got ill-formed list.");
-        struct str *slot = vec_push(&items, l->op->arena);
-        if (!slot)
-            return op_fail(l->op, E_TOO_LARGE, "a list in the filter is too long");
-        *slot = l->now.kind == TOKEN_TEXT ? l->now.text : unquote(l->op, l->now.raw);
-        lex(l);
-        if (l->now.kind == TOKEN_COMMA) {
-            lex(l);
-            if (l->now.kind != TOKEN_CLOSE)
-                continue;
+        if (!text && !number)
+            return op_fail(p->op, E_TOO_LARGE, "a list in the filter is too long");
+        if (!c->numeric && !quoted)
+            return bad_list(p, false);
+        enum err e = OK;
+        if (number) {
+            e = value_number(p, s, number);
+        } else {
+            *text = lex_unquote(l->now.raw);
+            lex_next(l);
         }
-        break;
+        if (e)
+            return e;
+        if (l->now.kind == TOKEN_COMMA)
+            lex_next(l);
+        else if (l->now.kind != TOKEN_CLOSE)
+            return bad_list(p, false);
+        if (l->now.kind == TOKEN_CLOSE)
+            break;
     }
-    if (l->now.kind != TOKEN_CLOSE)
-        return op_fail_field(l->op, "filter",
-                             "While parsing a list in the query, expected a non-empty list of string values, but got "
-                             "ill-formed list.");
-    lex(l);
-    c->list = items.p;
-    c->list_len = items.len;
+    lex_next(l);
+    c->list = texts.p;
+    c->numbers = numbers.p;
+    c->list_len = c->numeric ? numbers.len : texts.len;
     return OK;
 }
+
+/* ---- clauses ---- */
+
+#define OP_BAD ((enum filter_op)-1) /* words and signs that are comparisons, but none that we know */
 
 /* The operator; IS [NOT] NULL and [NOT] IN are made of several words. */
-static enum err clause_op(struct lexer *l, struct filter_clause *c)
+static enum err clause_op(struct parser *p, struct filter_clause *c, struct str *ret_raw)
 {
     static const struct {
         const char *text;
         enum filter_op op;
-    } ops[] = {{"=", FILTER_EQ}, {"!=", FILTER_NE}, {"<", FILTER_LT},     {"<=", FILTER_LE},
-               {">", FILTER_GT}, {">=", FILTER_GE}, {"like", FILTER_LIKE}, {"ilike", FILTER_ILIKE}, {"in", FILTER_IN}};
-    bool negated = false;
-    if (is_keyword(&l->now, "is")) {
-        lex(l);
-        if ((negated = is_keyword(&l->now, "not")))
-            lex(l);
-        if (!is_keyword(&l->now, "null"))
-            return op_fail_field(l->op, "filter", "Invalid comparison clause. Expected NULL found '%.*s'",
-                                 STR_FMT(l->now.raw));
-        lex(l);
-        c->op = negated ? FILTER_NOT_NULL : FILTER_IS_NULL;
-        return OK;
+    } ops[] = {{"=", FILTER_EQ}, {"!=", FILTER_NE}, {"<", FILTER_LT}, {"<=", FILTER_LE}, {">", FILTER_GT}, {">=", FILTER_GE},
+               {"like", FILTER_LIKE}, {"ilike", FILTER_ILIKE}, {"in", FILTER_IN}, {"rlike", OP_BAD}};
+    struct lexer *l = &p->lexer;
+    size_t from = lex_start(l);
+    bool negated = false, is = lex_is(l, "is");
+    if (is)
+        lex_next(l);
+    if ((negated = lex_is(l, "not")))
+        lex_next(l);
+    bool found = is && lex_is(l, "null");
+    if (is && !found)
+        return op_fail_field(p->op, "filter", "Invalid comparison clause. Expected NULL found '%.*s'", STR_FMT(l->now.raw));
+    c->op = is ? (negated ? FILTER_NOT_NULL : FILTER_IS_NULL) : OP_BAD;
+    for (size_t i = 0; i < ARRAY_LEN(ops) && !found; i++) {
+        found = str_ieq(l->now.raw, str_from(ops[i].text));
+        if (found)
+            c->op = negated && ops[i].op != FILTER_IN ? OP_BAD : negated ? FILTER_NOT_IN : ops[i].op;
     }
-    if ((negated = is_keyword(&l->now, "not")))
-        lex(l);
-    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
-        if (str_ieq(l->now.raw, str_from(ops[i].text)) && (!negated || ops[i].op == FILTER_IN)) {
-            c->op = negated ? FILTER_NOT_IN : ops[i].op;
-            lex(l);
-            return OK;
-        }
-    }
-    return op_fail_field(l->op, "filter", "Invalid comparison clause. Expected comparison found '%.*s'",
-                         STR_FMT(l->now.raw));
-}
-
-static enum err clause_check_op(struct op *op, const struct filter_clause *c, const struct filter_attr *attr, struct str raw)
-{
-    bool numeric = c->entity == FILTER_METRIC || (attr && attr->numeric);
-    bool good = true;
-    if (c->op == FILTER_IS_NULL || c->op == FILTER_NOT_NULL) {
-        if (c->entity != FILTER_TAG && c->entity != FILTER_PARAM)
-            return op_fail_field(op, "filter", "IS NULL / IS NOT NULL is only supported for tags and params, not for '%.*s'",
-                                 STR_FMT(c->key));
-    } else if (c->op == FILTER_IN || c->op == FILTER_NOT_IN) {
-        if (numeric || (attr && !attr->list))
-            return op_fail_field(op, "filter",
-                                 "Only the 'run_id' attribute and others that say so support comparison with a list "
-                                 "of quoted string values, not '%.*s'.",
-                                 STR_FMT(c->key));
-    } else if (numeric) {
-        good = c->op <= FILTER_GE;
-    } else {
-        good = c->op == FILTER_EQ || c->op == FILTER_NE || c->op == FILTER_LIKE || c->op == FILTER_ILIKE;
-    }
-    if (!good)
-        return op_fail_field(op, "filter", "Invalid comparator '%.*s' for '%.*s'", STR_FMT(raw), STR_FMT(c->key));
+    if (!found && l->now.kind != TOKEN_CMP)
+        return op_fail_field(p->op, "filter", "Invalid comparison clause. Expected comparison found '%.*s'", STR_FMT(l->now.raw));
+    *ret_raw = str_sub(l->in, from, l->at - from);
+    lex_next(l);
     return OK;
 }
 
-static enum err clause_parse(struct lexer *l, const struct filter_rules *rules, struct filter_clause *c)
+/* The comparison in capitals, as MLflow shows it. */
+static struct str upper(struct op *op, struct str s)
 {
-    size_t from = l->at - l->now.raw.len;
-    if (l->now.kind != TOKEN_WORD)
-        return bad_clause(l, from);
-    const struct filter_attr *attr = NULL;
-    struct str name = l->now.raw;
-    lex(l);
-    if (l->now.kind != TOKEN_CMP && l->now.kind != TOKEN_WORD)
-        return bad_clause(l, from);
-    enum err e = name_resolve(l->op, rules, name, &c->entity, &c->key, &attr);
-    if (e)
-        return e;
-    c->attr = attr ? attr->id : 0;
-    struct str raw_op = l->now.raw;
-    e = clause_op(l, c);
-    if (!e)
-        e = clause_check_op(l->op, c, attr, raw_op);
-    if (e || c->op == FILTER_IS_NULL || c->op == FILTER_NOT_NULL)
-        return e;
-    if (c->op == FILTER_IN || c->op == FILTER_NOT_IN)
-        return value_list(l, c);
-    return c->entity == FILTER_METRIC || (attr && attr->numeric) ? value_number(l, c) : value_text(l, c);
+    char *out = arena_alloc(op->arena, s.len + 1);
+    for (size_t i = 0; i < s.len; i++)
+        out[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - 32) : s.p[i];
+    return (struct str){out, s.len};
 }
 
-struct parser {
-    struct lexer lexer;
-    const struct filter_rules *rules;
-    VEC(struct filter_clause) clauses;
-    VEC(struct filter_step) steps;
-    char stack[LIMIT_TRACK_FILTER_DEPTH * 3]; /* pending '&', '|' and '(' */
-    size_t depth;
-    bool only_and;
-};
+static enum err bad_op(struct parser *p, const struct subject *s, struct str raw)
+{
+    static const char numbers[] = "'!=', '<', '<=', '=', '>', '>='", texts[] = "'!=', '=', 'ILIKE', 'IN', 'LIKE', 'NOT IN'",
+                      keyed[] = "'!=', '=', 'ILIKE', 'IS NOT NULL', 'IS NULL', 'LIKE'";
+    struct str up = upper(p->op, raw);
+    enum filter_dialect d = p->rules->dialect;
+    bool numeric = is_numeric(s);
+    if (d == FILTER_LOGGED_MODELS) {
+        static const char *const entities[] = {"attributes", "metrics", "params", "tags", "datasets"};
+        return op_fail_field(p->op, "filter", "Invalid comparison operator for %s.%.*s: '%.*s'. Expected one of %s.", entities[s->entity],
+                             STR_FMT(s->key), STR_FMT(up), numeric ? "('<', '<=', '>', '>=', '=', '!=')" : "('=', '!=', 'LIKE', 'ILIKE', 'IN', 'NOT IN')");
+    }
+    if (d != FILTER_RUNS && s->entity == FILTER_TAG)
+        return op_fail_field(p->op, "filter", "Invalid comparator for tag: %.*s", STR_FMT(d == FILTER_REGISTRY ? up : raw));
+    if (d == FILTER_REGISTRY)
+        return op_fail_field(p->op, "filter", "Invalid comparator for attribute%s%.*s: %.*s", numeric ? " " : "",
+                             STR_FMT(numeric ? s->key : STR("")), STR_FMT(up));
+    const char *set = s->entity == FILTER_METRIC ? numbers : s->entity == FILTER_PARAM || s->entity == FILTER_TAG ? keyed : texts;
+    bool closed = s->entity == FILTER_PARAM || (s->entity == FILTER_ATTRIBUTE && !numeric);
+    return op_fail_field(p->op, "filter", "Invalid comparator '%.*s' not one of '{%s}%s", STR_FMT(d == FILTER_EXPERIMENTS ? raw : up), set, closed ? "'" : "");
+}
+
+static bool op_fits(const struct subject *s, enum filter_op op)
+{
+    if (op == OP_BAD)
+        return false;
+    if (op >= FILTER_IN)
+        return true;
+    return is_numeric(s) ? op <= FILTER_GE : op == FILTER_EQ || op == FILTER_NE || op == FILTER_LIKE || op == FILTER_ILIKE;
+}
+
+static enum err clause_parse(struct parser *p, struct filter_clause *c)
+{
+    struct lexer *l = &p->lexer;
+    size_t from = lex_start(l);
+    if (l->now.kind != TOKEN_WORD)
+        return bad_clause(p, from);
+    struct str name = l->now.raw, raw_op;
+    struct subject s;
+    lex_next(l);
+    if (l->now.kind != TOKEN_CMP && l->now.kind != TOKEN_WORD)
+        return bad_clause(p, from);
+    enum err e = name_resolve(p->op, p->rules, name, &s);
+    if (!e)
+        e = clause_op(p, c, &raw_op);
+    if (e)
+        return e;
+    c->entity = s.entity;
+    c->key = s.key;
+    c->attr = s.attr ? s.attr->id : 0;
+    if (c->op == FILTER_IS_NULL || c->op == FILTER_NOT_NULL)
+        return OK;
+    c->numeric = is_numeric(&s);
+    bool wants_list = c->op == FILTER_IN || c->op == FILTER_NOT_IN;
+    if (wants_list && l->now.kind != TOKEN_OPEN)
+        return op_fail_field(p->op, "filter", "Expected a list of values in parentheses behind %.*s", STR_FMT(raw_op));
+    if (wants_list)
+        return value_list(p, &s, c);
+    struct filter_number number = {0};
+    e = c->numeric ? value_number(p, &s, &number) : value_text(p, &s, &c->text);
+    c->real = number.real;
+    c->whole = number.whole;
+    c->integer = number.integer;
+    return e || op_fits(&s, c->op) ? e : bad_op(p, &s, raw_op);
+}
+
+/* ---- expressions ---- */
 
 static enum err push_step(struct parser *p, enum filter_step_kind kind, size_t clause)
 {
-    struct filter_step *s = vec_push(&p->steps, p->lexer.op->arena);
+    struct filter_step *s = vec_push(&p->steps, p->op->arena);
     if (!s)
-        return op_fail(p->lexer.op, E_TOO_LARGE, "the filter is too long");
+        return op_fail(p->op, E_TOO_LARGE, "the filter is too long");
     s->kind = kind;
     s->clause = clause;
     return OK;
@@ -431,7 +378,7 @@ static enum err pop_stronger(struct parser *p, char c)
 static enum err push_pending(struct parser *p, char c)
 {
     if (p->depth == sizeof p->stack)
-        return op_fail(p->lexer.op, E_TOO_LARGE, "the filter nests deeper than %d", LIMIT_TRACK_FILTER_DEPTH);
+        return op_fail(p->op, E_TOO_LARGE, "the filter nests deeper than %d", LIMIT_TRACK_FILTER_DEPTH);
     p->stack[p->depth++] = c;
     return OK;
 }
@@ -443,53 +390,68 @@ static enum err parse_term(struct parser *p)
     while (!e && l->now.kind == TOKEN_OPEN) {
         p->only_and = false;
         e = push_pending(p, '(');
-        lex(l);
+        lex_next(l);
     }
     if (e)
         return e;
     if (p->clauses.len == LIMIT_TRACK_FILTER_CLAUSES)
-        return op_fail(l->op, E_TOO_LARGE, "the filter has more than %d clauses", LIMIT_TRACK_FILTER_CLAUSES);
-    struct filter_clause *c = vec_push(&p->clauses, l->op->arena);
+        return op_fail(p->op, E_TOO_LARGE, "the filter has more than %d clauses", LIMIT_TRACK_FILTER_CLAUSES);
+    struct filter_clause *c = vec_push(&p->clauses, p->op->arena);
     if (!c)
-        return op_fail(l->op, E_TOO_LARGE, "the filter is too long");
+        return op_fail(p->op, E_TOO_LARGE, "the filter is too long");
     *c = (struct filter_clause){0};
-    e = clause_parse(l, p->rules, c);
+    e = clause_parse(p, c);
     if (!e)
         e = push_step(p, FILTER_STEP_CLAUSE, p->clauses.len - 1);
     while (!e && l->now.kind == TOKEN_CLOSE) {
         e = pop_stronger(p, '|');
         if (!e && p->depth == 0)
-            return bad_clause(l, l->at - 1);
+            return bad_clause(p, lex_start(l));
         if (!e)
             p->depth--;
-        lex(l);
+        lex_next(l);
     }
     return e;
+}
+
+/* ANDs that stand at the start, at the end or behind another AND join nothing. */
+static bool skip_and(struct lexer *l)
+{
+    bool any = false;
+    for (; lex_is(l, "and"); any = true)
+        lex_next(l);
+    return any;
 }
 
 static enum err parse_all(struct parser *p)
 {
     struct lexer *l = &p->lexer;
-    for (;;) {
+    skip_and(l);
+    while (l->now.kind != TOKEN_END) {
         enum err e = parse_term(p);
         if (e)
             return e;
-        if (l->now.kind == TOKEN_END)
+        bool is_or = lex_is(l, "or");
+        if (!is_or && l->now.kind != TOKEN_END && !lex_is(l, "and"))
+            return bad_clause(p, lex_start(l));
+        if (is_or)
+            lex_next(l);
+        else
+            skip_and(l);
+        if (l->now.kind == TOKEN_END && !is_or)
             break;
-        bool is_or = is_keyword(&l->now, "or");
-        if (!is_or && !is_keyword(&l->now, "and"))
-            return bad_clause(l, l->at - l->now.raw.len);
+        if (l->now.kind == TOKEN_END)
+            return bad_clause(p, l->in.len);
         p->only_and = p->only_and && !is_or;
         e = pop_stronger(p, is_or ? '|' : '&');
         if (!e)
             e = push_pending(p, is_or ? '|' : '&');
         if (e)
             return e;
-        lex(l);
     }
     enum err e = pop_stronger(p, '|');
     if (!e && p->depth > 0)
-        return op_fail_field(l->op, "filter", "Invalid filter: a parenthesis is not closed");
+        return op_fail_field(p->op, "filter", "Invalid filter: a parenthesis is not closed");
     return e;
 }
 
@@ -499,43 +461,40 @@ enum err filter_parse(struct op *op, const struct filter_rules *rules, struct st
         return op_fail(op, E_TOO_LARGE, "the filter is longer than %zu bytes", LIMIT_TRACK_FILTER_BYTES);
     if (!str_is_utf8(text))
         return op_fail_field(op, "filter", "Invalid filter: it is not UTF-8");
-    struct parser p = {.lexer = {.op = op, .in = text}, .rules = rules, .only_and = true};
-    lex(&p.lexer);
-    if (p.lexer.now.kind != TOKEN_END) {
-        enum err e = parse_all(&p);
-        if (e)
-            return e;
-    }
-    *ret = (struct filter){p.clauses.p, p.clauses.len, p.steps.p, p.steps.len, p.only_and};
-    return OK;
+    struct parser p = {.op = op, .lexer = {.in = text}, .rules = rules, .only_and = true};
+    lex_next(&p.lexer);
+    enum err e = parse_all(&p);
+    if (!e)
+        *ret = (struct filter){p.clauses.p, p.clauses.len, p.steps.p, p.steps.len, p.only_and};
+    return e;
 }
 
 enum err filter_parse_order(struct op *op, const struct filter_rules *rules, struct str text, struct filter_order *ret)
 {
     if (text.len > LIMIT_TRACK_FILTER_BYTES || !str_is_utf8(text))
         return op_fail_field(op, "order_by", "Invalid order_by clause. Could not be parsed.");
-    struct lexer l = {.op = op, .in = text};
-    lex(&l);
-    struct filter_order o = {0};
-    const struct filter_attr *attr = NULL;
+    struct lexer l = {.in = text};
+    lex_next(&l);
     if (l.now.kind != TOKEN_WORD)
         return op_fail_field(op, "order_by", "Invalid order_by clause '%.*s'. Could not be parsed.", STR_FMT(text));
-    enum err e = name_resolve(op, rules, l.now.raw, &o.entity, &o.key, &attr);
+    struct subject s;
+    bool descending = false;
+    enum err e = name_resolve(op, rules, l.now.raw, &s);
     if (e) {
         op->field = "order_by";
         return e;
     }
-    lex(&l);
+    lex_next(&l);
     if (l.now.kind != TOKEN_END) {
-        o.descending = is_keyword(&l.now, "desc");
-        if (!o.descending && !is_keyword(&l.now, "asc"))
+        descending = lex_is(&l, "desc");
+        bool known = descending || lex_is(&l, "asc");
+        if (!known)
             return op_fail_field(op, "order_by", "Invalid ordering key in order_by clause '%.*s'.", STR_FMT(text));
-        lex(&l);
+        lex_next(&l);
         if (l.now.kind != TOKEN_END)
             return op_fail_field(op, "order_by", "Invalid order_by clause '%.*s'. Could not be parsed.", STR_FMT(text));
     }
-    o.attr = attr ? attr->id : 0;
-    *ret = o;
+    *ret = (struct filter_order){s.entity, s.attr ? s.attr->id : 0, s.key, descending};
     return OK;
 }
 

@@ -1,7 +1,7 @@
 /* filter.h - the filter and order_by language of MLflow's searches, for every kind of search.
  * A search describes its vocabulary by `struct filter_rules`; parsing checks names, operators and value types
  * against it, so that matching needs no further checks. Texts view the input or op's arena. Beyond MLflow's
- * grammar (clauses joined by AND) OR and parentheses are understood. Pure; thread-safe. */
+ * grammar (clauses joined by AND) OR, parentheses, and IN and IS NULL for everything are understood. Pure; thread-safe. */
 #ifndef INGOT_CORE_TRACK_FILTER_H
 #define INGOT_CORE_TRACK_FILTER_H
 
@@ -12,18 +12,26 @@ enum filter_op {
     FILTER_EQ, FILTER_NE, FILTER_LT, FILTER_LE, FILTER_GT, FILTER_GE,
     FILTER_LIKE, FILTER_ILIKE, FILTER_IN, FILTER_NOT_IN, FILTER_IS_NULL, FILTER_NOT_NULL,
 };
+/* MLflow has a parser for each kind of search; they differ in texts and small liberties. */
+enum filter_dialect {
+    FILTER_RUNS,
+    FILTER_EXPERIMENTS,   /* attributes are whole numbers */
+    FILTER_REGISTRY,      /* so are they, and may be quoted */
+    FILTER_LOGGED_MODELS, /* texts need no quotes */
+};
 
 struct filter_attr {
     const char *name;
     int id;          /* what the search knows it by; aliases share one */
     bool numeric;
-    bool list;       /* IN and NOT IN are allowed */
-    bool hidden;     /* not named in "Valid keys are" */
+    bool list;       /* MLflow allows IN and NOT IN */
+    bool hidden;     /* an alias */
 };
 struct filter_rules {
     unsigned entities; /* bits 1 << enum filter_entity */
     const struct filter_attr *attrs;
     size_t attr_count;
+    enum filter_dialect dialect;
 };
 
 struct filter_number {

@@ -36,11 +36,13 @@ void group_clear(struct index_group *g)
     free(g->ends);
     free(g->flags);
     free(g->by_start);
+    free(g->places);
     g->columns = NULL;
     g->ids = NULL;
     g->rows = g->starts = g->ends = NULL;
     g->flags = NULL;
     g->by_start = NULL;
+    g->places = NULL;
     g->column_count = g->column_cap = g->len = g->cap = 0;
     g->low = g->high = 0;
     g->loaded = false;
@@ -49,7 +51,7 @@ void group_clear(struct index_group *g)
 
 size_t group_size(const struct index_group *g)
 {
-    size_t n = g->cap * (3 * sizeof(int64_t) + sizeof(uint32_t) + 1) + g->column_cap * sizeof(void *);
+    size_t n = g->cap * (3 * sizeof(int64_t) + 2 * sizeof(uint32_t) + 1) + g->column_cap * sizeof(void *);
     for (size_t i = 0; i < g->column_count; i++)
         n += column_size(g->columns[i]);
     return n + (g->ids ? column_size(g->ids) : 0);
@@ -97,7 +99,7 @@ static bool grow(struct index_group *g)
     size_t cap = g->cap ? g->cap + g->cap / 2 : FIRST_RUNS;
     if (cap >= TEXTS_NONE || !resize(&g->rows, cap, sizeof *g->rows) || !resize(&g->starts, cap, sizeof *g->starts) ||
         !resize(&g->ends, cap, sizeof *g->ends) || !resize(&g->flags, cap, sizeof *g->flags) ||
-        !resize(&g->by_start, cap, sizeof *g->by_start))
+        !resize(&g->by_start, cap, sizeof *g->by_start) || !resize(&g->places, cap, sizeof *g->places))
         return false;
     g->cap = cap;
     return true;
@@ -141,11 +143,12 @@ static int start_compare(const void *pa, const void *pb, void *arg)
 /* Puts the slots from `from` on, which stand at the end, where they belong. */
 static void sort_new(struct index_group *g, size_t from)
 {
-    if (g->len - from > MANY_NEW) {
-        qsort_r(g->by_start, g->len, sizeof *g->by_start, start_compare, g);
+    bool all = g->len - from > MANY_NEW;
+    if (from == g->len)
         return;
-    }
-    for (size_t i = from; i < g->len; i++) {
+    if (all)
+        qsort_r(g->by_start, g->len, sizeof *g->by_start, start_compare, g);
+    for (size_t i = from; !all && i < g->len; i++) {
         uint32_t slot = g->by_start[i];
         size_t lo = 0, hi = i;
         while (lo < hi) {
@@ -158,6 +161,8 @@ static void sort_new(struct index_group *g, size_t from)
         memmove(&g->by_start[lo + 1], &g->by_start[lo], (i - lo) * sizeof *g->by_start);
         g->by_start[lo] = slot;
     }
+    for (size_t i = 0; i < g->len; i++)
+        g->places[g->by_start[i]] = (uint32_t)i;
 }
 
 static enum err load(struct op *op, struct db_tx *tx, struct index_group *g, int64_t newest)
@@ -181,8 +186,7 @@ static enum err load(struct op *op, struct db_tx *tx, struct index_group *g, int
         group_clear(g);
         return e;
     }
-    if (g->len > 1)
-        qsort_r(g->by_start, g->len, sizeof *g->by_start, start_compare, g);
+    sort_new(g, 0);
     g->loaded = true;
     g->low = g->high = newest;
     return OK;

@@ -26,6 +26,7 @@ struct index_group {
     int64_t *rows, *starts, *ends; /* rows ascends */
     uint8_t *flags;       /* enum index_flag */
     uint32_t *by_start;   /* slots, last of the default order first */
+    uint32_t *places;     /* of each slot in by_start */
     struct column *ids;
     struct column **columns;
     size_t column_count, column_cap;

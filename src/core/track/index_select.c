@@ -11,6 +11,7 @@
 struct candidate {
     uint64_t key; /* decides unless equal */
     uint32_t group, slot;
+    uint32_t place; /* from the end of the default order, if there is one group only */
 };
 struct chosen {
     const struct index_group *g;
@@ -23,6 +24,7 @@ struct selection {
     struct chosen *chosen;
     size_t n;
     size_t total;
+    bool exact; /* equal keys mean equal values, and there is no second order */
 };
 
 static bool in_group(enum filter_entity entity, int attr)
@@ -204,13 +206,15 @@ static int compare(const void *pa, const void *pb, void *arg)
     const struct candidate *a = pa, *b = pb;
     if (a->key != b->key)
         return a->key < b->key ? -1 : 1;
-    for (size_t i = 0; i < s->plan->order_count; i++) {
+    for (size_t i = 0; i < s->plan->order_count && !s->exact; i++) {
         const struct filter_order *o = &s->plan->order[i];
         struct order_key ka = key_at(&s->chosen[a->group], o, i, a->slot), kb = key_at(&s->chosen[b->group], o, i, b->slot);
         int c = order_compare(o, 1, &ka, &kb);
         if (c)
             return c;
     }
+    if (s->n == 1)
+        return (a->place < b->place) - (a->place > b->place);
     int64_t sa = s->chosen[a->group].g->starts[a->slot], sb = s->chosen[b->group].g->starts[b->slot];
     if (sa != sb)
         return sa > sb ? -1 : 1;
@@ -270,7 +274,7 @@ static enum err collect(struct op *op, struct selection *s, struct candidate **r
         for (size_t w = 0; w < bits_words(c->g->len); w++) {
             for (uint64_t left = c->bits[w]; left; left &= left - 1) {
                 uint32_t slot = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(left));
-                all[n++] = (struct candidate){sort_key(s, c, slot), i, slot};
+                all[n++] = (struct candidate){sort_key(s, c, slot), i, slot, c->g->places[slot]};
             }
         }
     }
@@ -336,6 +340,7 @@ enum err index_select(struct op *op, struct index_group *const *groups, size_t n
             return e;
         s.total += s.chosen[i].count;
     }
+    s.exact = n == 1 && plan->order_count == 1 && s.chosen[0].order[0];
     struct run_hits hits = {0};
     enum err e = page(op, &s, &hits);
     if (!e)

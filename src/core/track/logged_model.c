@@ -5,8 +5,6 @@
 #include "base/limits.h"
 #include "base/vec.h"
 #include "core/track/experiment.h"
-#include "core/track/order.h"
-#include "core/track/page.h"
 #include "core/track/store.h"
 #include "sql_gen.h"
 
@@ -16,7 +14,6 @@
 
 #define VERSIONS_TAG "mlflow.modelVersions"
 #define VERSIONS_TAG_BYTES ((size_t)1 << 20)
-#define SEARCH_MAX 1000
 
 static const char *const status_names[] = {
     [LOGGED_MODEL_PENDING] = "LOGGED_MODEL_PENDING",
@@ -40,7 +37,7 @@ bool logged_model_status_parse(struct str name, enum logged_model_status *ret)
     return false;
 }
 
-static void model_row(struct op *op, struct db_tx *tx, struct db_rows *rows, struct logged_model *m)
+void logged_model_row(struct op *op, struct db_tx *tx, struct db_rows *rows, struct logged_model *m)
 {
     *m = (struct logged_model){
         .row = db_col_i64(tx, rows, 0),
@@ -68,7 +65,7 @@ static enum err find_any(struct op *op, struct db_tx *tx, struct str model_id, b
     struct logged_model m = {0};
     e = db_step(op, tx, rows, &row);
     if (!e && row)
-        model_row(op, tx, rows, &m);
+        logged_model_row(op, tx, rows, &m);
     db_end(tx, rows);
     if (!e && (!row || (m.deleted && !allow_deleted)))
         return op_fail(op, E_NOT_FOUND, "Logged model with ID '%.*s' not found.", STR_FMT(model_id));
@@ -113,7 +110,7 @@ static enum err load_metrics(struct op *op, struct db_tx *tx, struct logged_mode
     return e;
 }
 
-static enum err model_fill(struct op *op, struct db_tx *tx, struct logged_model *m)
+enum err logged_model_fill(struct op *op, struct db_tx *tx, struct logged_model *m)
 {
     enum err e = store_kvs(op, tx, &sql_track_model_params, m->row, &m->params);
     if (!e)
@@ -198,7 +195,7 @@ static enum err create_tx(struct op *op, struct db_tx *tx, void *arg)
         e = put_tags(op, tx, m->row, in->tags, in->tag_count);
     if (!e)
         e = store_audit(op, tx, "logged_model.create", "logged_model", m->model_id, &(struct track_kv){STR("name"), m->name}, 1);
-    return e ? e : model_fill(op, tx, m);
+    return e ? e : logged_model_fill(op, tx, m);
 }
 
 static enum err check_kvs(struct op *op, const struct track_kv *kvs, size_t n, const char *what)
@@ -244,7 +241,7 @@ static enum err get_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct model_arg *a = arg;
     enum err e = find_any(op, tx, a->model_id, a->allow_deleted, &a->m);
-    return e ? e : model_fill(op, tx, &a->m);
+    return e ? e : logged_model_fill(op, tx, &a->m);
 }
 
 enum err logged_model_get(struct op *op, struct db *db, struct str model_id, bool allow_deleted, struct logged_model *ret)
@@ -359,219 +356,4 @@ enum err logged_model_add_version(struct op *op, struct db_tx *tx, int64_t row, 
         return op_fail(op, E_TOO_LARGE, "the model has too many versions to note in its tag");
     struct track_kv kv = {STR(VERSIONS_TAG), buf_str(&b)};
     return store_put_kvs(op, tx, &sql_track_model_tag_put, row, &kv, 1);
-}
-
-/* ---- search ---- */
-
-enum { ATTR_NAME, ATTR_MODEL_ID, ATTR_TYPE, ATTR_STATUS, ATTR_RUN, ATTR_EXPERIMENT, ATTR_URI, ATTR_CREATED, ATTR_UPDATED };
-static const struct filter_attr attrs[] = {
-    {"name", ATTR_NAME, false, true, false},
-    {"model_id", ATTR_MODEL_ID, false, true, false},
-    {"model_type", ATTR_TYPE, false, true, false},
-    {"status", ATTR_STATUS, false, true, false},
-    {"source_run_id", ATTR_RUN, false, true, false},
-    {"experiment_id", ATTR_EXPERIMENT, false, true, false},
-    {"artifact_location", ATTR_URI, false, true, false},
-    {"creation_timestamp", ATTR_CREATED, true, false, false},
-    {"last_updated_timestamp", ATTR_UPDATED, true, false, false},
-    {"creation_time", ATTR_CREATED, true, false, true},
-    {"creation_timestamp_ms", ATTR_CREATED, true, false, true},
-    {"last_updated_timestamp_ms", ATTR_UPDATED, true, false, true},
-};
-static const struct filter_rules rules = {
-    1u << FILTER_ATTRIBUTE | 1u << FILTER_METRIC | 1u << FILTER_PARAM | 1u << FILTER_TAG, attrs, ARRAY_LEN(attrs)};
-
-struct hit {
-    struct logged_model m;
-    const struct order_key *keys;
-};
-struct search {
-    const struct logged_model_query *q;
-    struct filter filter;
-    struct filter_order order[LIMIT_TRACK_ORDER_BY];
-    int64_t offset;
-    struct db_tx *tx;
-    struct logged_model *m;
-    VEC(struct hit) hits;
-    struct logged_model_page page;
-};
-
-static struct order_key attribute_of(struct op *op, const struct logged_model *m, int attr)
-{
-    switch (attr) {
-    case ATTR_NAME:
-        return order_text(m->name);
-    case ATTR_MODEL_ID:
-        return order_text(m->model_id);
-    case ATTR_TYPE:
-        return order_text(m->model_type);
-    case ATTR_STATUS: /* without the prefix, as clients write it */
-        return order_text(str_from(logged_model_status_name(m->status) + strlen("LOGGED_MODEL_")));
-    case ATTR_RUN:
-        return order_text(m->source_run_id);
-    case ATTR_EXPERIMENT:
-        return order_text(str_from(op_printf(op, "%" PRId64, m->experiment_id)));
-    case ATTR_URI:
-        return order_text(m->artifact_uri);
-    default:
-        return order_whole(attr == ATTR_CREATED ? m->created_ms : m->updated_ms);
-    }
-}
-
-/* The value that a clause or an order key is about. */
-static enum err value_of(struct op *op, struct search *s, enum filter_entity entity, int attr, struct str key, struct order_key *ret)
-{
-    bool found = false;
-    struct str text = {0};
-    enum err e;
-    if (entity == FILTER_ATTRIBUTE) {
-        *ret = attribute_of(op, s->m, attr);
-        return OK;
-    }
-    if (entity == FILTER_METRIC) {
-        struct db_val v[2];
-        e = db_query_one(op, s->tx, &sql_track_model_metric_latest, DB_ARGS(DB_I64(s->m->row), DB_TEXT(key)), v, ARRAY_LEN(v));
-        if (e == E_NOT_FOUND) {
-            op_clear(op);
-            *ret = order_absent();
-            return OK;
-        }
-        if (!e)
-            *ret = order_real(v[1].i ? (double)NAN : store_to_f64(v[0].i));
-        return e;
-    }
-    e = store_find_text(op, s->tx, entity == FILTER_TAG ? &sql_track_model_tag_get : &sql_track_model_param_get, s->m->row, key,
-                        &found, &text);
-    *ret = found ? order_text(text) : order_absent();
-    return e;
-}
-
-static enum err match_clause(struct op *op, void *arg, const struct filter_clause *c, bool *ret)
-{
-    struct search *s = arg;
-    struct order_key k;
-    enum err e = value_of(op, s, c->entity, c->attr, c->key, &k);
-    if (e)
-        return e;
-    switch (k.kind) {
-    case ORDER_WHOLE:
-        *ret = filter_test_i64(c, k.whole);
-        break;
-    case ORDER_REAL:
-        *ret = filter_test_f64(c, k.real);
-        break;
-    case ORDER_TEXT:
-        *ret = filter_test_text(c, k.text);
-        break;
-    case ORDER_NAN:
-        *ret = c->op == FILTER_NE;
-        break;
-    default:
-        *ret = c->op == FILTER_IS_NULL;
-    }
-    return OK;
-}
-
-static enum err keep(struct op *op, struct search *s)
-{
-    struct hit *h = vec_push(&s->hits, op->arena);
-    struct order_key *keys = arena_array(op->arena, s->q->order_count + 1, struct order_key);
-    if (!h || !keys)
-        return op_fail(op, E_TOO_LARGE, "the search finds more models than fit in memory: narrow the filter");
-    *h = (struct hit){*s->m, keys};
-    for (size_t i = 0; i < s->q->order_count; i++) {
-        enum err e = value_of(op, s, s->order[i].entity, s->order[i].attr, s->order[i].key, &keys[i]);
-        if (e)
-            return e;
-    }
-    return OK;
-}
-
-static enum err scan(struct op *op, struct search *s, int64_t experiment)
-{
-    struct db_rows *rows = NULL;
-    enum err e = db_query(op, s->tx, &sql_track_model_scan, DB_ARGS(DB_I64(experiment)), &rows);
-    if (e)
-        return e;
-    bool more = false;
-    struct logged_model m;
-    s->m = &m;
-    while (!(e = db_step(op, s->tx, rows, &more)) && more) {
-        bool hit = false;
-        if ((e = store_room(op, 0)))
-            break;
-        model_row(op, s->tx, rows, &m);
-        e = filter_match(op, &s->filter, match_clause, s, &hit);
-        if (!e && hit)
-            e = keep(op, s);
-        if (e)
-            break;
-    }
-    db_end(s->tx, rows);
-    return e;
-}
-
-static int compare(const void *pa, const void *pb, void *arg)
-{
-    const struct hit *a = pa, *b = pb;
-    const struct search *s = arg;
-    int c = order_compare(s->order, s->q->order_count, a->keys, b->keys);
-    if (c)
-        return c;
-    if (a->m.created_ms != b->m.created_ms)
-        return a->m.created_ms < b->m.created_ms ? 1 : -1;
-    return str_cmp(a->m.model_id, b->m.model_id);
-}
-
-static enum err search_tx(struct op *op, struct db_tx *tx, void *arg)
-{
-    struct search *s = arg;
-    s->tx = tx;
-    for (size_t i = 0; i < s->q->experiment_count; i++) {
-        enum err e = scan(op, s, s->q->experiments[i]);
-        if (e)
-            return e;
-    }
-    if (s->hits.len > 1)
-        qsort_r(s->hits.p, s->hits.len, sizeof *s->hits.p, compare, s);
-    size_t from = (size_t)s->offset < s->hits.len ? (size_t)s->offset : s->hits.len;
-    size_t n = s->hits.len - from;
-    if (n > (size_t)s->q->max_results) {
-        n = (size_t)s->q->max_results;
-        s->page.next_token = page_token(op, (int64_t)(from + n));
-    }
-    s->page.models = arena_array(op->arena, n + 1, struct logged_model);
-    if (!s->page.models)
-        return op_fail(op, E_TOO_LARGE, "the page does not fit in memory: lower max_results");
-    for (size_t i = 0; i < n; i++) {
-        s->page.models[i] = s->hits.p[from + i].m;
-        enum err e = model_fill(op, tx, &s->page.models[i]);
-        if (e)
-            return e;
-    }
-    s->page.len = n;
-    return OK;
-}
-
-enum err logged_model_search(struct op *op, struct db *db, const struct logged_model_query *q, struct logged_model_page *ret)
-{
-    if (q->max_results < 1 || q->max_results > SEARCH_MAX)
-        return op_fail_field(op, "max_results", "Invalid value %" PRId64 " for parameter 'max_results' supplied. It must be between 1 and %d",
-                             q->max_results, SEARCH_MAX);
-    if (q->order_count > LIMIT_TRACK_ORDER_BY)
-        return op_fail_field(op, "order_by", "order_by has more than %d keys", LIMIT_TRACK_ORDER_BY);
-    struct search *s = op_new(op, struct search);
-    s->q = q;
-    enum err e = page_offset(op, q->page_token, &s->offset);
-    if (!e)
-        e = filter_parse(op, &rules, q->filter, &s->filter);
-    for (size_t i = 0; !e && i < q->order_count; i++) {
-        e = filter_parse_order(op, &rules, q->order_by[i].field, &s->order[i]);
-        s->order[i].descending = q->order_by[i].descending;
-    }
-    if (!e)
-        e = db_read(op, db, search_tx, s);
-    if (!e)
-        *ret = s->page;
-    return e;
 }

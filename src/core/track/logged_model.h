@@ -26,9 +26,13 @@ struct logged_model_new {
     const struct track_kv *params, *tags;
     size_t param_count, tag_count;
 };
+struct logged_model_dataset {
+    struct str name, digest; /* an empty digest: any */
+};
 struct logged_model_order {
     struct str field; /* "metrics.auc", "creation_timestamp" */
     bool descending;
+    struct logged_model_dataset dataset; /* an empty name: the metric on whatever dataset */
 };
 struct logged_model_query {
     const int64_t *experiments;
@@ -36,7 +40,9 @@ struct logged_model_query {
     struct str filter;
     const struct logged_model_order *order_by; /* none: newest first */
     size_t order_count;
-    int64_t max_results; /* 1..1000 */
+    const struct logged_model_dataset *datasets; /* none, or metrics on one of them are required */
+    size_t dataset_count;
+    int64_t max_results; /* 1..LIMIT_TRACK_SEARCH_LOGGED_MODELS */
     struct str page_token;
 };
 struct logged_model_page {
@@ -58,6 +64,10 @@ MUST_USE enum err logged_model_search(struct op *op, struct db *db, const struct
 
 /* Inside a transaction: without parameters, tags and metrics. */
 MUST_USE enum err logged_model_find(struct op *op, struct db_tx *tx, struct str model_id, struct logged_model *ret);
+/* The present row of a statement with the columns of track_model_by_id. */
+void logged_model_row(struct op *op, struct db_tx *tx, struct db_rows *rows, struct logged_model *ret);
+/* Loads parameters, tags and metrics. */
+MUST_USE enum err logged_model_fill(struct op *op, struct db_tx *tx, struct logged_model *m);
 /* Notes in the tag mlflow.modelVersions that a registered version was made of it. */
 MUST_USE enum err logged_model_add_version(struct op *op, struct db_tx *tx, int64_t row, struct str name, int64_t version);
 

@@ -27,9 +27,9 @@ static const struct filter_attr attrs[] = {
 };
 const struct filter_rules run_search_rules = {
     1u << FILTER_ATTRIBUTE | 1u << FILTER_METRIC | 1u << FILTER_PARAM | 1u << FILTER_TAG | 1u << FILTER_DATASET,
-    attrs, ARRAY_LEN(attrs)};
+    attrs, ARRAY_LEN(attrs), FILTER_RUNS};
 static const struct filter_rules order_rules = {
-    1u << FILTER_ATTRIBUTE | 1u << FILTER_METRIC | 1u << FILTER_PARAM | 1u << FILTER_TAG, attrs, ARRAY_LEN(attrs)};
+    1u << FILTER_ATTRIBUTE | 1u << FILTER_METRIC | 1u << FILTER_PARAM | 1u << FILTER_TAG, attrs, ARRAY_LEN(attrs), FILTER_RUNS};
 
 struct search {
     const struct run_query *q;
@@ -218,6 +218,17 @@ static enum err scan_tx(struct op *op, struct db_tx *tx, void *arg)
     return e ? e : load_tx(op, tx, s);
 }
 
+/* MLflow refuses the same key twice (with a 500). */
+static enum err check_repeat(struct op *op, const struct filter_order *order, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        bool attr = order[k].entity == FILTER_ATTRIBUTE;
+        if (order[k].entity == order[i].entity && (attr ? order[k].attr == order[i].attr : str_eq(order[k].key, order[i].key)))
+            return op_fail_field(op, "order_by", "`order_by` contains duplicate fields: '%.*s'", STR_FMT(order[i].key));
+    }
+    return OK;
+}
+
 /* max_results 0 stands for "absent" nowhere: the dialect puts its default there. */
 static enum err plan(struct op *op, const struct run_query *q, struct run_plan *p)
 {
@@ -237,6 +248,8 @@ static enum err plan(struct op *op, const struct run_query *q, struct run_plan *
         e = filter_parse(op, &run_search_rules, q->filter, &p->filter);
     if (!e)
         e = order_parse(op, &order_rules, q->order_by, q->order_count, p->order);
+    for (size_t i = 1; !e && i < q->order_count; i++)
+        e = check_repeat(op, p->order, i);
     p->order_count = q->order_count;
     p->active = q->view != TRACK_VIEW_DELETED;
     p->deleted = q->view != TRACK_VIEW_ACTIVE;

@@ -24,7 +24,7 @@ static enum err clause(struct op *op, void *arg, const struct filter_clause *c, 
         *ret = str_eqc(c->key, "m") && filter_test_f64(c, 0.5);
         return OK;
     default:
-        *ret = c->numeric ? filter_test_i64(c, 100) : filter_test_text(c, STR("FINISHED"));
+        *ret = c->numeric || c->op >= FILTER_IS_NULL ? filter_test_i64(c, 100) : filter_test_text(c, STR("FINISHED"));
         return OK;
     }
     if (absent)
@@ -56,6 +56,10 @@ static void matches(void **state)
         {"params.p = '2' AND (status = 'x' OR metrics.m > 0)", false},
         {"((metrics.m > 0))", true}, {"(params.p = '2' or (params.p = '1' and (start_time = 100)))", true},
         {"params.p = 'it''s'", false},
+        {"metrics.m IS NULL", false}, {"metrics.m IN (1, 0.5)", true}, {"metrics.m NOT IN (0.5)", false}, {"start_time IN (99, 100,)", true},
+        {"params.p IN ('0', \"1\")", true}, {"status NOT IN ('a')", true}, {"end_time IS NOT NULL", true},
+        /* ANDs that join nothing, as MLflow reads them. */
+        {"AND", true}, {"metrics.m > 1 AND", false}, {"and metrics.m > 0 AND AND params.p = '1'", true}, {"(params.p = '2') AND", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct filter f;
@@ -78,20 +82,21 @@ static void refusals(void **state)
         {"metrics.m", "Invalid clause(s) in filter string: 'metrics.m'"},
         {"metrics.m > '1'", "Expected numeric value type for metric"},
         {"metrics.m > 1e999", "Expected numeric value type for metric"},
-        {"metrics.m LIKE 'a'", "Invalid comparator 'LIKE'"},
+        {"metrics.m LIKE 'a'", "Expected numeric value type for metric. Found 'a'"},
+        {"metrics.m LIKE 1", "Invalid comparator 'LIKE' not one of '{'!=', '<', '<=', '=', '>', '>='}"},
         {"params.p = 1", "Expected a quoted string value for parameter"},
         {"params.p > '1'", "Invalid comparator '>'"},
-        {"tags.a = b", "Expected a quoted string value for tag"},
+        {"tags.a = 1", "Expected a quoted string value for tag (e.g. 'my-value'). Got value 1"},
+        {"tags.a = b", "Parameter value is either not quoted or unidentified quote types used for string value b. Use either single or double quotes."},
         {"nope.x = '1'", "Invalid entity type 'nope'. Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']"},
-        {"colour = 'x'", "Invalid attribute key 'colour' specified. Valid keys are '{'artifact_uri'"},
+        {"colour = 'x'", "Invalid attribute key 'colour' specified. Valid keys are '{'Created', 'Run Name'"},
         {"dataset.size = 'x'", "Invalid dataset key 'size' specified"},
         {"start_time = 'x'", "Expected numeric value type for numeric attribute"},
-        {"metrics.m IS NULL", "IS NULL / IS NOT NULL is only supported for tags and params"},
         {"run_id IN ()", "non-empty list"}, {"run_id IN ('a'", "ill-formed list"}, {"run_id IN 'a'", "Expected a list"},
-        {"status IN ('a')", "support comparison with a list"}, {"status NOT LIKE 'a'", "Invalid comparison clause"},
+        {"metrics.m IN ('a')", "Expected numeric value"}, {"start_time IN (1", "ill-formed list"}, {"status NOT LIKE 'a'", "Invalid comparator 'NOT LIKE'"},
         {"metrics.m > 1 metrics.m < 2", "Invalid clause(s) in filter string: 'metrics.m < 2'"},
-        {"metrics.m > 1 AND", "Invalid clause(s)"}, {"(metrics.m > 1", "not closed"}, {"metrics.m > 1)", "Invalid clause(s)"},
-        {"metrics.m <> 1", "Expected numeric"}, {"'a' = 'b'", "Invalid clause(s)"}, {"params.p = 'open", "Expected a quoted"},
+        {"metrics.m > 1 OR", "Invalid clause(s)"}, {"OR", "Invalid clause(s)"}, {"metrics.m > 1 OR AND metrics.m < 2", "Invalid attribute key 'AND'"}, {"(metrics.m > 1", "not closed"}, {"metrics.m > 1)", "Invalid clause(s)"},
+        {"metrics.m <> 1", "Invalid comparator '<>'"}, {"metrics.m == 1", "Invalid comparator '=='"}, {"metrics.m > +1", "Expected numeric"}, {"'a' = 'b'", "Invalid clause(s)"}, {"params.p = 'open", "Expected a quoted"},
         {"metrics.m > 1; DROP TABLE x", "Invalid clause(s)"}, {"()", "Invalid clause(s)"}, {"params.p = 'a\xff'", "not UTF-8"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""Searches for runs. Ingot alone over 100 000 runs with 20 metrics and 30 parameters each: every kind of page over one
+connection, then from 8 connections; the first search of a kind is told apart, because it loads its columns. Then Ingot
+and `mlflow server` (or RIVAL_RUNS=0: Ingot alone) over the same 5000 runs: answers compared first, then the time per page.
+
+    python3 bench/tracking/search.py          RUNS=100000 RIVAL_RUNS=5000 BENCH_SECONDS=5
+"""
+import http.client
+import itertools
+import json
+import os
+import random
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import lib
+from ingot_server import IngotServer
+
+RUNS = int(os.environ.get("RUNS", "100000"))
+RIVAL_RUNS = int(os.environ.get("RIVAL_RUNS", "5000"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
+METRICS, PARAMS, BASE_MS = 20, 30, 1_700_000_000_000
+
+
+def facts(i):
+    """What run number `i` logs: few distinct values in most parameters, one that differs in every run."""
+    r = random.Random(i)
+    metrics = {f"m{k:02}": r.random() * (k + 1) for k in range(METRICS)}
+    params = {f"p{k:02}": str(r.randrange(3 + k)) for k in range(PARAMS - 2)}
+    params["lr"] = f"{10 ** -(i % 6):g}"
+    params["note"] = f"trial {i}"
+    tags = {"team": ["vision", "speech", "ranking", "Fraud"][i % 4], "mlflow.user": f"user{i % 50}"}
+    return metrics, params, tags
+
+
+def pipelined(port, requests):
+    """Sends raw requests ahead of their answers on one connection; yields the bodies."""
+    s = socket.create_connection(("127.0.0.1", port))
+    stream = s.makefile("rb")
+    window, sent, requests = 32, 0, iter(requests)
+
+    def send(n):
+        batch = list(itertools.islice(requests, n))
+        s.sendall(b"".join(batch))
+        return len(batch)
+
+    sent = send(window)
+    while sent:
+        status = stream.readline()
+        length = 0
+        while (line := stream.readline().strip()):
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        body = stream.read(length)
+        assert b" 200 " in status, (status, body)
+        yield body
+        sent += send(1) - 1
+    s.close()
+
+
+def post(path, body):
+    data = json.dumps(body).encode()
+    return f"POST /api/2.0/mlflow/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
+
+
+def load_ingot(port, runs):
+    """Over HTTP; returns the run ids by number."""
+    def create(i):
+        return post("runs/create", {"experiment_id": "0", "run_name": f"run-{i:06}", "start_time": BASE_MS + i, "user_id": f"user{i % 50}"})
+
+    def batch(i, run_id):
+        metrics, params, tags = facts(i)
+        return post("runs/log-batch", {
+            "run_id": run_id, "metrics": [{"key": k, "value": v, "timestamp": BASE_MS, "step": 1} for k, v in metrics.items()],
+            "params": [{"key": k, "value": v} for k, v in params.items()], "tags": [{"key": k, "value": v} for k, v in tags.items()]})
+
+    ids = [json.loads(b)["run"]["info"]["run_id"] for b in pipelined(port, (create(i) for i in range(runs)))]
+    for _ in pipelined(port, (batch(i, run_id) for i, run_id in enumerate(ids))):
+        pass
+    return ids
+
+
+def load_mlflow(file, ids):
+    """Straight into the tables: over HTTP it would take its server many minutes."""
+    db = sqlite3.connect(file)
+    columns = {t: [c[1] for c in db.execute(f"pragma table_info({t})")] for t in ("runs", "metrics", "latest_metrics", "params", "tags")}
+
+    def insert(table, rows):
+        names = [c for c in columns[table] if c in rows[0]]
+        db.executemany(f"insert into {table} ({','.join(names)}) values ({','.join('?' * len(names))})", [[r[c] for c in names] for r in rows])
+
+    for at in range(0, len(ids), 500):
+        rows = {t: [] for t in columns}
+        for i, run_id in enumerate(ids[at:at + 500], at):
+            metrics, params, tags = facts(i)
+            rows["runs"].append({"run_uuid": run_id, "name": f"run-{i:06}", "source_type": "UNKNOWN", "source_name": "", "entry_point_name": "", "user_id": f"user{i % 50}",
+                                 "status": "RUNNING", "start_time": BASE_MS + i, "end_time": None, "deleted_time": None, "source_version": "",
+                                 "lifecycle_stage": "active", "artifact_uri": f"mlflow-artifacts:/0/{run_id}/artifacts", "experiment_id": 0})
+            for k, v in metrics.items():
+                m = {"key": k, "value": v, "timestamp": BASE_MS, "step": 1, "is_nan": 0, "run_uuid": run_id}
+                rows["metrics"].append(m)
+                rows["latest_metrics"].append(m)
+            rows["params"] += [{"key": k, "value": v, "run_uuid": run_id} for k, v in params.items()]
+            rows["tags"] += [{"key": k, "value": v, "run_uuid": run_id} for k, v in {**tags, "mlflow.runName": f"run-{i:06}"}.items()]
+        for table, r in rows.items():
+            insert(table, r)
+        db.commit()
+    db.close()
+
+
+def offset(n):
+    import base64
+    return base64.b64encode(json.dumps({"offset": n}).encode()).decode()
+
+
+def searches(ids, page=100):
+    some = random.Random(7).sample(ids, min(200, len(ids)))
+    middle = max(0, len(ids) // 2 // page * page)
+    return {
+        "page 1": {},
+        f"page {middle // page + 1}": {"page_token": offset(middle)} if middle else {},
+        "metric filter, param order": {"filter": "metrics.m03 > 1.5 and metrics.m07 < 5", "order_by": ["params.p05 DESC"]},
+        "metric order, far page": {"order_by": ["metrics.m10 ASC"], "page_token": offset(middle)} if middle else {"order_by": ["metrics.m10 ASC"]},
+        "order by a text that all differ in": {"order_by": ["params.note"]},
+        "tag ILIKE": {"filter": "tags.team ILIKE '%FRAUD%'"},
+        "param LIKE, all differ": {"filter": "params.note LIKE '%99%'"},
+        "run_id IN 200": {"filter": "run_id IN (" + ", ".join(f"'{r}'" for r in some) + ")", "max_results": 100},
+        "six clauses": {"filter": "metrics.m01 > 0.2 and metrics.m02 > 0.2 and params.p01 = '1' and params.p03 != '2' and tags.team = 'vision' and attributes.status = 'RUNNING'"},
+    }
+
+
+OURS_ONLY = {
+    "OR and parentheses": {"filter": "(metrics.m01 > 0.9 OR params.lr = '0.01') AND NOT_THERE", "order_by": ["metrics.m05 DESC"]},
+    "count only": {"filter": "metrics.m01 > 0.5", "count_only": True},
+    "two columns of 1000": {"max_results": 1000, "columns": ["metrics.m01", "params.lr"]},
+}
+OURS_ONLY["OR and parentheses"]["filter"] = "(metrics.m01 > 0.9 OR params.lr = '0.01') AND tags.team = 'speech'"
+
+
+class Client:
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+
+    def search(self, body):
+        data = json.dumps({"experiment_ids": ["0"], "max_results": 100, **body})
+        start = time.perf_counter()
+        self.connection.request("POST", "/api/2.0/mlflow/runs/search", data, {"Content-Type": "application/json"})
+        answer = self.connection.getresponse()
+        text = answer.read()
+        seconds = time.perf_counter() - start
+        assert answer.status == 200, text
+        return seconds * 1000, text
+
+
+def percentile(values, p):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * p))]
+
+
+def timed(port, body, seconds, least=3):
+    client, times = Client(port), []
+    first, text = client.search(body)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or len(times) < least:
+        times.append(client.search(body)[0])
+    return first, times, text
+
+
+def compare(ours, theirs, ids):
+    for name, body in searches(ids).items():
+        a, b = (json.loads(Client(p).search(body)[1]) for p in (ours, theirs))
+        pick = lambda answer: [(r["info"]["run_id"], r["info"]["run_name"], sorted((m["key"], m["value"]) for m in r["data"]["metrics"]),
+                                sorted((p["key"], p["value"]) for p in r["data"]["params"])) for r in answer.get("runs", [])]
+        assert pick(a) == pick(b) and len(pick(a)) > 0, name
+        assert ("next_page_token" in a) == ("next_page_token" in b), name
+
+
+def crowd(port, bodies, seconds, threads=8):
+    """All kinds of pages at random from several connections at once."""
+    times = []
+
+    def one(seed):
+        client, r = Client(port), random.Random(seed)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            times.append(client.search(r.choice(bodies))[0])
+    workers = [threading.Thread(target=one, args=(i,)) for i in range(threads)]
+    [w.start() for w in workers]
+    [w.join() for w in workers]
+    return times
+
+
+def big():
+    rows = []
+    with tempfile.TemporaryDirectory(dir=lib.RESULTS) as folder:
+        with IngotServer(Path(folder) / "ingot") as server:
+            start = time.monotonic()
+            ids = load_ingot(server.port, RUNS)
+            loaded = time.monotonic() - start
+        with IngotServer(Path(folder) / "ingot") as server:  # nothing is in memory yet
+            kinds = {**searches(ids), **OURS_ONLY}
+            idle = lib.tree_cpu_us(server.process.pid)[1]
+            for name, body in kinds.items():
+                cpu = lib.tree_cpu_us(server.process.pid)[0]
+                first, times, text = timed(server.port, body, SECONDS / 5)
+                cpu = lib.tree_cpu_us(server.process.pid)[0] - cpu
+                rows.append({"search": name, "first_ms": first, "p50_ms": percentile(times, .5), "p95_ms": percentile(times, .95),
+                             "p99_ms": percentile(times, .99), "cpu_ms": cpu / 1000 / (len(times) + 1), "bytes": len(text)})
+            all_times = crowd(server.port, list(kinds.values()), SECONDS)
+            rows.append({"search": "all kinds, 8 connections", "p50_ms": percentile(all_times, .5), "p95_ms": percentile(all_times, .95),
+                         "p99_ms": percentile(all_times, .99), "per_second": len(all_times) / SECONDS})
+            rss = lib.tree_cpu_us(server.process.pid)[1]
+    lib.report("tracking-search", rows, f"{RUNS} runs x {METRICS} metrics x {PARAMS} params, loaded over HTTP in {loaded:.0f} s; "
+               f"RSS {idle:.0f} MiB before the first search, {rss:.0f} MiB after")
+
+
+def mlflow_server(folder):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    process = subprocess.Popen([str(lib.ROOT / "build/venv/bin/mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--backend-store-uri",
+                                f"sqlite:///{folder}/mlflow.db"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, start_new_session=True,
+                               env={**os.environ, "PATH": f"{lib.ROOT}/build/venv/bin:{os.environ['PATH']}"})
+    lib.wait_http(f"http://127.0.0.1:{port}/health")
+    return process, port
+
+
+def rival():
+    rows = []
+    with tempfile.TemporaryDirectory(dir=lib.RESULTS) as folder, IngotServer(Path(folder) / "ingot") as server:
+        ids = load_ingot(server.port, RIVAL_RUNS)
+        peer, port = mlflow_server(folder)
+        try:
+            load_mlflow(f"{folder}/mlflow.db", ids)
+            compare(server.port, port, ids)
+            for name, body in searches(ids).items():
+                ours, theirs = timed(server.port, body, SECONDS / 5)[1], timed(port, body, SECONDS / 2)[1]
+                a, b = percentile(ours, .5), percentile(theirs, .5)
+                rows.append({"search": name, "ingot_p50_ms": a, "ingot_p95_ms": percentile(ours, .95), "mlflow_p50_ms": b,
+                             "mlflow_p95_ms": percentile(theirs, .95), "ratio_p50": b / a})
+        finally:
+            lib.stop(peer)
+    lib.report("tracking-search-rival", rows, f"{RIVAL_RUNS} runs in both, pages of 100, one connection, answers equal")
+
+
+def main():
+    if "INGOT_BIN" not in os.environ:
+        lib.build()
+    lib.RESULTS.mkdir(parents=True, exist_ok=True)
+    big()
+    if RIVAL_RUNS:
+        rival()
+
+
+if __name__ == "__main__":
+    main()
