@@ -70,6 +70,8 @@ SELECT key, value FROM track_param WHERE run = ?1 ORDER BY key
 
 -- name: track_series_get
 SELECT id, value, is_nan, time_ms, step FROM track_series WHERE run = ?1 AND key = ?2
+-- name: track_series_scan
+SELECT key, id, value, is_nan, time_ms, step FROM track_series WHERE run = ?1 LIMIT ?2
 -- name: track_series_of_head
 -- A run and one of its series, which may not be there yet, in one look.
 SELECT r.id, r.deleted, s.id, s.value, s.is_nan, s.time_ms, s.step

@@ -16,6 +16,11 @@
 #include <inttypes.h>
 #include <math.h>
 
+/* From so many keys on a batch reads the run's series in one pass, which costs less per series than a look for each, and so
+ * pays even when the run has several times as many. */
+#define SCAN_MIN_KEYS 16
+#define SCAN_FACTOR 3
+
 /* Of a value in an error message. */
 #define SHOWN_CHARS 250
 
@@ -72,7 +77,7 @@ static enum err series_create(struct op *op, struct db_tx *tx, int64_t run, stru
     return e;
 }
 
-/* The series of a key, made when the run never logged it. */
+/* The series of a key, made with its first point when the run never logged it. */
 static enum err series_open(struct op *op, struct db_tx *tx, int64_t run, struct str key, const struct point *first, struct series *ret)
 {
     struct db_rows *rows = NULL;
@@ -85,6 +90,27 @@ static enum err series_open(struct op *op, struct db_tx *tx, int64_t run, struct
         *ret = series_row(tx, rows, 0);
     db_end(tx, rows);
     return e || row ? e : series_create(op, tx, run, key, first, ret);
+}
+
+/* Fills in those of `wanted` (key to struct series) that the run has, in one pass over its series. It ends after `max_rows` of them,
+ * so that a small batch on a run with very many does not pay for all; *ret_all then is false. */
+static enum err series_scan(struct op *op, struct db_tx *tx, int64_t run, const struct map *wanted, int64_t max_rows, bool *ret_all)
+{
+    struct db_rows *rows = NULL;
+    enum err e = db_query(op, tx, &sql_track_series_scan, DB_ARGS(DB_I64(run), DB_I64(max_rows)), &rows);
+    if (e)
+        return e;
+    bool more = false;
+    int64_t n = 0;
+    while (!(e = db_step(op, tx, rows, &more)) && more) {
+        struct series *s = map_find(wanted, db_col_str(tx, rows, 0));
+        if (s)
+            *s = series_row(tx, rows, 1);
+        n++;
+    }
+    db_end(tx, rows);
+    *ret_all = n < max_rows;
+    return e;
 }
 
 static enum err series_add(struct op *op, struct db_tx *tx, struct series *s, const struct point *p)
@@ -129,24 +155,42 @@ static enum err model_metric(struct op *op, struct db_tx *tx, struct str run_id,
                            DB_I64(p.time_ms), DB_I64(p.step)), NULL);
 }
 
+/* Where each metric of a batch belongs: one struct series per key, its id still 0. */
+static enum err batch_keys(struct op *op, const struct track_batch *b, struct map *open, struct series ***ret)
+{
+    struct series **of = arena_array(op->arena, b->metric_count, struct series *);
+    if (b->metric_count && !of)
+        return op_fail(op, E_TOO_LARGE, "the batch needs too much memory");
+    for (size_t i = 0; i < b->metric_count; i++) {
+        struct str key = b->metrics[i].key;
+        of[i] = map_find(open, key);
+        if (of[i])
+            continue;
+        of[i] = op_new(op, struct series);
+        if (!map_put(open, key, of[i]))
+            return op_fail(op, E_TOO_LARGE, "the batch needs too much memory");
+    }
+    *ret = of;
+    return OK;
+}
+
 static enum err log_metrics(struct op *op, struct db_tx *tx, int64_t run, const struct track_batch *b, int64_t *ret_added)
 {
     struct map open;
-    map_init(&open, op->arena);
-    enum err e = OK;
+    struct series **of = NULL;
+    bool all = false;
     *ret_added = 0;
+    map_init(&open, op->arena);
+    enum err e = batch_keys(op, b, &open, &of);
+    if (!e && open.len >= SCAN_MIN_KEYS)
+        e = series_scan(op, tx, run, &open, (int64_t)open.len * SCAN_FACTOR, &all);
     for (size_t i = 0; !e && i < b->metric_count; i++) {
         const struct track_metric *m = &b->metrics[i];
         struct point p = point_of(m);
-        struct series *s = map_find(&open, m->key);
-        if (!s) {
-            s = op_new(op, struct series);
-            e = series_open(op, tx, run, m->key, &p, s);
-            if (!e && !map_put(&open, m->key, s))
-                e = op_fail(op, E_TOO_LARGE, "the batch needs too much memory");
-        }
+        if (!of[i]->id)
+            e = all ? series_create(op, tx, run, m->key, &p, of[i]) : series_open(op, tx, run, m->key, &p, of[i]);
         if (!e)
-            e = series_add(op, tx, s, &p);
+            e = series_add(op, tx, of[i], &p);
         if (!e && m->model_id.len > 0)
             e = model_metric(op, tx, b->run_id, m);
     }

@@ -140,6 +140,44 @@ static void points_are_counted(void **state)
     assert_fails(op, log_one(f, r.run_id, "a", 1, 1, 0), E_CONFLICT, "must be in the 'active' state");
 }
 
+/* Batches of many keys read the run's series in one pass, or in part of it when the run has very many. */
+static void many_keys(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct track_run r = new_run(f, "many");
+    struct track_metric m[200];
+    struct track_batch b = {.run_id = r.run_id, .metrics = m};
+    for (int round = 0; round < 5; round++) { /* 200 new; the same; with duplicates; 20 of 200; 10 new among 20 */
+        size_t n = round < 3 ? 200 : 20;
+        for (size_t i = 0; i < n; i++) {
+            int key = round == 4 && i >= 10 ? 1000 + (int)i : 199 - (int)i;
+            m[i] = (struct track_metric){.key = str_from(op_printf(op, "k%d", key)), .value = (double)round, .time_ms = 1, .step = round == 2 && i % 2 ? 1 : round};
+            if (round == 2 && i % 2)
+                m[i].value = 1; /* there since the round before */
+        }
+        b.metric_count = n;
+        assert_ok(op, metric_log_batch(op, f->db, &b));
+    }
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &r));
+    assert_int_equal(r.metric_count, 210);
+    struct history_page p;
+    static const struct {
+        const char *key;
+        size_t len;
+        double latest;
+    } want[] = {{"k199", 5, 4}, {"k190", 4, 4}, {"k189", 4, 3}, {"k0", 2, 1}, {"k1", 3, 2}, {"k1010", 1, 4}, {"k1019", 1, 4}};
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        assert_ok(op, history_page(op, f->db, NULL, r.run_id, str_from(want[i].key), 0, STR(""), &p));
+        assert_int_equal(p.len, want[i].len);
+        series_release(&p.series);
+        size_t k = 0;
+        while (k < r.metric_count && !str_eq(r.metrics[k].key, str_from(want[i].key)))
+            k++;
+        assert_true(k < r.metric_count && r.metrics[k].value == want[i].latest);
+    }
+}
+
 static enum err old_rows_tx(struct op *op, struct db_tx *tx, void *arg UNUSED)
 {
     enum err e = db_exec(op, tx, &run_old, DB_NO_ARGS, NULL);
@@ -308,7 +346,7 @@ static void search(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sortable_bits), fixture_test(latest_rule), fixture_test(points_are_counted), cmocka_unit_test(old_series_are_counted),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sortable_bits), fixture_test(latest_rule), fixture_test(points_are_counted), fixture_test(many_keys), cmocka_unit_test(old_series_are_counted),
                                        fixture_test(batch_is_one_unit), fixture_test(lifecycle), fixture_test(search)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
