@@ -76,6 +76,72 @@ static void browser_matrix(void **state)
     assert_int_equal(checked, 9 * 5 * 6 * 3 * 2);
 }
 
+/* "*" stands for any text, in hosts and in origins. */
+static void patterns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *host;
+        bool fits;
+    } cases[] = {
+        {"*", "x", true}, {"*.a.example", "b.a.example", true}, {"*.a.example", "a.example", false}, {"*.a.example", "b.a.example.evil", false},
+        {"10.*", "10.1.2.3", true}, {"10.*", "110.1.2.3", false}, {"app-*.example:80*", "app-1.example:8080", true}, {"app-*.example", "app-1.example:8080", true},
+        {"A.Example", "a.eXAMPLE", true}, {"*a*b*c*", "xxaxxbxxcxx", true}, {"*a*b*c*", "xxaxxcxxbxx", false}, {"**", "", true}, {"", "x", false},
+        {"*aaaaaaaaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_req req = request(cases[i].host, NULL, 0);
+        req.peer_loopback = false;
+        struct str allowed = str_from(cases[i].pattern);
+        if (!guard_host(&req, &allowed, 1).status != cases[i].fits)
+            fail_msg("%s and %s", cases[i].pattern, cases[i].host);
+    }
+    struct http_req probe = request("10.0.0.7:5000", NULL, 0);
+    probe.peer_loopback = false;
+    probe.path = STR("/health");
+    assert_int_equal(guard_host(&probe, NULL, 0).status, 0);
+    probe.path = STR("/healthy");
+    assert_int_equal(guard_host(&probe, NULL, 0).status, 403);
+}
+
+static const char *sent(const struct http_res *res, const char *name)
+{
+    for (size_t i = 0; i < res->header_count; i++)
+        if (str_ieq(res->headers[i].name, str_from(name)))
+            return res->headers[i].value.p;
+    return NULL;
+}
+
+static void listed_origins(void **state)
+{
+    (void)state;
+    AUTO(arena) struct arena *arena = arena_create(LIMIT_MIB(1));
+    struct op op;
+    op_init(&op, arena);
+    static const struct str list[] = {STR_INIT("https://app.example"), STR_INIT("https://*.lab.example")}, any[] = {STR_INIT("*")};
+    static const struct {
+        const char *origin;
+        bool ok;
+    } cases[] = {{"https://app.example", true}, {"https://x.lab.example", true}, {"https://lab.example", false}, {"http://app.example", false}, {"null", false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_header h[] = {{STR("origin"), str_from(cases[i].origin)}, {STR("sec-fetch-site"), STR("cross-site")}};
+        struct http_req req = request("localhost:5000", h, 2);
+        struct http_res res = {0};
+        assert_int_equal(guard_browser(&req, ROUTE_WRITES, list, 2).status, cases[i].ok ? 0 : 403);
+        guard_cors(&op, &req, list, 2, &res);
+        assert_int_equal(sent(&res, "Access-Control-Allow-Origin") != NULL, cases[i].ok);
+        assert_int_equal(sent(&res, "Access-Control-Allow-Credentials") != NULL, cases[i].ok);
+        assert_non_null(sent(&res, "Vary"));
+        struct http_res all = {0};
+        guard_cors(&op, &req, any, 1, &all);
+        assert_string_equal(sent(&all, "Access-Control-Allow-Origin"), "*");
+        assert_null(sent(&all, "Access-Control-Allow-Credentials"));
+        struct http_res none = {0};
+        guard_cors(&op, &req, NULL, 0, &none);
+        assert_int_equal(none.header_count, 0);
+    }
+}
+
 static void tls_origin(void **state)
 {
     (void)state;
@@ -110,6 +176,6 @@ static void tokens(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hosts), cmocka_unit_test(browser_matrix), cmocka_unit_test(tls_origin), cmocka_unit_test(tokens)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(hosts), cmocka_unit_test(browser_matrix), cmocka_unit_test(patterns), cmocka_unit_test(listed_origins), cmocka_unit_test(tls_origin), cmocka_unit_test(tokens)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
