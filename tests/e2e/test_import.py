@@ -12,9 +12,11 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+import requests
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from sqlalchemy import create_engine, text
 
+from differ import MlflowServer
 from ingot_server import IngotServer, program
 
 RUNS = 12
@@ -232,3 +234,89 @@ def test_what_is_no_mlflow_database_is_refused(origin, data_folder, tmp_path):
     assert (origin[0] / "mlflow.db").read_bytes() == before, "the source was written to"
     with IngotServer(data_folder):
         assert "is used by process" in refused(origin[0] / "mlflow.db")
+
+
+def test_over_rest_from_a_running_server(origin, data_folder, tmp_path, monkeypatch):
+    """What its clients see: all but versions that were deleted, and traces."""
+    folder = tmp_path / "served"
+    shutil.copytree(origin[0], folder)
+    server = MlflowServer(folder)
+    try:
+        there = mlflow.MlflowClient(server.url, server.url)
+        proxied = there.create_experiment("proxied")
+        run_id = there.create_run(proxied).info.run_id
+        there.log_text(run_id, "through the server", "deep/er/text.txt")
+        there.log_text(run_id, "", "empty")
+        for step in range(0, 30000, 1000):
+            there.log_batch(run_id, [Metric("long", s / 7, s, s) for s in range(step, step + 1000)])
+        report, _ = bring(data_folder, server.url + "/")
+        assert report["complete"], report
+        assert report["counts"]["points"]["added"] == 30000 + (RUNS + 2) * 46 + 1
+        again, _ = bring(data_folder, server.url)
+        assert all(c["added"] == 0 for k, c in again["counts"].items() if k != "files"), again
+        with IngotServer(data_folder) as s:
+            here = mlflow.MlflowClient(s.url, s.url)
+            same(facts(there), facts(here))
+            assert Path(here.download_artifacts(run_id, "deep/er/text.txt", str(tmp_path))).read_text() == "through the server"
+            assert Path(here.download_artifacts(run_id, "empty", str(tmp_path))).read_text() == ""
+            assert Path(here.download_artifacts(origin[1][1], "notes/read me.txt", str(tmp_path))).read_text() == "hello " + origin[1][1]
+            files = requests.get(f"{s.url}/api/2.0/mlflow/logged-models/{origin[2]}/artifacts/directories", timeout=10).json()["files"]
+            assert [f["path"] for f in files] == ["MLmodel"]  # by hand: the client remembers where a model's files were
+            # An Ingot is an origin as well.
+            third = str(data_folder) + "-third"
+            report, _ = bring(third, s.url)
+            assert report["complete"], report
+            with IngotServer(third) as t:
+                same(facts(here), facts(mlflow.MlflowClient(t.url, t.url)))
+    finally:
+        server.stop()
+    _, done = bring(data_folder, server.url, check=False)
+    assert done.returncode == 1 and "connect" in done.stderr
+
+
+def test_into_postgresql(origin, data_folder, postgres):
+    url = postgres.database("import_into")
+    bring(data_folder, f"sqlite:///{origin[0]}/mlflow.db", "--db", url)
+    report, _ = bring(data_folder, f"sqlite:///{origin[0]}/mlflow.db", "--db", url)
+    assert all(c["added"] == 0 for c in report["counts"].values()), report
+    with IngotServer(data_folder, "--db", url) as s:
+        here = mlflow.MlflowClient(s.url, s.url)
+        same(facts(client_of(origin[0])), facts(here))
+        assert int(here.create_experiment("later")) > 2
+
+
+def test_from_postgresql(data_folder, postgres):
+    url = postgres.database("import_from")
+    driver = url.replace("postgresql://", "postgresql+psycopg2://")
+    client = mlflow.MlflowClient(driver, driver)
+    made = make_runs(client, client.create_experiment("there"), 3, 5)
+    client.create_registered_model("m")
+    client.create_model_version("m", f"runs:/{made[0]}/model", made[0])
+    report, _ = bring(data_folder, driver)
+    assert report["complete"] and report["counts"]["points"]["added"] == 3 * 46, report
+    with IngotServer(data_folder) as s:
+        here = mlflow.MlflowClient(s.url, s.url)
+        for run_id in made:
+            assert run_facts(client, client.get_run(run_id)) == run_facts(here, here.get_run(run_id))
+
+
+def test_a_database_of_the_2_series(data_folder, tmp_path):
+    """Its schema is made by MLflow's own migrations, up to the last one of 2.22."""
+    from alembic import command
+    from mlflow.store.db.utils import _get_alembic_config
+    from mlflow.store.tracking.dbmodels.initial_models import Base
+
+    url = f"sqlite:///{tmp_path}/old.db"
+    Base.metadata.create_all(create_engine(url))
+    command.upgrade(_get_alembic_config(url), "0584bdc529eb")
+    with create_engine(url).begin() as db:
+        db.execute(text("INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time) VALUES (3, 'old', '/x/3', 'active', 5)"))
+        db.execute(text("INSERT INTO runs (run_uuid, name, user_id, status, start_time, lifecycle_stage, artifact_uri, experiment_id) "
+                        "VALUES ('0123456789abcdef0123456789abcdef', 'r', 'u', 'RUNNING', 7, 'active', '/x/3/r/artifacts', 3)"))
+        db.execute(text("INSERT INTO metrics (run_uuid, key, value, timestamp, step, is_nan) VALUES ('0123456789abcdef0123456789abcdef', 'a', 0.5, 1, 2, 0)"))
+        db.execute(text("INSERT INTO latest_metrics (run_uuid, key, value, timestamp, step, is_nan) VALUES ('0123456789abcdef0123456789abcdef', 'a', 0.5, 1, 2, 0)"))
+    report, _ = bring(data_folder, url)
+    assert report["complete"] and report["counts"]["runs"]["added"] == 1, report
+    with IngotServer(data_folder) as s:
+        run = mlflow.MlflowClient(s.url, s.url).get_run("0123456789abcdef0123456789abcdef")
+        assert (run.info.experiment_id, run.info.status, run.data.metrics) == ("3", "RUNNING", {"a": 0.5})
