@@ -56,14 +56,16 @@ static enum err protect_run(struct op *op, struct command_ctx *ctx)
     struct json *doc = NULL;
     const struct str *args = NULL;
     size_t n = command_args(ctx, &args);
-    bool change = command_given(ctx, "alias") || command_given(ctx, "stage") || command_flag(ctx, "nothing");
+    bool change = command_given(ctx, "alias") || command_given(ctx, "stage") || command_flag(ctx, "nothing"), inherit = command_flag(ctx, "inherit");
     struct str path = n ? remote_path(op, "models", str_cstr(op->arena, args[0]), "policy", NULL) : remote_path(op, "registry", "policy", NULL);
     buf_init(&b, LIMIT_MIB(1));
     if (command_flag(ctx, "nothing") && (command_given(ctx, "alias") || command_given(ctx, "stage")))
         return op_fail(op, E_INVALID, "--nothing goes with neither --alias nor --stage");
+    if (inherit && (change || !n))
+        return op_fail(op, E_INVALID, "--inherit takes the policy of one NAME away, and nothing else");
     enum err e = change ? policy_write(op, ctx, &b) : OK;
     if (!e)
-        e = remote_call(op, ctx, change ? "PUT" : "GET", path, change ? buf_str(&b) : (struct str){0}, &doc);
+        e = remote_call(op, ctx, change ? "PUT" : inherit ? "DELETE" : "GET", path, change ? buf_str(&b) : (struct str){0}, &doc);
     if (e)
         return e;
     int64_t wait_s = 0;
@@ -155,6 +157,7 @@ static const struct option_row protect_options[] = {
     {"alias", OPTION_MULTI, "ALIAS", "an alias that needs a second person; may repeat", NULL, false},
     {"stage", OPTION_MULTI, "STAGE", "a stage that needs a second person; may repeat", NULL, false},
     {"nothing", OPTION_FLAG, NULL, "protect nothing", NULL, false},
+    {"inherit", OPTION_FLAG, NULL, "NAME is under the policy of all models again", NULL, false},
     {"expires", OPTION_STRING, "TIME", "how long a request waits", "7d", false},
     {"self-approval", OPTION_FLAG, NULL, "the asker may approve: for a team of one", NULL, false},
     {"guard-rollback", OPTION_FLAG, NULL, "a rollback needs a second person too", NULL, false},

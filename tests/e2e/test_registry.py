@@ -39,9 +39,14 @@ class Person:
         return ingot("model", *args, env=self.env, ok=ok)
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with IngotServer(tmp_path_factory.mktemp("registry") / "data") as server:
+def database(request):
+    """Arguments that put the server's state where the parameter says."""
+    return [] if request.param == "sqlite" else ["--db", request.getfixturevalue("postgres").database(f"registry_{uuid.uuid4().hex[:8]}")]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def site(tmp_path_factory, request):
+    with IngotServer(tmp_path_factory.mktemp("registry") / "data", *database(request)) as server:
         server.local = Person(server)
         server.admin = Person(server, (server.data / "admin-token").read_text().strip())
         yield server
@@ -197,6 +202,9 @@ def test_policy_of_all_models_and_self_approval(tmp_path):
         make(client, "free", 2)
         local.run("protect", "--alias", "champion", "--stage", "Production", "--self-approval", "--expires", "1h")
         local.run("protect", "free", "--nothing")
+        assert "the policy of all models" not in local.run("protect", "free").stdout
+        assert "champion" in local.run("protect", "free", "--inherit").stdout
+        local.run("protect", "free", "--nothing")
         assert "champion" in local.run("protect", "m").stdout and "the policy of all models" in local.run("protect", "m").stdout
         local.run("alias", "free", "champion", "1")
         refused = local.run("alias", "m", "champion", "1", "--reason", "first", ok=False)
@@ -246,10 +254,10 @@ def test_rollback_in_one_call(site, client, name):
     assert site.local.get(f"models/{name}/history?limit=1")["history"][0]["action"] == "rollback"
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def served(tmp_path_factory, request):
     world = tiny.world()
-    with IngotServer(tmp_path_factory.mktemp("served") / "data") as server:
+    with IngotServer(tmp_path_factory.mktemp("served") / "data", *database(request)) as server:
         server.local = Person(server)
         world.deploy(server.url, warm=False)
         yield server
@@ -317,6 +325,5 @@ def test_cards(served, tmp_path):
     assert "champion" in local.run("show", "tiny").stdout
 
 
-def test_the_audit_log_holds(site, served):
-    for server in (site, served):
-        assert server.local.get("audit/verify")["rows"] > 0
+def test_the_audit_log_holds(site):
+    assert site.local.get("audit/verify")["rows"] > 0

@@ -86,6 +86,12 @@ enum err native_policy_put(struct op *op, struct services *s, struct http_req *r
     return e ? e : policy_reply(op, s, req, res);
 }
 
+enum err native_policy_delete(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    enum err e = registry_policy_clear(op, s->db, policy_model(req));
+    return e ? e : policy_reply(op, s, req, res);
+}
+
 /* ---- requests ---- */
 
 static void approval_write(struct json_out *w, const struct registry_approval *a, bool notes)

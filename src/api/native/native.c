@@ -190,6 +190,8 @@ static const struct route rows[] = {
      "An alias or a stage back to an earlier version, and the endpoints with it."},
     {"GET", V1 "/models/{model}/policy", native_policy_get, PERM_READ, ROUTE_POOL, 0, "What of a model needs a second person."},
     {"PUT", V1 "/models/{model}/policy", native_policy_put, PERM_ADMIN, ROUTE_POOL | ROUTE_WRITES, LIMIT_MIB(1), "Set a model's policy."},
+    {"DELETE", V1 "/models/{model}/policy", native_policy_delete, PERM_ADMIN, ROUTE_POOL | ROUTE_WRITES, LIMIT_MIB(1),
+     "Put a model under the policy of all models again."},
     {"GET", V1 "/registry/policy", native_policy_get, PERM_READ, ROUTE_POOL, 0, "What of all models without a policy of their own needs a second person."},
     {"PUT", V1 "/registry/policy", native_policy_put, PERM_ADMIN, ROUTE_POOL | ROUTE_WRITES, LIMIT_MIB(1), "Set the policy of all models."},
     {"GET", V1 "/approvals", native_approval_list, PERM_READ, ROUTE_POOL, 0, "Moves that wait, or waited, for a second person."},

@@ -71,6 +71,7 @@ enum err native_stage_put(struct op *op, struct services *s, struct http_req *re
 enum err native_model_rollback(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* approvals.c */
 enum err native_policy_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_policy_delete(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_policy_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_approval_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_approval_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

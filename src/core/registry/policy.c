@@ -153,6 +153,21 @@ enum err registry_policy_set(struct op *op, struct db *db, struct str model, con
     return e ? e : db_write(op, db, set_tx, &(struct policy_arg){.model = model, .in = p});
 }
 
+static enum err clear_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct policy_arg *a = arg;
+    int64_t row = 0;
+    enum err e = model_row(op, tx, a->model, &row);
+    if (!e)
+        e = store_exec_id(op, tx, &sql_registry_model_delete_policy, row);
+    return e ? e : store_audit(op, tx, "policy.clear", "model", a->model.len ? a->model : STR("*"), NULL, 0);
+}
+
+enum err registry_policy_clear(struct op *op, struct db *db, struct str model)
+{
+    return db_write(op, db, clear_tx, &(struct policy_arg){.model = model});
+}
+
 static enum err held(struct op *op, const struct registry_version *v, const char *what, const char *kind, struct str name)
 {
     return op_fail(op, E_DENIED, "version %" PRId64 " of model '%.*s' holds the protected %s '%.*s': move that first, with approval, before %s",

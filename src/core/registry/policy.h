@@ -29,6 +29,8 @@ struct registry_policy {
 MUST_USE enum err registry_policy_get(struct op *op, struct db *db, struct str model, struct registry_policy *ret);
 /* Replaces; audited as "policy.set". E_INVALID: an alias that cannot be one, too many, ttl_us out of range. */
 MUST_USE enum err registry_policy_set(struct op *op, struct db *db, struct str model, const struct registry_policy *p);
+/* The model is under the policy of all models again; for "" nothing is protected there. Audited as "policy.clear". */
+MUST_USE enum err registry_policy_clear(struct op *op, struct db *db, struct str model);
 
 /* Inside a transaction. */
 MUST_USE enum err registry_policy_find(struct op *op, struct db_tx *tx, int64_t model_row, struct registry_policy *ret);

@@ -167,6 +167,10 @@ static void policies(void **state)
     struct registry_policy open = {.ttl_us = TIME_US_PER_DAY};
     assert_ok(op, registry_policy_set(op, f->db, STR("other"), &open)); /* none of its own is not the same as an empty one */
     assert_ok(op, registry_alias_set(op, f->db, STR("other"), STR("champion"), 2));
+    assert_ok(op, registry_policy_clear(op, f->db, STR("other")));
+    assert_ok(op, registry_policy_get(op, f->db, STR("other"), &p));
+    assert_true(!p.own && p.alias_count == 1);
+    assert_ok(op, registry_policy_set(op, f->db, STR("other"), &open));
     open.stages[REGISTRY_STAGE_NONE] = true;
     assert_fails(op, registry_policy_set(op, f->db, STR("m"), &open), E_INVALID, "cannot be protected");
     open = (struct registry_policy){.ttl_us = 1};
