@@ -47,6 +47,6 @@ SELECT id, deleted FROM registry_version WHERE model = ?1 AND version = ?2
 -- name: import_version_insert
 INSERT INTO registry_version (model, version, created_ms, updated_ms, description, user_id, stage, source, storage_location,
                               run_id, run_link, model_id, data_version, signature, deleted)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, '', '', ?13)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
 -- name: import_version_update
 UPDATE registry_version SET description = ?2, stage = ?3, updated_ms = ?4, deleted = ?5 WHERE id = ?1

@@ -83,6 +83,7 @@ struct origin_version {
     int64_t version, created_ms, updated_ms;
     struct str description; /* p NULL: none */
     struct str user_id, stage, source, storage_location, run_id, run_link;
+    struct str data_version, signature; /* where the origin knows them */
     bool deleted;
     struct origin_kvs tags;
 };

@@ -127,7 +127,8 @@ static enum err versions_tx(struct op *op, struct db_tx *tx, void *arg)
         *x = (struct origin_version){.name = db_col_dup(op, tx, rows, 0), .version = db_col_i64(tx, rows, 1), .created_ms = db_col_i64(tx, rows, 2),
                                      .updated_ms = db_col_i64(tx, rows, 3), .description = reading_text_or_none(op, tx, rows, 4), .user_id = db_col_dup(op, tx, rows, 5),
                                      .stage = db_col_dup(op, tx, rows, 6), .source = db_col_dup(op, tx, rows, 7), .storage_location = db_col_dup(op, tx, rows, 8),
-                                     .run_id = db_col_dup(op, tx, rows, 9), .run_link = db_col_dup(op, tx, rows, 10)};
+                                     .run_id = db_col_dup(op, tx, rows, 9), .run_link = db_col_dup(op, tx, rows, 10), .data_version = STR(""),
+                                     .signature = STR("")};
         x->deleted = str_eq(x->stage, STR("Deleted_Internal"));
     }
     db_end(tx, rows);

@@ -71,16 +71,12 @@ static enum err rest_experiments(void *self, struct op *op, struct str *cursor, 
     enum err e = rest_post(m, op, API "/experiments/search", buf_str(&body), &doc);
     if (e)
         return e;
-    size_t n = rest_items(doc, "experiments", &items);
+    size_t n = decode_items(doc, "experiments", &items);
     struct origin_experiment *out = arena_array(op->arena, n + 1, struct origin_experiment);
     if (!out)
         return no_room(op);
     for (size_t i = 0; !e && i < n; i++) {
-        const struct json *x = &items[i];
-        out[i] = (struct origin_experiment){.id = rest_text(x, "experiment_id"), .name = rest_text(x, "name"), .artifact_location = rest_text(x, "artifact_location"),
-                                            .deleted = str_eq(rest_text(x, "lifecycle_stage"), STR("deleted")), .created_ms = rest_i64(x, "creation_time"),
-                                            .updated_ms = rest_i64(x, "last_update_time")};
-        e = rest_kvs(op, x, "tags", &out[i].tags);
+        e = decode_experiment(op, &items[i], &out[i]);
         if (!e)
             e = experiment_keep(op, m, out[i].id);
     }
@@ -91,77 +87,6 @@ static enum err rest_experiments(void *self, struct op *op, struct str *cursor, 
 }
 
 /* ---- runs ---- */
-
-static enum err run_latest(struct op *op, const struct json *data, struct origin_run *r)
-{
-    const struct json *items = NULL;
-    size_t n = rest_items(data, "metrics", &items);
-    struct origin_latest *out = arena_array(op->arena, n + 1, struct origin_latest);
-    if (!out)
-        return no_room(op);
-    for (size_t i = 0; i < n; i++) {
-        double v = rest_f64(&items[i], "value");
-        out[i] = (struct origin_latest){rest_text(&items[i], "key"), rest_i64(&items[i], "timestamp"), rest_i64(&items[i], "step"), isnan(v) ? 0 : v, isnan(v)};
-    }
-    r->latest = out;
-    r->latest_count = n;
-    return OK;
-}
-
-static enum err run_datasets(struct op *op, const struct json *inputs, struct origin_run *r)
-{
-    const struct json *items = NULL;
-    size_t n = rest_items(inputs, "dataset_inputs", &items);
-    struct origin_dataset *out = arena_array(op->arena, n + 1, struct origin_dataset);
-    if (!out)
-        return no_room(op);
-    enum err e = OK;
-    for (size_t i = 0; !e && i < n; i++) {
-        const struct json *d = json_get(&items[i], "dataset");
-        struct str schema = rest_text(d, "schema"), profile = rest_text(d, "profile");
-        out[i] = (struct origin_dataset){.name = rest_text(d, "name"), .digest = rest_text(d, "digest"), .source_type = rest_text(d, "source_type"),
-                                         .source = rest_text(d, "source"), .schema = schema.len ? schema : (struct str){0},
-                                         .profile = profile.len ? profile : (struct str){0}};
-        e = rest_kvs(op, &items[i], "tags", &out[i].tags);
-    }
-    r->datasets = out;
-    r->dataset_count = n;
-    return e;
-}
-
-static enum err run_uses(struct op *op, const struct json *obj, const char *key, struct origin_model_use **ret, size_t *ret_n)
-{
-    const struct json *items = NULL;
-    size_t n = rest_items(obj, key, &items);
-    struct origin_model_use *out = arena_array(op->arena, n + 1, struct origin_model_use);
-    if (!out)
-        return no_room(op);
-    for (size_t i = 0; i < n; i++)
-        out[i] = (struct origin_model_use){rest_text(&items[i], "model_id"), rest_i64(&items[i], "step")};
-    *ret = out;
-    *ret_n = n;
-    return OK;
-}
-
-static enum err run_of(struct op *op, const struct json *j, struct origin_run *r)
-{
-    const struct json *info = json_get(j, "info"), *data = json_get(j, "data"), *inputs = json_get(j, "inputs"), *outputs = json_get(j, "outputs");
-    struct str id = rest_text(info, "run_id"), name = rest_text(info, "run_name");
-    *r = (struct origin_run){.run_id = id.len ? id : rest_text(info, "run_uuid"), .experiment_id = rest_text(info, "experiment_id"), .name = name,
-                             .user_id = rest_text(info, "user_id"), .artifact_uri = rest_text(info, "artifact_uri"), .status = rest_text(info, "status"),
-                             .start_ms = rest_i64(info, "start_time"), .end_ms = rest_i64(info, "end_time"), .has_end = json_get(info, "end_time") != NULL,
-                             .deleted = str_eq(rest_text(info, "lifecycle_stage"), STR("deleted")), .point_count = -1};
-    enum err e = rest_kvs(op, data, "params", &r->params);
-    if (!e)
-        e = rest_kvs(op, data, "tags", &r->tags);
-    if (!e)
-        e = run_latest(op, data, r);
-    if (!e)
-        e = run_datasets(op, inputs, r);
-    if (!e)
-        e = run_uses(op, inputs, "model_inputs", &r->inputs, &r->input_count);
-    return e ? e : run_uses(op, outputs, "model_outputs", &r->outputs, &r->output_count);
-}
 
 /* One experiment at a time, each in pages: the cursor is "<index> <token>". */
 static bool runs_cursor(struct str cursor, size_t *ret_index, struct str *ret_token)
@@ -209,7 +134,7 @@ static enum err rest_runs(void *self, struct op *op, struct str *cursor, struct 
         enum err e = runs_page(m, op, index, token, &doc);
         if (e)
             return e;
-        n = rest_items(doc, "runs", &items);
+        n = decode_items(doc, "runs", &items);
         token = rest_next(doc);
         if (str_eq(token, REST_END)) {
             index++;
@@ -220,7 +145,7 @@ static enum err rest_runs(void *self, struct op *op, struct str *cursor, struct 
     struct origin_run *out = arena_array(op->arena, n + 1, struct origin_run);
     enum err e = out ? OK : no_room(op);
     for (size_t i = 0; !e && i < n; i++)
-        e = run_of(op, &items[i], &out[i]);
+        e = decode_run(op, &items[i], &out[i]);
     *ret = out;
     *ret_n = e ? 0 : n;
     return e;
@@ -244,15 +169,15 @@ static enum err points_page(struct mlflow_rest *m, struct op *op, const struct o
                           &doc);
     if (e)
         return e;
-    size_t n = rest_items(doc, "metrics", &items);
+    size_t n = decode_items(doc, "metrics", &items);
     struct origin_point *out = arena_array(op->arena, n + 1, struct origin_point);
     if (!out)
         return no_room(op);
     for (size_t i = 0; i < n; i++) {
-        double v = rest_f64(&items[i], "value");
-        out[i] = (struct origin_point){key, rest_i64(&items[i], "timestamp"), rest_i64(&items[i], "step"), isnan(v) ? 0 : v, isnan(v)};
+        double v = decode_f64(&items[i], "value");
+        out[i] = (struct origin_point){key, decode_i64(&items[i], "timestamp"), decode_i64(&items[i], "step"), isnan(v) ? 0 : v, isnan(v)};
     }
-    struct str next = rest_text(doc, "next_page_token");
+    struct str next = decode_text(doc, "next_page_token");
     *token = str_eq(next, *token) ? STR("") : next;
     return n ? fn(arg, out, n) : OK;
 }

@@ -1,10 +1,9 @@
-/* rest.h - what the parts of origin_rest share (inside this folder): the connection, and how JSON becomes records. */
+/* rest.h - what the parts of origin_rest share (inside this folder): the connection, and its listings. */
 #ifndef INGOT_ADAPTER_MLFLOW_REST_H
 #define INGOT_ADAPTER_MLFLOW_REST_H
 
-#include "base/json.h"
+#include "adapter/mlflow/decode.h"
 #include "net/client.h"
-#include "port/origin.h"
 
 struct mlflow_rest {
     struct client *client;
@@ -21,16 +20,6 @@ MUST_USE enum err rest_get(struct mlflow_rest *m, struct op *op, const char *pat
 MUST_USE enum err rest_post(struct mlflow_rest *m, struct op *op, const char *path, struct str body, struct json **ret);
 /* A query value. */
 struct str rest_quote(struct op *op, struct str s);
-/* Members; absent or of another type: empty, 0, false. Integers may be written as strings. */
-struct str rest_text(const struct json *obj, const char *key);
-int64_t rest_i64(const struct json *obj, const char *key);
-bool rest_bool(const struct json *obj, const char *key);
-/* A number, or "NaN" and the like. */
-double rest_f64(const struct json *obj, const char *key);
-/* The items of an array, none if it is absent. */
-size_t rest_items(const struct json *obj, const char *key, const struct json **ret);
-/* [{"key", "value"}]; E_TOO_LARGE. */
-MUST_USE enum err rest_kvs(struct op *op, const struct json *obj, const char *key, struct origin_kvs *ret);
 /* Where a listing goes on: the answer's page token, or REST_END. */
 struct str rest_next(const struct json *doc);
 

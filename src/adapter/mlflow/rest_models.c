@@ -15,42 +15,6 @@ static enum err no_room(struct op *op)
 
 /* ---- logged models ---- */
 
-static enum err metrics_of(struct op *op, const struct json *data, struct origin_logged_model *m)
-{
-    const struct json *items = NULL;
-    size_t n = rest_items(data, "metrics", &items);
-    struct origin_model_metric *out = arena_array(op->arena, n + 1, struct origin_model_metric);
-    if (!out)
-        return no_room(op);
-    for (size_t i = 0; i < n; i++) {
-        const struct json *x = &items[i];
-        double v = rest_f64(x, "value");
-        out[i] = (struct origin_model_metric){.key = rest_text(x, "key"), .run_id = rest_text(x, "run_id"), .dataset_name = rest_text(x, "dataset_name"),
-                                              .dataset_digest = rest_text(x, "dataset_digest"), .time_ms = rest_i64(x, "timestamp"), .step = rest_i64(x, "step"),
-                                              .value = v, .is_nan = isnan(v)};
-    }
-    m->metrics = out;
-    m->metric_count = n;
-    return OK;
-}
-
-static enum err logged_model_of(struct op *op, const struct json *j, struct origin_logged_model *m)
-{
-    static const char *const states[] = {"LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"};
-    const struct json *info = json_get(j, "info"), *data = json_get(j, "data");
-    *m = (struct origin_logged_model){.model_id = rest_text(info, "model_id"), .experiment_id = rest_text(info, "experiment_id"), .name = rest_text(info, "name"),
-                                      .model_type = rest_text(info, "model_type"), .source_run_id = rest_text(info, "source_run_id"),
-                                      .artifact_uri = rest_text(info, "artifact_uri"), .status_message = rest_text(info, "status_message"),
-                                      .created_ms = rest_i64(info, "creation_timestamp_ms"), .updated_ms = rest_i64(info, "last_updated_timestamp_ms")};
-    for (size_t i = 0; i < ARRAY_LEN(states); i++)
-        if (str_eqc(rest_text(info, "status"), states[i]))
-            m->status = (int)i + 1;
-    enum err e = rest_kvs(op, data, "params", &m->params);
-    if (!e)
-        e = rest_kvs(op, info, "tags", &m->tags);
-    return e ? e : metrics_of(op, data, m);
-}
-
 static enum err logged_models_page(struct mlflow_rest *m, struct op *op, struct str cursor, struct json **ret)
 {
     AUTO(buf) struct buf body;
@@ -85,12 +49,12 @@ enum err rest_logged_models(void *self, struct op *op, struct str *cursor, struc
     }
     if (e)
         return e;
-    size_t n = rest_items(doc, "models", &items);
+    size_t n = decode_items(doc, "models", &items);
     struct origin_logged_model *out = arena_array(op->arena, n + 1, struct origin_logged_model);
     if (!out)
         return no_room(op);
     for (size_t i = 0; !e && i < n; i++)
-        e = logged_model_of(op, &items[i], &out[i]);
+        e = decode_logged_model(op, &items[i], &out[i]);
     *cursor = rest_next(doc);
     *ret = out;
     *ret_n = e ? 0 : n;
@@ -111,32 +75,12 @@ static enum err registry_page(struct mlflow_rest *m, struct op *op, const char *
                           ret);
     if (e)
         return e;
-    struct str next = rest_text(*ret, "next_page_token");
+    struct str next = decode_text(*ret, "next_page_token");
     if (next.len)
         *cursor = str_from(op_printf(op, "%c%.*s", prompts ? 'p' : 'm', STR_FMT(next)));
     else
         *cursor = prompts ? REST_END : STR("p");
     return OK;
-}
-
-static struct str text_or_none(const struct json *obj, const char *key)
-{
-    const struct json *j = json_get(obj, key);
-    return j && j->type == JSON_STRING ? j->s : (struct str){0};
-}
-
-static enum err model_of(struct op *op, const struct json *j, struct origin_model *m)
-{
-    const struct json *items = NULL;
-    size_t n = rest_items(j, "aliases", &items);
-    struct origin_kv *aliases = arena_array(op->arena, n + 1, struct origin_kv);
-    if (!aliases)
-        return no_room(op);
-    for (size_t i = 0; i < n; i++)
-        aliases[i] = (struct origin_kv){rest_text(&items[i], "alias"), rest_text(&items[i], "version")};
-    *m = (struct origin_model){.name = rest_text(j, "name"), .description = text_or_none(j, "description"), .created_ms = rest_i64(j, "creation_timestamp"),
-                               .updated_ms = rest_i64(j, "last_updated_timestamp"), .aliases = {aliases, n}};
-    return rest_kvs(op, j, "tags", &m->tags);
 }
 
 enum err rest_models(void *self, struct op *op, struct str *cursor, struct origin_model **ret, size_t *ret_n)
@@ -148,13 +92,13 @@ enum err rest_models(void *self, struct op *op, struct str *cursor, struct origi
     *ret_n = 0;
     while (!e && !n && !str_eq(*cursor, REST_END)) {
         e = registry_page(self, op, API "/registered-models/search", 100, cursor, &doc);
-        n = e ? 0 : rest_items(doc, "registered_models", &items);
+        n = e ? 0 : decode_items(doc, "registered_models", &items);
     }
     struct origin_model *out = arena_array(op->arena, n + 1, struct origin_model);
     if (!e && !out)
         return no_room(op);
     for (size_t i = 0; !e && i < n; i++)
-        e = model_of(op, &items[i], &out[i]);
+        e = decode_model(op, &items[i], &out[i]);
     *ret = out;
     *ret_n = e ? 0 : n;
     return e;
@@ -169,20 +113,13 @@ enum err rest_versions(void *self, struct op *op, struct str *cursor, struct ori
     *ret_n = 0;
     while (!e && !n && !str_eq(*cursor, REST_END)) {
         e = registry_page(self, op, API "/model-versions/search", 1000, cursor, &doc);
-        n = e ? 0 : rest_items(doc, "model_versions", &items);
+        n = e ? 0 : decode_items(doc, "model_versions", &items);
     }
     struct origin_version *out = arena_array(op->arena, n + 1, struct origin_version);
     if (!e && !out)
         return no_room(op);
-    for (size_t i = 0; !e && i < n; i++) {
-        const struct json *j = &items[i];
-        struct str stage = rest_text(j, "current_stage");
-        out[i] = (struct origin_version){.name = rest_text(j, "name"), .version = rest_i64(j, "version"), .created_ms = rest_i64(j, "creation_timestamp"),
-                                         .updated_ms = rest_i64(j, "last_updated_timestamp"), .description = text_or_none(j, "description"),
-                                         .user_id = rest_text(j, "user_id"), .stage = stage.len ? stage : STR("None"), .source = rest_text(j, "source"),
-                                         .storage_location = STR(""), .run_id = rest_text(j, "run_id"), .run_link = rest_text(j, "run_link")};
-        e = rest_kvs(op, j, "tags", &out[i].tags);
-    }
+    for (size_t i = 0; !e && i < n; i++)
+        e = decode_version(op, &items[i], &out[i]);
     *ret = out;
     *ret_n = e ? 0 : n;
     return e;

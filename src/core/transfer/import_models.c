@@ -181,7 +181,7 @@ static enum err version_add(struct op *op, struct db_tx *tx, struct registered_a
         e = db_exec(op, tx, &sql_import_version_insert,
                     DB_ARGS(DB_I64(model), DB_I64(v->version), DB_I64(v->created_ms), DB_I64(v->updated_ms),
                             v->description.p ? DB_TEXT(v->description) : DB_NULL, DB_TEXT(v->user_id), DB_I64(stage), DB_TEXT(source), DB_TEXT(storage),
-                            DB_TEXT(v->run_id), DB_TEXT(v->run_link), DB_TEXT(model_id), DB_I64(v->deleted)), NULL);
+                            DB_TEXT(v->run_id), DB_TEXT(v->run_link), DB_TEXT(model_id), DB_TEXT(v->data_version), DB_TEXT(v->signature), DB_I64(v->deleted)), NULL);
     if (!e)
         e = db_exec(op, tx, &sql_import_registered_raise, DB_ARGS(DB_I64(model), DB_I64(v->version)), NULL);
     return e;
