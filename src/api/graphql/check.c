@@ -77,18 +77,31 @@ enum err gql_limits_check(struct op *op, const struct gql_document *d, struct gq
 
 /* ---- fragments ---- */
 
+struct spread {
+    const struct gql_selection *selection;
+    const struct gql_fragment *in;
+};
 struct pending {
-    VEC(struct gql_selection *) open;
+    VEC(struct spread) open;
 };
 
-static enum err push(struct op *op, struct gql_selection *s, struct pending *p)
+static enum err push(struct op *op, const struct gql_selection *s, const struct gql_fragment *in, struct pending *p)
 {
-    struct gql_selection **slot = s ? vec_push(&p->open, op->arena) : NULL;
+    struct spread *slot = s ? vec_push(&p->open, op->arena) : NULL;
     if (s && !slot)
         return op_fail(op, E_TOO_LARGE, "the document does not fit in memory");
     if (slot)
-        *slot = s;
+        *slot = (struct spread){s, in};
     return OK;
+}
+
+/* " via 'B', 'C'": how the fragment `from`, in which `f` is spread again, was reached. */
+static enum err cycle_fail(struct op *op, const struct gql_fragment *f, const struct gql_fragment *from)
+{
+    const char *via = "";
+    for (; from != f; from = from->via)
+        via = op_printf(op, "'%.*s'%s%s", STR_FMT(from->name), *via ? ", " : "", via);
+    return op_fail_field(op, "query", "Cannot spread fragment '%.*s' within itself%s%s.", STR_FMT(f->name), *via ? " via " : "", via);
 }
 
 /* Whether `f` can be reached from its own selections. */
@@ -96,18 +109,20 @@ static enum err cycle_check(struct op *op, struct gql_walk *w, const struct gql_
 {
     struct pending todo = {0};
     w->visit++;
-    enum err e = push(op, f->first, &todo);
+    enum err e = push(op, f->first, f, &todo);
     while (!e && todo.open.len > 0) {
-        struct gql_selection *s = todo.open.p[--todo.open.len];
-        e = push(op, s->next, &todo);
+        struct spread at = todo.open.p[--todo.open.len];
+        const struct gql_selection *s = at.selection;
+        e = push(op, s->next, at.in, &todo);
         if (!e && s->kind != GQL_SPREAD)
-            e = push(op, s->first, &todo);
+            e = push(op, s->first, at.in, &todo);
         struct gql_fragment *to = s->kind == GQL_SPREAD ? gql_fragment_find(w->document, s->name) : NULL;
         if (to == f)
-            return op_fail_field(op, "query", "Cannot spread fragment '%.*s' within itself.", STR_FMT(f->name));
+            return cycle_fail(op, f, at.in);
         if (!e && to && to->visit != w->visit) {
             to->visit = w->visit;
-            e = push(op, to->first, &todo);
+            to->via = at.in;
+            e = push(op, to->first, to, &todo);
         }
     }
     return e;
@@ -134,28 +149,6 @@ static enum err definitions_check(struct op *op, struct gql_walk *w)
 }
 
 /* ---- one operation ---- */
-
-/* "component", on operations, is the only directive; like upstream, not even @include is known. */
-static enum err directives_check(struct op *op, const struct gql_directive *d, const char *location)
-{
-    for (; d; d = d->next) {
-        bool named = false;
-        if (!str_eqc(d->name, "component"))
-            return op_fail_field(op, "query", "Unknown directive '@%.*s'.", STR_FMT(d->name));
-        if (location)
-            return op_fail_field(op, "query", "Directive '@component' may not be used on %s.", location);
-        for (const struct gql_argument *a = d->arguments; a; a = a->next) {
-            if (!str_eqc(a->name, "name"))
-                return op_fail_field(op, "query", "Unknown argument '%.*s' on directive '@component'.", STR_FMT(a->name));
-            if (a->value.kind != GQL_STRING)
-                return op_fail_field(op, "query", "String cannot represent a non string value: %.*s", STR_FMT(a->value.source));
-            named = true;
-        }
-        if (!named)
-            return op_fail_field(op, "query", "Directive '@component' argument 'name' of type 'String!' is required, but it was not provided.");
-    }
-    return OK;
-}
 
 struct checking {
     struct op *op;
@@ -186,7 +179,7 @@ static enum err wanted_check(struct checking *c, const struct gql_type *type, co
     for (const struct gql_node *n = k->nodes; !e && n; n = n->next) {
         struct str name = n->selection->name;
         const char *of = k->field ? gql_field_type_name(c->op, k->field) : "String!";
-        e = directives_check(c->op, n->selection->directives, "FIELD");
+        e = gql_directives_check(c->op, n->selection->directives, "field");
         bool object = k->field && k->field->type;
         if (!e && object && !n->selection->has_set)
             e = op_fail_field(c->op, "query", "Field '%.*s' of type '%s' must have a selection of subfields. Did you mean '%.*s { ... }'?", STR_FMT(name), of,
@@ -231,9 +224,9 @@ static enum err operation_check(struct checking *c)
     struct gql_operation *o = c->operation;
     if (o->kind == GQL_SUBSCRIPTION)
         return op_fail_field(c->op, "query", "Schema is not configured to execute subscription operation.");
-    enum err e = directives_check(c->op, o->directives, NULL);
+    enum err e = gql_directives_check(c->op, o->directives, NULL);
     for (const struct gql_variable *v = o->variables; !e && v; v = v->next) {
-        e = directives_check(c->op, v->directives, "VARIABLE_DEFINITION");
+        e = gql_directives_check(c->op, v->directives, "variable definition");
         if (!e && gql_variable_find(o, v->name) != v)
             e = op_fail_field(c->op, "query", "There can be only one variable named '$%.*s'.", STR_FMT(v->name));
     }
@@ -270,7 +263,7 @@ enum err gql_check(struct op *op, const struct gql_request *r, struct gql_operat
         e = operation_check(&c);
     }
     for (const struct gql_fragment *f = r->document->fragments; !e && f; f = f->next) {
-        e = directives_check(op, f->directives, "FRAGMENT_DEFINITION");
+        e = gql_directives_check(op, f->directives, "fragment definition");
         if (!e && !f->used)
             e = op_fail_field(op, "query", "Fragment '%.*s' is never used.", STR_FMT(f->name));
     }

@@ -3,6 +3,28 @@
 #include "base/limits.h"
 #include "base/vec.h"
 
+/* "component", on operations, is the only directive; like upstream, not even @include is known. */
+enum err gql_directives_check(struct op *op, const struct gql_directive *d, const char *location)
+{
+    for (; d; d = d->next) {
+        bool named = false;
+        if (!str_eqc(d->name, "component"))
+            return op_fail_field(op, "query", "Unknown directive '@%.*s'.", STR_FMT(d->name));
+        if (location)
+            return op_fail_field(op, "query", "Directive '@component' may not be used on %s.", location);
+        for (const struct gql_argument *a = d->arguments; a; a = a->next) {
+            if (!str_eqc(a->name, "name"))
+                return op_fail_field(op, "query", "Unknown argument '%.*s' on directive '@component'.", STR_FMT(a->name));
+            if (a->value.kind != GQL_STRING)
+                return op_fail_field(op, "query", "String cannot represent a non string value: %.*s", STR_FMT(a->value.source));
+            named = true;
+        }
+        if (!named)
+            return op_fail_field(op, "query", "Directive '@component' argument 'name' of type 'String!' is required, but it was not provided.");
+    }
+    return OK;
+}
+
 struct cursors {
     VEC(const struct gql_selection *) open;
 };
@@ -55,9 +77,13 @@ static enum err walk(struct gql_walk *w, const struct gql_type *type, const stru
         c.open.p[c.open.len - 1] = s->next;
         if (s->kind == GQL_FIELD) {
             e = fn(arg, s);
-        } else if (s->kind == GQL_SPREAD) {
+            continue;
+        }
+        if (strict)
+            e = gql_directives_check(w->op, s->directives, s->kind == GQL_SPREAD ? "fragment spread" : "inline fragment");
+        if (!e && s->kind == GQL_SPREAD) {
             e = enter_spread(w, &c, type, s, strict);
-        } else {
+        } else if (!e) {
             e = type ? condition_check(w, type, s->type, STR("")) : OK;
             if (!e)
                 e = enter(w, &c, s->first);

@@ -21,6 +21,8 @@ struct gql_walk {
     const struct gql_document *document;
     unsigned visit;
 };
+/* The directives of something that is called `location` in texts; NULL: an operation, where @component may stand. */
+MUST_USE enum err gql_directives_check(struct op *op, const struct gql_directive *d, const char *location);
 /* All selections of a set, those in fragments included, in order; `fn` sees fields only. Each fragment is entered once. The spreads
  * that name no fragment are E_INVALID if `strict`, else skipped. `type` NULL: fragments' conditions are not looked at. */
 typedef enum err (*gql_field_fn)(void *arg, const struct gql_selection *field);

@@ -58,6 +58,7 @@ struct gql_fragment {
     struct gql_selection *first;
     bool used;         /* for the check */
     unsigned visit;    /* the walk that met it last */
+    const struct gql_fragment *via; /* for the check: the one that spread it */
     struct gql_fragment *next;
 };
 struct gql_document {

@@ -58,7 +58,6 @@ struct reading {
     struct gql_operation *operation;
     const struct json *variables;
     struct str variable; /* the one that the item comes from; empty: a literal */
-    struct str whole;    /* its value, as shown in errors */
 };
 
 static struct str bare_type(struct op *op, struct str type)
@@ -90,12 +89,13 @@ static struct str item_shown(struct op *op, struct item it)
     return it.literal ? it.literal->source : json_shown(op, it.json);
 }
 
-static enum err bad(struct reading *r, const char *path, const char *text)
+/* `path` is where the item stands in the argument; "" is the argument itself. */
+static enum err bad(struct reading *r, struct item it, const char *path, const char *text)
 {
     if (!r->variable.len)
         return op_fail_field(r->op, "query", "%s", text);
     const char *at = *path ? op_printf(r->op, " at '%.*s.%s'", STR_FMT(r->variable), path) : "";
-    return op_fail_field(r->op, "variables", "Variable '$%.*s' got invalid value %.*s%s; %s", STR_FMT(r->variable), STR_FMT(r->whole), at, text);
+    return op_fail_field(r->op, "variables", "Variable '$%.*s' got invalid value %.*s%s; %s", STR_FMT(r->variable), STR_FMT(item_shown(r->op, it)), at, text);
 }
 
 /* Puts the variable's value in the place of its name. *ret_absent: there is none and no default. */
@@ -118,7 +118,6 @@ static enum err resolve(struct reading *r, struct item *it, const char *type, bo
     if (j) {
         *it = (struct item){.json = j};
         r->variable = name;
-        r->whole = json_shown(r->op, j);
     } else if (v->dflt) {
         it->literal = v->dflt;
     } else {
@@ -136,10 +135,10 @@ static enum err read_text(struct reading *r, struct item it, const char *path, s
 {
     bool fits = it.literal ? it.literal->kind == GQL_STRING : it.json->type == JSON_STRING;
     if (!fits)
-        return bad(r, path, op_printf(r->op, "String cannot represent a non string value: %.*s", STR_FMT(item_shown(r->op, it))));
+        return bad(r, it, path, op_printf(r->op, "String cannot represent a non string value: %.*s", STR_FMT(item_shown(r->op, it))));
     *ret = it.literal ? it.literal->text : it.json->s;
     if (memchr(ret->p, 0, ret->len))
-        return bad(r, path, "String must not hold a NUL character");
+        return bad(r, it, path, "String must not hold a NUL character");
     return OK;
 }
 
@@ -152,14 +151,14 @@ static enum err read_number(struct reading *r, struct item it, const char *path,
     else
         fits = it.json->type == JSON_STRING ? is_long && str_parse_i64(it.json->s, ret) : json_as_i64(it.json, ret);
     if (is_long && !fits)
-        return bad(r, path, op_printf(r->op, "LongString cannot represent value: %.*s", STR_FMT(shown)));
+        return bad(r, it, path, op_printf(r->op, "LongString cannot represent value: %.*s", STR_FMT(shown)));
     if (is_long)
         return OK;
     bool integer = it.literal ? it.literal->kind == GQL_INT : it.json->type == JSON_INT || it.json->type == JSON_UINT;
     if (!fits && !integer)
-        return bad(r, path, op_printf(r->op, "Int cannot represent non-integer value: %.*s", STR_FMT(shown)));
+        return bad(r, it, path, op_printf(r->op, "Int cannot represent non-integer value: %.*s", STR_FMT(shown)));
     if (!fits || *ret < INT32_MIN || *ret > INT32_MAX)
-        return bad(r, path, op_printf(r->op, "Int cannot represent non 32-bit signed integer value: %.*s", STR_FMT(shown)));
+        return bad(r, it, path, op_printf(r->op, "Int cannot represent non 32-bit signed integer value: %.*s", STR_FMT(shown)));
     return OK;
 }
 
@@ -175,7 +174,7 @@ static enum err read_view(struct reading *r, struct item it, const char *path, i
         }
     }
     struct str shown = name ? text : item_shown(r->op, it);
-    return bad(r, path, name ? op_printf(r->op, "Value '%.*s' does not exist in 'MlflowViewType' enum.", STR_FMT(shown))
+    return bad(r, it, path, name ? op_printf(r->op, "Value '%.*s' does not exist in 'MlflowViewType' enum.", STR_FMT(shown))
                              : op_printf(r->op, "Enum 'MlflowViewType' cannot represent non-enum value: %.*s.", STR_FMT(shown)));
 }
 
@@ -242,14 +241,14 @@ static enum err read_object(struct reading *r, const struct gql_input_type *type
 {
     bool object = it.literal ? it.literal->kind == GQL_OBJECT : it.json->type == JSON_OBJECT;
     if (!object)
-        return bad(r, "", op_printf(r->op, it.literal ? "Expected value of type '%s', found %.*s." : "Expected type '%s' to be a mapping.", type->name,
+        return bad(r, it, "", op_printf(r->op, it.literal ? "Expected value of type '%s', found %.*s." : "Expected type '%s' to be a mapping.", type->name,
                                     STR_FMT(item_shown(r->op, it))));
     const struct gql_value *v = it.literal ? it.literal->first : NULL;
     for (uint32_t i = 0; v || (it.json && i < it.json->len); i++, v = v ? v->next : NULL) {
         struct str name = v ? v->name : it.json->members[i].key;
         const struct gql_input_field *f = field_find(type, name);
         if (!f)
-            return bad(r, "", op_printf(r->op, "Field '%.*s' is not defined by type '%s'.", STR_FMT(name), type->name));
+            return bad(r, it, "", op_printf(r->op, "Field '%.*s' is not defined by type '%s'.", STR_FMT(name), type->name));
         struct item member = v ? (struct item){.literal = v} : (struct item){.json = &it.json->members[i].value};
         enum err e = read_member(r, f, member, ret);
         if (e)
