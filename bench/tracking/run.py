@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tracking and registry: Ingot beside `mlflow server` on the same machine, on the same kind of database (SQLite), in the same run.
 
-    bench/tracking/run.py [--workloads ingest,search] [--seconds 5] [--peers default,best] [--keep]
+    bench/tracking/run.py [--workloads ingest,search] [--seconds 5] [--peers default,best] [--db postgres] [--keep]
 
 A workload is a module of this folder with
 
@@ -11,8 +11,9 @@ A workload is a module of this folder with
 
 `server` has name, url, port, pid (of the process whose tree is the server), folder, started_s. Answers are compared before anything is
 measured. Servers are measured one after the other, each alone; the others are stopped meanwhile (SIGSTOP), because two idle MLflow
-workers are not quite idle. The table shows each server's figure and Ingot's ratio to the better peer; everything goes to
-build/bench/tracking.json as well."""
+workers are not quite idle. With --db postgres all of them keep their state in one PostgreSQL (tests/services/postgres.py), each in a database of
+its own; its CPU time is not counted to any of them. The table shows each server's figure and Ingot's ratio to the better peer; everything goes to
+build/bench/tracking.json (tracking-postgres.json) as well."""
 import argparse
 import importlib
 import json
@@ -31,7 +32,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import lib
+
+sys.path.insert(0, str(lib.ROOT / "tests/services"))
 from ingot_server import IngotServer
+from postgres import Cluster
 
 WORKLOADS = ["ingest", "search", "history", "artifacts"]
 # On SQLite and two cores one uvicorn worker does best: more of them wait for each other's locks (measured with --best; the default is 4).
@@ -73,21 +77,22 @@ class Server:
             os.kill(pid, number)
 
 
-def start_ingot(stack, folder):
+def start_ingot(stack, folder, postgres):
     began = time.monotonic()
-    server = stack.enter_context(IngotServer(folder / "ingot"))
+    server = stack.enter_context(IngotServer(folder / "ingot", *(("--db", postgres.database("ingot")) if postgres else ())))
     lib.call(f"{server.url}/api/2.0/mlflow/experiments/search", "POST", {"max_results": 1})
     return Server("ingot", server.url, server.port, server.process.pid, folder / "ingot", time.monotonic() - began)
 
 
-def start_mlflow(stack, folder, name, options):
+def start_mlflow(stack, folder, name, options, postgres):
     home = folder / name
     home.mkdir()
+    database = postgres.database(name) if postgres else f"sqlite:///{home}/mlflow.db"
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     process = subprocess.Popen([str(lib.ROOT / "build/venv/bin/mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--backend-store-uri",
-                                f"sqlite:///{home}/mlflow.db", "--artifacts-destination", f"{home}/artifacts", *options],
+                                database, "--artifacts-destination", f"{home}/artifacts", *options],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home,
                                env={**os.environ, "PATH": f"{lib.ROOT}/build/venv/bin:{os.environ['PATH']}"})
     stack.callback(lib.stop, process)
@@ -136,6 +141,7 @@ def main():
     args.add_argument("--seconds", type=float, default=float(os.environ.get("BENCH_SECONDS", "5")), help="per measured load")
     args.add_argument("--peers", default="default,best", help="default, best, both by comma, or none")
     args.add_argument("--best", default="", help="options of `mlflow server` to measure as the best peer instead")
+    args.add_argument("--db", choices=["sqlite", "postgres"], default="sqlite", help="where all servers keep their state")
     args.add_argument("--keep", action="store_true", help="keep the servers' folders")
     args = args.parse_args()
     lib.build()
@@ -145,7 +151,8 @@ def main():
         peers["mlflow-best"] = shlex.split(args.best)
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(dir=lib.RESULTS) if args.keep else stack.enter_context(tempfile.TemporaryDirectory(dir=lib.RESULTS)))
-        servers = [start_ingot(stack, folder)] + [start_mlflow(stack, folder, n, o) for n, o in peers.items()]
+        postgres = stack.enter_context(Cluster()) if args.db == "postgres" else None
+        servers = [start_ingot(stack, folder, postgres)] + [start_mlflow(stack, folder, n, o, postgres) for n, o in peers.items()]
         for server in servers:
             server.figures["start_s"] = server.started_s
             server.figures["idle_rss_mib"] = lib.tree_cpu_us(server.pid)[1]
@@ -155,7 +162,8 @@ def main():
             measure(workload, servers, args.seconds)
             figures += workload.FIGURES
         rows = rows_of(figures, servers)
-    lib.report("tracking", rows, f"SQLite, {args.seconds:g} s per load; peers: " + ", ".join(f"{n} = mlflow server {' '.join(o)}".strip() for n, o in peers.items()))
+    database = {"sqlite": "SQLite", "postgres": "PostgreSQL"}[args.db]
+    lib.report("tracking" if args.db == "sqlite" else "tracking-postgres", rows, f"{database}, {args.seconds:g} s per load; peers: " + ", ".join(f"{n} = mlflow server {' '.join(o)}".strip() for n, o in peers.items()))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
  * trimming, but dirties two more pages per run and group. */
 #include "core/track/change.h"
 
+#include <stdatomic.h>
+
 #include "base/limits.h"
 #include "sql_gen.h"
 
@@ -11,9 +13,12 @@
 
 static enum err note(struct op *op, struct db_tx *tx, int64_t what)
 {
+    static atomic_uint notes; /* of this process: the number of the row is asked for now and then only */
+    if (atomic_fetch_add_explicit(&notes, 1, memory_order_relaxed) % TRIM_EVERY)
+        return db_exec_later(op, tx, &sql_track_change_insert, DB_ARGS(DB_I64(what)), NULL);
     enum err e = db_exec(op, tx, &sql_track_change_insert, DB_ARGS(DB_I64(what)), NULL);
     int64_t id = e ? 0 : db_last_id(tx);
-    if (!e && id % TRIM_EVERY == 0 && id > LIMIT_TRACK_CHANGES)
+    if (!e && id > LIMIT_TRACK_CHANGES)
         e = db_exec(op, tx, &sql_track_change_trim, DB_ARGS(DB_I64(id - LIMIT_TRACK_CHANGES)), NULL);
     return e;
 }

@@ -104,13 +104,33 @@ static enum err series_scan(struct op *op, struct db_tx *tx, int64_t run, const 
     int64_t n = 0;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
         struct series *s = map_find(wanted, db_col_str(tx, rows, 0));
-        if (s)
+        if (s) {
+            bool created = s->created; /* by series_make(), which did not ask for its number */
             *s = series_row(tx, rows, 1);
+            s->created = created;
+        }
         n++;
     }
     db_end(tx, rows);
     *ret_all = n < max_rows;
     return e;
+}
+
+/* Makes those of a batch's series that the run lacks, all in one go, and looks for their numbers afterwards: to a database server that is two round
+ * trips in place of one for each. */
+static enum err series_make(struct op *op, struct db_tx *tx, int64_t run, const struct track_batch *b, const struct map *wanted, struct series *const *of)
+{
+    enum err e = OK;
+    bool made = false, all = false;
+    for (size_t i = 0; !e && i < b->metric_count; i++) {
+        struct point p = point_of(&b->metrics[i]);
+        if (of[i]->id || of[i]->created)
+            continue;
+        of[i]->created = made = true;
+        e = db_exec_later(op, tx, &sql_track_series_insert,
+                          DB_ARGS(DB_I64(run), DB_TEXT(b->metrics[i].key), DB_I64(p.value), DB_I64(p.is_nan), DB_I64(p.time_ms), DB_I64(p.step)), NULL);
+    }
+    return e || !made ? e : series_scan(op, tx, run, wanted, INT64_MAX, &all);
 }
 
 static enum err series_add(struct op *op, struct db_tx *tx, struct series *s, const struct point *p)
@@ -119,21 +139,19 @@ static enum err series_add(struct op *op, struct db_tx *tx, struct series *s, co
         s->latest = *p;
         s->changed = true;
     }
-    int64_t changes = 0;
-    enum err e = db_exec(op, tx, &sql_track_point_insert,
-                         DB_ARGS(DB_I64(s->id), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(p->value), DB_I64(p->is_nan)), &changes);
-    s->added += changes;
-    return e;
+    return db_exec_later(op, tx, &sql_track_point_insert,
+                         DB_ARGS(DB_I64(s->id), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(p->value), DB_I64(p->is_nan)), &s->added);
 }
 
+/* db_settle has been called: the points are counted. */
 static enum err series_close(struct op *op, struct db_tx *tx, const struct series *s)
 {
     int64_t more = s->added - s->created;
     if (!s->changed && !more)
         return OK;
     const struct point *p = &s->latest;
-    return db_exec(op, tx, &sql_track_series_update,
-                   DB_ARGS(DB_I64(s->id), DB_I64(p->value), DB_I64(p->is_nan), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(more)), NULL);
+    return db_exec_later(op, tx, &sql_track_series_update,
+                         DB_ARGS(DB_I64(s->id), DB_I64(p->value), DB_I64(p->is_nan), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(more)), NULL);
 }
 
 /* A value measured on a logged model is kept with the model as well. */
@@ -184,16 +202,20 @@ static enum err log_metrics(struct op *op, struct db_tx *tx, int64_t run, const 
     enum err e = batch_keys(op, b, &open, &of);
     if (!e && open.len >= SCAN_MIN_KEYS)
         e = series_scan(op, tx, run, &open, (int64_t)open.len * SCAN_FACTOR, &all);
+    if (!e && all)
+        e = series_make(op, tx, run, b, &open, of);
     for (size_t i = 0; !e && i < b->metric_count; i++) {
         const struct track_metric *m = &b->metrics[i];
         struct point p = point_of(m);
         if (!of[i]->id)
-            e = all ? series_create(op, tx, run, m->key, &p, of[i]) : series_open(op, tx, run, m->key, &p, of[i]);
+            e = series_open(op, tx, run, m->key, &p, of[i]);
         if (!e)
             e = series_add(op, tx, of[i], &p);
         if (!e && m->model_id.len > 0)
             e = model_metric(op, tx, b->run_id, m);
     }
+    if (!e)
+        e = db_settle(op, tx);
     for (size_t i = 0; !e && i < open.len; i++) {
         const struct series *s = open.entries[i].value;
         *ret_added += s->added;
@@ -205,16 +227,21 @@ static enum err log_metrics(struct op *op, struct db_tx *tx, int64_t run, const 
 static enum err log_params(struct op *op, struct db_tx *tx, int64_t run, const struct track_batch *b)
 {
     char *clash = NULL;
-    for (size_t i = 0; i < b->param_count; i++) {
+    int64_t *new = arena_array(op->arena, b->param_count + 1, int64_t);
+    if (!new)
+        return op_fail(op, E_TOO_LARGE, "the batch needs too much memory");
+    enum err e = OK;
+    for (size_t i = 0; !e && i < b->param_count; i++)
+        e = db_exec_later(op, tx, &sql_track_param_insert,
+                          DB_ARGS(DB_I64(run), DB_TEXT(b->params[i].key), DB_TEXT(names_clip(b->params[i].value, LIMIT_TRACK_PARAM_VALUE))), &new[i]);
+    if (!e)
+        e = db_settle(op, tx);
+    for (size_t i = 0; !e && i < b->param_count; i++) {
         struct str key = b->params[i].key, value = names_clip(b->params[i].value, LIMIT_TRACK_PARAM_VALUE), old = {0};
-        int64_t changes = 0;
         bool found = false;
-        enum err e = db_exec(op, tx, &sql_track_param_insert, DB_ARGS(DB_I64(run), DB_TEXT(key), DB_TEXT(value)), &changes);
-        if (!e && changes == 0)
+        if (!new[i])
             e = store_find_text(op, tx, &sql_track_param_get, run, key, &found, &old);
-        if (e)
-            return e;
-        if (!found || str_eq(old, value))
+        if (e || !found || str_eq(old, value))
             continue;
         if (b->single)
             return op_fail_field(op, "key",
@@ -225,11 +252,11 @@ static enum err log_params(struct op *op, struct db_tx *tx, int64_t run, const s
         clash = op_printf(op, "%s%s{'key': %.*s, 'old_value': %.*s, 'new_value': %.*s}", clash ? clash : "",
                           clash ? ", " : "", STR_FMT(k), STR_FMT(was), STR_FMT(is));
     }
-    if (clash)
+    if (!e && clash)
         return op_fail_field(op, "params",
                              "Changing param values is not allowed. Params were already logged='[%s]' for run ID='%.*s'.",
                              clash, STR_FMT(b->run_id));
-    return OK;
+    return e;
 }
 
 /* One point alone, the most frequent write of all: run and series come in one look. */
@@ -259,6 +286,8 @@ static enum err point_tx(struct op *op, struct db_tx *tx, void *arg)
         e = series_create(op, tx, h.row, m->key, &p, &s);
     if (!e)
         e = series_add(op, tx, &s, &p);
+    if (!e)
+        e = db_settle(op, tx);
     if (!e)
         e = series_close(op, tx, &s);
     if (!e && m->model_id.len > 0)
