@@ -56,6 +56,7 @@ const struct backend backends[] = {
     {"db", "postgres", BUILT_POSTGRES, "ingot server --db postgresql://...", "libpq-dev", NULL},
     {"blob", "localfs", true, "everything", "part of ingot", NULL},
     {"blob", "s3", true, "ingot server --blobs s3://bucket/prefix", "libcurl4-gnutls-dev", NULL},
+    {"notify", "webhook", true, "webhooks, messages of alert rules", "part of ingot", NULL},
     {"table", "duckdb", BUILT_DUCKDB, "data validation, feature joins, training frames, the prediction log as Parquet",
      "make deps (npm package @duckdb/node-bindings-linux-x64)", duckdb_check},
     {"engine", "trees", true, "serving XGBoost models", "part of ingot", NULL},

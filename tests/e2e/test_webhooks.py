@@ -480,6 +480,44 @@ def test_the_key(data_folder, sink):
             open_server(data_folder, env={"MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": bad})
 
 
+def test_two_servers_on_one_database_do_not_both_send(postgres, tmp_path, sink):
+    """Changes on both, deliveries by both, each message once; then one is killed and the other goes on."""
+    url = postgres.database("hooks")
+    key = {"MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}
+    a, b = (open_server(tmp_path / f"data{i}", "--db", url, env=key) for i in range(2))
+    try:
+        ids = [hook(client_of(a), f"{sink.url}/{i}", "registered_model.created", secret="k", name=f"h{i}").webhook_id for i in range(4)]
+        threads = [threading.Thread(target=lambda c=client_of(s), n=n: [c.create_registered_model(f"m-{n}-{i}") for i in range(25)])
+                   for n, s in enumerate((a, b, a, b))]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        for w in ids:
+            wait_state(a, w, "delivered", 100, timeout=60)
+        got = sink.all()
+        assert len(got) == 400 and len({r.delivery for r in got}) == 400 and all(signed(r, "k") for r in got)
+        for i in range(4):  # each receiver hears everything in one order, whoever sends
+            mine = [r.json["data"]["name"] for r in got if r.path == f"/{i}"]
+            assert all([n for n in mine if n.startswith(f"m-{t}-")] == [f"m-{t}-{k}" for k in range(25)] for t in range(4))
+        rule = requests.post(a.url + "/api/ingot/v1/alert-rules", json={"name": "nan", "kind": "nan", "url": sink.url + "/alert"}, timeout=10)
+        assert rule.status_code == 201
+        runs = [client_of((a, b)[i % 2]).create_run("0").info.run_id for i in range(10)]
+        for i, run in enumerate(runs):
+            client_of((b, a)[i % 2]).log_metric(run, "loss", float("nan"))
+        sink.wait(lambda r: len([x for x in r if x.path == "/alert"]) >= 10)
+        time.sleep(2)
+        told = [x.json["data"]["run_id"] for x in sink.all() if x.path == "/alert"]
+        assert sorted(told) == sorted(runs)
+        a.process.kill()
+        a.process.wait()
+        client_of(b).create_registered_model("after")
+        wait_state(b, ids[0], "delivered", 101, timeout=100)  # a lease of the dead one ends by itself
+    finally:
+        for s in (a, b):
+            s.stop()
+
+
 def test_only_admins_manage_webhooks(data_folder, sink):
     with open_server(data_folder, "--auth") as server:
         body = {"name": "a", "url": sink.url, "events": [{"entity": "PROMPT", "action": "CREATED"}]}
