@@ -24,10 +24,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str text = {(const char *)data, size};
     struct filter f;
     struct filter_order o;
-    bool hit = false;
-    if (!filter_parse(&op, &run_search_rules, text, &f) && filter_match(&op, &f, clause, NULL, &hit))
-        __builtin_trap();
-    op_clear(&op);
+    for (int d = FILTER_RUNS; d <= FILTER_LOGGED_MODELS; d++) {
+        struct filter_rules rules = run_search_rules;
+        bool hit = false;
+        rules.dialect = (enum filter_dialect)d;
+        if (!filter_parse(&op, &rules, text, &f) && filter_match(&op, &f, clause, NULL, &hit))
+            __builtin_trap();
+        op_clear(&op);
+    }
     if (filter_parse_order(&op, &run_search_rules, text, &o))
         op_clear(&op);
     arena_destroy(op.arena);

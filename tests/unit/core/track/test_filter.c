@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "core/track/filter.h"
+#include "core/track/filter_lex.h"
 #include "core/track/order.h"
 #include "core/track/run_search.h"
 

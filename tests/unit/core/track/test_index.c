@@ -10,8 +10,11 @@
 #include "core/track/change.h"
 #include "core/track/experiment.h"
 #include "core/track/index.h"
+#include "core/track/index_group.h"
+#include "core/track/index_select.h"
 #include "core/track/input.h"
 #include "core/track/metric.h"
+#include "core/track/run_scan.h"
 #include "core/track/run_search.h"
 
 #define EXPERIMENTS 3
