@@ -48,6 +48,9 @@ endif()
 
 # tests/fuzz/fuzz_x.c: libFuzzer targets under clang; elsewhere the same file replays its corpus as a test.
 file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+if(NOT TARGET adapter_postgres)
+  list(FILTER fuzz_sources EXCLUDE REGEX "fuzz_pg")
+endif()
 foreach(source ${fuzz_sources})
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} EXCLUDE_FROM_ALL ${source})
