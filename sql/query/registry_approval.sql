@@ -44,12 +44,13 @@ SELECT COUNT(*) FROM registry_approval_note WHERE approval = ?1
 -- name: registry_approval_notes
 SELECT at_us, actor, verdict, body FROM registry_approval_note WHERE approval = ?1 ORDER BY seq
 
--- An endpoint that answers with the version, or gives it a part of its traffic.
+-- An endpoint that answers with the version, gives it a part of its traffic, or is about to follow its rollout to it.
 -- name: registry_usage_of_version
 SELECT name FROM serve_endpoint WHERE model = ?1 AND version = ?2
 UNION
 SELECT e.name FROM serve_endpoint e JOIN rollout r ON r.endpoint = e.name
-WHERE e.model = ?1 AND r.state = 'running' AND (r.control = ?2 OR r.candidate = ?2)
+WHERE e.model = ?1 AND ((r.state = 'running' AND (r.control = ?2 OR r.candidate = ?2))
+                        OR (r.state = 'promoted' AND r.candidate = ?2 AND r.id > e.rollout_seen))
 ORDER BY name
 -- name: registry_usage_of_model
 SELECT name FROM serve_endpoint WHERE model = ?1 ORDER BY name

@@ -247,7 +247,14 @@ struct row_change {
     struct row row;
     bool remove;
     const char *verb;
+    const struct serve_source *source;
 };
+
+/* Loading took its time; the registry keeps what is in use, but only from this transaction on. */
+static enum err check_there(struct op *op, struct db_tx *tx, const struct serve_source *source, struct str model, int64_t version)
+{
+    return source->check ? source->check(source, op, tx, model, version) : OK;
+}
 
 static enum err audit_detail(struct op *op, struct db_tx *tx, const char *verb, const struct row *row)
 {
@@ -268,9 +275,12 @@ static enum err row_write(struct op *op, struct db_tx *tx, void *arg)
 {
     const struct row_change *c = arg;
     const struct row *r = &c->row;
-    enum err e = c->remove ? db_exec(op, tx, &sql_serve_remove, DB_ARGS(DB_TEXT(r->name)), NULL)
-                           : db_exec(op, tx, &sql_serve_put,
-                                     DB_ARGS(DB_TEXT(r->name), DB_TEXT(r->model), DB_I64(r->version), DB_TEXT(r->config), DB_I64(op->now_us)), NULL);
+    enum err e = c->remove ? OK : check_there(op, tx, c->source, r->model, r->version);
+    if (e)
+        return e;
+    e = c->remove ? db_exec(op, tx, &sql_serve_remove, DB_ARGS(DB_TEXT(r->name)), NULL)
+                  : db_exec(op, tx, &sql_serve_put,
+                            DB_ARGS(DB_TEXT(r->name), DB_TEXT(r->model), DB_I64(r->version), DB_TEXT(r->config), DB_I64(op->now_us)), NULL);
     return e ? e : audit_detail(op, tx, c->verb, r);
 }
 
@@ -367,7 +377,7 @@ static enum err endpoint_set(struct op *op, struct serve *s, const struct row *r
         e = reference_set(op, s, row->name, row->model, row->version);
     if (e)
         return e;
-    struct row_change c = {.row = *row, .verb = verb};
+    struct row_change c = {.row = *row, .verb = verb, .source = &s->config.source};
     e = db_write(op, s->config.db, row_write, &c);
     struct serve_version *candidate = weights.active && old ? serve_endpoint_version(old, weights.candidate) : NULL;
     return e ? e : state_publish(op, s, old, row, &weights, (struct serve_version *[]){v, candidate}, 2);
@@ -454,6 +464,21 @@ static enum err candidate_check(struct op *op, const struct serve_endpoint *old,
     return OK;
 }
 
+struct rollout_begin {
+    struct serve *s;
+    struct str name, model;
+    int64_t control, candidate, start_us;
+    const struct rollout_plan *plan;
+    int64_t id;
+};
+
+static enum err rollout_write(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct rollout_begin *b = arg;
+    enum err e = check_there(op, tx, &b->s->config.source, b->model, b->candidate);
+    return e ? e : rollout_start(op, b->s->config.db, b->name, b->control, b->candidate, b->plan, b->start_us, 0, &b->id);
+}
+
 enum err serve_start_rollout(struct op *op, struct serve *s, struct str name, int64_t candidate, const struct rollout_plan *plan,
                              int64_t start_us, int64_t *ret_rollout_id)
 {
@@ -467,9 +492,13 @@ enum err serve_start_rollout(struct op *op, struct serve *s, struct str name, in
     enum err e = version_get(op, s, old, old->info.model, candidate, &v);
     if (!e)
         e = candidate_check(op, old, v);
+    struct rollout_begin b = {s, name, old->info.model, old->info.live, candidate, start_us, plan ? plan : &old->spec.rollout, 0};
     if (!e)
-        e = rollout_start(op, s->config.db, name, old->info.live, candidate, plan ? plan : &old->spec.rollout, start_us, 0, ret_rollout_id);
-    return e ? e : endpoint_follow(op, s, name, false);
+        e = db_write(op, s->config.db, rollout_write, &b);
+    if (e)
+        return e;
+    *ret_rollout_id = b.id;
+    return endpoint_follow(op, s, name, false);
 }
 
 enum err serve_apply(struct op *op, struct serve *s, struct str name, const struct rollout_decision *decision)

@@ -42,6 +42,8 @@ struct serve_source {
     struct db *db;
     struct blob_store *blobs;
     enum err (*fetch)(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret);
+    /* Is the version still there? Asked in the transaction that makes an endpoint depend on it. NULL: it is. */
+    enum err (*check)(const struct serve_source *self, struct op *op, struct db_tx *tx, struct str model, int64_t version);
 };
 struct serve_config {      /* all borrowed; must outlive the serve */
     struct db *db;

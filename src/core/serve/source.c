@@ -67,7 +67,14 @@ static enum err registry_fetch(const struct serve_source *s, struct op *op, stru
     return e;
 }
 
+static enum err registry_check(const struct serve_source *s, struct op *op, struct db_tx *tx, struct str model, int64_t version)
+{
+    struct registry_version v;
+    (void)s;
+    return registry_version_find(op, tx, model, version, &v);
+}
+
 struct serve_source serve_source_registry(struct db *db, struct blob_store *blobs)
 {
-    return (struct serve_source){.db = db, .blobs = blobs, .fetch = registry_fetch};
+    return (struct serve_source){.db = db, .blobs = blobs, .fetch = registry_fetch, .check = registry_check};
 }

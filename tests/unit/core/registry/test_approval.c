@@ -199,6 +199,13 @@ static enum err rollout_tx(struct op *op, struct db_tx *tx, void *arg)
                    DB_ARGS(DB_TEXT(STR("ep")), DB_I64(2), DB_I64(3), DB_I64(0), DB_TEXT(json), DB_I64(300), DB_TEXT(json)), NULL);
 }
 
+static enum err promoted_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    (void)arg;
+    return db_exec(op, tx, &sql_rollout_update,
+                   DB_ARGS(DB_I64(1), DB_TEXT(STR("promoted")), DB_I64(0), DB_I64(300), DB_TEXT(STR("{}")), DB_I64(0), DB_I64(400)), NULL);
+}
+
 /* What an endpoint answers with stays. */
 static void served(void **state)
 {
@@ -214,6 +221,11 @@ static void served(void **state)
     assert_ok(op, registry_version_delete(op, f->db, STR("m"), 4));
     assert_ok(op, db_write(op, f->db, rollout_tx, NULL));
     assert_fails(op, registry_version_delete(op, f->db, STR("m"), 3), E_CONFLICT, "endpoint 'ep' serves version 3"); /* the candidate */
+    assert_ok(op, db_write(op, f->db, promoted_tx, NULL));
+    assert_fails(op, registry_version_delete(op, f->db, STR("m"), 3), E_CONFLICT, "endpoint 'ep' serves version 3"); /* it won, and comes next */
+    live = 3;
+    assert_ok(op, db_write(op, f->db, endpoint_tx, &live));
+    assert_ok(op, registry_version_delete(op, f->db, STR("m"), 2));
     assert_ok(op, registry_version_delete(op, f->db, STR("m"), 1));
 }
 

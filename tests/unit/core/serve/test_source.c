@@ -86,8 +86,29 @@ static void test_what_is_missing_is_named(void **state)
     blob_store_close(p.blobs);
 }
 
+static enum err check_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    const struct place *p = arg;
+    enum err e = p->source.check(&p->source, op, tx, STR("m"), 1);
+    if (e)
+        return e;
+    e = registry_version_delete(op, p->f->db, STR("m"), 1); /* in the same transaction */
+    return e ? e : p->source.check(&p->source, op, tx, STR("m"), 1);
+}
+
+/* A version that went while it was being loaded is not taken up. */
+static void test_a_deleted_version_is_seen(void **state)
+{
+    struct fixture *f = *state;
+    struct place p = place_open(f);
+    version_add(&p, "model");
+    assert_fails(&f->op, db_write(&f->op, f->db, check_tx, &p), E_NOT_FOUND, "version=1) not found");
+    blob_store_close(p.blobs);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(test_folders_and_files), fixture_test(test_what_is_missing_is_named)};
+    const struct CMUnitTest tests[] = {fixture_test(test_folders_and_files), fixture_test(test_what_is_missing_is_named),
+                                       fixture_test(test_a_deleted_version_is_seen)};
     return cmocka_run_group_tests_name("source", tests, NULL, NULL);
 }
