@@ -319,7 +319,7 @@ static enum err clause_parse(struct parser *p, struct filter_clause *c)
     size_t from = lex_start(l);
     if (l->now.kind != TOKEN_WORD)
         return bad_clause(p, from);
-    struct str name = l->now.raw, raw_op;
+    struct str name = l->now.raw, raw_op = {0};
     struct subject s;
     lex_next(l);
     if (l->now.kind != TOKEN_CMP && l->now.kind != TOKEN_WORD)
