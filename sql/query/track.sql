@@ -85,14 +85,6 @@ UPDATE track_series SET value = ?2, is_nan = ?3, time_ms = ?4, step = ?5, points
 SELECT key, value, is_nan, time_ms, step FROM track_series WHERE run = ?1 ORDER BY key
 -- name: track_point_insert
 INSERT INTO track_point (series, time_ms, step, value, is_nan) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING
--- name: track_point_page
--- History after a given point, in the order of the primary key.
-SELECT time_ms, step, value, is_nan FROM track_point
-WHERE series = ?1 AND (time_ms, step, value, is_nan) > (?2, ?3, ?4, ?5)
-ORDER BY time_ms, step, value, is_nan LIMIT ?6
--- name: track_point_all
-SELECT time_ms, step, value, is_nan FROM track_point WHERE series = ?1
-ORDER BY time_ms, step, value, is_nan LIMIT ?2
 
 -- name: track_dataset_find
 SELECT id FROM track_dataset WHERE experiment = ?1 AND name = ?2 AND digest = ?3
