@@ -8,6 +8,7 @@
 #include "api/dispatch.h"
 #include "app/backends.h"
 #include "base/time.h"
+#include "core/track/series_cache.h"
 #include "net/server.h"
 
 static double resident_bytes(void)
@@ -42,9 +43,12 @@ void metrics_write(struct services *s, struct buf *out)
 {
     struct backend_db_stats db;
     struct server_stats net = {0};
+    struct series_cache_stats series = {0};
     backend_db_stats(s->db, &db);
     if (s->server)
         server_stats_get(s->server, &net);
+    if (s->series)
+        series_cache_stats(s->series, &series);
     const struct sample samples[] = {
         {"process_cpu_seconds_total", "counter", "User and system time of the process.", (double)time_cpu_ns() / 1e9},
         {"process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes()},
@@ -58,6 +62,10 @@ void metrics_write(struct services *s, struct buf *out)
         {"ingot_db_unreachable", "gauge", "1 when the last try to reach the database server failed.", db.unreachable},
         {"ingot_db_queue", "gauge", "Writes that wait.", (double)db.queued},
         {"ingot_db_failed", "gauge", "1 when the disk failed and writes are refused.", db.failed},
+        {"ingot_series_cache_bytes", "gauge", "Points of metrics kept in memory.", (double)series.bytes},
+        {"ingot_series_cache_hits_total", "counter", "Histories answered from memory.", (double)series.hits},
+        {"ingot_series_cache_appends_total", "counter", "Histories completed by new points.", (double)series.appends},
+        {"ingot_series_cache_loads_total", "counter", "Histories read whole from the database.", (double)series.loads},
         {"ingot_connections", "gauge", "Open connections.", (double)net.connections_now},
         {"ingot_connections_total", "counter", "Accepted connections.", (double)net.connections_total},
         {"ingot_requests_refused_total", "counter", "Requests refused for their framing or a limit.", (double)net.refused_total},
