@@ -3,6 +3,7 @@ other spellings of a request that must not lead around them."""
 import base64
 import re
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,25 +17,17 @@ PUBLIC = {("GET", "/health"), ("GET", "/version"), ("GET", "/v2"), ("GET", "/v2/
 
 
 def source_routes():
-    """(method, path, permission, flags) of every row, macros written out."""
+    """(method, path, permission, flags) of every row, as the compiler sees it: with all macros written out."""
     rows = []
-    plain = re.compile(r'\{\s*"([A-Z]+)",\s*(V1\s*)?"([^"]+)",\s*\w+,\s*(PERM_\w+),\s*([\w |]+),')
+    row = re.compile(r'\{\s*"([A-Z]+)",\s*((?:"[^"]*"\s*)+),\s*\w+,\s*(PERM_\w+),([^,]+),')
     for file in sorted(SRC.glob("*/*.c")):
-        for method, v1, path, perm, flags in plain.findall(file.read_text()):
-            rows.append((method, ("/api/ingot/v1" if v1 else "") + path, perm, flags))
-    text = (SRC / "mlflow" / "mlflow.c").read_text()
-    table = text[text.index("static const struct route"):]
-    both = lambda method, path, perm, flags: rows.extend((method, prefix + path, perm, flags) for prefix in ("/api/", "/ajax-api/"))
-    perms = {"READ": ("PERM_READ", "ROUTE_POOL"), "RUN": ("PERM_RUN_WRITE", "ROUTE_POOL | ROUTE_WRITES"), "MODEL": ("PERM_MODEL_WRITE", "ROUTE_POOL | ROUTE_WRITES")}
-    for kind, method, path in re.findall(r'\b(READ|RUN|MODEL)\("([A-Z]+)", "([^"]+)"', table):
-        both(method, "2.0/mlflow" + path, *perms[kind])
-    for method, path, perm, flags in re.findall(r'\bPROXY\("([A-Z]+)", "([^"]+)", \w+, (PERM_\w+), ([\w |]+),', table):
-        both(method, "2.0/mlflow-artifacts" + path, perm, flags)
-    for method, version, path, perm, flags in re.findall(r'\bBOTH\("([A-Z]+)", "([^"]+)", "([^"]+)", \w+, (PERM_\w+), ([\w |]+),', table):
-        both(method, version + path, perm, flags)
-    for version in re.findall(r'\bABSENT_ALL\("([^"]+)"\)', table):
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-            both(method, version + "/mlflow/{rest*}", "PERM_READ", "ROUTE_INLINE")
+        if "struct route_table" not in file.read_text():
+            continue
+        text = subprocess.run(["cc", "-E", "-P", "-D_GNU_SOURCE", f"-I{SRC.parent}", str(file)], check=True, capture_output=True, text=True).stdout
+        table = text[text.index("static const struct route "):]
+        found = [(method, "".join(re.findall(r'"([^"]*)"', path)), perm, flags) for method, path, perm, flags in row.findall(table)]
+        assert len(found) == len(re.findall(r"\bPERM_\w+", table)) > 0, f"{file}: a row that this test does not see"
+        rows += [r for r in found if (r[0], r[1]) not in {(m, p) for m, p, _, _ in rows}]  # a table for servers without artifacts repeats some
     return rows
 
 
@@ -105,9 +98,6 @@ def open_site(tmp_path_factory):
 def test_the_tables_are_read_whole():
     assert len(ROUTES) > 150 and len(set((m, p) for m, p, _, _ in ROUTES)) == len(ROUTES)
     assert {(m, p) for m, p, perm, _ in ROUTES if perm == "PERM_PUBLIC"} == PUBLIC, "a public row is a decision: write it down here"
-    declared = sum(len(re.findall(r"PERM_(?!NONE)\w+", f.read_text())) for f in SRC.glob("[!m]*/*.c"))
-    assert declared == sum(not p.startswith(("/api/2.0", "/api/3.0", "/ajax-api", "/get-artifact", "/model-versions")) for _, p, _, _ in ROUTES
-                           if "/mlflow/{rest*}" not in p), "a row that this test does not see"
 
 
 def bad_credentials(token):
