@@ -26,7 +26,7 @@ CREATE TABLE alert_cursor (
 );
 INSERT INTO alert_cursor (id, change_id, version) VALUES (1, 0, 0);
 -- What a rule has seen of a metric of a run: the last point it judged, how many points there were, how many of the last
--- ones in a row fulfilled it. metric '' and points alone for the rules of silence.
+-- ones in a row fulfilled it. metric '' and points alone for the rules of silence, and for runs that are over.
 CREATE TABLE alert_watch (
     rule INTEGER NOT NULL REFERENCES alert_rule(id),
     run INTEGER NOT NULL,

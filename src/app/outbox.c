@@ -253,10 +253,11 @@ static void *outbox_main(void *arg)
         op_fresh(&op, arena);
         look(o, &op);
         if (time_mono_ms() >= sweep_ms) {
+            bool more = false;
             op_fresh(&op, arena);
-            if (outbox_sweep(&op, o->hooks))
+            if (outbox_sweep(&op, o->hooks, &more))
                 trouble(o, &op, "webhook.sweep");
-            sweep_ms = time_mono_ms() + SWEEP_MS;
+            sweep_ms = time_mono_ms() + (more ? 0 : SWEEP_MS);
         }
         if (o->alerts && time_mono_ms() >= alert_ms) {
             op_fresh(&op, arena);

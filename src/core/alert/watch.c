@@ -6,6 +6,9 @@
  * A look may meet many crossings of one metric, when points come in batches. It tells of at most one firing (the first) and one
  * resolution (the last), and of none that cancel out what was told before: nobody wants a thousand messages a second.
  *
+ * When a run is over, the rows of its series become one, so that a rule that looks at every metric of every run stays small.
+ * Should points come all the same, the run is judged again from its start, and only how it ends counts.
+ *
  * Rules of silence keep one row per running run: how many points it had when a look last found new ones, and when that was. */
 #include "core/alert/watch.h"
 
@@ -214,6 +217,7 @@ static enum err open_alert(struct op *op, struct db_tx *tx, const struct alert_r
 /* The crossings of one look: the first firing that nobody knows of, and the last resolution. */
 struct crossing {
     bool was, is;
+    bool latest; /* the last firing counts, not the first */
     bool fired, resolved;
     struct point fire, resolve;
 };
@@ -223,7 +227,7 @@ static void cross(struct crossing *x, bool firing, const struct point *p)
     if (firing == x->is)
         return;
     x->is = firing;
-    if (firing && !x->was && !x->fired) {
+    if (firing && !x->was && (!x->fired || x->latest)) {
         x->fired = true;
         x->fire = *p;
     }
@@ -279,7 +283,19 @@ static struct str point_text(struct op *op, const struct alert_rule *r, struct s
     return str_from(op_printf(op, "%.*s: %.*s is %s at step %" PRId64, STR_FMT(alert_rule_text(op, r)), STR_FMT(metric), number, p->step));
 }
 
-static enum err judge_series(struct op *op, struct db_tx *tx, struct look *l, const struct alert_rule *r, const struct subject *s, const struct series *series)
+/* From the start, when it is not known what of it was told: only how it ends counts. */
+static enum err judge_again(struct op *op, struct db_tx *tx, const struct alert_rule *r, const struct series *s, struct watch *w, struct crossing *x)
+{
+    *x = (struct crossing){.was = x->was, .latest = true};
+    enum err e = judge_points(op, tx, r, s, true, w, x);
+    x->fired = x->is && !x->was;
+    x->resolved = x->was && !x->is;
+    x->resolve = w->last;
+    return e;
+}
+
+/* `known`: the rule has judged the run before, but keeps no position in this series. */
+static enum err judge_series(struct op *op, struct db_tx *tx, struct look *l, const struct alert_rule *r, const struct subject *s, const struct series *series, bool known)
 {
     struct change c = {.rule = r, .run = s->run, .metric = series->key, .has_value = true};
     struct watch w;
@@ -289,15 +305,12 @@ static enum err judge_series(struct op *op, struct db_tx *tx, struct look *l, co
         return e;
     if ((e = open_alert(op, tx, r, s->run->row, series->key, &c.alert)))
         return e;
-    struct crossing first = {.was = c.alert != 0, .is = c.alert != 0}, x = first;
-    e = judge_points(op, tx, r, series, !found, &w, &x);
-    if (!e && found && w.points != series->points) { /* some came late */
-        x = first;
-        x.is = false;
-        e = judge_points(op, tx, r, series, true, &w, &x);
-        x.resolved = x.was && !x.is;
-        x.resolve = w.last;
-    }
+    struct crossing x = {.was = c.alert != 0, .is = c.alert != 0};
+    bool again = !found && known;
+    if (!again)
+        e = judge_points(op, tx, r, series, !found, &w, &x);
+    if (!e && (again || (found && w.points != series->points))) /* the latter: some came late */
+        e = judge_again(op, tx, r, series, &w, &x);
     c.what = PUT;
     c.watch = w;
     c.watch.seen_us = op->now_us;
@@ -343,6 +356,31 @@ static enum err leave(struct op *op, struct db_tx *tx, struct look *l, const str
     }
     db_end(tx, rows);
     return e ? e : decide(op, l, &(struct change){.what = DROP, .rule = r, .run = s->run});
+}
+
+/* A run that is over keeps one row for all its series, under the metric '': how many points it has. */
+static enum err judge_metrics(struct op *op, struct db_tx *tx, struct look *l, const struct alert_rule *r, const struct subject *s)
+{
+    struct change c = {.rule = r, .run = s->run, .metric = STR("")};
+    bool over = s->run->has_end && s->run->status != TRACK_RUN_RUNNING, known = false;
+    int64_t points = 0;
+    enum err e = load_watch(op, tx, r, s->run->row, c.metric, &known, &c.watch);
+    for (size_t i = 0; i < s->series.len; i++)
+        if (!r->metric.len || str_eq(r->metric, s->series.p[i].key))
+            points += s->series.p[i].points;
+    if (e || (over && known && c.watch.points == points))
+        return e;
+    for (size_t i = 0; !e && i < s->series.len; i++)
+        if (!r->metric.len || str_eq(r->metric, s->series.p[i].key))
+            e = judge_series(op, tx, l, r, s, &s->series.p[i], known);
+    if (e || !over)
+        return e;
+    c.what = DROP;
+    if ((e = decide(op, l, &c)))
+        return e;
+    c.what = PUT;
+    c.watch = (struct watch){.points = points, .seen_us = op->now_us};
+    return decide(op, l, &c);
 }
 
 static enum err judge_silence(struct op *op, struct db_tx *tx, struct look *l, const struct alert_rule *r, const struct subject *s)
@@ -397,10 +435,7 @@ static enum err judge(struct op *op, struct db_tx *tx, struct look *l, size_t ru
         return judge_silence(op, tx, l, r, s);
     if (r->kind == ALERT_FAILED)
         return judge_failure(op, tx, l, r, s);
-    for (size_t i = 0; !e && i < s->series.len; i++)
-        if (!r->metric.len || str_eq(r->metric, s->series.p[i].key))
-            e = judge_series(op, tx, l, r, s, &s->series.p[i]);
-    return e;
+    return judge_metrics(op, tx, l, r, s);
 }
 
 /* ---- the look: read ---- */

@@ -277,13 +277,16 @@ enum err outbox_next(struct op *op, struct webhooks *h, int64_t webhook, const s
 
 static enum err sweep_tx(struct op *op, struct db_tx *tx, void *arg)
 {
-    (void)arg;
-    return db_exec(op, tx, &sql_webhook_delivery_sweep, DB_ARGS(DB_I64(op->now_us - LIMIT_WEBHOOK_KEEP_US), DB_I64(SWEEP_ROWS)), NULL);
+    return db_exec(op, tx, &sql_webhook_delivery_sweep, DB_ARGS(DB_I64(op->now_us - LIMIT_WEBHOOK_KEEP_US), DB_I64(SWEEP_ROWS)), arg);
 }
 
-enum err outbox_sweep(struct op *op, struct webhooks *h)
+enum err outbox_sweep(struct op *op, struct webhooks *h, bool *ret_more)
 {
-    return db_write(op, webhooks_config_of(h)->db, sweep_tx, NULL);
+    int64_t gone = 0;
+    enum err e = db_write(op, webhooks_config_of(h)->db, sweep_tx, &gone);
+    if (!e)
+        *ret_more = gone == SWEEP_ROWS;
+    return e;
 }
 
 /* ---- for people ---- */

@@ -37,8 +37,8 @@ struct outbox_result outbox_judge(struct op *op, enum err e, const struct notify
 /* Notes what became of `last` and gives the webhook's next message that is due now. *ret_more false: there is none, or `stop`; the
  * lease is over then, also when another server has taken it because this one was too slow. */
 MUST_USE enum err outbox_next(struct op *op, struct webhooks *h, int64_t webhook, const struct outbox_message *last, const struct outbox_result *result, bool stop, struct outbox_message *ret, bool *ret_more);
-/* Forgets what was finished long ago (LIMIT_WEBHOOK_KEEP_US). */
-MUST_USE enum err outbox_sweep(struct op *op, struct webhooks *h);
+/* Forgets some of what was finished long ago (LIMIT_WEBHOOK_KEEP_US); *ret_more: come again. */
+MUST_USE enum err outbox_sweep(struct op *op, struct webhooks *h, bool *ret_more);
 
 struct outbox_row {
     int64_t row;

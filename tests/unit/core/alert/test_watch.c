@@ -97,6 +97,46 @@ static void nan_of_any_metric(void **state)
     assert_true(l.fired == 1 && l.resolved == 1);
 }
 
+static void finish(struct world *w, struct str run)
+{
+    const enum track_run_status finished = TRACK_RUN_FINISHED;
+    const int64_t end_ms = 99;
+    struct track_run r;
+    assert_ok(world_op(w), track_run_update(world_op(w), w->h.f.db, run, &finished, &end_ms, STR(""), &r));
+}
+
+static void a_run_that_is_over_is_not_told_again(void **state)
+{
+    struct world *w = *state;
+    struct op *op = world_op(w);
+    world_rule(w, (struct alert_rule){.name = STR("nan"), .kind = ALERT_NAN, .experiment = ALERT_ALL_EXPERIMENTS}, NULL);
+    struct str run = world_run(w, 0), quick = world_run(w, 0);
+    world_log(w, run, "loss", NAN, 1, 1);
+    world_log(w, run, "loss", 1, 2, 2);
+    world_log(w, run, "acc", 1, 1, 1);
+    world_look(w);
+    finish(w, run);
+    world_log(w, quick, "loss", NAN, 1, 1); /* begun and over between two looks */
+    finish(w, quick);
+    struct alert_look l = world_look(w);
+    assert_true(l.fired == 1 && l.resolved == 0);
+    assert_ok(op, track_run_set_tag(op, w->h.f.db, run, STR("k"), STR("v")));
+    assert_ok(op, track_run_set_tag(op, w->h.f.db, quick, STR("k"), STR("v")));
+    l = world_look(w);
+    assert_true(l.fired == 0 && l.resolved == 0);
+    world_log(w, run, "acc", 2, 2, 2); /* points after the end: the old NaN was told of */
+    l = world_look(w);
+    assert_true(l.fired == 0 && l.resolved == 0);
+    world_log(w, run, "acc", NAN, 3, 3);
+    world_log(w, quick, "loss", 1, 2, 2);
+    l = world_look(w);
+    assert_true(l.fired == 1 && l.resolved == 1);
+    struct alert *a = NULL;
+    assert_int_equal(world_alerts(w, ALERTS_FIRING, &a), 1);
+    assert_str(a[0].metric, "acc");
+    assert_int_equal(a[0].step, 3);
+}
+
 static void experiments_and_filters_narrow(void **state)
 {
     struct world *w = *state;
@@ -275,6 +315,7 @@ int main(void)
         world_test(one_look_tells_of_one_crossing),
         world_test(late_points_are_judged_where_they_belong),
         world_test(nan_of_any_metric),
+        world_test(a_run_that_is_over_is_not_told_again),
         world_test(experiments_and_filters_narrow),
         world_test(silence_of_a_run_that_goes_on),
         world_test(silence_counts_from_the_start),
