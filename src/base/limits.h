@@ -64,7 +64,7 @@
 #define LIMIT_DB_RESOLVE_MS 30000         /* ... and so long to learn what became of its commit */
 #define LIMIT_BLOB_MEM_BYTES LIMIT_MIB(512) /* all blobs of a store in memory */
 #define LIMIT_S3_ANSWER_BYTES LIMIT_MIB(4)    /* of XML in one answer */
-#define LIMIT_S3_PART_BYTES LIMIT_MIB(8)      /* of an upload in parts; what one writer holds in memory */
+#define LIMIT_S3_PART_BYTES LIMIT_MIB(8)      /* of an upload in parts; a writer holds two in memory */
 #define LIMIT_S3_PARTS 10000                  /* of one upload, S3's own limit: the largest blob has 78 GiB */
 #define LIMIT_S3_COPY_BYTES LIMIT_MIB(512)    /* copied by one request; S3's own limit is 5 GiB, but it may take minutes */
 #define LIMIT_S3_READ_BYTES LIMIT_MIB(4)      /* asked for in one request of a reader in sequence; what it holds in memory */

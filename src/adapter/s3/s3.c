@@ -4,6 +4,9 @@
  * more             uploaded in parts under a temporary key while it is hashed; then copied inside S3 to its name, by one request or
  *                  in parts; then the temporary object is deleted
  *
+ * While one part is on its way, the next is filled: the part is sent by a thread of its own, which the writer waits for before it
+ * hands over another. A writer so holds two parts.
+ *
  * A name under blobs/ therefore always means "complete": PUT, CopyObject and completion are atomic in S3. Before a PUT of some size
  * or a copy, HEAD tells whether the blob is there already. Whatever dies on the way leaves at most temporary objects or parts,
  * which a later start removes after a day.
@@ -19,6 +22,7 @@
 #include "adapter/s3/xml.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "net/http.h"
 
@@ -41,7 +45,13 @@ struct blob_writer {
     uint64_t size;
     char *part;              /* bytes not sent yet */
     size_t len, cap;
-    struct multipart upload; /* id NULL: not begun */
+    struct multipart upload; /* id NULL: not begun; the thread's while it runs */
+    bool sending;            /* a thread is on its way with `sent` */
+    pthread_t thread;
+    char *sent;
+    size_t sent_len;
+    enum err sent_err;
+    struct op sent_op;       /* the thread's, with memory of its own */
 };
 
 struct blob_reader {
@@ -141,16 +151,44 @@ static enum err s3_writer_open(void *self, struct op *op, struct blob_writer **r
     return OK;
 }
 
+static void *send_main(void *arg)
+{
+    struct blob_writer *w = arg;
+    w->sent_err = multipart_add(&w->sent_op, &w->upload, (struct str){w->sent, w->sent_len});
+    return NULL;
+}
+
+/* Waits for the part that is on its way. */
+static enum err send_wait(struct op *op, struct blob_writer *w)
+{
+    if (w->sending)
+        thread_join(w->thread);
+    w->sending = false;
+    return w->sent_err ? op_fail(op, w->sent_err, "%s", w->sent_op.msg) : OK;
+}
+
+/* Sends the part that is full on a thread, and leaves an empty one. */
 static enum err send_part(struct op *op, struct blob_writer *w)
 {
-    enum err e = OK;
-    if (!w->upload.id)
+    enum err e = send_wait(op, w);
+    if (!e && !w->upload.id)
         e = multipart_begin(op, w->s->client, str_from(op_printf(op, "tmp/%s", hash_random_hex(op->arena, 16))), &w->upload);
-    if (!e)
-        e = multipart_add(op, &w->upload, (struct str){w->part, w->len});
-    if (!e)
-        w->len = 0;
-    return e;
+    if (!e && !w->sent && !(w->sent = malloc(w->s->part_bytes)))
+        e = op_fail(op, E_BUSY, "out of memory");
+    if (e)
+        return e;
+    char *full = w->part;
+    w->part = w->sent;
+    w->sent = full;
+    w->sent_len = w->len;
+    w->len = 0;
+    if (w->sent_op.arena)
+        arena_reset(w->sent_op.arena);
+    op_init(&w->sent_op, w->sent_op.arena ? w->sent_op.arena : arena_create(LIMIT_MIB(16)));
+    w->sent_op.deadline_ms = op->deadline_ms;
+    w->sending = true;
+    w->thread = thread_start("s3-part", send_main, w);
+    return OK;
 }
 
 /* Room for one more byte at least: small blobs do not pay for a whole part. */
@@ -194,12 +232,16 @@ static void writer_free(struct blob_writer *w)
 {
     hash_destroy(w->hash);
     multipart_clear(&w->upload);
+    arena_destroy(w->sent_op.arena);
+    free(w->sent);
     free(w->part);
     free(w);
 }
 
 static void s3_abort(struct blob_writer *w)
 {
+    if (w->sending)
+        thread_join(w->thread);
     multipart_abort(&w->upload);
     writer_free(w);
 }
@@ -225,12 +267,14 @@ static enum err commit_small(struct op *op, struct blob_writer *w, struct str ke
 static enum err commit_parts(struct op *op, struct blob_writer *w, struct str key)
 {
     bool stored = false;
-    enum err e = is_stored(op, w->s, key, w->size, &stored);
+    enum err e = send_wait(op, w);
+    if (!e)
+        e = is_stored(op, w->s, key, w->size, &stored);
     if (e || stored) {
         multipart_abort(&w->upload);
         return e;
     }
-    e = w->len ? send_part(op, w) : OK;
+    e = w->len ? multipart_add(op, &w->upload, (struct str){w->part, w->len}) : OK;
     if (!e)
         e = multipart_complete(op, &w->upload);
     if (e) {
