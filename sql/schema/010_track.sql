@@ -63,7 +63,11 @@ CREATE TABLE track_series (
     UNIQUE (run, key)
 );
 CREATE TABLE track_point (
+-- sqlite:
     series INTEGER NOT NULL REFERENCES track_series(id),
+-- postgres:
+    series BIGINT NOT NULL, -- not checked: PostgreSQL takes twice the time of the insert itself to check a key
+-- both:
     time_ms INTEGER NOT NULL,
     step INTEGER NOT NULL,
     value INTEGER NOT NULL,
