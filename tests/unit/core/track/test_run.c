@@ -1,6 +1,7 @@
 #include "unit/core/track/fixture.h"
 
 #include "base/json.h"
+#include "base/thread.h"
 #include "core/track/experiment.h"
 #include "core/track/input.h"
 #include "core/track/run.h"
@@ -149,8 +150,74 @@ static void model_history(void **state)
     assert_fails(op, track_run_add_model(op, f->db, STR("none"), one), E_NOT_FOUND, "not found");
 }
 
+/* A started call that the test waits for. */
+struct call {
+    struct mutex lock;
+    struct cond over;
+    int ended;
+    enum err result;
+};
+
+static void on_over(void *arg, enum err e)
+{
+    struct call *c = arg;
+    LOCK(&c->lock);
+    c->ended++;
+    c->result = e;
+    cond_signal(&c->over);
+}
+
+/* The end of the last call, which must have come exactly `n` times by now. */
+static enum err await_call(struct call *c, int n)
+{
+    LOCK(&c->lock);
+    while (c->ended < n)
+        assert_true(cond_wait_ms(&c->over, &c->lock, 10000));
+    assert_int_equal(c->ended, n);
+    return c->result;
+}
+
+/* Calls without a wait do what those with one do; a refused one never ends. */
+static void started_calls(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct call c = {0};
+    mutex_init(&c.lock);
+    cond_init(&c.over);
+    struct track_run r = {0}, again = {0};
+    enum track_run_status done = TRACK_RUN_FINISHED;
+    int64_t end = 9;
+    struct track_kv tag = {STR("t"), STR("1")};
+    assert_ok(op, track_run_create_start(op, f->db, 0, STR("later"), STR("me"), 5, &tag, 1, &r, on_over, &c));
+    assert_ok(op, await_call(&c, 1));
+    assert_str(r.name, "later");
+    assert_ok(op, track_run_set_tag_start(op, f->db, r.run_id, STR("u"), STR("2"), on_over, &c));
+    assert_ok(op, await_call(&c, 2));
+    assert_ok(op, track_run_delete_tag_start(op, f->db, r.run_id, STR("t"), on_over, &c));
+    assert_ok(op, await_call(&c, 3));
+    assert_ok(op, track_run_update_start(op, f->db, r.run_id, &done, &end, STR("renamed"), &again, on_over, &c));
+    assert_ok(op, await_call(&c, 4));
+    assert_true(again.status == TRACK_RUN_FINISHED && again.end_ms == 9);
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &again));
+    assert_str(again.name, "renamed");
+    assert_int_equal(again.tags.len, 2);
+    assert_str(names_find(again.tags.p, again.tags.len, "u"), "2");
+    assert_ok(op, track_run_delete_tag_start(op, f->db, r.run_id, STR("t"), on_over, &c));
+    assert_fails(op, await_call(&c, 5), E_NOT_FOUND, "No tag with name: t in run with id");
+    assert_ok(op, track_run_create_start(op, f->db, 77, STR(""), STR(""), 5, NULL, 0, &again, on_over, &c));
+    assert_fails(op, await_call(&c, 6), E_NOT_FOUND, "77");
+    assert_str(again.name, "renamed"); /* not written */
+    assert_fails(op, track_run_set_tag_start(op, f->db, r.run_id, STR("a&"), STR("x"), on_over, &c), E_INVALID, "parameter 'key'");
+    tag = (struct track_kv){STR("mlflow.runName"), STR("other")};
+    assert_fails(op, track_run_create_start(op, f->db, 0, STR("a"), STR(""), 0, &tag, 1, &again, on_over, &c), E_INVALID, "Both 'run_name'");
+    assert_int_equal(await_call(&c, 6), E_NOT_FOUND);
+    cond_clear(&c.over);
+    mutex_clear(&c.lock);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(updates), fixture_test(inputs), fixture_test(experiments), fixture_test(little_memory), fixture_test(model_history)};
+    const struct CMUnitTest tests[] = {fixture_test(updates), fixture_test(started_calls), fixture_test(inputs), fixture_test(experiments), fixture_test(little_memory), fixture_test(model_history)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
