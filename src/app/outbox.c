@@ -16,7 +16,7 @@
 
 #define KEY_ENV "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"
 #define KEY_FILE "webhook-key"
-#define POLL_MS 100
+#define POLL_MS 200
 #define ALERT_MS 1000
 #define SWEEP_MS 3600000
 #define TURN_MESSAGES 100 /* of one webhook before others get their turn */

@@ -256,6 +256,7 @@ def test_retries_are_kept_over_restarts_and_in_order(data_folder, sink):
         first = sink.wait(lambda r: len(r) >= 2)[0]
         assert [r.json["data"]["name"] for r in sink.all()[:2]] == ["m0", "m0"]  # the line waits for its head
         waiting = deliveries(server, w, state="waiting")
+        assert requests.get(server.url + "/api/ingot/v1/outbox", timeout=10).json() == {"waiting": 3, "delivered": 0, "failed": 0}
         assert len(waiting) == 3 and waiting[-1]["status"] == 503 and waiting[-1]["reason"] == "HTTP 503"
     sink.answer = lambda request: 200
     sink.clear()

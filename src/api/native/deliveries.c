@@ -71,6 +71,25 @@ enum err native_delivery_list(struct op *op, struct services *s, struct http_req
     return OK;
 }
 
+enum err native_outbox(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    int64_t n[OUTBOX_STATES];
+    (void)req;
+    if (!s->webhooks)
+        return op_fail(op, E_UNSUPPORTED, "this server does not serve webhooks");
+    enum err e = outbox_counts(op, s->webhooks, n);
+    if (e)
+        return e;
+    struct json_out w;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_kv_i64(&w, outbox_state_name(OUTBOX_WAITING), n[OUTBOX_WAITING] + n[OUTBOX_LATE]);
+    json_kv_i64(&w, outbox_state_name(OUTBOX_DONE), n[OUTBOX_DONE]);
+    json_kv_i64(&w, outbox_state_name(OUTBOX_DEAD), n[OUTBOX_DEAD]);
+    json_end_object(&w);
+    return OK;
+}
+
 enum err native_delivery_retry(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     if (!s->webhooks)

@@ -167,6 +167,7 @@ static const struct route rows[] = {
     {"GET", V1 "/endpoints/{endpoint}/rollouts", native_rollout_list, PERM_READ, ROUTE_POOL, 0, "All rollouts with their decisions and evidence."},
     {"POST", V1 "/endpoints/{endpoint}/rollouts/{action}", native_rollout_finish, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0,
      "Promote or roll back by hand."},
+    {"GET", V1 "/outbox", native_outbox, PERM_ADMIN, ROUTE_POOL, 0, "How many messages to webhooks wait, were delivered, have failed."},
     {"GET", V1 "/webhooks/{webhook}/deliveries", native_delivery_list, PERM_ADMIN, ROUTE_POOL, 0, "A webhook's messages, newest first: waiting, delivered, failed and why."},
     {"POST", V1 "/webhooks/{webhook}/deliveries/{delivery}/retry", native_delivery_retry, PERM_ADMIN, ROUTE_POOL | ROUTE_WRITES, 0,
      "Send a failed message again, under its old delivery id."},

@@ -46,6 +46,7 @@ enum err native_rollout_start(struct op *op, struct services *s, struct http_req
 enum err native_rollout_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_rollout_finish(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* deliveries.c */
+enum err native_outbox(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_delivery_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_delivery_retry(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* compare.c */
