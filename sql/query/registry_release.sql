@@ -1,6 +1,13 @@
 -- name: registry_release_insert
 INSERT INTO registry_release (version, model, major, minor, patch, bump, changes, signature, origin)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+-- Versions that have none: from before there were any, or imported. Prompts never have one.
+-- name: registry_release_missing
+SELECT v.id, v.signature FROM registry_version v LEFT JOIN registry_release r ON r.version = v.id
+WHERE v.model = ?1 AND v.id <> ?2 AND v.deleted = 0 AND r.version IS NULL
+      AND NOT EXISTS (SELECT 1 FROM registry_version_tag t
+                      WHERE t.version = v.id AND t.key = 'mlflow.prompt.is_prompt' AND lower(t.value) = 'true')
+ORDER BY v.version LIMIT ?3
 -- name: registry_release_of_version
 SELECT major, minor, patch, bump, changes FROM registry_release WHERE version = ?1
 -- The one before a number: what a new version of that number is compared with.

@@ -184,6 +184,7 @@
 #define LIMIT_REGISTRY_SEARCH_VERSIONS 200000
 #define LIMIT_REGISTRY_DATA_VERSION 512       /* it is looked up by an index */
 #define LIMIT_REGISTRY_SEMVER 1000000000      /* of one part of a semantic version */
+#define LIMIT_REGISTRY_BACKFILL 1000           /* older versions that get a semantic version with the first new one */
 #define LIMIT_REGISTRY_CHANGES 100            /* differences of signatures that are listed */
 #define LIMIT_REGISTRY_REASON 2000            /* characters of a why, of a comment */
 #define LIMIT_REGISTRY_HISTORY_PAGE 1000

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/vec.h"
 #include "core/registry/alias.h"
 #include "core/registry/history.h"
 #include "core/registry/signature.h"
@@ -13,7 +14,7 @@
 
 #include <inttypes.h>
 
-#define TOP ((struct semver){INT64_MAX, 0, 0})
+static const struct semver TOP = {INT64_MAX, 0, 0};
 
 struct baseline {
     bool found;
@@ -119,7 +120,7 @@ static enum err choose(struct op *op, struct db_tx *tx, const struct registry_re
     return OK;
 }
 
-enum err registry_release_add(struct op *op, struct db_tx *tx, const struct registry_release_new *r, struct registry_release *ret)
+static enum err add_one(struct op *op, struct db_tx *tx, const struct registry_release_new *r, struct registry_release *ret)
 {
     struct baseline b;
     struct signature_diff d;
@@ -136,6 +137,41 @@ enum err registry_release_add(struct op *op, struct db_tx *tx, const struct regi
     if (!e)
         *ret = out;
     return e;
+}
+
+/* Gives the versions before the model's first release theirs, so that it is compared with what callers know. */
+static enum err backfill(struct op *op, struct db_tx *tx, const struct registry_release_new *r)
+{
+    VEC(struct registry_release_new) list = {0};
+    struct registry_release made;
+    struct db_rows *rows = NULL;
+    bool more = false;
+    enum err e = db_query(op, tx, &sql_registry_release_missing,
+                          DB_ARGS(DB_I64(r->model_row), DB_I64(r->version_row), DB_I64(LIMIT_REGISTRY_BACKFILL)), &rows);
+    if (e)
+        return e;
+    while (!(e = db_step(op, tx, rows, &more)) && more) {
+        struct registry_release_new *old = store_room(op, 0) ? NULL : vec_push(&list, op->arena);
+        if (!old) {
+            op_clear(op); /* the rest goes without */
+            break;
+        }
+        *old = (struct registry_release_new){.model_row = r->model_row, .version_row = db_col_i64(tx, rows, 0),
+                                             .signature = db_col_dup(op, tx, rows, 1)};
+    }
+    db_end(tx, rows);
+    for (size_t i = 0; !e && i < list.len; i++)
+        e = add_one(op, tx, &list.p[i], &made);
+    return e;
+}
+
+enum err registry_release_add(struct op *op, struct db_tx *tx, const struct registry_release_new *r, struct registry_release *ret)
+{
+    struct baseline highest;
+    enum err e = baseline_find(op, tx, r->model_row, &TOP, &highest);
+    if (!e && !highest.found)
+        e = backfill(op, tx, r);
+    return e ? e : add_one(op, tx, r, ret);
 }
 
 enum err registry_release_get(struct op *op, struct db_tx *tx, int64_t version_row, struct registry_release *ret)

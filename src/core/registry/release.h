@@ -1,6 +1,6 @@
 /* release.h - the semantic version of each model version: given at its creation from what its signature changes
- * (signature.h), checked when its author names one, never changed and never given twice. Versions of prompts, and those that are
- * older than this table, have none. Inside a transaction, but for registry_resolve. */
+ * (signature.h), checked when its author names one, never changed and never given twice. Versions of prompts have none; those that
+ * are older than this table or were imported get theirs, in the order of their numbers, when the model's first new one is made. Inside a transaction, but for registry_resolve. */
 #ifndef INGOT_CORE_REGISTRY_RELEASE_H
 #define INGOT_CORE_REGISTRY_RELEASE_H
 

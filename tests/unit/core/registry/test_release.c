@@ -116,8 +116,44 @@ static void tags(void **state)
     assert_str(v.semver, "1.0.0"); /* a new model begins anew */
 }
 
+/* Rows as an import, or an older program, leaves them. */
+static enum err old_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    static const char *const signatures[] = {SIG(COL("a")), SIG(COL("a")), SIG(COL("b"))};
+    struct str none = STR(""), source = STR("s3://b/x");
+    enum err e = OK;
+    (void)arg;
+    for (int64_t i = 1; !e && i <= 3; i++) {
+        e = db_exec(op, tx, &sql_registry_model_take_version, DB_ARGS(DB_I64(1), DB_I64(0)), NULL);
+        if (!e)
+            e = db_exec(op, tx, &sql_registry_version_insert,
+                        DB_ARGS(DB_I64(1), DB_I64(i), DB_I64(0), DB_NULL, DB_TEXT(none), DB_TEXT(source), DB_TEXT(none), DB_TEXT(none),
+                                DB_TEXT(none), DB_TEXT(none), DB_TEXT(none), DB_TEXT(str_from(signatures[i - 1]))), NULL);
+    }
+    return e;
+}
+
+static void older_versions(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct registry_model m;
+    struct registry_version v;
+    static const char *const want[] = {"1.0.0", "1.0.1", "2.0.0", "2.1.0"};
+    assert_ok(op, registry_model_create(op, f->db, STR("m"), (struct str){0}, NULL, 0, &m));
+    assert_int_equal(m.row, 1);
+    assert_ok(op, db_write(op, f->db, old_tx, NULL));
+    assert_ok(op, registry_version_get(op, f->db, STR("m"), 3, &v));
+    assert_str(v.semver, "");
+    assert_ok(op, add(f, SIG(COL("b") "," OPT("c")), "", &v));
+    for (int64_t i = 1; i <= 4; i++) {
+        assert_ok(op, registry_version_get(op, f->db, STR("m"), i, &v));
+        assert_str(v.semver, want[i - 1]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(numbers), fixture_test(resolves), fixture_test(tags)};
+    const struct CMUnitTest tests[] = {fixture_test(numbers), fixture_test(resolves), fixture_test(tags), fixture_test(older_versions)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
