@@ -7,7 +7,7 @@ error500    the server is not asked; 500 with S3's InternalError
 slow503     likewise; 503 with SlowDown
 lost        the server does it, and the connection breaks before its answer
 cut         the answer breaks off in the middle of its body, or of its head
-stall       the answer stops in the middle, and nothing more comes
+stall       the answer stops in the middle, and nothing more comes for `stall_s`
 reset       the connection is reset in the middle of the request
 delay       everything is as it should be, `delay_s` later
 """
@@ -22,9 +22,9 @@ XML = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>made by a test</M
 
 
 class FaultProxy:
-    def __init__(self, host, port, seed=0, delay_s=0.2):
+    def __init__(self, host, port, seed=0, delay_s=0.2, stall_s=8):
         self.target, self.rates, self.done = (host, port), {}, Counter()
-        self.delay_s, self.random = delay_s, random.Random(seed)
+        self.delay_s, self.stall_s, self.random = delay_s, stall_s, random.Random(seed)
         self.loop = asyncio.new_event_loop()
         ready = threading.Event()
         self.thread = threading.Thread(target=self._main, args=(ready,), daemon=True)
@@ -121,7 +121,7 @@ class FaultProxy:
             writer.write(whole[:self.random.randrange(len(whole))])
             await writer.drain()
             if fault == "stall":
-                await asyncio.sleep(60)
+                await asyncio.sleep(self.stall_s)
             return False
         writer.write(whole)
         await writer.drain()

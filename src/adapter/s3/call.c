@@ -29,7 +29,7 @@
 #define WAIT_FIRST_MS 50
 #define WAIT_MAX_MS 5000
 #define CONNECT_MS 10000
-#define PATIENT_S 600
+#define PATIENT_S 120
 #define STALL_BYTES_PER_S 512L
 #define PROGRESS_BYTES ((size_t)64 << 10)
 
