@@ -219,6 +219,14 @@ static void hide_internals(struct op *op, const struct http_req *req)
     (void)op_fail(op, e, "internal error; the server's log has the details under request id %.*s", STR_FMT(op->request_id));
 }
 
+/* Two lines, because browsers read one scheme per line; Basic makes them ask their user. */
+static void challenge(struct http_res *res)
+{
+    http_set_header(res, "WWW-Authenticate", STR("Bearer realm=\"ingot\""));
+    if (res->header_count < ARRAY_LEN(res->headers))
+        res->headers[res->header_count++] = (struct http_header){STR("WWW-Authenticate"), STR("Basic realm=\"ingot\"")};
+}
+
 /* op->err in the dialect's form; `status` 0: what the dialect makes of it. */
 static void dialect_error(const struct dispatch *d, struct op *op, const struct compiled *row, struct http_req *req, struct http_res *res, int status)
 {
@@ -234,7 +242,7 @@ static void dialect_error(const struct dispatch *d, struct op *op, const struct 
     if (status)
         res->status = status;
     if (res->status == 401)
-        http_set_header(res, "WWW-Authenticate", STR("Bearer realm=\"ingot\""));
+        challenge(res);
 }
 
 /* ---- planning: the head alone ---- */

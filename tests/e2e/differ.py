@@ -34,6 +34,7 @@ REASONS = {
     "missing": "a thing without its name is refused; MLflow stores an empty one",
     "limit": "limits hold on every way in; MLflow checks them on some",
     "atomic": "a log-batch is one unit: after an error nothing of it is stored",
+    "path": "a path with a NUL or a backslash is refused, and one that looks like a URI is an ordinary name",
     "place": "the server never connects to a place that a request names, so any scheme may be named; MLflow refuses those with a host",
     "state": "what the state forbids is 400; MLflow answers 500, which clients try again for minutes",
     "more": "Ingot can do it: the path or the source names the logged model already",
@@ -70,7 +71,7 @@ def delete(path, body=None, **kw):
     return Step("DELETE", path, {} if body is None else body, **kw)
 
 
-def get(path, query="", save=None, differs=None, ours=None, ignore=(), **params):
+def get(path, /, query="", save=None, differs=None, ours=None, ignore=(), **params):
     """`query` is sent as it stands; params are encoded, lists as repeated keys."""
     pairs = [(k, v) for k, vs in params.items() for v in (vs if isinstance(vs, list) else [vs])]
     text = "&".join(([query] if query else []) + [f"{k}={str(v)}" for k, v in pairs])
@@ -163,7 +164,7 @@ class Side:
                 continue
             text = re.sub(rf"(?<![\w.]){re.escape(value)}(?![\w.])" if short else re.escape(value), f"<{name}>", text)
         if key == "message":  # Python prints sets in any order
-            text = re.sub(r"(?<=: )\{('[\w', ]+')\}", lambda m: "{" + ", ".join(sorted(m[1].split(", "))) + "}", text)
+            text = re.sub(r"\{('[^'{}]*'(?:, '[^'{}]*')*)\}", lambda m: "{" + ", ".join(sorted(m[1].split(", "))) + "}", text)
         return HEX32.sub("<hex>", text)
 
     def plain(self, x, key=""):
@@ -182,7 +183,7 @@ class Side:
             return sorted(items, key=lambda v: (v["key"], json.dumps(v, sort_keys=True))) if keyed and items else items
         # A protobuf client reads an empty text, list or object and an absent one alike.
         fields = {self.named(k): self.plain(v, k) for k, v in x.items()}
-        return {k: v for k, v in fields.items() if v not in ("", [], {})}
+        return {k: v for k, v in fields.items() if v not in ("", [], {}) and not (k == "file_size" and v == 0)}
 
 
 def parse(response):
@@ -270,6 +271,7 @@ def compare(flow, ingot_url, mlflow_url):
             if b.status_code < 400 and a.status_code < 400:
                 ours.save(step, x), theirs.save(step, y)
             p, q = ours.plain(x), theirs.plain(y)
+            p, q = p or "", q or ""  # no body and an empty object say the same
             for path in step.ignore:
                 for side in (p, q):
                     *way, last = path.split(".")

@@ -110,7 +110,7 @@ FLOWS = [
          post("runs/log-metric", {"run_id": "<run>", "key": "z", "value": 0, "timestamp": 0}),
          post("runs/log-metric", {"run_id": "<run>", "key": "e", "value": 1, "timestamp": 2e3}),
          *[post("runs/log-metric", {"run_id": "<run>", "key": k, "value": 1, "timestamp": 1}) for k in (
-             "k" * 250, "k" * 251, "a&b", "/a", "a/../b", "..", ".", "a//b", "a/b", "ü", "a b", "a:b", "a\tb", "./a", "a/.", "a/")],
+             "k" * 250, "k" * 251, "a&b", "/a", "a/../b", "..", ".", "a//b", "a/b", "ü", "a b", "a:b", "a\tb", "./a", "a/.", "a/", "..a", ".a", "a/..b")],
          post("runs/log-metric", {"run_id": "<run>", "key": "neg", "value": 1, "timestamp": -1}),
          get("metrics/get-history", run_id="<run>", metric_key="m"), get("metrics/get-history", run_id="<run>", metric_key="none"),
          get("metrics/get-history", run_id="<run>"), get("metrics/get-history", metric_key="m"),

@@ -225,6 +225,22 @@ def test_registry(shop, browser):
         p.open("/#/models/delay-model/versions/1").shows("Version 1", "train-2", "first try", "trial", "champion")
 
 
+def test_with_tokens_the_browser_asks_for_one(tmp_path, browser):
+    with IngotServer(tmp_path / "data", "--ui-dir", str(BUILD), "--auth") as s:
+        r = requests.get(s.url + "/", timeout=10)
+        assert r.status_code == 401 and "Basic realm" in r.headers["WWW-Authenticate"]
+        token = (tmp_path / "data/admin-token").read_text().strip()
+        context = browser.new_context(http_credentials={"username": "me", "password": token})
+        page = context.new_page()
+        page.goto(s.url + "/#/experiments")
+        page.get_by_text("Default", exact=True).first.wait_for()
+        page.get_by_role("button", name="Create", exact=True).click()
+        page.get_by_placeholder("Input an experiment name").fill("mine")
+        page.get_by_role("button", name="Create", exact=True).last.click()
+        page.wait_for_url("**/experiments/*")
+        context.close()
+
+
 def test_prompts(shop, browser):
     with Page(browser, shop, "prompts") as p:
         p.open("/#/prompts").shows("greeting")

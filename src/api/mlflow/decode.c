@@ -45,6 +45,11 @@ static enum err bad_value(struct op *op, const char *path, const struct json *j)
                          STR_FMT(buf_str(&b)), path, python_type(j));
 }
 
+enum err decode_bad_text(struct op *op, const char *path, struct str text)
+{
+    return bad_value(op, path, &(struct json){.type = JSON_STRING, .s = text});
+}
+
 enum err decode_bad_items(struct op *op, const char *path, const struct json *array)
 {
     return bad_value(op, path, array);
@@ -276,6 +281,8 @@ static enum err body_object(struct op *op, const struct http_req *req, struct js
         if (e)
             return bad_json(op, req->body);
     }
+    if (j->type == JSON_NULL)
+        j = &empty;
     if (j->type != JSON_OBJECT)
         return op_fail_field(op, "body", "Invalid request body: it must be a JSON object, not %s", json_type_name(j->type));
     *ret = j;

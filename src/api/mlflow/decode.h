@@ -48,6 +48,8 @@ MUST_USE enum err decode_items(struct op *op, const struct json *array, const ch
 size_t decode_name(struct str text, const char *const *names, size_t n);
 /* "Invalid value "x" for parameter 'status' supplied: ...", of a FIELD_NAME whose name is none. */
 enum err decode_bad_name(struct op *op, const char *path, struct str text);
+/* The same of a value that came as text, as all of a query do. */
+enum err decode_bad_text(struct op *op, const char *path, struct str text);
 /* The same of an array that holds something else than objects. */
 enum err decode_bad_items(struct op *op, const char *path, const struct json *array);
 /* "Missing value for required parameter 'x'. ..." */

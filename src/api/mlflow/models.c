@@ -3,6 +3,7 @@
 #include "api/mlflow/decode.h"
 #include "api/mlflow/encode.h"
 #include "api/services.h"
+#include "base/limits.h"
 #include "core/registry/model.h"
 
 struct model_in {
@@ -99,6 +100,8 @@ enum err mlflow_model_search(struct op *op, struct services *s, struct http_req 
     struct registry_model_page page;
     enum err e = DECODE(op, req, search_fields, &in);
     struct registry_search q = {in.filter, in.order_by.p, in.order_by.len, in.max_results, in.page_token};
+    if (!e && in.max_results > LIMIT_REGISTRY_SEARCH_MODELS)
+        e = decode_bad_text(op, "max_results", str_from(op_printf(op, "%lld", (long long)in.max_results)));
     if (!e)
         e = registry_model_search(op, s->db, &q, &page);
     if (e)

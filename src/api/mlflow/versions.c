@@ -3,6 +3,7 @@
 #include "api/mlflow/decode.h"
 #include "api/mlflow/encode.h"
 #include "api/services.h"
+#include "base/limits.h"
 #include "core/registry/model.h"
 #include "core/registry/signature.h"
 #include "core/registry/source_pattern.h"
@@ -172,6 +173,8 @@ enum err mlflow_version_search(struct op *op, struct services *s, struct http_re
     struct registry_version_page page;
     enum err e = DECODE(op, req, search_fields, &in);
     struct registry_search q = {in.filter, in.order_by.p, in.order_by.len, in.max_results, in.page_token};
+    if (!e && in.max_results > LIMIT_REGISTRY_SEARCH_VERSIONS)
+        e = decode_bad_text(op, "max_results", str_from(op_printf(op, "%lld", (long long)in.max_results)));
     if (!e)
         e = registry_version_search(op, s->db, &q, &page);
     if (e)

@@ -195,9 +195,9 @@ static void plain_error(struct op *op, struct http_req *req, struct http_res *re
     buf_add_cstr(&res->body, op->msg ? op->msg : err_name(op->err));
 }
 
-/* The page and its scripts are the same for everyone and hold nothing; what they show, they ask for with the user's rights. */
+/* The page and its scripts hold nothing that is worth hiding, but a browser asks its user for the token best when the page itself is refused. */
 static const struct route rows[] = {
-    {"GET", "/", index_page, PERM_PUBLIC, ROUTE_POOL, 0, "MLflow's web interface (with --ui-dir)."},
-    {"GET", "/static-files/{path*}", static_file, PERM_PUBLIC, ROUTE_POOL, 0, "Its scripts, styles and pictures."},
+    {"GET", "/", index_page, PERM_READ, ROUTE_POOL, 0, "MLflow's web interface (with --ui-dir)."},
+    {"GET", "/static-files/{path*}", static_file, PERM_READ, ROUTE_POOL, 0, "Its scripts, styles and pictures."},
 };
 const struct route_table ui_routes = {"ui", rows, ARRAY_LEN(rows), plain_error};

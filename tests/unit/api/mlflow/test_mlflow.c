@@ -135,7 +135,8 @@ static void experiments(void **state)
         {"POST", API "experiments/set-experiment-tag", "{\"experiment_id\":\"1\",\"key\":\"k\",\"value\":\"w\"}", 200, "{}"},
         {"POST", API "experiments/delete-experiment-tag", "{\"experiment_id\":\"1\",\"key\":\"z\"}", 404, "No tag with name: z"},
         {"GET", "/api/3.0/mlflow/server-info", "", 200, "\"store_type\":\"SqlStore\",\"workspaces_enabled\":false"},
-        {"GET", "/api/3.0/mlflow/scorers/list", "", 404, "\"error_code\":\"ENDPOINT_NOT_FOUND\""},
+        {"GET", "/api/3.0/mlflow/scorers/list", "", 200, "{}"},
+        {"POST", "/api/3.0/mlflow/scorers/register", "{}", 404, "\"error_code\":\"ENDPOINT_NOT_FOUND\""},
     };
     play(*state, turns, ARRAY_LEN(turns), STR(""));
 }
@@ -228,7 +229,7 @@ static void registry(void **state)
         {"GET", API "registered-models/alias?name=m&alias=x", "", 400, "Registered model alias x not found."},
         {"GET", API "registered-models/get?name=m", "", 200, "\"aliases\":[{\"alias\":\"champion\",\"version\":\"1\"}]"},
         {"GET", API "registered-models/search?filter=name%3D%27m%27", "", 200, "{\"registered_models\":[{"},
-        {"GET", API "registered-models/search?max_results=1001", "", 400, "It must be at most 1000, but got value 1001"},
+        {"GET", API "registered-models/search?max_results=1001", "", 400, "Invalid value \\\"1001\\\" for parameter 'max_results' supplied"},
         {"GET", API "model-versions/get?name=m&version=x", "", 400, "Parameter 'version' must be an integer, got 'x'."},
         {"GET", API "model-versions/get-download-uri?name=m&version=1", "", 200, "{\"artifact_uri\":\"s3://b/x\"}"},
         {"POST", API "model-versions/transition-stage", "{\"name\":\"m\",\"version\":\"1\",\"stage\":\"staging\",\"archive_existing_versions\":true}", 200, "\"current_stage\":\"Staging\""},
