@@ -98,7 +98,7 @@ def start_mlflow(stack, folder, name, options, postgres):
     stack.callback(lib.stop, process)
     url = f"http://127.0.0.1:{port}"
     began = time.monotonic()
-    lib.wait_http(f"{url}/health")
+    lib.wait_http(f"{url}/health", 240)
     lib.call(f"{url}/api/2.0/mlflow/experiments/search", "POST", {"max_results": 1})
     return Server(name, url, port, process.pid, home, time.monotonic() - began)
 
