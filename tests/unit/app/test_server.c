@@ -27,7 +27,7 @@ static int up(void **state)
     struct op *op = &f->scratch.op;
     int port = 0;
     f->config = (struct config){.host = STR("127.0.0.1"), .data_dir = str_from(scratch_path(&f->scratch, "data")), .loopback = true, .pool_threads = 4,
-                                .webhook = {.timeout_s = 5, .workers = 2},
+                                .serve_artifacts = true, .webhook = {.timeout_s = 5, .workers = 2},
                                 .log_level = STR("error"), .log_format = STR("text")};
     if (platform_start(op, &f->config, &f->platform, &port))
         return -1;
