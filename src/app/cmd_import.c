@@ -87,6 +87,24 @@ static enum err import_mlflow_run(struct op *op, struct command_ctx *ctx)
     return e;
 }
 
+static enum err import_ingot_run(struct op *op, struct command_ctx *ctx)
+{
+    const struct str *args;
+    (void)command_args(ctx, &args);
+    struct origin origin = {0};
+    struct str source;
+    enum err e = origin_open_export(op, args[0], &origin, &source);
+    if (!e)
+        e = import_into(op, ctx, &origin, source);
+    origin_close(&origin);
+    return e;
+}
+
+static const struct option_row import_export_rows[] = {
+    STATE_OPTIONS,
+    {"keep-artifacts", OPTION_FLAG, NULL, "leave files where they are; runs keep their artifact locations", NULL, false},
+    {0},
+};
 static const struct option_row import_options_rows[] = {
     STATE_OPTIONS,
     {"artifact-folder", OPTION_STRING, "DIR", "the folder that mlflow-artifacts:/ is at the source (mlflow server's --artifacts-destination)", NULL, false},
@@ -98,10 +116,13 @@ static const struct option_row import_options_rows[] = {
 const struct command import_commands[] = {
     {"import mlflow", "URI", 1, 1, "move experiments, runs, models and files in from MLflow's database",
      "Reads the database of an MLflow server of 2.8 to 3.17 (sqlite:///FILE, FILE or postgresql://USER@HOST/DB) and the files on this\n"
-     "machine that it names. The MLflow server may go on running; this server's folder must be free (with --db, servers may run).\n"
+     "machine that it names, or asks a running server (http://HOST:PORT; MLFLOW_TRACKING_USERNAME, _PASSWORD, _TOKEN). The MLflow server may go on running; this server's folder must be free (with --db, servers may run).\n"
      "Stop it at any time and start it again: nothing is added twice. A later import adds what is new there.\n"
      "Exits with an error when anything could not be moved, and says what. Traces are not moved.",
      "  ingot import mlflow sqlite:///mlflow.db --artifact-folder ./mlartifacts\n  ingot import mlflow postgresql://ml@db/mlflow --data /var/lib/ingot", import_options_rows,
      import_mlflow_run},
+    {"import ingot", "DIR", 1, 1, "move the state in that `ingot export` wrote",
+     "Experiments, runs, models and files come with their ids and every bit of their values. A second import adds what is new.",
+     "  ingot import ingot ./backup --data ./elsewhere", import_export_rows, import_ingot_run},
     {0},
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "adapter/mlflow/origin_db.h"
+#include "adapter/mlflow/origin_folder.h"
 #include "adapter/mlflow/origin_rest.h"
 #include "adapter/sqlite/sqlite.h"
 #ifdef INGOT_WITH_POSTGRES
@@ -94,4 +95,14 @@ enum err origin_open(struct op *op, const struct origin_choice *choice, struct o
         return e;
     *ret_name = name;
     return OK;
+}
+
+enum err origin_open_export(struct op *op, struct str dir, struct origin *ret, struct str *ret_name)
+{
+    char full[PATH_MAX];
+    const char *given = str_cstr(op->arena, dir);
+    if (!realpath(given, full))
+        return op_fail_errno(op, "open '%s'", given);
+    *ret_name = str_from(op_printf(op, "export:%s", full));
+    return mlflow_folder_origin(op, str_from(op_printf(op, "%s", full)), ret);
 }

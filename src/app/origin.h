@@ -11,5 +11,7 @@ struct origin_choice {
 };
 /* `ret_name` is what the source is called in marks and reports: no secrets, and the same however the path was written. */
 MUST_USE enum err origin_open(struct op *op, const struct origin_choice *choice, struct origin *ret, struct str *ret_name);
+/* A folder that `ingot export` wrote. */
+MUST_USE enum err origin_open_export(struct op *op, struct str dir, struct origin *ret, struct str *ret_name);
 
 #endif

@@ -320,3 +320,46 @@ def test_a_database_of_the_2_series(data_folder, tmp_path):
     with IngotServer(data_folder) as s:
         run = mlflow.MlflowClient(s.url, s.url).get_run("0123456789abcdef0123456789abcdef")
         assert (run.info.experiment_id, run.info.status, run.data.metrics) == ("3", "RUNNING", {"a": 0.5})
+
+
+def test_an_export_comes_back_bit_for_bit(origin, data_folder, tmp_path):
+    bring(data_folder, f"sqlite:///{origin[0]}/mlflow.db")
+    with IngotServer(data_folder) as s:  # what only our own state knows
+        client = mlflow.MlflowClient(s.url, s.url)
+        client.create_model_version("risk", "models:/risk/2")
+        run_id = client.create_run("0").info.run_id
+        client.log_metric(run_id, "minus zero", -0.0, 1, 0)
+    out = tmp_path / "out"
+
+    def ingot(*args):
+        return subprocess.run([program(), *args], capture_output=True, text=True, timeout=300)
+
+    done = ingot("export", str(out), "--data", str(data_folder), "--json")
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)
+    assert counts["runs"] == RUNS + 3 and counts["points"] == (RUNS + 2) * 46 + 2 and counts["artifacts"] == 7, counts
+    lines = (out / "runs.jsonl").read_text().splitlines()
+    assert len(lines) == RUNS + 3 and all("run_id" in json.loads(line)["mlflow"]["info"] for line in lines)
+    assert "holds an export already" in ingot("export", str(out), "--data", str(data_folder)).stderr
+    other = str(data_folder) + "-other"
+    done = ingot("import", "ingot", str(out), "--data", other, "--json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert ingot("import", "ingot", str(out), "--data", other).returncode == 0
+    with IngotServer(data_folder) as a, IngotServer(other) as b:
+        one, two = mlflow.MlflowClient(a.url, a.url), mlflow.MlflowClient(b.url, b.url)
+        same(facts(one), facts(two))
+        assert math.copysign(1, two.get_run(run_id).data.metrics["minus zero"]) == -1
+        path = f"{b.url}/get-artifact?run_id={origin[1][1]}&path=notes/read%20me.txt"
+        assert requests.get(path, timeout=10).text == "hello " + origin[1][1]
+        assert two.create_model_version("risk", "models:/risk/2").version == "5"
+    # And once more out of the copy: the same lines.
+    again = tmp_path / "again"
+    subprocess.run([program(), "export", str(again), "--data", other], check=True, capture_output=True)
+    for name in ["runs", "points", "logged_models", "artifacts"]:
+        lines = sorted((out / f"{name}.jsonl").read_text().splitlines())
+        assert lines and lines == sorted((again / f"{name}.jsonl").read_text().splitlines()), name
+    for broken in ["manifest.json", "points.jsonl"]:
+        keep = (out / broken).read_bytes()
+        (out / broken).write_bytes(b'{"format": "ingot-export", "version": 2}\n' if broken == "manifest.json" else b'{"points": [[1]], "run_id": "x"}\n[[[')
+        assert ingot("import", "ingot", str(out), "--data", other).returncode == 1
+        (out / broken).write_bytes(keep)

@@ -71,12 +71,12 @@ static enum err rest_experiments(void *self, struct op *op, struct str *cursor, 
     enum err e = rest_post(m, op, API "/experiments/search", buf_str(&body), &doc);
     if (e)
         return e;
-    size_t n = decode_items(doc, "experiments", &items);
+    size_t n = record_items(doc, "experiments", &items);
     struct origin_experiment *out = arena_array(op->arena, n + 1, struct origin_experiment);
     if (!out)
         return no_room(op);
     for (size_t i = 0; !e && i < n; i++) {
-        e = decode_experiment(op, &items[i], &out[i]);
+        e = record_experiment(op, &items[i], &out[i]);
         if (!e)
             e = experiment_keep(op, m, out[i].id);
     }
@@ -134,7 +134,7 @@ static enum err rest_runs(void *self, struct op *op, struct str *cursor, struct 
         enum err e = runs_page(m, op, index, token, &doc);
         if (e)
             return e;
-        n = decode_items(doc, "runs", &items);
+        n = record_items(doc, "runs", &items);
         token = rest_next(doc);
         if (str_eq(token, REST_END)) {
             index++;
@@ -145,7 +145,7 @@ static enum err rest_runs(void *self, struct op *op, struct str *cursor, struct 
     struct origin_run *out = arena_array(op->arena, n + 1, struct origin_run);
     enum err e = out ? OK : no_room(op);
     for (size_t i = 0; !e && i < n; i++)
-        e = decode_run(op, &items[i], &out[i]);
+        e = record_run(op, &items[i], &out[i]);
     *ret = out;
     *ret_n = e ? 0 : n;
     return e;
@@ -169,15 +169,15 @@ static enum err points_page(struct mlflow_rest *m, struct op *op, const struct o
                           &doc);
     if (e)
         return e;
-    size_t n = decode_items(doc, "metrics", &items);
+    size_t n = record_items(doc, "metrics", &items);
     struct origin_point *out = arena_array(op->arena, n + 1, struct origin_point);
     if (!out)
         return no_room(op);
     for (size_t i = 0; i < n; i++) {
-        double v = decode_f64(&items[i], "value");
-        out[i] = (struct origin_point){key, decode_i64(&items[i], "timestamp"), decode_i64(&items[i], "step"), isnan(v) ? 0 : v, isnan(v)};
+        double v = record_f64(&items[i], "value");
+        out[i] = (struct origin_point){key, record_i64(&items[i], "timestamp"), record_i64(&items[i], "step"), isnan(v) ? 0 : v, isnan(v)};
     }
-    struct str next = decode_text(doc, "next_page_token");
+    struct str next = record_text(doc, "next_page_token");
     *token = str_eq(next, *token) ? STR("") : next;
     return n ? fn(arg, out, n) : OK;
 }

@@ -17,6 +17,6 @@ struct str rest_quote(struct op *op, struct str s)
 
 struct str rest_next(const struct json *doc)
 {
-    struct str token = decode_text(doc, "next_page_token");
+    struct str token = record_text(doc, "next_page_token");
     return token.len ? token : REST_END;
 }

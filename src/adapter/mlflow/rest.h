@@ -2,7 +2,7 @@
 #ifndef INGOT_ADAPTER_MLFLOW_REST_H
 #define INGOT_ADAPTER_MLFLOW_REST_H
 
-#include "adapter/mlflow/decode.h"
+#include "adapter/mlflow/record.h"
 #include "net/client.h"
 
 struct mlflow_rest {

@@ -35,12 +35,12 @@ static enum err folder_list(struct mlflow_rest *m, struct op *op, const struct o
         enum err e = rest_get(m, op, path, &doc);
         if (e)
             return e;
-        size_t n = decode_items(doc, "files", &items);
+        size_t n = record_items(doc, "files", &items);
         for (size_t i = 0; i < n; i++) {
-            struct str name = decode_text(&items[i], "path");
+            struct str name = record_text(&items[i], "path");
             struct origin_file *file = NULL;
             struct str *sub = NULL;
-            if (decode_bool(&items[i], "is_dir"))
+            if (record_bool(&items[i], "is_dir"))
                 sub = vec_push(&w->folders, op->arena);
             else
                 file = w->files.len < LIMIT_TRACK_ARTIFACT_LIST ? vec_push(&w->files, op->arena) : NULL;
@@ -49,9 +49,9 @@ static enum err folder_list(struct mlflow_rest *m, struct op *op, const struct o
             if (sub)
                 *sub = name;
             else
-                *file = (struct origin_file){name, json_get(&items[i], "file_size") ? decode_i64(&items[i], "file_size") : -1, 0};
+                *file = (struct origin_file){name, json_get(&items[i], "file_size") ? record_i64(&items[i], "file_size") : -1, 0};
         }
-        struct str next = decode_text(doc, "next_page_token");
+        struct str next = record_text(doc, "next_page_token");
         token = str_eq(next, token) ? STR("") : next;
     } while (token.len);
     return OK;

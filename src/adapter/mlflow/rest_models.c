@@ -49,12 +49,12 @@ enum err rest_logged_models(void *self, struct op *op, struct str *cursor, struc
     }
     if (e)
         return e;
-    size_t n = decode_items(doc, "models", &items);
+    size_t n = record_items(doc, "models", &items);
     struct origin_logged_model *out = arena_array(op->arena, n + 1, struct origin_logged_model);
     if (!out)
         return no_room(op);
     for (size_t i = 0; !e && i < n; i++)
-        e = decode_logged_model(op, &items[i], &out[i]);
+        e = record_logged_model(op, &items[i], &out[i]);
     *cursor = rest_next(doc);
     *ret = out;
     *ret_n = e ? 0 : n;
@@ -75,7 +75,7 @@ static enum err registry_page(struct mlflow_rest *m, struct op *op, const char *
                           ret);
     if (e)
         return e;
-    struct str next = decode_text(*ret, "next_page_token");
+    struct str next = record_text(*ret, "next_page_token");
     if (next.len)
         *cursor = str_from(op_printf(op, "%c%.*s", prompts ? 'p' : 'm', STR_FMT(next)));
     else
@@ -92,13 +92,13 @@ enum err rest_models(void *self, struct op *op, struct str *cursor, struct origi
     *ret_n = 0;
     while (!e && !n && !str_eq(*cursor, REST_END)) {
         e = registry_page(self, op, API "/registered-models/search", 100, cursor, &doc);
-        n = e ? 0 : decode_items(doc, "registered_models", &items);
+        n = e ? 0 : record_items(doc, "registered_models", &items);
     }
     struct origin_model *out = arena_array(op->arena, n + 1, struct origin_model);
     if (!e && !out)
         return no_room(op);
     for (size_t i = 0; !e && i < n; i++)
-        e = decode_model(op, &items[i], &out[i]);
+        e = record_model(op, &items[i], &out[i]);
     *ret = out;
     *ret_n = e ? 0 : n;
     return e;
@@ -113,13 +113,13 @@ enum err rest_versions(void *self, struct op *op, struct str *cursor, struct ori
     *ret_n = 0;
     while (!e && !n && !str_eq(*cursor, REST_END)) {
         e = registry_page(self, op, API "/model-versions/search", 1000, cursor, &doc);
-        n = e ? 0 : decode_items(doc, "model_versions", &items);
+        n = e ? 0 : record_items(doc, "model_versions", &items);
     }
     struct origin_version *out = arena_array(op->arena, n + 1, struct origin_version);
     if (!e && !out)
         return no_room(op);
     for (size_t i = 0; !e && i < n; i++)
-        e = decode_version(op, &items[i], &out[i]);
+        e = record_version(op, &items[i], &out[i]);
     *ret = out;
     *ret_n = e ? 0 : n;
     return e;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/time.h"
 #include "core/track/change.h"
 #include "core/track/experiment.h"
@@ -179,6 +180,8 @@ struct batch {
     size_t n;
     struct span spans[BATCH_RUNS];
     size_t span_count;
+    struct map keys;      /* the metrics' names: struct str */
+    const struct str *key; /* the last one */
 };
 
 static enum err points_tx(struct op *op, struct db_tx *tx, void *arg)
@@ -224,14 +227,33 @@ static struct span *span_of(struct batch *b)
     return &b->spans[b->span_count - 1];
 }
 
+/* The origin's points live for one call; a batch lives longer. Points mostly come metric by metric. */
+static enum err key_keep(struct batch *b, struct str key)
+{
+    if (b->key && str_eq(*b->key, key))
+        return OK;
+    b->key = map_find(&b->keys, key);
+    if (b->key)
+        return OK;
+    struct str *kept = key.len < arena_left(b->page->op->arena) / 4 ? op_new(b->page->op, struct str) : NULL;
+    if (kept)
+        *kept = str_dup(b->page->op->arena, key);
+    if (!kept || !map_put(&b->keys, *kept, kept))
+        return op_fail(b->page->im->op, E_TOO_LARGE, "a page of runs has too many metrics");
+    b->key = kept;
+    return OK;
+}
+
 static enum err on_points(void *arg, const struct origin_point *points, size_t n)
 {
     struct batch *b = arg;
     for (size_t i = 0; i < n; i++) {
         enum err e = b->n == BATCH_POINTS || b->span_count == BATCH_RUNS ? batch_flush(b) : OK;
+        if (!e)
+            e = key_keep(b, points[i].key);
         if (e)
             return e;
-        b->points[b->n] = (struct track_metric){.key = points[i].key, .value = points[i].is_nan ? (double)NAN : points[i].value,
+        b->points[b->n] = (struct track_metric){.key = *b->key, .value = points[i].is_nan ? (double)NAN : points[i].value,
                                                 .time_ms = points[i].time_ms, .step = points[i].step};
         span_of(b)->n++;
         b->n++;
@@ -239,7 +261,6 @@ static enum err on_points(void *arg, const struct origin_point *points, size_t n
     return OK;
 }
 
-/* The keys of gathered points may lie in the memory of this read, so a run's points are all written before the next page. */
 static enum err page_points(struct page *p)
 {
     struct importing *im = p->im;
@@ -247,6 +268,7 @@ static enum err page_points(struct page *p)
     struct batch b = {.page = p, .points = arena_array(p->op->arena, BATCH_POINTS, struct track_metric)};
     if (!b.points)
         return op_fail(im->op, E_TOO_LARGE, "no memory for a batch of points");
+    map_init(&b.keys, p->op->arena);
     for (size_t i = 0; i < p->n; i++) {
         const struct slot *s = &p->slots[i];
         if (s->failed || s->points_here) {
