@@ -115,7 +115,25 @@ def test_stores_that_are_refused(tmp_path):
         pass
 
 
+def test_the_same_words_in_the_settings_file(tmp_path):
+    (tmp_path / "c.yaml").write_text("backend_store_uri: sqlite:///file.db\nhost: 127.0.0.1\nport: 0\nserve_artifacts: false\nallowed_hosts: ml.example\n")
+    with Started(tmp_path, "--config", "c.yaml") as s:
+        assert (tmp_path / "file.db.ingot/ingot.db").exists()
+        assert get(s, Host="ml.example").status_code == 200 and get(s, "/api/2.0/mlflow-artifacts/artifacts").status_code == 503
+    with Started(tmp_path, "--config", "c.yaml", "--backend-store-uri", "sqlite:///line.db", "--serve-artifacts") as s:  # the line stands over the file
+        assert (tmp_path / "line.db.ingot/ingot.db").exists() and get(s, "/api/2.0/mlflow-artifacts/artifacts").status_code == 200
+
+
 # ---- artifacts ----
+
+def test_a_folder_for_the_artifacts(tmp_path):
+    with Started(tmp_path, "--artifacts-destination", "./art", "--port", "0") as s:
+        r = requests.put(s.url + "/api/2.0/mlflow-artifacts/artifacts/0/x/artifacts/a.txt", data=b"where am I", timeout=10)
+        assert r.status_code == 200
+        assert requests.get(s.url + "/api/2.0/mlflow-artifacts/artifacts/0/x/artifacts/a.txt", timeout=10).content == b"where am I"
+    found = [p for p in (tmp_path / "art/ingot").rglob("*") if p.is_file() and p.read_bytes() == b"where am I"]
+    assert len(found) == 1 and not [p for p in (tmp_path / "ingot-data").rglob("*") if p.is_file() and p.read_bytes() == b"where am I"]
+
 
 def test_artifacts_kept_elsewhere(tmp_path):
     with Started(tmp_path, "--no-serve-artifacts", "--port", "0") as s:
@@ -227,6 +245,28 @@ def test_static_prefix(tmp_path):
         assert mlflow.get_run(run.info.run_id).data.metrics == {"m": 1}
     for bad in ("ml", "/ml/", "/a//b", "/../x", "/a{b}", "/"):
         assert "static-prefix" in refusal(tmp_path, "--static-prefix", bad, "--port", "0"), bad
+
+
+# ---- tokens in place of basic-auth ----
+
+def test_clients_with_tokens(tmp_path, monkeypatch):
+    with Started(tmp_path, "--auth", "--port", "0") as s:
+        token = (tmp_path / "ingot-data/admin-token").read_text().strip()
+        client = mlflow.MlflowClient(s.url, s.url)
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        with pytest.raises(mlflow.exceptions.MlflowException, match="401|token"):
+            client.search_experiments()
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", token)
+        assert [e.name for e in client.search_experiments()] == ["Default"]
+        monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "anybody")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", token)
+        run = client.create_run("0")
+        client.log_text(run.info.run_id, "with a password", "a.txt")
+        assert client.list_artifacts(run.info.run_id)[0].path == "a.txt"
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong")
+        with pytest.raises(mlflow.exceptions.MlflowException, match="401|token"):
+            client.search_experiments()
 
 
 # ---- the rest ----

@@ -50,6 +50,16 @@ FLOWS = [
          Step("GET", MPA + "?path=<exp>/<run>/artifacts"), Step("GET", MPA + "?path=<exp>/<run>/artifacts/sub"), Step("GET", MPA + "?path=none-<u>"),
          Step("GET", ROOT + "/a.txt"), Step("GET", "/get-artifact?run_id=<run>&path=a.txt"), Step("GET", "/get-artifact?run_uuid=<run>&path=sub/deep/c.txt"),
          Step("DELETE", ROOT + "/a.txt"), Step("DELETE", ROOT + "/sub"), get("artifacts/list", run_id="<run>")),
+    Flow("artifacts of models", RUN, post("logged-models", {"experiment_id": "<exp>", "name": "m"}, save={"model": "model.info.model_id", "uri": "model.info.artifact_uri"}),
+         put(MPA + "/<exp>/models/<model>/artifacts/MLmodel", b"flavors: {}\n"), put(MPA + "/<exp>/models/<model>/artifacts/data/w.bin", b"\x00\x01"),
+         get("logged-models/<model>/artifacts/directories"), get("logged-models/<model>/artifacts/directories", artifact_directory_path="data"),
+         get("logged-models/<model>/artifacts/directories", artifact_directory_path="none"),
+         Step("GET", "/ajax-api/2.0/mlflow/logged-models/<model>/artifacts/files?artifact_file_path=MLmodel"),
+         Step("GET", "/ajax-api/2.0/mlflow/logged-models/<model>/artifacts/files?artifact_file_path=../x"),
+         Step("GET", "/ajax-api/2.0/mlflow/logged-models/<model>/artifacts/files", differs="form", ours=(400,)),
+         post("registered-models/create", {"name": "reg-<u>"}), post("model-versions/create", {"name": "reg-<u>", "source": "<uri>", "model_id": "<model>"}),
+         Step("GET", "/model-versions/get-artifact?name=reg-<u>&version=1&path=MLmodel"), Step("GET", "/model-versions/get-artifact?name=reg-<u>&version=1&path=../x"),
+         Step("GET", "/model-versions/get-artifact?name=reg-<u>&version=7&path=MLmodel")),
     Flow("paths that lead out", RUN, put(ROOT + "/a.txt", b"hello"),
          *[get("artifacts/list", query=f"run_id=<run>&path={p}") for p in ("..", "../x", "/etc", "a/../../b", "%2e%2e/x", "%252e%252e/x", "x%23y", "..%2f..")],
          *[get("artifacts/list", query=f"run_id=<run>&path={p}", differs="path", ours=(400, "INVALID_PARAMETER_VALUE", "Invalid path")) for p in ("a%00b", "%5c..%5cx")],
@@ -89,7 +99,8 @@ FLOWS = [
          Step("GET", "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=api%2F2.0%2Fendpoints%2F"), Step("GET", "/ajax-api/3.0/mlflow/scorers/list?experiment_id=0"),
          Step("POST", "/ajax-api/3.0/mlflow/traces/search", {"locations": [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}}], "max_results": 5}),
          Step("GET", "/ajax-api/2.0/mlflow/traces?experiment_ids=0&max_results=1"), Step("GET", "/ajax-api/3.0/mlflow/assistant/config"), Step("GET", "/health"),
-         Step("GET", "/ajax-api/3.0/mlflow/datasets/search?experiment_ids=0")),
+         Step("GET", "/ajax-api/3.0/mlflow/datasets/search?experiment_ids=0"), Step("POST", "/ajax-api/3.0/mlflow/datasets/search", {"experiment_ids": ["0"], "max_results": 5}),
+         Step("POST", "/ajax-api/2.0/mlflow/gateway-proxy", {"gateway_path": "api/2.0/endpoints/"})),
 ]
 
 
