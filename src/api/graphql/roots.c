@@ -2,7 +2,6 @@
 
 #include "base/limits.h"
 #include "core/track/history.h"
-#include "core/track/sample.h"
 
 #include <inttypes.h>
 
@@ -154,32 +153,29 @@ enum err gql_load_interval(struct gql_context *x, const void *object, const stru
     (void)object;
     (void)ret_len;
     struct op *op = x->op;
-    struct series series[LIMIT_TRACK_BULK_RUNS];
-    size_t at[LIMIT_TRACK_SAMPLE_POINTS], n = 0, max = in->max_results == GQL_ABSENT ? LIMIT_TRACK_SAMPLE_POINTS : (size_t)in->max_results;
+    struct history_points points[LIMIT_TRACK_BULK_RUNS];
+    size_t n = in->run_ids.len, room = 0, max = in->max_results == GQL_ABSENT ? LIMIT_TRACK_SAMPLE_POINTS : (size_t)in->max_results;
+    struct sample_range range = {in->start_step != GQL_ABSENT, in->start_step, in->end_step};
     struct gql_metrics *out = op_new(op, struct gql_metrics);
     enum err e = input_missing(x, in, "resolve_mlflow_get_metric_history_bulk_interval");
     if (!e)
         e = interval_check(op, in);
     if (!e)
-        e = history_series(op, x->services->db, x->services->series, in->run_ids.p, in->run_ids.len, in->metric_key, series);
+        e = history_sample(op, x->services->db, x->services->series, in->run_ids.p, n, in->metric_key, range, max, points);
     if (e)
         return e;
-    size_t room = 0;
-    for (size_t i = 0; i < in->run_ids.len; i++)
-        room += series[i].len < max ? series[i].len : max;
+    for (size_t i = 0; i < n; i++)
+        room += points[i].len;
     out->p = arena_array(op->arena, room + 1, struct track_metric);
     if (!out->p)
-        e = op_fail(op, E_TOO_LARGE, "the metrics do not fit in memory: ask for fewer runs");
-    struct sample_range range = {in->start_step != GQL_ABSENT, in->start_step, in->end_step};
-    for (size_t i = 0; !e && i < in->run_ids.len; i++) {
-        e = sample_rows(op, &series[i], range, max, at, &n);
-        for (size_t k = 0; !e && k < n; k++)
-            out->p[out->len++] = (struct track_metric){.key = in->metric_key, .value = series_value(&series[i], at[k]), .run_id = in->run_ids.p[i],
-                                                       .time_ms = series_time_ms(&series[i], at[k]), .step = series_step(&series[i], at[k])};
+        return op_fail(op, E_TOO_LARGE, "the metrics do not fit in memory: ask for fewer runs");
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < points[i].len; k++)
+            out->p[out->len++] = (struct track_metric){.key = in->metric_key, .value = points[i].p[k].value, .run_id = in->run_ids.p[i],
+                                                       .time_ms = points[i].p[k].time_ms, .step = points[i].p[k].step};
     }
-    history_release(series, in->run_ids.len);
     *ret = out;
-    return e;
+    return OK;
 }
 
 enum err gql_load_datasets(struct gql_context *x, const void *object, const struct gql_input *in, const void **ret, size_t *ret_len)

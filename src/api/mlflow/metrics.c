@@ -7,7 +7,6 @@
 #include "api/services.h"
 #include "base/limits.h"
 #include "core/track/history.h"
-#include "core/track/sample.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -41,7 +40,7 @@ enum err mlflow_metric_history(struct op *op, struct services *s, struct http_re
     struct points_out out;
     res->no_compress = req->peer_loopback;
     points_begin(&out, op, res, STR("\"NaN\""), page.len);
-    points_add(&out, &page.series, in.metric_key, STR(""), NULL, page.from, page.len);
+    points_add_series(&out, &page.series, in.metric_key, STR(""), page.from, page.len);
     series_release(&page.series);
     return points_end(&out, false, page.next_token);
 }
@@ -62,13 +61,19 @@ static int by_text(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* How many points come at most when each series gives up to `each`. */
-static size_t points_of(const struct series *series, size_t n, size_t each)
+/* The points of all runs, one run after the other. */
+static enum err answer_points(struct op *op, struct http_req *req, struct http_res *res, const struct history_points *points, const struct str *run_ids,
+                              size_t n, struct str key, bool bulk)
 {
     size_t sum = 0;
     for (size_t i = 0; i < n; i++)
-        sum += series[i].len < each ? series[i].len : each;
-    return sum;
+        sum += points[i].len;
+    struct points_out out;
+    res->no_compress = req->peer_loopback;
+    points_begin(&out, op, res, bulk ? STR("NaN") : STR("\"NaN\""), sum);
+    for (size_t i = 0; i < n; i++)
+        points_add(&out, &points[i], key, run_ids[i]);
+    return points_end(&out, bulk, STR(""));
 }
 
 static enum err bulk_check(struct op *op, const struct bulk_in *in)
@@ -89,30 +94,20 @@ static enum err bulk_check(struct op *op, const struct bulk_in *in)
 enum err mlflow_metric_history_bulk(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct bulk_in in = {.max_results = LIMIT_TRACK_BULK_POINTS};
-    struct series series[LIMIT_TRACK_BULK_RUNS];
+    struct history_points points[LIMIT_TRACK_BULK_RUNS];
     enum err e = DECODE(op, req, bulk_fields, &in);
     if (!e)
         e = bulk_check(op, &in);
     if (e)
         return e;
     qsort(in.run_id.p, in.run_id.len, sizeof *in.run_id.p, by_text); /* the values are the request's own copy */
-    size_t n = 0, left = in.max_results < LIMIT_TRACK_BULK_POINTS ? (size_t)in.max_results : LIMIT_TRACK_BULK_POINTS;
+    size_t n = 0, limit = in.max_results < LIMIT_TRACK_BULK_POINTS ? (size_t)in.max_results : LIMIT_TRACK_BULK_POINTS;
     for (size_t i = 0; i < in.run_id.len; i++) {
         if (n == 0 || !str_eq(in.run_id.p[n - 1], in.run_id.p[i]))
             in.run_id.p[n++] = in.run_id.p[i];
     }
-    if ((e = history_series(op, s->db, s->series, in.run_id.p, n, in.metric_key, series)))
-        return e;
-    struct points_out out;
-    res->no_compress = req->peer_loopback;
-    points_begin(&out, op, res, STR("NaN"), points_of(series, n, left));
-    for (size_t i = 0; i < n; i++) {
-        size_t part = series[i].len < left ? series[i].len : left;
-        points_add(&out, &series[i], in.metric_key, in.run_id.p[i], NULL, 0, part);
-        left -= part;
-    }
-    history_release(series, n);
-    return points_end(&out, true, STR(""));
+    e = history_first(op, s->db, s->series, in.run_id.p, n, in.metric_key, limit, points);
+    return e ? e : answer_points(op, req, res, points, in.run_id.p, n, in.metric_key, true);
 }
 
 struct interval_in {
@@ -145,7 +140,7 @@ static enum err interval_check(struct op *op, const struct interval_in *in)
 enum err mlflow_metric_history_interval(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct interval_in in = {.start_step = ABSENT, .end_step = ABSENT, .max_results = LIMIT_TRACK_SAMPLE_POINTS};
-    struct series series[LIMIT_TRACK_BULK_RUNS];
+    struct history_points points[LIMIT_TRACK_BULK_RUNS];
     enum err e = DECODE(op, req, interval_fields, &in);
     if (!in.run_ids.len && (!e || str_eqc(str_from(op->field), "metric_key"))) {
         op_clear(op);
@@ -153,21 +148,8 @@ enum err mlflow_metric_history_interval(struct op *op, struct services *s, struc
     }
     if (!e)
         e = interval_check(op, &in);
-    if (!e)
-        e = history_series(op, s->db, s->series, in.run_ids.p, in.run_ids.len, in.metric_key, series);
-    if (e)
-        return e;
     struct sample_range range = {in.start_step != ABSENT, in.start_step, in.end_step};
-    size_t at[LIMIT_TRACK_SAMPLE_POINTS], n = 0;
-    struct points_out out;
-    res->no_compress = req->peer_loopback;
-    points_begin(&out, op, res, STR("\"NaN\""), points_of(series, in.run_ids.len, (size_t)in.max_results));
-    for (size_t i = 0; !e && i < in.run_ids.len; i++) {
-        e = sample_rows(op, &series[i], range, (size_t)in.max_results, at, &n);
-        if (!e)
-            points_add(&out, &series[i], in.metric_key, in.run_ids.p[i], at, 0, n);
-    }
-    history_release(series, in.run_ids.len);
-    enum err ended = points_end(&out, false, STR(""));
-    return e ? e : ended;
+    if (!e)
+        e = history_sample(op, s->db, s->series, in.run_ids.p, in.run_ids.len, in.metric_key, range, (size_t)in.max_results, points);
+    return e ? e : answer_points(op, req, res, points, in.run_ids.p, in.run_ids.len, in.metric_key, false);
 }

@@ -85,7 +85,7 @@ static void frame_clear(struct frame *f)
     buf_clear(&f->tail);
 }
 
-static void put_point(struct points_out *out, const struct frame *f, const struct series *s, size_t i)
+static void put_point(struct points_out *out, const struct frame *f, double v, int64_t time_ms, int64_t step_number)
 {
     static const struct str time = STR_INIT(",\"timestamp\":"), step = STR_INIT(",\"step\":");
     struct str head = buf_str(&f->head);
@@ -97,23 +97,31 @@ static void put_point(struct points_out *out, const struct frame *f, const struc
     char *start = buf_reserve(out->to, head.len + f->tail.len + time.len + step.len + 3 * NUMBER_CHARS), *p = start;
     if (!p)
         return; /* the buffer has failed: seen at the end */
-    double v = series_value(s, i);
     p = put_str(p, head);
     p = isnan(v) ? put_str(p, out->nan) : p + json_format_f64(v, p);
-    p = put_i64(put_str(p, time), series_time_ms(s, i));
-    p = put_i64(put_str(p, step), series_step(s, i));
+    p = put_i64(put_str(p, time), time_ms);
+    p = put_i64(put_str(p, step), step_number);
     p = put_str(p, buf_str(&f->tail));
     out->to->len += (size_t)(p - start);
     if (out->to->len >= PIECE_BYTES)
         piece_send(out);
 }
 
-void points_add(struct points_out *out, const struct series *s, struct str key, struct str run_id, const size_t *at, size_t from, size_t n)
+void points_add_series(struct points_out *out, const struct series *s, struct str key, struct str run_id, size_t from, size_t n)
 {
     struct frame f;
     frame_make(&f, key, run_id);
-    for (size_t i = 0; i < n && !out->err; i++)
-        put_point(out, &f, s, at ? at[i] : from + i);
+    for (size_t i = from; i < from + n && !out->err; i++)
+        put_point(out, &f, series_value(s, i), series_time_ms(s, i), series_step(s, i));
+    frame_clear(&f);
+}
+
+void points_add(struct points_out *out, const struct history_points *points, struct str key, struct str run_id)
+{
+    struct frame f;
+    frame_make(&f, key, run_id);
+    for (size_t i = 0; i < points->len && !out->err; i++)
+        put_point(out, &f, points->p[i].value, points->p[i].time_ms, points->p[i].step);
     frame_clear(&f);
 }
 

@@ -3,7 +3,7 @@
 #ifndef INGOT_API_MLFLOW_POINTS_H
 #define INGOT_API_MLFLOW_POINTS_H
 
-#include "core/track/series.h"
+#include "core/track/history.h"
 #include "net/http.h"
 
 #define POINTS_KEEP_BYTES LIMIT_MIB(1) /* longer answers are streamed */
@@ -21,9 +21,9 @@ struct points_out {
 
 /* Starts {"metrics": [. `points`: how many come at most. */
 void points_begin(struct points_out *out, struct op *op, struct http_res *res, struct str nan, size_t points);
-/* A run's points of a series under their metric key; `run_id` empty: not written. `at` NULL: the `n` points from `from` on, else
- * the points at these positions. */
-void points_add(struct points_out *out, const struct series *s, struct str key, struct str run_id, const size_t *at, size_t from, size_t n);
+/* `n` points of a series from `from` on, under their metric key; `run_id` empty: not written. */
+void points_add_series(struct points_out *out, const struct series *s, struct str key, struct str run_id, size_t from, size_t n);
+void points_add(struct points_out *out, const struct history_points *points, struct str key, struct str run_id);
 /* Closes list and object. `empty_list`: no points are "metrics": [], else nothing at all. */
 enum err points_end(struct points_out *out, bool empty_list, struct str next_token);
 

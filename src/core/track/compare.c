@@ -5,7 +5,6 @@
 
 #include "base/limits.h"
 #include "base/map.h"
-#include "core/track/history.h"
 #include "num/sequential.h"
 #include "num/smooth.h"
 #include "sql_gen.h"
@@ -24,10 +23,6 @@ struct runs_arg {
     const struct str *ids;
     size_t n;
     struct track_run *runs;
-    /* A chart reads its series from the same snapshot. */
-    struct series_cache *cache;
-    struct str metric;
-    struct series *series; /* NULL: none */
 };
 
 static enum err load_run(struct op *op, struct db_tx *tx, struct str id, struct track_run *ret)
@@ -51,8 +46,6 @@ static enum err runs_tx(struct op *op, struct db_tx *tx, void *arg)
     struct runs_arg *a = arg;
     for (size_t i = 0; i < a->n; i++) {
         enum err e = load_run(op, tx, a->ids[i], &a->runs[i]);
-        if (!e && a->series)
-            e = series_cache_get(op, a->cache, tx, a->ids[i], a->metric, &a->series[i]);
         if (!e)
             e = op_check_deadline(op);
         if (e)
@@ -172,11 +165,28 @@ enum err compare_runs(struct op *op, struct db *db, const struct str *run_ids, s
 struct chart {
     struct op *op;
     const struct compare_chart *c;
+    struct db_tx *tx;
+    struct series_cache *cache;
     struct track_run *runs;
-    struct series series[LIMIT_TRACK_COMPARE_RUNS];
     struct sample_buckets plan;
     struct sample_bucket *buckets; /* scratch: of one run */
+    struct compare_lines lines;
 };
+
+/* A run's points. One series is held at a time: a chart needs no more memory than its longest run, and what the cache does not
+ * keep is read again for the second pass. */
+static enum err run_series(struct chart *t, size_t run, struct series *ret)
+{
+    enum err e = series_cache_get(t->op, t->cache, t->tx, t->c->run_ids[run], t->c->metric, ret);
+    return e ? e : op_check_deadline(t->op);
+}
+
+static enum err run_buckets(struct chart *t, size_t run)
+{
+    AUTO(series) struct series s = {.by_step = true};
+    enum err e = run_series(t, run, &s);
+    return e ? e : sample_fill(t->op, &s, &t->plan, t->buckets);
+}
 
 static enum err chart_check(struct op *op, const struct compare_chart *c)
 {
@@ -200,18 +210,24 @@ static enum err chart_check(struct op *op, const struct compare_chart *c)
 }
 
 /* The range that was asked for, else from the first to the last point of any run. */
-static void plan_axis(struct chart *t)
+static enum err plan_axis(struct chart *t)
 {
     const struct compare_chart *c = t->c;
     double from = (double)INFINITY, to = -(double)INFINITY;
     bool any = false;
-    for (size_t i = 0; !c->limited && i < c->run_count; i++)
-        any |= sample_extent(&t->series[i], c->axis, c->log, &from, &to);
+    for (size_t i = 0; !c->limited && i < c->run_count; i++) {
+        AUTO(series) struct series s = {.by_step = true};
+        enum err e = run_series(t, i, &s);
+        if (e)
+            return e;
+        any |= sample_extent(&s, c->axis, c->log, &from, &to);
+    }
     if (c->limited)
         from = c->from, to = c->to;
     else if (!any)
         from = to = c->log ? 1 : 0;
     t->plan = (struct sample_buckets){.axis = c->axis, .from = from, .to = to, .log = c->log, .len = c->points};
+    return OK;
 }
 
 static enum err smooth(struct chart *t, struct compare_line *line)
@@ -257,7 +273,7 @@ static double bucket_mean(const struct sample_bucket *b)
 
 static enum err run_line(struct chart *t, size_t run, struct compare_line *line)
 {
-    enum err e = sample_fill(t->op, &t->series[run], &t->plan, t->buckets);
+    enum err e = run_buckets(t, run);
     if (e)
         return e;
     size_t n = 0;
@@ -329,7 +345,7 @@ static enum err group_line(struct chart *t, const struct str *labels, size_t fir
     for (size_t r = first; r < t->c->run_count; r++) {
         if (!labels[r].p != !labels[first].p || !str_eq(labels[r], labels[first]))
             continue;
-        enum err e = sample_fill(t->op, &t->series[r], &t->plan, t->buckets);
+        enum err e = run_buckets(t, r);
         if (e)
             return e;
         line->run_ids[line->run_count++] = t->runs[r].run_id;
@@ -374,22 +390,33 @@ static enum err group_lines(struct chart *t, struct compare_lines *ret)
     return OK;
 }
 
-static enum err chart_lines(struct chart *t, struct compare_lines *ret)
+static enum err chart_lines(struct chart *t)
 {
     const struct compare_chart *c = t->c;
-    plan_axis(t);
+    struct compare_lines *l = &t->lines;
+    enum err e = plan_axis(t);
+    if (e)
+        return e;
     t->buckets = arena_array(t->op->arena, t->plan.len, struct sample_bucket);
-    *ret = (struct compare_lines){.p = arena_array(t->op->arena, c->run_count, struct compare_line), .from = t->plan.from, .to = t->plan.to};
-    if (!t->buckets || !ret->p)
+    *l = (struct compare_lines){.p = arena_array(t->op->arena, c->run_count, struct compare_line), .from = t->plan.from, .to = t->plan.to};
+    if (!t->buckets || !l->p)
         return no_room(t->op);
     if (c->group != COMPARE_NO_GROUPS)
-        return group_lines(t, ret);
-    for (; ret->len < c->run_count; ret->len++) {
-        enum err e = run_line(t, ret->len, &ret->p[ret->len]);
-        if (e)
+        return group_lines(t, l);
+    for (; l->len < c->run_count; l->len++) {
+        if ((e = run_line(t, l->len, &l->p[l->len])))
             return e;
     }
     return OK;
+}
+
+static enum err chart_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct chart *t = arg;
+    struct runs_arg a = {.ids = t->c->run_ids, .n = t->c->run_count, .runs = t->runs};
+    t->tx = tx;
+    enum err e = runs_tx(op, tx, &a);
+    return e ? e : chart_lines(t);
 }
 
 enum err compare_chart(struct op *op, struct db *db, struct series_cache *cache, const struct compare_chart *c, struct compare_lines *ret)
@@ -397,16 +424,9 @@ enum err compare_chart(struct op *op, struct db *db, struct series_cache *cache,
     enum err e = chart_check(op, c);
     if (e)
         return e;
-    struct chart t = {.op = op, .c = c, .runs = arena_array(op->arena, c->run_count, struct track_run)};
-    struct compare_lines lines;
-    struct runs_arg a = {.ids = c->run_ids, .n = c->run_count, .runs = t.runs, .cache = cache, .metric = c->metric, .series = t.series};
-    for (size_t i = 0; i < c->run_count; i++)
-        t.series[i].by_step = true;
-    e = t.runs ? db_read(op, db, runs_tx, &a) : no_room(op);
+    struct chart t = {.op = op, .c = c, .cache = cache, .runs = arena_array(op->arena, c->run_count, struct track_run)};
+    e = t.runs ? db_read(op, db, chart_tx, &t) : no_room(op);
     if (!e)
-        e = chart_lines(&t, &lines);
-    history_release(t.series, c->run_count);
-    if (!e)
-        *ret = lines;
+        *ret = t.lines;
     return e;
 }

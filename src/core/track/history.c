@@ -90,40 +90,68 @@ enum err history_page(struct op *op, struct db *db, struct series_cache *cache, 
     return e;
 }
 
-struct series_arg {
+struct some_arg {
     struct series_cache *cache;
     const struct str *run_ids;
     size_t n;
     struct str key;
-    struct series *ret;
+    struct sample_range range;
+    size_t max;              /* of each run, 0: not sampled */
+    size_t left;             /* of all runs, if not sampled */
+    struct history_points *ret;
 };
 
-static enum err series_tx(struct op *op, struct db_tx *tx, void *arg)
+/* Copies the points at the positions `at`, or the first `n`. */
+static enum err take_points(struct op *op, const struct series *s, const size_t *at, size_t n, struct history_points *ret)
 {
-    const struct series_arg *a = arg;
+    struct history_point *p = arena_array(op->arena, n + 1, struct history_point);
+    if (!p)
+        return op_fail(op, E_TOO_LARGE, "the points do not fit in memory: ask for fewer runs or points");
+    for (size_t i = 0; i < n; i++) {
+        size_t k = at ? at[i] : i;
+        p[i] = (struct history_point){series_value(s, k), series_time_ms(s, k), series_step(s, k)};
+    }
+    *ret = (struct history_points){p, n};
+    return OK;
+}
+
+static enum err some_of_run(struct op *op, struct db_tx *tx, struct some_arg *a, size_t run, size_t *at)
+{
+    AUTO(series) struct series s = {.by_step = true};
+    enum err e = series_cache_get(op, a->cache, tx, a->run_ids[run], a->key, &s);
+    size_t n = s.len < a->left ? s.len : a->left;
+    if (!e && at)
+        e = sample_rows(op, &s, a->range, a->max, at, &n);
+    if (!e)
+        e = take_points(op, &s, at, n, &a->ret[run]);
+    if (!e && !at)
+        a->left -= n;
+    return e ? e : op_check_deadline(op);
+}
+
+static enum err some_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct some_arg *a = arg;
+    size_t *at = a->max ? arena_array(op->arena, a->max, size_t) : NULL;
+    if (a->max && !at)
+        return op_fail(op, E_TOO_LARGE, "the points do not fit in memory: ask for fewer");
     for (size_t i = 0; i < a->n; i++) {
-        enum err e = series_cache_get(op, a->cache, tx, a->run_ids[i], a->key, &a->ret[i]);
-        if (!e)
-            e = op_check_deadline(op);
+        a->ret[i] = (struct history_points){0};
+        enum err e = a->max || a->left ? some_of_run(op, tx, a, i, at) : OK;
         if (e)
             return e;
     }
     return OK;
 }
 
-enum err history_series(struct op *op, struct db *db, struct series_cache *cache, const struct str *run_ids, size_t n, struct str key, struct series *ret)
+enum err history_sample(struct op *op, struct db *db, struct series_cache *cache, const struct str *run_ids, size_t n, struct str key, struct sample_range range, size_t max, struct history_points *ret)
 {
-    for (size_t i = 0; i < n; i++)
-        ret[i] = (struct series){.by_step = true};
-    struct series_arg a = {cache, run_ids, n, key, ret};
-    enum err e = db_read(op, db, series_tx, &a);
-    if (e)
-        history_release(ret, n);
-    return e;
+    struct some_arg a = {.cache = cache, .run_ids = run_ids, .n = n, .key = key, .range = range, .max = max, .ret = ret};
+    return db_read(op, db, some_tx, &a);
 }
 
-void history_release(struct series *s, size_t n)
+enum err history_first(struct op *op, struct db *db, struct series_cache *cache, const struct str *run_ids, size_t n, struct str key, size_t limit, struct history_points *ret)
 {
-    for (size_t i = 0; i < n; i++)
-        series_release(&s[i]);
+    struct some_arg a = {.cache = cache, .run_ids = run_ids, .n = n, .key = key, .left = limit, .ret = ret};
+    return db_read(op, db, some_tx, &a);
 }

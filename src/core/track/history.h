@@ -4,6 +4,7 @@
 #ifndef INGOT_CORE_TRACK_HISTORY_H
 #define INGOT_CORE_TRACK_HISTORY_H
 
+#include "core/track/sample.h"
 #include "core/track/series_cache.h"
 
 struct history_page {
@@ -15,8 +16,19 @@ struct history_page {
  * LIMIT_TRACK_HISTORY_PAGE then. Release ret->series. E_INVALID: the token. */
 MUST_USE enum err history_page(struct op *op, struct db *db, struct series_cache *cache, struct str run_id, struct str key, int64_t max_results, struct str page_token, struct history_page *ret);
 
-/* The whole series of each run, from one snapshot; `ret` has room for n. Release each. */
-MUST_USE enum err history_series(struct op *op, struct db *db, struct series_cache *cache, const struct str *run_ids, size_t n, struct str key, struct series *ret);
-void history_release(struct series *s, size_t n);
+struct history_point {
+    double value;
+    int64_t time_ms, step;
+};
+struct history_points {
+    struct history_point *p; /* in op's arena */
+    size_t len;
+};
+/* A few points of each of `n` runs, from one snapshot; `ret` has room for n. Only one series is held at a time, so memory is bounded
+ * whatever the runs logged. */
+/* Up to `max` of each, evenly spaced as sample_rows() says. */
+MUST_USE enum err history_sample(struct op *op, struct db *db, struct series_cache *cache, const struct str *run_ids, size_t n, struct str key, struct sample_range range, size_t max, struct history_points *ret);
+/* The first ones by time, step, value; `limit` counts over all runs, in their order. */
+MUST_USE enum err history_first(struct op *op, struct db *db, struct series_cache *cache, const struct str *run_ids, size_t n, struct str key, size_t limit, struct history_points *ret);
 
 #endif

@@ -103,13 +103,21 @@ static void several_runs(void **state)
     struct fixture *f = *state;
     struct op *op = &f->op;
     struct track_run a = new_run(f), b = new_run(f);
-    struct track_metric m = {.key = STR("x"), .value = 1, .time_ms = 1};
-    log_points(f, a.run_id, &m, 1);
+    static struct track_metric m[9];
+    for (int i = 0; i < 9; i++)
+        m[i] = (struct track_metric){.key = STR("x"), .value = i, .time_ms = i, .step = 8 - i};
+    log_points(f, a.run_id, m, 9);
+    log_points(f, b.run_id, m, 2);
     struct str ids[] = {b.run_id, STR("nobody"), a.run_id, a.run_id};
-    struct series s[4];
-    assert_ok(op, history_series(op, f->db, NULL, ids, 4, STR("x"), s));
-    assert_true(s[0].len == 0 && s[1].len == 0 && s[2].len == 1 && s[3].len == 1);
-    history_release(s, 4);
+    struct history_points p[4];
+    assert_ok(op, history_first(op, f->db, NULL, ids, 4, STR("x"), 8, p));
+    assert_true(p[0].len == 2 && p[1].len == 0 && p[2].len == 6 && p[3].len == 0);
+    assert_true(p[2].p[5].value == 5 && p[2].p[5].time_ms == 5 && p[2].p[5].step == 3);
+    assert_ok(op, history_sample(op, f->db, NULL, ids, 4, STR("x"), (struct sample_range){0}, 3, p));
+    assert_true(p[0].len == 2 && p[1].len == 0 && p[2].len == 3 && p[3].len == 3);
+    assert_true(p[2].p[0].step == 0 && p[2].p[0].value == 8 && p[2].p[1].step == 3 && p[2].p[2].step == 8);
+    assert_ok(op, history_sample(op, f->db, NULL, ids, 4, STR("x"), (struct sample_range){true, 8, 9}, 3, p));
+    assert_true(p[0].len == 1 && p[2].len == 1 && p[2].p[0].value == 0);
 }
 
 int main(void)

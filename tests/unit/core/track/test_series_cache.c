@@ -1,8 +1,8 @@
 #include "unit/core/track/fixture.h"
 
 #include "base/thread.h"
-#include "core/track/history.h"
 #include "core/track/metric.h"
+#include "core/track/series_cache.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,13 +26,31 @@ static void log_range(struct fixture *f, struct str run, const char *key, int64_
     }
 }
 
+struct look {
+    struct series_cache *cache;
+    struct str run, key;
+    struct series *ret;
+};
+
+static enum err look_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    const struct look *l = arg;
+    return series_cache_get(op, l->cache, tx, l->run, l->key, l->ret);
+}
+
+static enum err look(struct op *op, struct db *db, struct series_cache *c, struct str run, struct str key, struct series *ret)
+{
+    struct look l = {c, run, key, ret};
+    return db_read(op, db, look_tx, &l);
+}
+
 /* The cache's answer must be the database's, point by point. */
 static void same(struct fixture *f, struct series_cache *c, struct str run, const char *key, size_t want)
 {
     struct series a, b;
     struct str k = str_from(key);
-    assert_ok(&f->op, history_series(&f->op, f->db, c, &run, 1, k, &a));
-    assert_ok(&f->op, history_series(&f->op, f->db, NULL, &run, 1, k, &b));
+    assert_ok(&f->op, look(&f->op, f->db, c, run, k, &a));
+    assert_ok(&f->op, look(&f->op, f->db, NULL, run, k, &b));
     assert_int_equal(a.len, want);
     assert_int_equal(b.len, want);
     assert_int_equal(a.by_step, b.by_step);
@@ -127,7 +145,7 @@ static void *reader(void *arg)
     size_t last = 0, turns = 0;
     while (last < w->target && turns++ < 1000000) {
         struct series s;
-        if (history_series(&op, w->f->db, w->cache, &w->run, 1, STR("x"), &s))
+        if (look(&op, w->f->db, w->cache, w->run, STR("x"), &s))
             abort();
         if (s.len < last || (s.len && series_sort(&op, &s)))
             abort();
