@@ -240,3 +240,17 @@ def test_tls_is_verified(tmp_path, data_folder):
         with IngotServer(data_folder, "--blobs", s3.uri(), env={**s3.env, "AWS_CA_BUNDLE": str(tls[0])}) as ingot:
             assert put(ingot, "0/x", seeded(9 << 20)).status_code == 200
             assert get(ingot, "0/x").content == seeded(9 << 20)
+
+
+def test_buckets_as_hosts(tmp_path, data_folder):
+    """As Amazon has it: the bucket stands in the host's name and not in the path. Names below localhost are this machine."""
+    try:
+        server = s3_service.S3Server(tmp_path, domain="localhost")
+    except s3_service.Absent as why:
+        pytest.skip(f"needs an S3 server: {why}")
+    with server as s3:
+        with start(s3, "p/q", data_folder, f"http://localhost:{s3.port}", addressing="virtual") as ingot:
+            for size in (0, 10, 20 << 20):
+                assert put(ingot, f"0/f{size}", seeded(size)).status_code == 200
+                assert get(ingot, f"0/f{size}").content == seeded(size)
+        assert len(s3.files("p/q/blobs")) == 3

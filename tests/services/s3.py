@@ -57,7 +57,7 @@ class S3Server:
 
     ACCESS, SECRET, BUCKET = "AKINGOTTESTS", "a-secret-of-the-tests", "ingot-test"
 
-    def __init__(self, folder, port=0, tls=None):
+    def __init__(self, folder, port=0, tls=None, domain=None):
         program = build()
         self.folder = Path(folder)
         (self.folder / "data" / self.BUCKET).mkdir(parents=True, exist_ok=True)
@@ -70,6 +70,8 @@ class S3Server:
         words = [str(program), "--port", f"127.0.0.1:{self.port}", "--access", self.ACCESS, "--secret", self.SECRET, "--keep-alive", "--quiet"]
         if tls:
             words += ["--cert", str(tls[0]), "--key", str(tls[1])]
+        if domain:  # buckets are hosts below it, too
+            words += ["--virtual-domain", domain]
         # Attributes in files: not every file system of a temporary folder has extended ones.
         words += ["posix", "--sidecar", str(self.folder / "sidecar"), str(self.folder / "data")]
         (self.folder / "sidecar").mkdir(exist_ok=True)
