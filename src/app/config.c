@@ -379,8 +379,10 @@ static enum err artifacts_load(struct op *op, const struct sources *src, struct 
 static enum err dropin_load(struct op *op, const struct sources *src, struct config *c)
 {
     struct str_vec notes = {0};
-    struct setting backend, s, data;
+    struct setting backend, destination, s, data;
     enum err e = setting_get(op, src, "backend-store-uri", &backend);
+    if (!e)
+        e = setting_get(op, src, "artifacts-destination", &destination);
     for (const struct option_row *row = config_options; !e && row->name; row++) {
         const char *note = NULL;
         e = setting_get(op, src, row->name, &s);
@@ -394,7 +396,7 @@ static enum err dropin_load(struct op *op, const struct sources *src, struct con
     if (!e)
         e = setting_get(op, src, "data", &data);
     if (!e && backend.text.p && data.level == backend.level && !strcmp(data.name, backend.name))
-        e = dropin_check_store(op, backend.text, data.text);
+        e = dropin_check_store(op, backend.text, data.text, destination.text.p ? destination.text : STR(""));
     return e;
 }
 
@@ -428,7 +430,7 @@ static enum err limits_load(struct op *op, const struct sources *src, struct con
         {"max-connections", 1, 1000000, &c->connections},
         {"max-connections-per-peer", 1, 1000000, &c->connections_per_peer},
         {"graphql-max-root-fields", 1, 10000, &c->graphql_root_fields},
-        {"graphql-max-aliases", 0, 10000, &c->graphql_aliases},
+        {"graphql-max-aliases", 1, 10000, &c->graphql_aliases},
         {"webhook-timeout-s", 1, 3600, &c->webhook.timeout_s},
         {"webhook-workers", 1, LIMIT_WEBHOOK_WORKERS, &c->webhook.workers},
         {"webhook-retries", 0, LIMIT_WEBHOOK_RETRIES, &c->webhook.retries},

@@ -236,7 +236,18 @@ static bool folder_is_used(struct op *op, const char *path)
     return used;
 }
 
-enum err dropin_check_store(struct op *op, struct str uri, struct str data)
+/* Where the import is to put files, and where MLflow has them. */
+static const char *import_places(struct op *op, struct str destination)
+{
+    struct str folder = file_path(destination);
+    if (!destination.len)
+        return " --artifact-folder ./mlartifacts";
+    if (!folder.len)
+        return op_printf(op, " --blobs '%.*s'", STR_FMT(destination));
+    return op_printf(op, " --blobs '%.*s/ingot' --artifact-folder '%.*s'", STR_FMT(folder), STR_FMT(folder));
+}
+
+enum err dropin_check_store(struct op *op, struct str uri, struct str data, struct str destination)
 {
     struct str path;
     if (is_postgres(uri))
@@ -247,10 +258,13 @@ enum err dropin_check_store(struct op *op, struct str uri, struct str data)
     const char *c = str_cstr(op->arena, path);
     if (!access(op_printf(op, "%.*s/ingot.db", STR_FMT(data)), F_OK) || (!file_is_used(c) && !folder_is_used(op, c)))
         return OK;
+    /* MLflow's file store has no database to read: its own server shows what is in it. */
+    struct str from = file_is_used(c) ? uri : STR("http://127.0.0.1:5000");
+    const char *how = file_is_used(c) ? "" : op_printf(op, "Serve it once more by `mlflow server --backend-store-uri '%s'`. ", c);
     return op_fail(op, E_CONFLICT,
-                   "%s holds what MLflow stored, and nothing of it was imported yet. Run `ingot import mlflow '%.*s' --data '%.*s'` once (MLflow's "
+                   "%s holds what MLflow stored, and nothing of it was imported yet. %sRun `ingot import mlflow '%.*s' --data '%.*s'%s` once (MLflow's "
                    "own store stays as it is), or start empty by leaving --backend-store-uri out",
-                   c, STR_FMT(uri), STR_FMT(data));
+                   c, how, STR_FMT(from), STR_FMT(data), import_places(op, destination));
 }
 
 enum err dropin_check_prefix(struct op *op, struct str prefix)

@@ -22,8 +22,8 @@ MUST_USE enum err dropin_translate(struct op *op, const char *name, struct str u
 MUST_USE enum err dropin_judge(struct op *op, const char *name, struct str value, struct str backend, const char **ret_note);
 
 /* E_CONFLICT when `uri` (sqlite: or a folder) holds what MLflow wrote and `data` holds nothing of ours yet: starting empty beside it would look
- * like lost data. The text says how to import. */
-MUST_USE enum err dropin_check_store(struct op *op, struct str uri, struct str data);
+ * like lost data. The text says how to import; `destination` is the value of artifacts-destination or "". */
+MUST_USE enum err dropin_check_store(struct op *op, struct str uri, struct str data, struct str destination);
 
 /* "/mlflow": starts with "/", does not end with it, no "//", no dot segment, no braces. */
 MUST_USE enum err dropin_check_prefix(struct op *op, struct str prefix);

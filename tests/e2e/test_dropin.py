@@ -3,6 +3,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_what_mlflow_stored_is_never_touched(tmp_path):
         db.execute("CREATE TABLE alembic_version (version_num TEXT)")
     before = theirs.read_bytes()
     text = refusal(tmp_path, "--backend-store-uri", "sqlite:///mlflow.db", "--port", "0")
-    assert "ingot import mlflow 'sqlite:///mlflow.db' --data 'mlflow.db.ingot'" in text
+    assert "ingot import mlflow 'sqlite:///mlflow.db' --data 'mlflow.db.ingot' --artifact-folder ./mlartifacts" in text
     assert theirs.read_bytes() == before and not (tmp_path / "mlflow.db.ingot").exists()
     (tmp_path / "mlruns/0").mkdir(parents=True)
     (tmp_path / "mlruns/0/meta.yaml").write_text("experiment_id: '0'\n")
@@ -102,6 +103,37 @@ def test_what_mlflow_stored_is_never_touched(tmp_path):
     with Started(tmp_path, "--backend-store-uri", "sqlite:///mlflow.db", "--port", "0"):
         pass
     assert theirs.read_bytes() == before
+
+
+def test_one_word_changed(tmp_path):
+    """The whole move: MLflow's database and files, the refusal, the command that it names, and the same start line again."""
+    import shlex
+    words = ["--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "./art", "--port", "0"]
+    script = """
+import mlflow, pathlib
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+experiment = mlflow.create_experiment("old", artifact_location="mlflow-artifacts:/1")
+run = mlflow.MlflowClient().create_run(experiment, run_name="before")
+mlflow.MlflowClient().log_metric(run.info.run_id, "loss", 0.1 + 0.2, step=7)
+mlflow.MlflowClient().set_terminated(run.info.run_id)
+place = pathlib.Path("art/1", run.info.run_id, "artifacts")
+place.mkdir(parents=True)
+(place / "a.txt").write_text("an old file")
+"""
+    env = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr[-2000:]
+    text = refusal(tmp_path, *words)
+    command = shlex.split(text.split("`")[1])
+    assert command[0] == "ingot"
+    done = subprocess.run([program(), *command[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with Started(tmp_path, *words) as s:
+        client = mlflow.MlflowClient(s.url, s.url)
+        run, = client.search_runs([client.get_experiment_by_name("old").experiment_id])
+        assert (run.info.run_name, run.info.status, run.data.metrics) == ("before", "FINISHED", {"loss": 0.1 + 0.2})
+        mlflow.set_tracking_uri(s.url)
+        assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/a.txt") == "an old file"
 
 
 def test_stores_that_are_refused(tmp_path):

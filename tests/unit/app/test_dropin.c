@@ -125,23 +125,31 @@ static void stores(void **state)
     assert_non_null(mkdtemp(folder));
     const char *file = op_printf(op, "%s/m.db", folder), *runs = op_printf(op, "%s/mlruns", folder), *data = op_printf(op, "%s/m.db.ingot", folder);
     struct str uri = str_from(op_printf(op, "sqlite:///%s", file)), runs_uri = str_from(runs);
-    assert_int_equal(dropin_check_store(op, uri, str_from(data)), OK); /* nothing there */
+    assert_int_equal(dropin_check_store(op, uri, str_from(data), STR("")), OK); /* nothing there */
     put(file, "");
-    assert_int_equal(dropin_check_store(op, uri, str_from(data)), OK); /* an empty file is no database */
+    assert_int_equal(dropin_check_store(op, uri, str_from(data), STR("")), OK); /* an empty file is no database */
     put(file, "SQLite format 3");
-    assert_int_equal(dropin_check_store(op, uri, str_from(data)), E_CONFLICT);
-    assert_non_null(strstr(op->msg, "ingot import mlflow"));
+    assert_int_equal(dropin_check_store(op, uri, str_from(data), STR("")), E_CONFLICT);
+    assert_non_null(strstr(op->msg, op_printf(op, "`ingot import mlflow '%.*s' --data '%s' --artifact-folder ./mlartifacts`", STR_FMT(uri), data)));
+    op_clear(op);
+    assert_int_equal(dropin_check_store(op, uri, str_from(data), STR("file:///srv/art")), E_CONFLICT);
+    assert_non_null(strstr(op->msg, "--blobs '/srv/art/ingot' --artifact-folder '/srv/art'`"));
+    op_clear(op);
+    assert_int_equal(dropin_check_store(op, uri, str_from(data), STR("s3://b/p")), E_CONFLICT);
+    assert_non_null(strstr(op->msg, "--blobs 's3://b/p'`"));
     op_clear(op);
     assert_int_equal(mkdir(data, 0700), 0);
     put(op_printf(op, "%s/ingot.db", data), "x");
-    assert_int_equal(dropin_check_store(op, uri, str_from(data)), OK); /* imported */
+    assert_int_equal(dropin_check_store(op, uri, str_from(data), STR("")), OK); /* imported */
     assert_int_equal(mkdir(runs, 0700), 0);
-    assert_int_equal(dropin_check_store(op, runs_uri, STR("/nowhere")), OK);
+    assert_int_equal(dropin_check_store(op, runs_uri, STR("/nowhere"), STR("")), OK);
     assert_int_equal(mkdir(op_printf(op, "%s/0", runs), 0700), 0);
     put(op_printf(op, "%s/0/meta.yaml", runs), "a: 1");
-    assert_int_equal(dropin_check_store(op, runs_uri, STR("/nowhere")), E_CONFLICT);
+    assert_int_equal(dropin_check_store(op, runs_uri, STR("/nowhere"), STR("")), E_CONFLICT);
+    assert_non_null(strstr(op->msg, "mlflow server --backend-store-uri"));
+    assert_non_null(strstr(op->msg, "ingot import mlflow 'http://"));
     op_clear(op);
-    assert_int_equal(dropin_check_store(op, STR("postgresql://h/d"), STR("/nowhere")), OK);
+    assert_int_equal(dropin_check_store(op, STR("postgresql://h/d"), STR("/nowhere"), STR("")), OK);
     unlink(op_printf(op, "%s/0/meta.yaml", runs));
     rmdir(op_printf(op, "%s/0", runs));
     rmdir(runs);
