@@ -287,21 +287,22 @@ static const char *where(struct op *op, const struct try *t)
                      STR_FMT(t->r->key));
 }
 
-/* Errors that repeating does not mend, with what mends them. */
+/* Errors that repeating does not mend, with what mends them. To whoever sent a request they are failures of ours, whatever S3 calls
+ * them: a refusal of our keys must not look like a refusal of theirs. */
 static enum err refused(struct op *op, const struct try *t, struct str code, struct str message)
 {
     const struct s3_config *c = &t->c->config;
     int64_t skew_s = t->date_us ? (time_now_us() - t->date_us) / TIME_US_PER_S : 0;
     if (str_eqc(code, "RequestTimeTooSkewed") || (t->status == 403 && (skew_s > 300 || skew_s < -300)))
-        return op_fail(op, E_INVALID, "%s: this machine's clock is %" PRId64 " s %s S3's, which refuses such requests: set the clock", where(op, t),
+        return op_fail(op, E_IO, "%s: this machine's clock is %" PRId64 " s %s S3's, which refuses such requests: set the clock", where(op, t),
                        skew_s < 0 ? -skew_s : skew_s, skew_s < 0 ? "behind" : "ahead of");
     if (t->status == 301 || t->status == 307 || str_eqc(code, "AuthorizationHeaderMalformed"))
-        return op_fail(op, E_INVALID, "%s: the bucket is not in region %.*s%s%.*s: set AWS_REGION or the endpoint", where(op, t), STR_FMT(c->region),
+        return op_fail(op, E_IO, "%s: the bucket is not in region %.*s%s%.*s: set AWS_REGION or the endpoint", where(op, t), STR_FMT(c->region),
                        t->region.len ? " but in " : "", STR_FMT(t->region));
     if (str_eqc(code, "NoSuchBucket"))
         return op_fail(op, E_IO, "there is no bucket '%.*s' at %.*s", STR_FMT(c->bucket), STR_FMT(c->host));
     if (t->status == 401 || t->status == 403)
-        return op_fail(op, E_DENIED, "%s: refused with %d %.*s%s%.*s: see AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy", where(op, t),
+        return op_fail(op, E_IO, "%s: refused with %d %.*s%s%.*s: see AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy", where(op, t),
                        t->status, STR_FMT(code), message.len ? ": " : "", STR_FMT(str_sub(message, 0, 300)));
     return op_fail(op, E_IO, "%s: %d %.*s%s%.*s", where(op, t), t->status, STR_FMT(code), message.len ? ": " : "", STR_FMT(str_sub(message, 0, 300)));
 }

@@ -33,8 +33,8 @@ struct s3_answer {
 struct s3_client *s3_client_create(const struct s3_config *config, int tries);
 void s3_client_destroy(struct s3_client *c); /* NULL is ignored; no call may be running */
 /* OK: a status of 2xx, or 404, 412 or 416, which are answers. E_BUSY: it is overloaded and stayed so. E_TIMEOUT: op's deadline.
- * E_DENIED, E_INVALID: it refuses us (keys, clock, region), which no repetition changes; E_IO: all else. Texts name the bucket,
- * the key and S3's own error, never keys or signatures. */
+ * E_IO: all else, and at once when it refuses us (keys, clock, region), which no repetition changes. Texts name the bucket, the object
+ * and S3's own error, never keys or signatures. */
 MUST_USE enum err s3_call(struct op *op, struct s3_client *c, const struct s3_request *r, struct s3_answer *ret);
 
 #endif

@@ -107,10 +107,10 @@ static void refusals_are_not_repeated(void **state)
         enum err want;
         const char *text;
     } rows[] = {
-        {{.head = "403 X", .body = XML_ERROR("SignatureDoesNotMatch")}, E_DENIED, "403 SignatureDoesNotMatch: m&m: see AWS_ACCESS_KEY_ID"},
-        {{.head = "403 X", .body = XML_ERROR("RequestTimeTooSkewed")}, E_INVALID, "set the clock"},
-        {{.head = "403 X\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT", .body = XML_ERROR("AccessDenied")}, E_INVALID, "s ahead of S3's"},
-        {{.head = "301 X\r\nx-amz-bucket-region: eu-west-9", .body = XML_ERROR("PermanentRedirect")}, E_INVALID, "not in region r but in eu-west-9"},
+        {{.head = "403 X", .body = XML_ERROR("SignatureDoesNotMatch")}, E_IO, "403 SignatureDoesNotMatch: m&m: see AWS_ACCESS_KEY_ID"},
+        {{.head = "403 X", .body = XML_ERROR("RequestTimeTooSkewed")}, E_IO, "set the clock"},
+        {{.head = "403 X\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT", .body = XML_ERROR("AccessDenied")}, E_IO, "s ahead of S3's"},
+        {{.head = "301 X\r\nx-amz-bucket-region: eu-west-9", .body = XML_ERROR("PermanentRedirect")}, E_IO, "not in region r but in eu-west-9"},
         {{.head = "404 X", .body = XML_ERROR("NoSuchBucket")}, E_IO, "no bucket 'box'"},
         {{.head = "400 X", .body = XML_ERROR("EntityTooSmall")}, E_IO, "400 EntityTooSmall: m&m"},
         {{.head = "200 X", .body = XML_ERROR("AccessDenied")}, E_IO, "200 AccessDenied"},
