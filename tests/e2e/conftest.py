@@ -46,6 +46,19 @@ def postgres():
         yield c
 
 
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def either(request):
+    """A server on each database, for flows whose answers must not depend on it."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("server")
+        return
+    cluster = request.getfixturevalue("postgres")
+    with tempfile.TemporaryDirectory(prefix="ingot-e2e-") as folder:
+        s = IngotServer(os.path.join(folder, "data"), "--db", cluster.database("flows"))
+        yield s
+        assert s.stop() == 0, "the server did not end cleanly on SIGTERM"
+
+
 @pytest.fixture
 def mortal_postgres():
     """One that a test may kill."""

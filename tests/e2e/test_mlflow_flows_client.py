@@ -11,10 +11,10 @@ from mlflow.exceptions import MlflowException  # noqa: E402
 
 
 @pytest.fixture
-def client(server):
-    mlflow.set_tracking_uri(server.url)
-    mlflow.set_registry_uri(server.url)
-    return MlflowClient(tracking_uri=server.url, registry_uri=server.url)
+def client(either):
+    mlflow.set_tracking_uri(either.url)
+    mlflow.set_registry_uri(either.url)
+    return MlflowClient(tracking_uri=either.url, registry_uri=either.url)
 
 
 def code(e):

@@ -105,8 +105,8 @@ FLOWS = [
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=str)
-def test_flow(flow, server, peer):
-    found = compare(flow, server.url, peer.url)
+def test_flow(flow, either, peer):
+    found = compare(flow, either.url, peer.url)
     assert not found, "\n" + "\n".join(found)
 
 
