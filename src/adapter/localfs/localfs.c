@@ -6,7 +6,8 @@
  * a blob that a reader has open, and tells us when an equal blob is there already. Then only the folder is
  * flushed: another writer may have linked the name but not flushed it yet.
  *
- * A blob whose file has the wrong size (a disk that lost bytes) is replaced by the good copy when it is stored again.
+ * A blob whose file has the wrong size (a disk that lost bytes), or belongs to another user (a backup that root restored), is
+ * replaced by the good copy when it is stored again.
  *
  * The age of a blob is its file's time, which every commit renews. A sweep looks at the age and removes in one hold of the
  * lock under which commits give names and renew: who stores bytes that are there already either renews first, and they
@@ -196,8 +197,8 @@ static int give_name(struct blob_writer *w, int folder, const struct place *p)
         return make_young(folder, p); /* the bytes may have been flushed for minutes */
     if (errno != EEXIST)
         return -1;
-    if (is_stored(folder, p, w->size))
-        return make_young(folder, p); /* an equal blob came first */
+    if (is_stored(folder, p, w->size) && !make_young(folder, p))
+        return 0; /* an equal blob came first */
     log_at(LOG_WARN, "blob.repair", {"file", LOG_C(p->file)}, {"size", LOG_I(w->size)});
     return renameat(w->s->tmp_fd, w->tmp, folder, p->file);
 }
