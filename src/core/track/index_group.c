@@ -402,7 +402,14 @@ static enum err update_attributes(struct op *op, struct index_group *g, size_t s
     return OK;
 }
 
-/* The run as it is now; *ret_anew: its slot would not be the last one. */
+/* A number comes back when the newest run is purged and another is made. */
+static bool is_other_run(const struct index_group *g, size_t slot, const struct track_run *r)
+{
+    return !str_eq(texts_get(&g->ids->texts, g->ids->codes[slot]), r->run_id) || g->starts[slot] != r->start_ms;
+}
+
+/* The run as it is now; *ret_anew: the slots have to be numbered anew, because its own would not be the last one, or
+ * belongs to another run. */
 static enum err update_run(struct op *op, struct db_tx *tx, struct index_group *g, int64_t row, bool *ret_anew)
 {
     struct db_rows *rows = NULL;
@@ -423,10 +430,10 @@ static enum err update_run(struct op *op, struct db_tx *tx, struct index_group *
             g->flags[slot] |= INDEX_GONE;
         return OK;
     }
+    *ret_anew = slot == SIZE_MAX ? g->len > 0 && g->rows[g->len - 1] > row : is_other_run(g, slot, &r);
+    if (*ret_anew)
+        return OK;
     if (slot == SIZE_MAX) {
-        *ret_anew = g->len > 0 && g->rows[g->len - 1] > row;
-        if (*ret_anew)
-            return OK;
         if (!append(g, row, r.run_id, r.start_ms))
             return no_memory(op);
         slot = g->len - 1;

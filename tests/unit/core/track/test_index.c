@@ -253,6 +253,43 @@ static enum err note_tx(struct op *op, struct db_tx *tx, void *arg)
     return e;
 }
 
+static enum err purge_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    static const struct sql sqls[] = {{.name = "p", .text = "DELETE FROM track_param WHERE run = ?1", .id = -1, .param_count = 1},
+                                      {.name = "t", .text = "DELETE FROM track_tag WHERE run = ?1", .id = -1, .param_count = 1},
+                                      {.name = "r", .text = "DELETE FROM track_run WHERE id = ?1", .id = -1, .param_count = 1}};
+    enum err e = OK;
+    for (size_t i = 0; !e && i < ARRAY_LEN(sqls); i++)
+        e = db_exec(op, tx, &sqls[i], DB_ARGS(DB_I64(*(int64_t *)arg)), NULL);
+    return e ? e : track_change_note(op, tx, *(int64_t *)arg);
+}
+
+/* A run that is purged is found no more, and a new one that gets its number is itself. */
+static void purged(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct run_index *x = run_index_create(LIMIT_TRACK_INDEX_BYTES);
+    struct world w = {.f = f};
+    struct run_query q = {.experiments = w.experiments, .experiment_count = 1, .view = TRACK_VIEW_ALL, .max_results = 10, .count = true,
+                          .filter = STR("params.k IS NULL OR params.k LIKE '%'")};
+    struct track_run r, last, again;
+    assert_ok(op, track_run_create(op, f->db, 0, STR("a"), STR("me"), 1, NULL, 0, &r));
+    assert_ok(op, track_run_create(op, f->db, 0, STR("b"), STR("me"), 2, NULL, 0, &last));
+    same(&w, &q, x);
+    assert_ok(op, db_write(op, f->db, purge_tx, &last.row));
+    same(&w, &q, x);
+    assert_ok(op, track_run_create(op, f->db, 0, STR("c"), STR("me"), 0, NULL, 0, &again));
+    assert_int_equal(again.row, last.row);
+    same(&w, &q, x);
+    assert_ok(op, db_write(op, f->db, purge_tx, &again.row));
+    assert_ok(op, track_run_create(op, f->db, 0, STR("d"), STR("me"), 3, NULL, 0, &again));
+    same(&w, &q, x);
+    q.filter = str_from(op_printf(op, "run_id = '%.*s'", STR_FMT(again.run_id)));
+    same(&w, &q, x);
+    run_index_destroy(x);
+}
+
 /* A log that was trimmed past what the index has seen, and an index that finds no memory. */
 static void starts_over(void **state)
 {
@@ -339,6 +376,6 @@ static void crowded(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(differential), fixture_test(starts_over), fixture_test(crowded)};
+    const struct CMUnitTest tests[] = {fixture_test(differential), fixture_test(purged), fixture_test(starts_over), fixture_test(crowded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
