@@ -74,6 +74,7 @@ enum err gql_load_runs(struct gql_context *x, const void *object, const struct g
         .experiments = ids, .experiment_count = in->experiment_ids.len, .filter = in->filter, .order_by = in->order_by.p,
         .order_count = in->order_by.len, .view = in->view ? (enum track_view)in->view : TRACK_VIEW_ACTIVE,
         .max_results = in->max_results == GQL_ABSENT ? 1000 : in->max_results, .page_token = in->page_token,
+        .index = x->services->run_index,
     };
     if (!e)
         e = run_search(x->op, x->services->db, &q, page);
