@@ -87,7 +87,7 @@ def start_ingot(stack, folder, postgres):
 def start_mlflow(stack, folder, name, options, postgres):
     home = folder / name
     home.mkdir()
-    database = postgres.database(name) if postgres else f"sqlite:///{home}/mlflow.db"
+    database = postgres.database(name).replace("://", "+psycopg2://") if postgres else f"sqlite:///{home}/mlflow.db"
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
