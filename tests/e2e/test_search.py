@@ -33,6 +33,14 @@ def names(answer):
     return [r["info"]["run_name"] for r in answer.get("runs", [])]
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def server(request):
+    with tempfile.TemporaryDirectory(prefix="ingot-e2e-") as folder:
+        database = ["--db", request.getfixturevalue("postgres").database("search")] if request.param == "postgres" else []
+        with IngotServer(os.path.join(folder, "data"), *database) as s:
+            yield s
+
+
 @pytest.fixture(scope="module")
 def world(server):
     """Two experiments with forty runs each."""
@@ -132,6 +140,23 @@ def test_own_writes_are_seen(server):
     assert search(server, experiment_ids=[experiment], count_only=True) == {"total": 0}
     client.restore_experiment(experiment)
     assert search(server, experiment_ids=[experiment], count_only=True) == {"total": 100}
+
+
+def test_two_servers(postgres):
+    """What one server acknowledged, the other finds: each keeps its own columns."""
+    url = postgres.database("search_two")
+    with tempfile.TemporaryDirectory(prefix="ingot-e2e-") as folder, IngotServer(f"{folder}/a", "--db", url) as a, IngotServer(f"{folder}/b", "--db", url) as b:
+        clients = [MlflowClient(s.url) for s in (a, b)]
+        for i in range(30):
+            here, there = clients[i % 2], [a, b][(i + 1) % 2]
+            run = here.create_run("0", run_name=f"r{i}").info.run_id
+            here.log_metric(run, "v", i)
+            assert names(search(there, experiment_ids=["0"], filter=f"metrics.v = {i}")) == [f"r{i}"]
+            here.log_metric(run, "v", -i - 1, step=1)
+            assert names(search(there, experiment_ids=["0"], filter=f"metrics.v = {-i - 1} AND run_name = 'r{i}'")) == [f"r{i}"]
+            here.delete_run(run)
+            assert search(there, experiment_ids=["0"], count_only=True) == {"total": 0}
+        assert search(a, experiment_ids=["0"], count_only=True, run_view_type="ALL") == {"total": 30}
 
 
 def test_restart():
