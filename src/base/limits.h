@@ -220,6 +220,7 @@
 #define LIMIT_MONITOR_LABELS 1000000             /* in one call */
 #define LIMIT_MONITOR_ENDPOINT_NAME 255
 #define LIMIT_MONITOR_PAGE 10000                 /* rows in one listing */
+#define LIMIT_RETENTION_MS 3600000               /* between two rounds of the retention rules */
 #define LIMIT_MONITOR_TICK_MS 60000              /* between two looks at an endpoint to which no labels come */
 
 /* Webhooks and alerts */
@@ -241,6 +242,20 @@
 #define LIMIT_ALERT_SPAN_US (365 * 86400 * 1000000LL) /* of silence */
 #define LIMIT_ALERT_RUNS 512                     /* runs in one look of the rules */
 #define LIMIT_ALERT_PAGE 1000                    /* alerts in one listing */
+
+/* Capture of runs: facts, samples, consoles */
+#define LIMIT_CAPTURE_GPUS 64
+#define LIMIT_CAPTURE_PROCESSES 65536            /* looked at in one sample */
+#define LIMIT_CAPTURE_DEPTH 64                   /* levels of a tree of processes */
+#define LIMIT_CAPTURE_METRICS 512                /* numbers in one sample */
+#define LIMIT_CAPTURE_PENDING 1000               /* samples that wait for a server that does not answer; the oldest go */
+#define LIMIT_CAPTURE_PACKAGES 20000             /* of a Python environment */
+#define LIMIT_CAPTURE_DIFF LIMIT_MIB(64)         /* bytes of a diff of the working tree */
+#define LIMIT_TRACK_CONSOLE_CHUNK LIMIT_MIB(1)   /* bytes in one call */
+#define LIMIT_TRACK_CONSOLE_ROW LIMIT_KIB(64)    /* bytes in one row */
+#define LIMIT_TRACK_CONSOLE_BYTES LIMIT_MIB(16)  /* kept per run, the newest; the artifact at the end holds all */
+#define LIMIT_TRACK_CONSOLE_WAIT_MS 5000         /* of a reader for more */
+#define LIMIT_TRACK_CONSOLE_WAITERS 2            /* at once; further ones are answered at once and ask again */
 
 /* Replay */
 #define LIMIT_REPLAY_CONNECTIONS 64
