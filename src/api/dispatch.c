@@ -363,7 +363,9 @@ static void plan_row(struct dispatch *d, struct op *op, struct http_req *req, st
 static void prefix_strip(const struct dispatch *d, struct http_req *req)
 {
     struct str prefix = d->config.prefix;
-    if (prefix.len && str_starts(req->path, prefix) && req->path.len > prefix.len && req->path.p[prefix.len] == '/')
+    if (prefix.len && str_eq(req->path, prefix))
+        req->path = STR("/");
+    else if (prefix.len && str_starts(req->path, prefix) && req->path.p[prefix.len] == '/')
         req->path = str_sub(req->path, prefix.len, SIZE_MAX);
 }
 

@@ -176,8 +176,16 @@ static enum err send_named(struct op *op, struct services *s, const struct http_
     return file_send(op, f, req, res, str_starts(name, STR("static/")));
 }
 
+/* The page's addresses are relative, so below a prefix (--static-prefix /ml) it must be asked for as /ml/, not /ml. */
 static enum err index_page(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
+    size_t query = str_find_char(req->target, '?');
+    struct str path = str_sub(req->target, 0, query == SIZE_MAX ? req->target.len : query);
+    if (s->ui && str_starts(path, STR("/")) && !str_ends(path, STR("/"))) {
+        http_set_status(res, 308);
+        http_set_header(res, "Location", str_from(op_printf(op, "%.*s/", STR_FMT(path))));
+        return OK;
+    }
     return send_named(op, s, req, res, STR("index.html"));
 }
 
