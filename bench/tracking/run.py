@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +51,27 @@ class Figure:
     limit: float = 0  # Ingot's own figure to keep (at most if lower is better); 0: none
 
 
+def process_tree(root):
+    """A process and its descendants."""
+    children = {}
+    for p in Path("/proc").iterdir():
+        if p.name.isdigit():
+            try:
+                children.setdefault(int((p / "stat").read_text().rsplit(")", 1)[1].split()[1]), []).append(int(p.name))
+            except OSError:
+                pass
+    found = [root]
+    for pid in found:
+        found += children.get(pid, [])
+    return found
+
+
+def send_all(pids, number):
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 @dataclass
 class Server:
     name: str
@@ -63,18 +84,7 @@ class Server:
 
     def signal_tree(self, number):
         """Sends a signal to the server's processes."""
-        children = {}
-        for p in Path("/proc").iterdir():
-            if p.name.isdigit():
-                try:
-                    children.setdefault(int((p / "stat").read_text().rsplit(")", 1)[1].split()[1]), []).append(int(p.name))
-                except OSError:
-                    pass
-        todo = [self.pid]
-        while todo:
-            pid = todo.pop()
-            todo += children.get(pid, [])
-            os.kill(pid, number)
+        send_all(process_tree(self.pid), number)
 
 
 def start_ingot(stack, folder, postgres):
@@ -82,6 +92,16 @@ def start_ingot(stack, folder, postgres):
     server = stack.enter_context(IngotServer(folder / "ingot", *(("--db", postgres.database("ingot")) if postgres else ())))
     lib.call(f"{server.url}/api/2.0/mlflow/experiments/search", "POST", {"max_results": 1})
     return Server("ingot", server.url, server.port, server.process.pid, folder / "ingot", time.monotonic() - began)
+
+
+def stop_mlflow(process, home):
+    """Its job runners outlive it for a while, and would be in the way of what is measured next."""
+    pids = process_tree(process.pid)[1:]
+    lib.stop(process)
+    for pid in pids:
+        with suppress(OSError):
+            if os.readlink(f"/proc/{pid}/cwd").startswith(str(home)):
+                os.kill(pid, signal.SIGKILL)
 
 
 def start_mlflow(stack, folder, name, options, postgres):
@@ -95,7 +115,7 @@ def start_mlflow(stack, folder, name, options, postgres):
                                 database, "--artifacts-destination", f"{home}/artifacts", *options],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home,
                                env={**os.environ, "PATH": f"{lib.ROOT}/build/venv/bin:{os.environ['PATH']}"})
-    stack.callback(lib.stop, process)
+    stack.callback(stop_mlflow, process, home)
     url = f"http://127.0.0.1:{port}"
     began = time.monotonic()
     lib.wait_http(f"{url}/health", 240)
@@ -123,7 +143,7 @@ def rows_of(figures, servers):
     for f in figures:
         row = {"figure": f.name, "unit": f.unit, **{s.name: s.figures[f.name] for s in servers if f.name in s.figures}}
         own, peers = row.get("ingot"), [s.figures[f.name] for s in servers if s.name != "ingot" and f.name in s.figures]
-        if own and peers:
+        if own and peers and max(peers):  # a peer that answered nothing in the time has no rate
             row["ratio"] = own / max(peers) if f.better == "higher" else min(peers) / own
             if f.target:
                 row["target"] = f.target
