@@ -1,8 +1,8 @@
 -- name: export_runs
 SELECT id, uuid, experiment, name, user_id, status, start_ms, end_ms, deleted, artifact_uri, deleted_ms
-FROM track_run WHERE id > ?1 ORDER BY id LIMIT ?2
+FROM track_run WHERE id > ?1 AND deleted < 2 ORDER BY id LIMIT ?2
 -- name: export_experiments
-SELECT id FROM track_experiment WHERE id > ?1 ORDER BY id LIMIT ?2
+SELECT id FROM track_experiment WHERE id > ?1 AND deleted < 2 ORDER BY id LIMIT ?2
 -- name: export_points
 SELECT s.key, p.time_ms, p.step, p.value, p.is_nan FROM track_series s JOIN track_point p ON p.series = s.id
 WHERE s.run = ?1 ORDER BY s.key, p.time_ms, p.step, p.value, p.is_nan

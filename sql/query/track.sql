@@ -6,9 +6,9 @@ UPDATE track_experiment SET artifact_location = ?2 WHERE id = ?1
 UPDATE track_experiment SET artifact_location = ?1
 WHERE id = 0 AND artifact_location = 'mlflow-artifacts:/0' AND NOT EXISTS (SELECT 1 FROM track_run WHERE experiment = 0)
 -- name: track_experiment_by_id
-SELECT id, name, artifact_location, deleted, created_ms, updated_ms FROM track_experiment WHERE id = ?1
+SELECT id, name, artifact_location, deleted, created_ms, updated_ms FROM track_experiment WHERE id = ?1 AND deleted < 2
 -- name: track_experiment_by_name
-SELECT id, name, artifact_location, deleted, created_ms, updated_ms FROM track_experiment WHERE name = ?1
+SELECT id, name, artifact_location, deleted, created_ms, updated_ms FROM track_experiment WHERE name = ?1 AND deleted < 2
 -- name: track_experiment_scan
 SELECT id, name, artifact_location, deleted, created_ms, updated_ms FROM track_experiment
 WHERE deleted BETWEEN ?1 AND ?2
@@ -36,14 +36,14 @@ SELECT value FROM track_experiment_tag WHERE experiment = ?1 AND key = ?2
 INSERT INTO track_run (uuid, experiment, name, user_id, status, start_ms, artifact_uri)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 -- name: track_run_head
--- The little that a write to a run needs to know.
-SELECT id, deleted, experiment FROM track_run WHERE uuid = ?1
+-- The little that a write to a run needs to know. (deleted 2: being purged, which nobody may see; core/retention.)
+SELECT id, deleted, experiment FROM track_run WHERE uuid = ?1 AND deleted < 2
 -- name: track_run_by_uuid
 SELECT id, uuid, experiment, name, user_id, status, start_ms, end_ms, deleted, artifact_uri
-FROM track_run WHERE uuid = ?1
+FROM track_run WHERE uuid = ?1 AND deleted < 2
 -- name: track_run_by_id
 SELECT id, uuid, experiment, name, user_id, status, start_ms, end_ms, deleted, artifact_uri
-FROM track_run WHERE id = ?1
+FROM track_run WHERE id = ?1 AND deleted < 2
 -- name: track_run_scan
 SELECT id, uuid, experiment, name, user_id, status, start_ms, end_ms, deleted, artifact_uri
 FROM track_run WHERE experiment = ?1 AND deleted BETWEEN ?2 AND ?3 ORDER BY start_ms DESC, uuid

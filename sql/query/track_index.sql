@@ -1,6 +1,6 @@
 -- name: track_index_runs
 -- What an index (core/track/index_group.c) holds of every run.
-SELECT id, uuid, start_ms, end_ms, status, deleted FROM track_run WHERE experiment = ?1 ORDER BY id
+SELECT id, uuid, start_ms, end_ms, status, deleted FROM track_run WHERE experiment = ?1 AND deleted < 2 ORDER BY id
 -- name: track_index_names
 SELECT id, name FROM track_run WHERE experiment = ?1
 -- name: track_index_users

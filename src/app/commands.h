@@ -24,6 +24,7 @@ extern const struct command alert_commands[];
 extern const struct command audit_commands[];
 extern const struct command import_commands[];
 extern const struct command export_commands[];
+extern const struct command gc_commands[];
 extern const struct command report_commands[];
 extern const struct command doctor_commands[];
 

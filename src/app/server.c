@@ -202,7 +202,7 @@ enum err platform_start(struct op *op, const struct config *config, struct platf
         platform_stop(&end, p);
         return e;
     }
-    p->ticker = ticker_start(&(struct ticker_config){p->serve, p->monitor, p->services.retrainer, LIMIT_MONITOR_TICK_MS});
+    p->ticker = ticker_start(&(struct ticker_config){p->serve, p->monitor, p->services.retrainer, p->db, LIMIT_RETENTION_MS, LIMIT_MONITOR_TICK_MS});
     *ret = p;
     return OK;
 }

@@ -6,12 +6,14 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "core/retention/rules.h"
 
 struct ticker {
     struct ticker_config config;
     struct mutex lock;
     struct cond wake;
     bool stopping;
+    int64_t retention_due_ms; /* monotonic */
     pthread_t thread;
 };
 
@@ -54,6 +56,23 @@ static void look_at_all(struct ticker *t, struct arena *names_arena, struct aren
     arena_reset(names_arena);
 }
 
+static void retain(struct ticker *t, struct arena *arena)
+{
+    int64_t now_ms = time_mono_ms();
+    if (!t->config.retention_ms || now_ms < t->retention_due_ms)
+        return;
+    t->retention_due_ms = now_ms + t->config.retention_ms;
+    struct op op;
+    struct rules_report r = {0};
+    op_init(&op, arena);
+    op.actor.name = STR("retention");
+    if (retention_apply(&op, t->config.db, &r))
+        log_at(LOG_ERROR, "ticker.retention", {"error", LOG_C(op.msg)});
+    if (r.deleted || r.purged)
+        log_at(LOG_INFO, "ticker.retention", {"deleted", LOG_I(r.deleted)}, {"purged", LOG_I(r.purged)}, {"kept", LOG_I(r.kept)});
+    arena_reset(arena);
+}
+
 /* False when stopping. */
 static bool interval_pass(struct ticker *t)
 {
@@ -68,8 +87,10 @@ static void *ticker_main(void *arg)
 {
     struct ticker *t = arg;
     struct arena *names = arena_create(LIMIT_MIB(1)), *arena = arena_create(LIMIT_REQUEST_ARENA);
-    while (interval_pass(t))
+    while (interval_pass(t)) {
         look_at_all(t, names, arena);
+        retain(t, arena);
+    }
     arena_destroy(arena);
     arena_destroy(names);
     return NULL;

@@ -1,6 +1,8 @@
-/* ticker.h - looks at every endpoint about once a minute, whether or not labels come: windows whose labels are overdue are closed,
+/* ticker.h - what the server does by itself, by the clock. It looks at every endpoint about once a minute, whether or not labels come: windows whose labels are overdue are closed,
  * and the guardrails of a running rollout see the requests since the last look (monitor_tick). What follows from it is what
  * would follow from labels (core/serve/react.h).
+ *
+ * And once in `retention_ms` it applies the retention rules of experiments (core/retention/rules.h).
  *
  * One thread of its own. A tick that fails is logged and taken again the next time; the next endpoint is looked at regardless. */
 #ifndef INGOT_APP_TICKER_H
@@ -14,6 +16,8 @@ struct ticker_config {     /* serve and monitor are borrowed and must outlive th
     struct serve *serve;
     struct monitor *monitor;
     struct retrainer retrainer;
+    struct db *db;         /* of the retention rules; borrowed as well */
+    int64_t retention_ms;  /* 0: never */
     int64_t interval_ms;   /* between the end of one round and the start of the next; the first comes after one interval */
 };
 

@@ -255,7 +255,7 @@
 #define LIMIT_TRACK_CONSOLE_ROW LIMIT_KIB(64)    /* bytes in one row */
 #define LIMIT_TRACK_CONSOLE_BYTES LIMIT_MIB(16)  /* kept per run, the newest; the artifact at the end holds all */
 #define LIMIT_TRACK_CONSOLE_WAIT_MS 5000         /* of a reader for more */
-#define LIMIT_TRACK_CONSOLE_WAITERS 2            /* at once; further ones are answered at once and ask again */
+#define LIMIT_TRACK_CONSOLE_WAITERS 8            /* at once; further ones are answered at once and ask again */
 
 /* Replay */
 #define LIMIT_REPLAY_CONNECTIONS 64

@@ -208,6 +208,8 @@ static const struct route rows[] = {
     {"DELETE", V1 "/alert-rules/{rule}", native_alert_rule_remove, PERM_ADMIN, ROUTE_POOL | ROUTE_WRITES, 0, "Remove a rule; its open alerts end."},
     {"GET", V1 "/alerts", native_alert_list, PERM_READ, ROUTE_POOL, 0, "Alerts on runs, newest first."},
     {"GET", V1 "/audit", native_audit_list, PERM_ADMIN, ROUTE_POOL, 0, "The audit log, newest first."},
+    {"POST", V1 "/gc", native_gc, PERM_ADMIN, ROUTE_POOL | ROUTE_TRANSFER | ROUTE_WRITES, LIMIT_MIB(16),
+     "Purge deleted runs and experiments, and bytes that nobody names."},
     {"GET", V1 "/audit/verify", native_audit_verify, PERM_ADMIN, ROUTE_POOL, 0, "Walk the audit log's hash chain."},
 };
 

@@ -57,6 +57,8 @@ enum err native_alert_rule_list(struct op *op, struct services *s, struct http_r
 enum err native_alert_rule_add(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_alert_rule_remove(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_alert_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* retention.c */
+enum err native_gc(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* audit.c */
 enum err native_audit_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_audit_verify(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

@@ -27,7 +27,7 @@ static enum err wish(void *arg, struct op *op, struct str endpoint, const struct
 
 static struct ticker *start(struct fixture *f, struct wishes *w, int64_t interval_ms)
 {
-    const struct ticker_config c = {f->serve, f->monitor, {.arg = w, .trigger = wish}, interval_ms};
+    const struct ticker_config c = {.serve = f->serve, .monitor = f->monitor, .retrainer = {.arg = w, .trigger = wish}, .interval_ms = interval_ms};
     return ticker_start(&c);
 }
 
