@@ -324,6 +324,31 @@ static void a_function_goes_on_after_its_first_statement_failed(void **state)
     assert_int_equal(count(f), 2);
 }
 
+/* Three things without waiting for each, the last of a taken name: the function must fail as a whole, however late that shows. */
+static enum err add_later(struct op *op, struct db_tx *tx, void *arg)
+{
+    const char *const *names = arg;
+    int64_t added = 0;
+    enum err e = OK;
+    for (size_t i = 0; !e && i < 3; i++)
+        e = db_exec_later(op, tx, &q[THING_ADD], DB_ARGS(DB_TEXT(str_from(names[i])), DB_I64(1)), &added);
+    if (!e)
+        e = db_settle(op, tx);
+    if (!e)
+        assert_int_equal(added, 3);
+    return e;
+}
+
+static void statements_may_be_waited_for_together(void **state)
+{
+    struct fixture *f = *state;
+    const char *good[] = {"a", "b", "c"}, *bad[] = {"d", "e", "a"};
+    expect(f, db_write(&f->s.op, f->db, add_later, good), OK);
+    assert_int_equal(count(f), 3);
+    expect(f, db_write(&f->s.op, f->db, add_later, bad), E_EXISTS);
+    assert_int_equal(count(f), 3);
+}
+
 static enum err misuse_params(struct op *op, struct db_tx *tx, void *arg UNUSED)
 {
     struct db_val v;
@@ -738,6 +763,7 @@ int db_contract_run(const struct db_contract *c)
         cmocka_unit_test_setup_teardown(texts_and_blobs_keep_their_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(texts_are_ordered_by_their_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_function_goes_on_after_its_first_statement_failed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(statements_may_be_waited_for_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(misuse_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_write_inside_a_write_joins_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_statement_runs_inside_itself, set_up, tear_down),
