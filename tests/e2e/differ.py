@@ -31,6 +31,7 @@ API = "/api/2.0/mlflow/"
 REASONS = {
     "inside": "MLflow's answer is the text of its database or of Python, often with status 500; Ingot refuses with a reason, or can do it",
     "type": "a value of the wrong type is refused with its field named; MLflow drops the rest of the request in silence, or fails inside",
+    "object": "a body that is no JSON object is refused as such; MLflow reads null as an empty one",
     "missing": "a thing without its name is refused; MLflow stores an empty one",
     "limit": "limits hold on every way in; MLflow checks them on some",
     "atomic": "a log-batch is one unit: after an error nothing of it is stored",

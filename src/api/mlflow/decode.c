@@ -281,8 +281,6 @@ static enum err body_object(struct op *op, const struct http_req *req, struct js
         if (e)
             return bad_json(op, req->body);
     }
-    if (j->type == JSON_NULL)
-        j = &empty;
     if (j->type != JSON_OBJECT)
         return op_fail_field(op, "body", "Invalid request body: it must be a JSON object, not %s", json_type_name(j->type));
     *ret = j;
