@@ -4,7 +4,9 @@ connection, then from 8 connections; the first search of a kind is told apart, b
 and `mlflow server` (or RIVAL_RUNS=0: Ingot alone) over the same 5000 runs: answers compared first, then the time per page.
 
     python3 bench/tracking/search.py          RUNS=100000 RIVAL_RUNS=5000 BENCH_SECONDS=5
-"""
+
+As a workload of run.py it gives the median page of a few kinds over the 5000 runs for each server, and for Ingot the
+worst 95th percentile of all kinds over the 100 000 (RUNS=0: not)."""
 import http.client
 import itertools
 import json
@@ -23,6 +25,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import lib
 from ingot_server import IngotServer
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from run import Figure
+
+FIGURES = [
+    Figure("search_page_1_ms", "ms", "lower", 60),
+    Figure("search_far_page_ms", "ms", "lower", 60),
+    Figure("search_filter_order_ms", "ms", "lower", 60),
+    Figure("search_tag_ilike_ms", "ms", "lower", 60),
+    Figure("search_run_ids_ms", "ms", "lower", 60),
+    Figure("search_100k_worst_p95_ms", "ms", "lower", limit=20),
+    Figure("search_100k_first_ms", "ms", "lower"),
+    Figure("search_rss_mib", "MiB", "lower"),
+]
 RUNS = int(os.environ.get("RUNS", "100000"))
 RIVAL_RUNS = int(os.environ.get("RIVAL_RUNS", "5000"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
@@ -70,10 +85,10 @@ def post(path, body):
     return f"POST /api/2.0/mlflow/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
 
 
-def load_ingot(port, runs):
+def load_ingot(port, runs, experiment="0"):
     """Over HTTP; returns the run ids by number."""
     def create(i):
-        return post("runs/create", {"experiment_id": "0", "run_name": f"run-{i:06}", "start_time": BASE_MS + i, "user_id": f"user{i % 50}"})
+        return post("runs/create", {"experiment_id": experiment, "run_name": f"run-{i:06}", "start_time": BASE_MS + i, "user_id": f"user{i % 50}"})
 
     def batch(i, run_id):
         metrics, params, tags = facts(i)
@@ -87,9 +102,9 @@ def load_ingot(port, runs):
     return ids
 
 
-def load_mlflow(file, ids):
+def load_mlflow(file, ids, experiment="0"):
     """Straight into the tables: over HTTP it would take its server many minutes."""
-    db = sqlite3.connect(file)
+    db = sqlite3.connect(file, timeout=60)
     columns = {t: [c[1] for c in db.execute(f"pragma table_info({t})")] for t in ("runs", "metrics", "latest_metrics", "params", "tags")}
 
     def insert(table, rows):
@@ -102,7 +117,7 @@ def load_mlflow(file, ids):
             metrics, params, tags = facts(i)
             rows["runs"].append({"run_uuid": run_id, "name": f"run-{i:06}", "source_type": "UNKNOWN", "source_name": "", "entry_point_name": "", "user_id": f"user{i % 50}",
                                  "status": "RUNNING", "start_time": BASE_MS + i, "end_time": None, "deleted_time": None, "source_version": "",
-                                 "lifecycle_stage": "active", "artifact_uri": f"mlflow-artifacts:/0/{run_id}/artifacts", "experiment_id": 0})
+                                 "lifecycle_stage": "active", "artifact_uri": f"mlflow-artifacts:/0/{run_id}/artifacts", "experiment_id": int(experiment)})
             for k, v in metrics.items():
                 m = {"key": k, "value": v, "timestamp": BASE_MS, "step": 1, "is_nan": 0, "run_uuid": run_id}
                 rows["metrics"].append(m)
@@ -145,11 +160,12 @@ OURS_ONLY["OR and parentheses"]["filter"] = "(metrics.m01 > 0.9 OR params.lr = '
 
 
 class Client:
-    def __init__(self, port):
+    def __init__(self, port, experiment="0"):
+        self.experiment = experiment
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
     def search(self, body):
-        data = json.dumps({"experiment_ids": ["0"], "max_results": 100, **body})
+        data = json.dumps({"experiment_ids": [self.experiment], "max_results": 100, **body})
         start = time.perf_counter()
         self.connection.request("POST", "/api/2.0/mlflow/runs/search", data, {"Content-Type": "application/json"})
         answer = self.connection.getresponse()
@@ -164,8 +180,8 @@ def percentile(values, p):
     return values[min(len(values) - 1, int(len(values) * p))]
 
 
-def timed(port, body, seconds, least=3):
-    client, times = Client(port), []
+def timed(port, body, seconds, least=3, experiment="0"):
+    client, times = Client(port, experiment), []
     first, text = client.search(body)
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(times) < least:
@@ -173,9 +189,9 @@ def timed(port, body, seconds, least=3):
     return first, times, text
 
 
-def compare(ours, theirs, ids):
+def compare(ours, theirs, ids, experiments=("0", "0")):
     for name, body in searches(ids).items():
-        a, b = (json.loads(Client(p).search(body)[1]) for p in (ours, theirs))
+        a, b = (json.loads(Client(p, x).search(body)[1]) for p, x in zip((ours, theirs), experiments))
         pick = lambda answer: [(r["info"]["run_id"], r["info"]["run_name"], sorted((m["key"], m["value"]) for m in r["data"]["metrics"]),
                                 sorted((p["key"], p["value"]) for p in r["data"]["params"])) for r in answer.get("runs", [])]
         assert pick(a) == pick(b) and len(pick(a)) > 0, name
@@ -198,6 +214,7 @@ def crowd(port, bodies, seconds, threads=8):
 
 
 def big():
+    """The rows of the report."""
     rows = []
     with tempfile.TemporaryDirectory(dir=lib.RESULTS) as folder:
         with IngotServer(Path(folder) / "ingot") as server:
@@ -208,17 +225,50 @@ def big():
             kinds = {**searches(ids), **OURS_ONLY}
             idle = lib.tree_cpu_us(server.process.pid)[1]
             for name, body in kinds.items():
+                first = Client(server.port).search(body)[0]
                 cpu = lib.tree_cpu_us(server.process.pid)[0]
-                first, times, text = timed(server.port, body, SECONDS / 5)
+                _, times, text = timed(server.port, body, SECONDS / 5)
                 cpu = lib.tree_cpu_us(server.process.pid)[0] - cpu
                 rows.append({"search": name, "first_ms": first, "p50_ms": percentile(times, .5), "p95_ms": percentile(times, .95),
                              "p99_ms": percentile(times, .99), "cpu_ms": cpu / 1000 / (len(times) + 1), "bytes": len(text)})
-            all_times = crowd(server.port, list(kinds.values()), SECONDS)
-            rows.append({"search": "all kinds, 8 connections", "p50_ms": percentile(all_times, .5), "p95_ms": percentile(all_times, .95),
-                         "p99_ms": percentile(all_times, .99), "per_second": len(all_times) / SECONDS})
+            crowded = crowd(server.port, list(kinds.values()), SECONDS)
+            all_kinds = {"search": "all kinds, 8 connections", "p50_ms": percentile(crowded, .5), "p95_ms": percentile(crowded, .95),
+                         "p99_ms": percentile(crowded, .99), "per_second": len(crowded) / SECONDS}
             rss = lib.tree_cpu_us(server.process.pid)[1]
-    lib.report("tracking-search", rows, f"{RUNS} runs x {METRICS} metrics x {PARAMS} params, loaded over HTTP in {loaded:.0f} s; "
+    lib.report("tracking-search", rows + [all_kinds], f"{RUNS} runs x {METRICS} metrics x {PARAMS} params, loaded over HTTP in {loaded:.0f} s; "
                f"RSS {idle:.0f} MiB before the first search, {rss:.0f} MiB after")
+    return rows
+
+
+loaded = {}  # of run.py's servers: the ids, and each one's experiment
+
+
+def check(servers):
+    """Loads the same runs everywhere and compares the answers. MLflow's go straight into its tables."""
+    for server in servers:
+        made = lib.call(f"{server.url}/api/2.0/mlflow/experiments/create", "POST", {"name": "bench-search"})
+        loaded[server.name] = made["experiment_id"]
+    ours = next(s for s in servers if s.name == "ingot")
+    loaded["ids"] = load_ingot(ours.port, RIVAL_RUNS, loaded["ingot"])
+    for peer in servers:
+        if peer is ours:
+            continue
+        file = peer.folder / "mlflow.db"
+        assert file.exists(), "this workload needs MLflow's SQLite file: leave it out with --db postgres"
+        load_mlflow(file, loaded["ids"], loaded[peer.name])
+        compare(ours.port, peer.port, loaded["ids"], (loaded["ingot"], loaded[peer.name]))
+
+
+def measure(server, seconds):
+    kinds = list(searches(loaded["ids"]).values())
+    wanted = {"search_page_1_ms": 0, "search_far_page_ms": 1, "search_filter_order_ms": 2, "search_tag_ilike_ms": 5, "search_run_ids_ms": 7}
+    figures = {name: percentile(timed(server.port, kinds[i], seconds / 5, experiment=loaded[server.name])[1], .5) for name, i in wanted.items()}
+    figures["search_rss_mib"] = lib.tree_cpu_us(server.pid)[1]
+    if server.name == "ingot" and RUNS:
+        rows = big()
+        figures["search_100k_worst_p95_ms"] = max(r["p95_ms"] for r in rows)
+        figures["search_100k_first_ms"] = max(r["first_ms"] for r in rows)
+    return figures
 
 
 def mlflow_server(folder):
