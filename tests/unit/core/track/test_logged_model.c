@@ -35,7 +35,7 @@ static void life(void **state)
     assert_int_equal(m.tags.p[0].value.len, LIMIT_TRACK_TAG_VALUE);
     assert_ok(op, logged_model_create(op, f->db, &tagged, &m));
     assert_int_equal(m.tags.p[0].value.len, LIMIT_TRACK_TAG_VALUE);
-    struct track_metric auc = {.key = STR("auc"), .time_ms = 1, .model_id = m.model_id, .dataset_name = big.value};
+    struct track_metric auc = {.key = STR("auc"), .time_ms = 1, .model_id = m.model_id, .dataset_name = big.value, .dataset_digest = STR("d")};
     struct track_batch batch = {.run_id = STR("0123456789abcdef0123456789abcdef"), .metrics = &auc, .metric_count = 1};
     assert_fails(op, metric_log_batch(op, f->db, &batch), E_INVALID, "'dataset_name' exceeds");
     struct logged_model_new bad = {.name = STR("a.b")};
@@ -56,7 +56,7 @@ static void metrics_and_search(void **state)
         assert_ok(op, metric_log_batch(op, f->db, &b));
     }
     int64_t exps[] = {0};
-    struct logged_model_order by_auc = {STR("metrics.auc"), true};
+    struct logged_model_order by_auc = {STR("metrics.auc"), true, {0}};
     struct logged_model_query q = {.experiments = exps, .experiment_count = 1, .max_results = 3};
     struct logged_model_page p;
     assert_ok(op, logged_model_search(op, f->db, &q, &p));
