@@ -56,7 +56,7 @@ static void metrics_and_search(void **state)
         assert_ok(op, metric_log_batch(op, f->db, &b));
     }
     int64_t exps[] = {0};
-    struct logged_model_order by_auc = {STR("metrics.auc"), true, {0}};
+    struct logged_model_order by_auc = {.field = STR("metrics.auc"), .descending = true};
     struct logged_model_query q = {.experiments = exps, .experiment_count = 1, .max_results = 3};
     struct logged_model_page p;
     assert_ok(op, logged_model_search(op, f->db, &q, &p));
