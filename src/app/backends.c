@@ -63,6 +63,7 @@ const struct backend backends[] = {
     {"engine", "linear", true, "serving linear models", "part of ingot", NULL},
     {"learner", "xgboost", BUILT_XGBOOST, "ingot train --learner xgboost", "libxgboost-dev", xgboost_learner_check},
     {"learner", "logistic", BUILT_LIBLINEAR, "ingot train --learner logistic", "liblinear-dev", NULL},
+    {"gpu", "nvml", true, "GPU use of captured runs", "NVIDIA's driver", NULL},
     {"runner", "local", true, "pipelines", "part of ingot", NULL},
     {0},
 };

@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "adapter/nvml/nvml.h"
 #include "app/backends.h"
 #include "app/commands.h"
 #include "base/thread.h"
@@ -82,6 +83,22 @@ static struct finding machine_finding(struct op *op)
     return (struct finding){"open files", ok, op_printf(op, "limit %llu%s", (unsigned long long)files.rlim_cur, ok ? "" : ": raise it (ulimit -n 65536)")};
 }
 
+/* That there are none is no fault. */
+static struct finding gpu_finding(struct op *op)
+{
+    struct gpu_probe gpus = {0};
+    if (nvml_open(op, &gpus)) {
+        struct finding none = {"gpus", true, op_printf(op, "none that captured runs could show: %s", op->msg)};
+        op_clear(op);
+        return none;
+    }
+    char name[96];
+    gpu_model(&gpus, 0, name, sizeof name);
+    struct finding f = {"gpus", true, op_printf(op, "%d, the first is %s", gpu_count(&gpus), name)};
+    gpu_close(&gpus);
+    return f;
+}
+
 static enum err doctor_run(struct op *op, struct command_ctx *ctx)
 {
     struct json_out *w = command_out(ctx);
@@ -102,6 +119,8 @@ static enum err doctor_run(struct op *op, struct command_ctx *ctx)
     if (database_finding(op, command_str(ctx, "db"), &database))
         finding_print(ctx, w, &database, &bad);
     finding_print(ctx, w, &machine, &bad);
+    struct finding gpus = gpu_finding(op);
+    finding_print(ctx, w, &gpus, &bad);
     json_end_array(w);
     json_end_object(w);
     if (bad)

@@ -9,6 +9,7 @@
 
 #include "adapter/local/local_runner.h"
 #include "app/commands.h"
+#include "app/run_tracked.h"
 #include "base/limits.h"
 #include "core/pipeline/dvc_params.h"
 #include "core/pipeline/exec.h"
@@ -157,10 +158,39 @@ static enum err result_save(struct op *op, struct str path, const struct pipelin
     return fspath_write(op, path, buf_str(&b), true);
 }
 
+/* The pipeline itself as a run, whose children the stages are. */
+static enum err pipeline_tracked(struct op *op, struct command_ctx *ctx, struct tracked_config *config, struct runner *inner, struct runner *outer,
+                                 struct tracked **ret)
+{
+    const struct str words[] = {STR("ingot"), STR("run")};
+    const struct tracked_command c = {.name = STR("pipeline"), .dir = command_str(ctx, "cwd"), .words = words, .count = ARRAY_LEN(words)};
+    enum err e = run_tracked_config(op, ctx, config);
+    if (!e)
+        e = tracked_start(op, config, &c, ret);
+    if (!e)
+        *outer = tracked_runner(op, inner, config, tracked_run_id(*ret));
+    return e;
+}
+
+/* Ends the pipeline's run as the pipeline did; `e` is its failure, or OK. */
+static void pipeline_ended(struct op *op, struct tracked *run, enum err e)
+{
+    const struct runner_status status = {.state = RUNNER_EXITED, .code = e ? 1 : 0};
+    struct tracked_result r;
+    struct op end;
+    op_init(&end, op->arena);
+    struct str id = tracked_run_id(run);
+    tracked_finish(&end, run, &status, run_stop != 0, &r);
+    if (!r.kept)
+        fprintf(stderr, "ingot: run %.*s is incomplete on the server: %s\n", STR_FMT(id), r.problem);
+}
+
 static enum err run_run(struct op *op, struct command_ctx *ctx)
 {
     struct view v = {.op = op, .ctx = ctx};
-    struct runner runner = local_runner();
+    struct runner inner = local_runner(), runner = inner;
+    struct tracked_config config;
+    struct tracked *tracked = NULL;
     struct pipeline_options o = {.dir = command_str(ctx, "cwd"), .jobs = (int)command_int(ctx, "jobs"), .force = command_flag(ctx, "force"),
                                  .dry = command_flag(ctx, "dry"), .stop = &run_stop, .runner = &runner, .event = on_step, .arg = &v};
     o.targets_len = command_args(ctx, &o.targets);
@@ -184,7 +214,12 @@ static enum err run_run(struct op *op, struct command_ctx *ctx)
     if (!supervisor_follow())
         return op_fail(op, E_CANCELLED, "the server that started this run is gone");
     struct pipeline_result *r;
-    if ((e = pipeline_run(op, &o, &r)))
+    if (command_has(ctx, "experiment") && !o.dry && (e = pipeline_tracked(op, ctx, &config, &inner, &runner, &tracked)))
+        return e;
+    e = pipeline_run(op, &o, &r);
+    if (tracked)
+        pipeline_ended(op, tracked, e || r->cancelled || r->count[PIPELINE_FAILED] ? E_CONFLICT : OK);
+    if (e)
         return e;
     pipeline_result_write(command_out(ctx), r);
     if (command_has(ctx, "out") && (e = result_save(op, command_str(ctx, "out"), r)))
@@ -202,6 +237,7 @@ static const struct option_row run_options[] = {
     {"out", OPTION_STRING, "FILE", "also write what happened to each stage as JSON", NULL, false},
     {"dry", OPTION_FLAG, NULL, "say what would run and change nothing", NULL, false},
     {"set", OPTION_MULTI, "[FILE:]KEY=VALUE", "first set a parameter (of params.yaml); may repeat", NULL, false},
+    RUN_TRACKED_OPTIONS,
     {0},
 };
 
@@ -210,7 +246,8 @@ const struct command run_commands[] = {
      "Reads dvc.yaml, skips stages whose command, dependencies, parameters and outputs are as dvc.lock says, takes\n"
      "known results from the run cache and runs the rest, independent stages side by side. A failed stage stops only\n"
      "what depends on it. Each stage's output goes to .dvc/tmp/ingot/logs/STAGE.log. Stock dvc reads and writes the\n"
-     "same files.",
+     "same files. With --experiment each stage that runs is a run on the server, below one of the pipeline, as `ingot run exec`\n"
+     "makes them.",
      "  ingot run\n  ingot run --cwd examples/flights --jobs 4 evaluate\n  ingot run --set fit.end=2001-04-01 --set other.yaml:depth=6",
      run_options, run_run},
     {0},

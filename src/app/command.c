@@ -37,6 +37,7 @@ struct command_ctx {
     bool out_used;
     int64_t started_ms, progress_ms;
     bool progress_shown;
+    int exit_code;
 };
 
 static const struct option_row common_options[] = {
@@ -143,6 +144,11 @@ void command_say(struct command_ctx *c, const char *fmt, ...)
     va_end(ap);
     putchar('\n');
     fflush(stdout);
+}
+
+void command_exit_code(struct command_ctx *c, int code)
+{
+    c->exit_code = code;
 }
 
 void command_progress(struct command_ctx *c, const char *what, uint64_t done, uint64_t total)
@@ -376,7 +382,7 @@ static int command_run(const struct command *cmd, int argc, char **argv)
         fail_print(&op, e);
         return 1;
     }
-    return 0;
+    return c->exit_code;
 }
 
 int command_main(int argc, char **argv)

@@ -45,6 +45,8 @@ bool command_json(const struct command_ctx *c);
 /* Results. With --json the writer's document goes to stdout; else `text` lines do. */
 struct json_out *command_out(struct command_ctx *c);   /* the document; begin_object..end_object by the command */
 void command_say(struct command_ctx *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* a line for people; silent with --json */
+/* The program's exit code when the command returns OK, for those that run another program; 0 unless set. */
+void command_exit_code(struct command_ctx *c, int code);
 /* Progress on a terminal (stderr), at most ten times a second; silent elsewhere. `total` 0: unknown. */
 void command_progress(struct command_ctx *c, const char *what, uint64_t done, uint64_t total);
 

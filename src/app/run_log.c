@@ -152,6 +152,21 @@ static enum err artifact_root(struct op *op, struct run_log *l, struct str uri)
     return OK;
 }
 
+/* A run as the server tells it. */
+static enum err run_read(struct op *op, struct run_log *l, const struct json *doc)
+{
+    struct str uri;
+    const struct json *info = json_path(doc, "run.info");
+    if (!info)
+        return op_fail(op, E_IO, "tracking server: the answer holds no run");
+    enum err e = json_want_str(op, info, "run_id", &l->run_id);
+    if (!e)
+        e = json_want_str(op, info, "experiment_id", &l->experiment_id);
+    if (!e)
+        e = json_want_str(op, info, "artifact_uri", &uri);
+    return e ? e : artifact_root(op, l, uri);
+}
+
 enum err run_log_start(struct op *op, struct client *client, const struct run_log_start *start, struct run_log **ret)
 {
     struct run_log *l = op_new(op, struct run_log);
@@ -174,23 +189,32 @@ enum err run_log_start(struct op *op, struct client *client, const struct run_lo
     tag_write(&w, "mlflow.source.name", start->source_name);
     tag_write(&w, "mlflow.source.git.commit", run_log_git_commit(op, "."));
     tag_write(&w, "ingot.data.sha256", start->data_sha256);
+    for (size_t i = 0; i < start->tag_count; i++)
+        tag_write(&w, start->tags[i].key, start->tags[i].value);
     json_end_array(&w);
     json_end_object(&w);
     struct json *doc = NULL;
-    struct str uri;
     e = post(op, l, API "runs/create", &b, &doc);
-    const struct json *info = json_path(doc, "run.info");
-    if (!e && !info)
-        e = op_fail(op, E_IO, "tracking server: runs/create did not answer with a run");
     if (!e)
-        e = json_want_str(op, info, "run_id", &l->run_id);
-    if (!e)
-        e = json_want_str(op, info, "artifact_uri", &uri);
-    if (!e)
-        e = artifact_root(op, l, uri);
+        e = run_read(op, l, doc);
     if (!e)
         *ret = l;
     return e;
+}
+
+enum err run_log_resume(struct op *op, struct client *client, struct str run_id, struct run_log **ret)
+{
+    struct run_log *l = op_new(op, struct run_log);
+    struct json *doc = NULL;
+    l->client = client;
+    struct str enc = http_percent_encode(op->arena, run_id, true);
+    enum err e = client_json(op, client, "GET", str_from(op_printf(op, API "runs/get?run_id=%.*s", STR_FMT(enc))), (struct str){0}, &doc);
+    if (e)
+        return op_context(op, "tracking server");
+    if ((e = run_read(op, l, doc)))
+        return e;
+    *ret = l;
+    return OK;
 }
 
 struct str run_log_id(const struct run_log *l)
@@ -334,18 +358,51 @@ enum err run_log_input(struct op *op, struct run_log *l, const char *context, st
     return post(op, l, API "runs/log-inputs", &b, NULL);
 }
 
+/* The proxy's path of an artifact. */
+static const char *artifact_target(struct op *op, const struct run_log *l, const char *path)
+{
+    struct str full = str_from(op_printf(op, "%.*s/%s", STR_FMT(l->artifact_path), path));
+    struct str enc = http_percent_encode(op->arena, full, true);
+    return op_printf(op, "/api/2.0/mlflow-artifacts/artifacts/%.*s", STR_FMT(enc));
+}
+
+static enum err artifact_verdict(struct op *op, enum err e, const char *path, const struct client_answer *a)
+{
+    if (!e && a->status >= 300)
+        e = op_fail(op, E_IO, "status %d: %.*s", a->status, STR_FMT(str_sub(a->body, 0, 200)));
+    return e ? op_context(op, "tracking server: artifact %s", path) : OK;
+}
+
 enum err run_log_artifact(struct op *op, struct run_log *l, const char *path, struct str content_type, struct str bytes)
 {
     if (!l)
         return OK;
-    struct client_answer a;
-    struct str full = str_from(op_printf(op, "%.*s/%s", STR_FMT(l->artifact_path), path));
-    struct str enc = http_percent_encode(op->arena, full, true);
-    const char *target = op_printf(op, "/api/2.0/mlflow-artifacts/artifacts/%.*s", STR_FMT(enc));
-    enum err e = client_call(op, l->client, "PUT", str_from(target), content_type, bytes, &a);
-    if (!e && a.status >= 300)
-        e = op_fail(op, E_IO, "status %d: %.*s", a.status, STR_FMT(str_sub(a.body, 0, 200)));
-    return e ? op_context(op, "tracking server: artifact %s", path) : OK;
+    struct client_answer a = {0};
+    enum err e = client_call(op, l->client, "PUT", str_from(artifact_target(op, l, path)), content_type, bytes, &a);
+    return artifact_verdict(op, e, path, &a);
+}
+
+enum err run_log_artifact_file(struct op *op, struct run_log *l, const char *path, struct str content_type, const char *file)
+{
+    if (!l)
+        return OK;
+    struct client_answer a = {0};
+    enum err e = client_upload(op, l->client, "PUT", str_from(artifact_target(op, l, path)), content_type, file, &a);
+    return artifact_verdict(op, e, path, &a);
+}
+
+enum err run_log_end_as(struct op *op, struct run_log *l, const char *status)
+{
+    if (!l)
+        return OK;
+    struct buf b;
+    struct json_out w;
+    body_start(&b, &w);
+    json_kv_str(&w, "run_id", l->run_id);
+    json_kv_cstr(&w, "status", status);
+    json_kv_i64(&w, "end_time", time_now_us() / 1000);
+    json_end_object(&w);
+    return post(op, l, API "runs/update", &b, NULL);
 }
 
 enum err run_log_end(struct op *op, struct run_log *l, bool ok)
@@ -354,15 +411,8 @@ enum err run_log_end(struct op *op, struct run_log *l, bool ok)
         return OK;
     /* A run whose last metrics were refused has failed, and is not left running. */
     enum err e = run_log_flush(op, l);
-    struct buf b;
-    struct json_out w;
     struct op end;
     op_init(&end, op->arena);
-    body_start(&b, &w);
-    json_kv_str(&w, "run_id", l->run_id);
-    json_kv_cstr(&w, "status", ok && !e ? "FINISHED" : "FAILED");
-    json_kv_i64(&w, "end_time", time_now_us() / 1000);
-    json_end_object(&w);
-    enum err ended = post(e ? &end : op, l, API "runs/update", &b, NULL);
+    enum err ended = run_log_end_as(e ? &end : op, l, ok && !e ? "FINISHED" : "FAILED");
     return e ? e : ended;
 }

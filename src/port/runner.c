@@ -34,3 +34,8 @@ void runner_close(struct runner *r)
     if (r && r->ops)
         r->ops->close(r->self);
 }
+
+int64_t runner_process(struct runner *r, void *handle)
+{
+    return r->ops->process ? r->ops->process(r->self, handle) : 0;
+}

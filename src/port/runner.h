@@ -30,6 +30,8 @@ struct runner_ops {
     void (*cancel)(void *self, void *handle, int64_t grace_ms);
     void (*release)(void *self, void *take_handle);
     void (*close)(void *self);
+    /* The process on this machine, leader of its process group, while the handle lives; NULL or 0: it runs elsewhere. */
+    int64_t (*process)(void *self, void *handle);
 };
 struct runner {
     const struct runner_ops *ops;
@@ -40,5 +42,6 @@ MUST_USE enum err runner_wait_any(struct op *op, struct runner *r, void **handle
 void runner_cancel(struct runner *r, void *handle, int64_t grace_ms);
 void runner_release(struct runner *r, void *take_handle);
 void runner_close(struct runner *r);
+int64_t runner_process(struct runner *r, void *handle);
 
 #endif

@@ -279,6 +279,13 @@ static void local_close(void *self)
     (void)self;
 }
 
+static int64_t local_process(void *self, void *handle)
+{
+    (void)self;
+    const struct child *c = handle;
+    return c->pid; /* never changes once the handle is there */
+}
+
 static const struct runner_ops local_ops = {
     .name = "local",
     .submit = local_submit,
@@ -286,6 +293,7 @@ static const struct runner_ops local_ops = {
     .cancel = local_cancel,
     .release = local_release,
     .close = local_close,
+    .process = local_process,
 };
 
 struct runner local_runner(void)
