@@ -103,8 +103,11 @@ static enum err piece_send(struct op *op, struct run_capture *c, size_t n)
     enum err e = client_call(op, c->client, "PUT", console_path(op, c, c->sent), STR("application/octet-stream"), (struct str){c->piece, n}, &a);
     if (e)
         return e;
-    if (a.status == 409)
-        return size_ask(op, c);
+    if (a.status == 409) { /* either we are beyond its end, or it takes nothing more (a deleted run) */
+        int64_t before = c->sent;
+        e = size_ask(op, c);
+        return !e && c->sent == before ? op_fail(op, E_INVALID, "console of run %s: %.*s", c->run_id, STR_FMT(str_sub(a.body, 0, 150))) : e;
+    }
     if (a.status == 404 || a.status == 405)
         return op_fail(op, E_NOT_FOUND, "the server has no console for run %s", c->run_id);
     if (a.status >= 400)

@@ -52,6 +52,9 @@ enum err native_delivery_retry(struct op *op, struct services *s, struct http_re
 /* compare.c */
 enum err native_runs_compare(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_metrics_chart(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* console.c */
+enum err native_console_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_console_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* alerts.c */
 enum err native_alert_rule_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_alert_rule_add(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
