@@ -165,15 +165,11 @@ def test_refuses_migrations(build_tool, tmp_path, names, message):
 
 def mlflow_tables(path):
     """A database with the tables of MLflow itself, which the statements of an import read."""
-    import mlflow.store.model_registry.dbmodels.models  # noqa: F401  adds its tables
-    from mlflow.store.db.base_sql_model import Base
-    from mlflow.store.tracking.dbmodels import models  # noqa: F401
-    from sqlalchemy import create_engine, text
+    from mlflow.store.db.utils import _initialize_tables
+    from sqlalchemy import create_engine
 
     engine = create_engine(f"sqlite:///{path}")
-    Base.metadata.create_all(engine)
-    with engine.begin() as db:
-        db.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32))"))
+    _initialize_tables(engine)
     engine.dispose()
     return path
 
