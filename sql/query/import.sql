@@ -18,8 +18,11 @@ INSERT INTO track_experiment (id, name, artifact_location, deleted, created_ms, 
 SELECT max(id) FROM track_experiment
 -- postgres:
 SELECT setval(pg_get_serial_sequence('track_experiment', 'id'), greatest((SELECT max(id) FROM track_experiment), 1))
+-- name: import_experiment_taken
+-- Also by what was purged (core/retention): its id is never given again.
+SELECT id FROM track_experiment WHERE id = ?1
 -- name: import_experiment_update
-UPDATE track_experiment SET deleted = ?2, updated_ms = ?3 WHERE id = ?1
+UPDATE track_experiment SET deleted = ?2, updated_ms = ?3 WHERE id = ?1 AND deleted < 2
 
 -- name: import_run_insert
 INSERT INTO track_run (uuid, experiment, name, user_id, status, start_ms, end_ms, deleted, deleted_ms, artifact_uri)

@@ -12,9 +12,10 @@ SELECT id, uuid, artifact_uri, deleted, experiment FROM track_run WHERE uuid = ?
 -- name: retention_runs_of
 SELECT id, uuid, artifact_uri, deleted, experiment FROM track_run WHERE experiment = ?1 AND id > ?2 ORDER BY id LIMIT ?3
 -- name: retention_run_version
--- A live version of a registered model that was made of the run.
+-- A live version of a registered model that was made of the run, or that names no run and whose files are the run's (?2: LIKE).
 SELECT m.name, v.version FROM registry_version v JOIN registry_model m ON m.id = v.model
-WHERE v.run_id = ?1 AND v.deleted = 0 ORDER BY v.id LIMIT 1
+WHERE v.run_id IN (?1, '') AND v.deleted = 0 AND (v.run_id = ?1 OR v.source LIKE ?2 OR v.storage_location LIKE ?2)
+ORDER BY v.id LIMIT 1
 -- name: retention_model_version
 SELECT m.name, v.version FROM registry_version v JOIN registry_model m ON m.id = v.model
 WHERE v.model_id = ?1 AND v.deleted = 0 ORDER BY v.id LIMIT 1
@@ -37,19 +38,36 @@ DELETE FROM track_input_tag WHERE input IN (SELECT id FROM track_input WHERE run
 DELETE FROM track_input WHERE run = ?1
 -- name: retention_run_models_delete
 DELETE FROM track_run_model WHERE run = ?1
+-- name: retention_console_pieces_delete
+DELETE FROM track_console_piece WHERE run = ?1
+-- name: retention_console_delete
+DELETE FROM track_console WHERE run = ?1
 -- name: retention_watches_delete
 DELETE FROM alert_watch WHERE run = ?1
 -- name: retention_alerts_end
 UPDATE alert SET firing = 0, resolved_us = ?2 WHERE run = ?1 AND firing = 1
+-- name: retention_run_empty
+-- The mark that may stay of it has no name: the same run may be imported again.
+UPDATE track_run SET uuid = 'purged ' || id, name = '', user_id = '', artifact_uri = '' WHERE id = ?1
 -- name: retention_run_delete
 DELETE FROM track_run WHERE id = ?1 AND id < (SELECT max(id) FROM track_run)
 -- name: retention_artifacts_delete
 DELETE FROM track_artifact WHERE path IN (SELECT path FROM track_artifact WHERE path >= ?1 AND path < ?2 ORDER BY path LIMIT ?3)
+-- name: retention_marks_delete
+-- What an import noted about a run or a logged model.
+DELETE FROM import_mark WHERE source IN (SELECT id FROM import_source) AND kind IN ('run', 'points', 'model', 'uri') AND key = ?1
+-- name: retention_file_marks_delete
+DELETE FROM import_mark WHERE source IN (SELECT id FROM import_source) AND kind = 'file' AND key >= ?1 AND key < ?2
+-- name: retention_experiment_marks_delete
+DELETE FROM import_mark WHERE source IN (SELECT id FROM import_source) AND kind = 'experiment' AND mark = ?1
 
 -- name: retention_experiments
 SELECT id FROM track_experiment WHERE id > ?1 AND (deleted = 2 OR (deleted = 1 AND updated_ms <= ?2)) ORDER BY id
 -- name: retention_experiment
 SELECT name, artifact_location, deleted FROM track_experiment WHERE id = ?1
+-- name: retention_locations
+-- Locations of other experiments that have the text in them.
+SELECT artifact_location FROM track_experiment WHERE id <> ?1 AND deleted < 2 AND replace(artifact_location, ?2, '') <> artifact_location
 -- name: retention_experiment_runs
 SELECT count(*) FROM track_run WHERE experiment = ?1 AND deleted < 2
 -- name: retention_experiment_mark
@@ -60,7 +78,7 @@ DELETE FROM track_experiment_tag WHERE experiment = ?1
 -- name: retention_datasets_delete
 DELETE FROM track_dataset WHERE experiment = ?1
 -- name: retention_models_of
-SELECT id, model_id FROM track_model WHERE experiment = ?1 ORDER BY id LIMIT ?2
+SELECT id, model_id, artifact_uri FROM track_model WHERE experiment = ?1 AND id > ?2 ORDER BY id LIMIT ?3
 -- name: retention_model_params_delete
 DELETE FROM track_model_param WHERE model = ?1
 -- name: retention_model_tags_delete

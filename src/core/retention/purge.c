@@ -24,14 +24,17 @@ struct purging {
     struct purge_report report;
 };
 
-/* A step in memory of its own. */
+/* A step in memory of its own. Its function may be run again (db.h): it only sets what stands below `out`, and sets it anew. */
 struct step {
     struct purging *p;
     const struct target *run;
-    int64_t experiment;
-    struct str name, location; /* of the experiment; of artifacts: the root */
-    bool done, kept;
-    int64_t changes;
+    int64_t experiment, after;
+    struct str location; /* of the experiment; of artifacts: the root */
+    bool runs_kept;
+    /* out */
+    const char *why; /* it is kept; in the whole's arena */
+    bool marked, done, kept, shared;
+    int64_t changes, next;
 };
 
 static enum err step_run(struct purging *p, struct step *s, db_fn fn)
@@ -48,8 +51,10 @@ static enum err step_run(struct purging *p, struct step *s, db_fn fn)
 
 static void keep(struct purging *p, const char *why)
 {
+    if (!why)
+        return;
     if (p->report.kept < PURGE_KEPT_MAX)
-        p->report.kept_why[p->report.kept] = str_dup(p->op->arena, str_from(why));
+        p->report.kept_why[p->report.kept] = str_from(why);
     p->report.kept++;
 }
 
@@ -69,6 +74,7 @@ static enum err reason_to_keep(struct op *op, struct db_tx *tx, const struct tar
 {
     bool held = false;
     struct db_val version[2];
+    struct str inside = str_from(op_printf(op, "%%%.*s%%", STR_FMT(run->uuid)));
     *ret = NULL;
     enum err e = has_hold(op, tx, &sql_track_tag_get, run->row, &held);
     if (!e && !held)
@@ -79,7 +85,7 @@ static enum err reason_to_keep(struct op *op, struct db_tx *tx, const struct tar
         *ret = op_printf(op, "run %.*s is held (tag " PURGE_HOLD_TAG ")", STR_FMT(run->uuid));
         return OK;
     }
-    e = db_query_one(op, tx, &sql_retention_run_version, DB_ARGS(DB_TEXT(run->uuid)), version, ARRAY_LEN(version));
+    e = db_query_one(op, tx, &sql_retention_run_version, DB_ARGS(DB_TEXT(run->uuid), DB_TEXT(inside)), version, ARRAY_LEN(version));
     if (!e)
         *ret = op_printf(op, "run %.*s made version %" PRId64 " of '%.*s'", STR_FMT(run->uuid), version[1].i, STR_FMT(version[0].s));
     else if (e == E_NOT_FOUND)
@@ -94,22 +100,24 @@ static enum err mark_tx(struct op *op, struct db_tx *tx, void *arg)
     struct step *s = arg;
     const char *why = NULL;
     struct db_val now[5];
+    s->why = NULL;
+    s->marked = s->kept = false;
     enum err e = db_query_one(op, tx, &sql_retention_run, DB_ARGS(DB_TEXT(s->run->uuid)), now, ARRAY_LEN(now));
     if (e == E_NOT_FOUND || (!e && !now[3].i)) { /* gone, or restored meanwhile */
         op_clear(op);
         s->kept = true;
         return OK;
     }
-    if (!e)
-        e = reason_to_keep(op, tx, s->run, &why);
+    if (e || now[3].i == 2) /* begun: nobody sees it, and half of it may be gone */
+        return e;
+    e = reason_to_keep(op, tx, s->run, &why);
     if (e)
         return e;
-    if (why) {
-        s->kept = true;
-        keep(s->p, why);
-        return OK;
-    }
-    if (s->p->plan->dry_run || s->run->deleted == 2)
+    s->kept = why != NULL;
+    s->marked = !why;
+    if (why)
+        s->why = op_printf(s->p->op, "%s", why);
+    if (why || s->p->plan->dry_run)
         return OK;
     e = db_exec(op, tx, &sql_retention_run_mark, DB_ARGS(DB_I64(s->run->row)), NULL);
     if (!e)
@@ -126,6 +134,7 @@ static enum err points_tx(struct op *op, struct db_tx *tx, void *arg)
     struct db_val series;
     int64_t gone = 0;
     s->changes = 0;
+    s->done = false;
     enum err e = db_query_one(op, tx, &sql_retention_series, DB_ARGS(DB_I64(s->run->row)), &series, 1);
     if (e == E_NOT_FOUND) {
         op_clear(op);
@@ -141,15 +150,26 @@ static enum err points_tx(struct op *op, struct db_tx *tx, void *arg)
     return e;
 }
 
+/* Where it came from, if it was imported: another import of the same source brings it whole, not what changed since. */
+static enum err marks_forget(struct op *op, struct db_tx *tx, struct str id)
+{
+    return db_exec(op, tx, &sql_retention_marks_delete, DB_ARGS(DB_TEXT(id)), NULL);
+}
+
 static enum err texts_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     static const struct sql *const statements[] = {&sql_retention_params_delete, &sql_retention_tags_delete, &sql_retention_input_tags_delete,
-                                                   &sql_retention_inputs_delete, &sql_retention_run_models_delete, &sql_retention_watches_delete};
+                                                   &sql_retention_inputs_delete, &sql_retention_run_models_delete, &sql_retention_watches_delete,
+                                                   &sql_retention_console_pieces_delete, &sql_retention_console_delete};
     struct step *s = arg;
     enum err e = OK;
     for (size_t i = 0; !e && i < ARRAY_LEN(statements); i++)
         e = store_exec_id(op, tx, statements[i], s->run->row);
     struct db_val series;
+    if (!e)
+        e = marks_forget(op, tx, s->run->uuid);
+    if (!e)
+        e = store_exec_id(op, tx, &sql_retention_run_empty, s->run->row);
     if (e)
         return e;
     e = db_query_one(op, tx, &sql_retention_series, DB_ARGS(DB_I64(s->run->row)), &series, 1);
@@ -159,11 +179,18 @@ static enum err texts_tx(struct op *op, struct db_tx *tx, void *arg)
     return db_exec(op, tx, &sql_retention_run_delete, DB_ARGS(DB_I64(s->run->row)), NULL);
 }
 
+/* A portion of the names below a root. */
+static enum err names_delete(struct op *op, struct db_tx *tx, struct str root, int64_t *ret_changes)
+{
+    struct str from = str_from(op_printf(op, "%.*s/", STR_FMT(root))), to = str_from(op_printf(op, "%.*s0", STR_FMT(root)));
+    enum err e = db_exec(op, tx, &sql_retention_file_marks_delete, DB_ARGS(DB_TEXT(from), DB_TEXT(to)), NULL);
+    return e ? e : db_exec(op, tx, &sql_retention_artifacts_delete, DB_ARGS(DB_TEXT(from), DB_TEXT(to), DB_I64(STEP_ROWS)), ret_changes);
+}
+
 static enum err artifacts_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct step *s = arg;
-    struct str from = str_from(op_printf(op, "%.*s/", STR_FMT(s->location))), to = str_from(op_printf(op, "%.*s0", STR_FMT(s->location)));
-    return db_exec(op, tx, &sql_retention_artifacts_delete, DB_ARGS(DB_TEXT(from), DB_TEXT(to), DB_I64(STEP_ROWS)), &s->changes);
+    return names_delete(op, tx, s->location, &s->changes);
 }
 
 /* The names below an artifact URI that this server keeps; another store's files are not ours to delete. */
@@ -186,18 +213,24 @@ static enum err run_purge(struct purging *p, const struct target *run)
 {
     struct step s = {.run = run};
     enum err e = step_run(p, &s, mark_tx);
-    if (e || s.kept)
+    if (e)
         return e;
-    p->report.runs++;
-    if (p->plan->dry_run)
+    keep(p, s.why);
+    p->report.runs += s.marked;
+    if (s.kept || p->plan->dry_run)
         return OK;
+    int64_t before = p->report.points + p->report.artifacts;
     while (!e && !s.done) {
         e = step_run(p, &s, points_tx);
         p->report.points += e ? 0 : s.changes;
     }
     if (!e)
         e = artifacts_purge(p, run->artifact_uri);
-    return e ? e : step_run(p, &s, texts_tx);
+    if (!e)
+        e = step_run(p, &s, texts_tx);
+    /* One that an earlier purge began counts when there was something left of it: not the row that only marks an id as given. */
+    p->report.runs += !s.marked && p->report.points + p->report.artifacts > before;
+    return e;
 }
 
 /* ---- which runs ---- */
@@ -264,24 +297,63 @@ static enum err named_tx(struct op *op, struct db_tx *tx, void *arg)
 
 /* ---- experiments ---- */
 
+/* Does another experiment keep its files there or below? Locations are their users' words. */
+static enum err location_shared(struct op *op, struct db_tx *tx, int64_t experiment, struct str location, bool *ret)
+{
+    struct str root, other;
+    struct db_rows *rows = NULL;
+    bool row = false;
+    *ret = false;
+    if (artifact_root(op, location, &root) || !root.len) {
+        op_clear(op); /* another store's: nothing is deleted there */
+        return OK;
+    }
+    struct str inside = str_from(op_printf(op, "%.*s/", STR_FMT(root)));
+    enum err e = db_query(op, tx, &sql_retention_locations, DB_ARGS(DB_I64(experiment), DB_TEXT(root)), &rows);
+    while (!e && !*ret && !(e = db_step(op, tx, rows, &row)) && row) {
+        if (artifact_root(op, db_col_str(tx, rows, 0), &other))
+            op_clear(op);
+        else
+            *ret = str_eq(other, root) || str_starts(other, inside);
+    }
+    db_end(tx, rows);
+    return e;
+}
+
+static const char *experiment_reason(struct op *op, const struct step *s, bool held, bool runs)
+{
+    if (!s->experiment)
+        return "experiment 0 is always there";
+    if (held)
+        return op_printf(op, "experiment %" PRId64 " is held (tag " PURGE_HOLD_TAG ")", s->experiment);
+    return runs ? op_printf(op, "experiment %" PRId64 " has runs that are kept", s->experiment) : NULL;
+}
+
 static enum err experiment_mark_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct step *s = arg;
     struct db_val v[3], runs;
     bool held = false;
+    s->why = NULL;
+    s->marked = false;
     enum err e = db_query_one(op, tx, &sql_retention_experiment, DB_ARGS(DB_I64(s->experiment)), v, ARRAY_LEN(v));
     if (!e)
         e = db_query_one(op, tx, &sql_retention_experiment_runs, DB_ARGS(DB_I64(s->experiment)), &runs, 1);
     if (!e)
         e = has_hold(op, tx, &sql_track_experiment_tag_get, s->experiment, &held);
+    if (!e)
+        e = location_shared(op, tx, s->experiment, v[1].s, &s->shared);
     if (e)
         return e;
     bool dry = s->p->plan->dry_run;
     s->location = str_dup(s->p->op->arena, v[1].s);
-    s->kept = !v[2].i || held || (runs.i && !dry) || !s->experiment; /* the first experiment is always there */
-    if (s->kept && v[2].i)
-        keep(s->p, op_printf(op, "experiment %" PRId64 " %s", s->experiment, held ? "is held (tag " PURGE_HOLD_TAG ")" : "has runs that are kept"));
-    if (s->kept || dry || v[2].i == 2)
+    s->kept = !v[2].i; /* restored meanwhile */
+    if (s->kept || v[2].i == 2)
+        return OK;
+    s->why = experiment_reason(s->p->op, s, held, dry ? s->runs_kept : runs.i > 0);
+    s->kept = s->why != NULL;
+    s->marked = !s->kept;
+    if (s->kept || dry)
         return OK;
     struct str name = str_from(op_printf(op, "purged %" PRId64 " %s", s->experiment, hash_random_hex(op->arena, 8)));
     e = db_exec(op, tx, &sql_retention_experiment_mark, DB_ARGS(DB_I64(s->experiment), DB_TEXT(name)), NULL);
@@ -291,35 +363,48 @@ static enum err experiment_mark_tx(struct op *op, struct db_tx *tx, void *arg)
     return e ? e : store_audit(op, tx, "experiment.purge", "experiment", str_from(op_printf(op, "%" PRId64, s->experiment)), &detail, 1);
 }
 
-/* A portion of its logged models; those that a version was made of stay, and the experiment's row with them. */
-static enum err models_tx(struct op *op, struct db_tx *tx, void *arg)
+/* One logged model with its files, unless a version was made of it. */
+static enum err model_purge(struct op *op, struct db_tx *tx, const struct target *model, bool *ret_gone)
 {
     static const struct sql *const statements[] = {&sql_retention_model_params_delete, &sql_retention_model_tags_delete,
                                                    &sql_retention_model_metrics_delete, &sql_retention_model_delete};
+    struct db_val version[2];
+    struct str root = {0};
+    int64_t changes = STEP_ROWS;
+    enum err e = db_query_one(op, tx, &sql_retention_model_version, DB_ARGS(DB_TEXT(model->uuid)), version, ARRAY_LEN(version));
+    *ret_gone = e == E_NOT_FOUND;
+    if (!*ret_gone)
+        return e;
+    op_clear(op);
+    if (artifact_root(op, model->artifact_uri, &root))
+        op_clear(op);
+    e = marks_forget(op, tx, model->uuid);
+    while (!e && root.len && changes == STEP_ROWS)
+        e = names_delete(op, tx, root, &changes);
+    for (size_t k = 0; !e && k < ARRAY_LEN(statements); k++)
+        e = store_exec_id(op, tx, statements[k], model->row);
+    return e;
+}
+
+/* A portion of its logged models; those that a version was made of stay, and the experiment's row with them. */
+static enum err models_tx(struct op *op, struct db_tx *tx, void *arg)
+{
     struct step *s = arg;
     struct db_rows *rows = NULL;
     struct target found[PAGE];
     size_t n = 0;
-    bool row = false;
-    enum err e = db_query(op, tx, &sql_retention_models_of, DB_ARGS(DB_I64(s->experiment), DB_I64(PAGE)), &rows);
+    bool row = false, gone = false;
+    enum err e = db_query(op, tx, &sql_retention_models_of, DB_ARGS(DB_I64(s->experiment), DB_I64(s->after), DB_I64(PAGE)), &rows);
     while (!e && !(e = db_step(op, tx, rows, &row)) && row)
-        found[n++] = (struct target){.row = db_col_i64(tx, rows, 0), .uuid = db_col_dup(op, tx, rows, 1)};
+        found[n++] = (struct target){.row = db_col_i64(tx, rows, 0), .uuid = db_col_dup(op, tx, rows, 1), .artifact_uri = db_col_dup(op, tx, rows, 2)};
     db_end(tx, rows);
     s->changes = 0;
     for (size_t i = 0; !e && i < n; i++) {
-        struct db_val version[2];
-        e = db_query_one(op, tx, &sql_retention_model_version, DB_ARGS(DB_TEXT(found[i].uuid)), version, ARRAY_LEN(version));
-        if (!e)
-            continue;
-        if (e != E_NOT_FOUND)
-            return e;
-        op_clear(op);
-        e = OK;
-        for (size_t k = 0; !e && k < ARRAY_LEN(statements); k++)
-            e = store_exec_id(op, tx, statements[k], found[i].row);
-        s->changes++;
+        e = model_purge(op, tx, &found[i], &gone);
+        s->changes += gone;
     }
-    s->done = s->changes < PAGE;
+    s->next = n ? found[n - 1].row : s->after;
+    s->done = n < PAGE;
     s->kept = n > (size_t)s->changes;
     return e;
 }
@@ -330,25 +415,34 @@ static enum err experiment_end_tx(struct op *op, struct db_tx *tx, void *arg)
     enum err e = store_exec_id(op, tx, &sql_retention_datasets_delete, s->experiment);
     if (!e)
         e = store_exec_id(op, tx, &sql_retention_experiment_tags_delete, s->experiment);
+    if (!e)
+        e = db_exec(op, tx, &sql_retention_experiment_marks_delete, DB_ARGS(DB_TEXT(str_from(op_printf(op, "%" PRId64, s->experiment)))), NULL);
     return e ? e : store_exec_id(op, tx, &sql_retention_experiment_delete, s->experiment);
 }
 
 static enum err experiment_purge(struct purging *p, int64_t id)
 {
-    struct step s = {.experiment = id};
+    struct step s = {.experiment = id, .after = -1};
+    int64_t kept = p->report.kept;
     enum err e = runs_purge(p, &sql_retention_runs_of, DB_I64(id), DB_I64(-1), 1);
+    s.runs_kept = p->report.kept > kept;
     if (!e)
         e = step_run(p, &s, experiment_mark_tx);
-    if (e || s.kept)
+    if (e)
         return e;
-    p->report.experiments++;
-    if (p->plan->dry_run)
+    keep(p, s.why);
+    p->report.experiments += s.marked;
+    if (s.kept || p->plan->dry_run)
         return OK;
-    while (!e && !s.done)
+    bool models_kept = false;
+    while (!e && !s.done) {
         e = step_run(p, &s, models_tx);
-    if (e || s.kept)
+        s.after = s.next;
+        models_kept = models_kept || s.kept;
+    }
+    if (e || models_kept)
         return e;
-    if ((e = artifacts_purge(p, s.location)))
+    if (!s.shared && (e = artifacts_purge(p, s.location)))
         return e;
     return step_run(p, &s, experiment_end_tx);
 }

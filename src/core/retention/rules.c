@@ -19,7 +19,7 @@ struct rule {
 struct reading {
     VEC(struct rule) rules;
     int64_t unreadable;
-    /* Runs of one rule. */
+    /* A page of runs of one rule, in memory of its own. */
     const struct sql *sql;
     struct db_val args[4];
     size_t arg_count, n;
@@ -67,6 +67,14 @@ static enum err runs_tx(struct op *op, struct db_tx *tx, void *arg)
     return e;
 }
 
+static void page_op(const struct op *op, struct arena *arena, struct op *ret)
+{
+    op_init(ret, arena);
+    ret->actor = op->actor;
+    ret->request_id = op->request_id;
+    ret->now_us = op->now_us;
+}
+
 /* Deletes what has ended; what is deleted leaves the list, so that the first page is always the next one. */
 static enum err rule_delete(struct op *op, struct db *db, const struct rule *rule, struct reading *r, struct rules_report *report)
 {
@@ -77,11 +85,16 @@ static enum err rule_delete(struct op *op, struct db *db, const struct rule *rul
     r->args[2] = DB_I64(PAGE);
     r->arg_count = 3;
     do {
-        e = db_read(op, db, runs_tx, r);
+        AUTO(arena) struct arena *arena = arena_create(LIMIT_REQUEST_ARENA);
+        struct op page;
+        page_op(op, arena, &page);
+        e = db_read(&page, db, runs_tx, r);
         for (size_t i = 0; !e && i < r->n; i++) {
-            e = track_run_delete(op, db, r->uuids[i]);
+            e = track_run_delete(&page, db, r->uuids[i]);
             report->deleted += !e;
         }
+        if (e)
+            e = op_fail(op, e, "%s", page.msg ? page.msg : err_name(e));
     } while (!e && r->n == PAGE);
     return e;
 }
@@ -96,13 +109,18 @@ static enum err rule_purge(struct op *op, struct db *db, const struct rule *rule
     r->arg_count = 4;
     r->last = -1;
     do {
+        AUTO(arena) struct arena *arena = arena_create(LIMIT_REQUEST_ARENA);
+        struct op page;
         struct purge_report purged = {0};
+        page_op(op, arena, &page);
         r->args[2] = DB_I64(r->last);
-        e = db_read(op, db, runs_tx, r);
+        e = db_read(&page, db, runs_tx, r);
         if (!e && r->n)
-            e = purge_run(op, db, &(struct purge_plan){.runs = r->uuids, .run_count = r->n}, &purged);
+            e = purge_run(&page, db, &(struct purge_plan){.runs = r->uuids, .run_count = r->n}, &purged);
         report->purged += purged.runs;
         report->kept += purged.kept;
+        if (e)
+            e = op_fail(op, e, "%s", page.msg ? page.msg : err_name(e));
     } while (!e && r->n == PAGE);
     return e;
 }

@@ -31,10 +31,10 @@ static enum err experiment_add(struct op *op, struct db_tx *tx, struct experimen
     bool keep = a->im->o->keep_artifacts && x->artifact_location.len;
     struct str location = keep ? x->artifact_location : STR("");
     int64_t id = -1;
-    struct experiment taken;
+    struct db_val taken;
     enum err e = E_EXISTS;
     if (str_parse_i64(x->id, &id) && id >= 0) {
-        e = experiment_find(op, tx, id, false, &taken);
+        e = db_query_one(op, tx, &sql_import_experiment_taken, DB_ARGS(DB_I64(id)), &taken, 1);
         if (e && e != E_NOT_FOUND)
             return e;
     }

@@ -1,7 +1,7 @@
 #include "core/retention/purge.h"
 
-#include "core/registry/version.h"
 #include "core/registry/model.h"
+#include "core/registry/version.h"
 #include "core/track/artifact.h"
 #include "core/track/experiment.h"
 #include "core/track/history.h"
@@ -9,6 +9,7 @@
 #include "core/track/logged_model.h"
 #include "core/track/metric.h"
 #include "core/track/run.h"
+#include "sql_gen.h"
 #include "unit/core/track/fixture.h"
 
 static struct str run_with_points(struct fixture *f, int64_t experiment, int64_t points)
@@ -78,7 +79,8 @@ static void ids_never_come_again(void **state)
     assert_int_equal(purge(f, &(struct purge_plan){.before_ms = INT64_MAX}).runs, 1);
     assert_ok(op, track_run_get(op, f->db, run_with_points(f, 0, 1000), &run));
     assert_int_equal(run.row, last + 1);
-    assert_int_equal(purge(f, &(struct purge_plan){.before_ms = INT64_MAX}).runs, 1); /* its mark, which goes now */
+    assert_int_equal(purge(f, &(struct purge_plan){.before_ms = INT64_MAX}).runs, 0); /* its mark, which goes now, is no run */
+    assert_fails(op, purge_run(op, f->db, &(struct purge_plan){.runs = &run.run_id, .run_count = 1}, &(struct purge_report){0}), E_CONFLICT, "is not deleted");
     assert_int_equal(purge(f, &(struct purge_plan){.before_ms = INT64_MAX}).runs, 0);
     assert_ok(op, experiment_create(op, f->db, STR("x"), STR(""), NULL, 0, &id));
     assert_ok(op, experiment_delete(op, f->db, id));
@@ -147,9 +149,73 @@ static void only_what_is_named_and_deleted(void **state)
     assert_fails(op, logged_model_get(op, f->db, model.model_id, true, &model), E_NOT_FOUND, "not found");
 }
 
+/* What the registry does not take any more, but an import may bring: a version in a run's files that names no run. */
+static enum err nameless_version_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    const struct db_val *v = arg;
+    struct db_val none = DB_TEXT(STR(""));
+    return db_exec(op, tx, &sql_import_version_insert,
+                   DB_ARGS(v[0], DB_I64(5), DB_I64(1), DB_I64(1), DB_NULL, none, DB_I64(0), v[1], none, none, none, none, none, none, DB_I64(0)), NULL);
+}
+
+static void files_of_a_version_without_a_run_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct str run = run_with_points(f, 0, 1000);
+    struct registry_model m;
+    assert_ok(op, registry_model_create(op, f->db, STR("risk"), STR(""), NULL, 0, &m));
+    struct db_val v[] = {DB_I64(m.row), DB_TEXT(str_from(op_printf(op, "mlflow-artifacts:/0/%.*s/artifacts/m", STR_FMT(run))))};
+    assert_ok(op, db_write(op, f->db, nameless_version_tx, v));
+    assert_ok(op, track_run_delete(op, f->db, run));
+    struct purge_report r = purge(f, &(struct purge_plan){.before_ms = INT64_MAX});
+    assert_true(r.runs == 0 && r.kept == 1);
+    assert_non_null(strstr(op_printf(op, "%.*s", STR_FMT(r.kept_why[0])), "version 5 of 'risk'"));
+}
+
+/* More models than fit in a page, the first of them in use: those behind it must go all the same. */
+static void models_behind_one_in_use_go(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    int64_t id = 0;
+    struct logged_model first, model;
+    struct registry_model m;
+    struct registry_version v;
+    assert_ok(op, experiment_create(op, f->db, STR("x"), STR(""), NULL, 0, &id));
+    for (int i = 0; i < 250; i++)
+        assert_ok(op, logged_model_create(op, f->db, &(struct logged_model_new){.experiment_id = id, .name = STR("net")}, i ? &model : &first));
+    assert_ok(op, registry_model_create(op, f->db, STR("risk"), STR(""), NULL, 0, &m));
+    struct registry_version_new made = {.name = STR("risk"), .source = str_from(op_printf(op, "models:/%.*s", STR_FMT(first.model_id))), .model_id = first.model_id};
+    assert_ok(op, registry_version_create(op, f->db, &made, &v));
+    assert_ok(op, experiment_delete(op, f->db, id));
+    assert_int_equal(purge(f, &(struct purge_plan){.before_ms = INT64_MAX}).experiments, 1);
+    assert_ok(op, logged_model_get(op, f->db, first.model_id, true, &first));
+    assert_fails(op, logged_model_get(op, f->db, model.model_id, true, &model), E_NOT_FOUND, "not found");
+    assert_int_equal(purge(f, &(struct purge_plan){.before_ms = INT64_MAX}).experiments, 0); /* once is enough */
+}
+
+static void a_dry_run_tells_what_would_be(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    int64_t id = 0;
+    assert_ok(op, experiment_create(op, f->db, STR("x"), STR(""), NULL, 0, &id));
+    struct str held = run_with_points(f, id, 1000);
+    run_with_points(f, id, 1000);
+    assert_ok(op, track_run_set_tag(op, f->db, held, STR(PURGE_HOLD_TAG), STR("true")));
+    assert_ok(op, experiment_delete(op, f->db, id));
+    struct purge_report dry = purge(f, &(struct purge_plan){.before_ms = INT64_MAX, .dry_run = true});
+    struct purge_report done = purge(f, &(struct purge_plan){.before_ms = INT64_MAX});
+    assert_true(dry.runs == 1 && dry.experiments == 0 && dry.kept == 2);
+    assert_true(done.runs == dry.runs && done.experiments == dry.experiments && done.kept == dry.kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(a_deleted_run_goes_whole_and_others_stay), fixture_test(ids_never_come_again), fixture_test(what_is_used_or_held_is_kept),
-                                       fixture_test(only_what_is_named_and_deleted)};
+                                       fixture_test(only_what_is_named_and_deleted),
+                                       fixture_test(files_of_a_version_without_a_run_are_kept), fixture_test(models_behind_one_in_use_go),
+                                       fixture_test(a_dry_run_tells_what_would_be)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "adapter/mem/mem.h"
 #include "core/registry/model.h"
+#include "core/retention/purge.h"
 #include "core/track/experiment.h"
 #include "core/track/metric.h"
 #include "core/track/run.h"
@@ -101,6 +102,45 @@ static void one_bad_run_does_not_stop_the_others(void **state)
     origin_fixture_close(&o, path);
 }
 
+/* What was purged is no longer marked as imported: it comes whole, not without the points that "are here already". */
+static void what_was_purged_comes_again_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    char path[64];
+    struct origin o = origin_fixture_open(op, "", path);
+    struct blob_store *blobs = mem_blobs_create(0);
+    struct str one = STR(R1);
+    struct track_run run;
+    struct purge_report purged;
+    (void)import(f, &o, blobs);
+    assert_ok(op, registry_version_delete(op, f->db, STR("risk"), 1));
+    assert_ok(op, track_run_delete(op, f->db, one));
+    assert_ok(op, purge_run(op, f->db, &(struct purge_plan){.runs = &one, .run_count = 1}, &purged));
+    assert_int_equal(purged.runs, 1);
+    struct import_report r = import(f, &o, blobs);
+    assert_int_equal(r.counts[IMPORT_RUNS].added, 1);
+    assert_int_equal(r.counts[IMPORT_RUNS].failed, 0);
+    assert_int_equal(r.counts[IMPORT_POINTS].added, 3);
+    assert_int_equal(r.wrong_latest, 0);
+    assert_ok(op, track_run_get(op, f->db, one, &run));
+    assert_int_equal(run.metric_count, 1);
+
+    assert_ok(op, track_run_delete(op, f->db, one)); /* its experiment is deleted there, and so here */
+    assert_ok(op, registry_version_delete(op, f->db, STR("risk"), 1));
+    assert_ok(op, purge_run(op, f->db, &(struct purge_plan){.experiments = &run.experiment_id, .experiment_count = 1}, &purged));
+    assert_int_equal(purged.experiments, 1);
+    int64_t before = run.experiment_id;
+    r = import(f, &o, blobs); /* under another id: the old one may be in somebody's link */
+    assert_int_equal(r.counts[IMPORT_EXPERIMENTS].added, 1);
+    assert_int_equal(r.counts[IMPORT_RUNS].failed, 0);
+    assert_int_equal(r.counts[IMPORT_POINTS].added, 3);
+    assert_ok(op, track_run_get(op, f->db, one, &run));
+    assert_int_not_equal(run.experiment_id, before);
+    blob_store_close(blobs);
+    origin_fixture_close(&o, path);
+}
+
 static void locations_are_joined(void **state)
 {
     struct op *op = &((struct fixture *)*state)->op;
@@ -112,6 +152,7 @@ static void locations_are_joined(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {fixture_test(what_is_there_comes_once), fixture_test(names_and_numbers_that_are_taken),
-                                       fixture_test(one_bad_run_does_not_stop_the_others), fixture_test(locations_are_joined)};
+                                       fixture_test(one_bad_run_does_not_stop_the_others), fixture_test(what_was_purged_comes_again_whole),
+                                       fixture_test(locations_are_joined)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
