@@ -185,7 +185,7 @@ static enum err note_add(struct op *op, struct db_tx *tx, const struct approvals
     if (!a->comment.len && a->verdict == REGISTRY_COMMENT)
         return op_fail_field(op, "comment", "a comment needs a text");
     enum err e = db_query_one(op, tx, &sql_registry_approval_note_count, DB_ARGS(DB_I64(a->id)), &n, 1);
-    if (!e && n.i >= LIMIT_REGISTRY_APPROVAL_NOTES)
+    if (!e && a->verdict == REGISTRY_COMMENT && n.i >= LIMIT_REGISTRY_APPROVAL_NOTES) /* no number of comments hinders the decision */
         return op_fail(op, E_TOO_LARGE, "a request takes at most %d comments", LIMIT_REGISTRY_APPROVAL_NOTES);
     return e ? e : db_exec(op, tx, &sql_registry_approval_note_insert,
                            DB_ARGS(DB_I64(a->id), DB_I64(n.i + 1), DB_I64(op->now_us), DB_TEXT(op->actor.name),

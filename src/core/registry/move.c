@@ -134,6 +134,8 @@ static enum err alias_make(struct op *op, struct db_tx *tx, struct registry_move
 enum err registry_move_make(struct op *op, struct db_tx *tx, struct registry_move *m)
 {
     struct scene s = {0};
+    m->changed = false;
+    m->pending = 0;
     enum err e = scene_load(op, tx, m, &s);
     if (e)
         return e;

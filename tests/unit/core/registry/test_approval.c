@@ -1,5 +1,6 @@
 #include "unit/core/track/fixture.h"
 
+#include "base/limits.h"
 #include "base/time.h"
 #include "core/audit/audit.h"
 #include "core/registry/approval.h"
@@ -49,6 +50,24 @@ static int64_t newest_request(struct fixture *f, size_t pending)
     assert_ok(&f->op, registry_approval_list(&f->op, f->db, &q, &list, &n));
     assert_int_equal(n, pending);
     return n ? list[0].id : 0;
+}
+
+static void comments_do_not_hinder_the_decision(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct registry_approval a;
+    model_make(f, "m", 1);
+    protect(f, "m", false);
+    as(f, "ann");
+    assert_fails(op, registry_alias_set(op, f->db, STR("m"), STR("champion"), 1), E_DENIED, "protected");
+    int64_t id = newest_request(f, 1);
+    for (int i = 0; i < LIMIT_REGISTRY_APPROVAL_NOTES; i++)
+        assert_ok(op, registry_approval_decide(op, f->db, id, REGISTRY_COMMENT, STR("x"), &a));
+    assert_fails(op, registry_approval_decide(op, f->db, id, REGISTRY_COMMENT, STR("x"), &a), E_TOO_LARGE, "comments");
+    as(f, "bob");
+    assert_ok(op, registry_approval_decide(op, f->db, id, REGISTRY_APPROVE, STR("fine"), &a));
+    assert_int_equal(alias_now(f, "champion"), 1);
 }
 
 static void second_person(void **state)
@@ -231,6 +250,6 @@ static void served(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(second_person), fixture_test(stale_and_expired), fixture_test(policies), fixture_test(served)};
+    const struct CMUnitTest tests[] = {fixture_test(comments_do_not_hinder_the_decision), fixture_test(second_person), fixture_test(stale_and_expired), fixture_test(policies), fixture_test(served)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
