@@ -1,9 +1,19 @@
 /* cmd_export.c - `ingot export`: the state as plain files. */
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "app/commands.h"
 #include "app/export.h"
 #include "app/state.h"
+
+/* A folder with a mistake in its name would be made, and its nothing exported. */
+static enum err state_check(struct op *op, struct command_ctx *ctx)
+{
+    struct str dir = command_str(ctx, "data");
+    if (command_str(ctx, "db").len || access(op_printf(op, "%.*s/ingot.db", STR_FMT(dir)), F_OK) == 0)
+        return OK;
+    return op_fail(op, E_NOT_FOUND, "'%.*s' is no server's data folder: it has no ingot.db (see --data)", STR_FMT(dir));
+}
 
 static enum err export_run(struct op *op, struct command_ctx *ctx)
 {
@@ -11,7 +21,9 @@ static enum err export_run(struct op *op, struct command_ctx *ctx)
     (void)command_args(ctx, &args);
     struct state state = {0};
     struct export_report report = {0};
-    enum err e = state_open(op, command_str(ctx, "data"), command_str(ctx, "db"), command_str(ctx, "blobs"), &state);
+    enum err e = state_check(op, ctx);
+    if (!e)
+        e = state_open(op, command_str(ctx, "data"), command_str(ctx, "db"), command_str(ctx, "blobs"), &state);
     if (!e)
         e = export_write(op, state.db, state.blobs, str_cstr(op->arena, args[0]), &report);
     state_close(&state);

@@ -116,7 +116,8 @@ static const struct option_row import_options_rows[] = {
 const struct command import_commands[] = {
     {"import mlflow", "URI", 1, 1, "move experiments, runs, models and files in from MLflow's database",
      "Reads the database of an MLflow server of 2.8 to 3.17 (sqlite:///FILE, FILE or postgresql://USER@HOST/DB) and the files on this\n"
-     "machine that it names, or asks a running server (http://HOST:PORT; MLFLOW_TRACKING_USERNAME, _PASSWORD, _TOKEN). The MLflow server may go on running; this server's folder must be free (with --db, servers may run).\n"
+     "machine that it names, or asks a running server (http://HOST:PORT; MLFLOW_TRACKING_USERNAME, _PASSWORD, _TOKEN).\n"
+     "The MLflow server may go on running; this server's folder must be free (with --db, servers may run).\n"
      "Stop it at any time and start it again: nothing is added twice. A later import adds what is new there.\n"
      "Exits with an error when anything could not be moved, and says what. Traces are not moved.",
      "  ingot import mlflow sqlite:///mlflow.db --artifact-folder ./mlartifacts\n  ingot import mlflow postgresql://ml@db/mlflow --data /var/lib/ingot", import_options_rows,

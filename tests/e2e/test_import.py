@@ -358,6 +358,16 @@ def test_an_export_comes_back_bit_for_bit(origin, data_folder, tmp_path):
     for name in ["runs", "points", "logged_models", "artifacts"]:
         lines = sorted((out / f"{name}.jsonl").read_text().splitlines())
         assert lines and lines == sorted((again / f"{name}.jsonl").read_text().splitlines()), name
+    nothing = ingot("export", str(tmp_path / "none"), "--data", str(data_folder) + "-misspelt")
+    assert nothing.returncode == 1 and "is no server's data folder" in nothing.stderr and not (tmp_path / "none").exists()
+    assert not os.path.exists(str(data_folder) + "-misspelt")
+    blob = next(p for p in (out / "blobs").rglob("*") if p.is_file())
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    damaged = ingot("import", "ingot", str(out), "--data", str(data_folder) + "-third", "--json")
+    assert damaged.returncode == 1 and json.loads(damaged.stdout)["counts"]["files"]["failed"] >= 1 and "is damaged" in damaged.stdout
+    blob.write_bytes(whole)
+    assert ingot("import", "ingot", str(out), "--data", str(data_folder) + "-third").returncode == 0
     for broken in ["manifest.json", "points.jsonl"]:
         keep = (out / broken).read_bytes()
         (out / broken).write_bytes(b'{"format": "ingot-export", "version": 2}\n' if broken == "manifest.json" else b'{"points": [[1]], "run_id": "x"}\n[[[')

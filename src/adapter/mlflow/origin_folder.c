@@ -5,9 +5,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "adapter/mlflow/record.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -262,13 +264,17 @@ static size_t artifact_from(const struct folder *f, struct str path)
     return lo;
 }
 
-/* "mlflow-artifacts:/7/r/artifacts" as "7/r/artifacts/". */
+/* "mlflow-artifacts:/7/r/artifacts", with or without a host, as "7/r/artifacts/". */
 static enum err place_prefix(struct op *op, const struct origin_place *at, struct str *ret)
 {
     struct str scheme = STR("mlflow-artifacts:/"), path = at->uri;
     if (!str_starts(path, scheme))
         return op_fail(op, E_UNSUPPORTED, "'%.*s' is not in the export", STR_FMT(at->uri));
     path = str_sub(path, scheme.len, path.len);
+    if (path.len && path.p[0] == '/') { /* host and port, if any */
+        size_t slash = str_find_char(str_sub(path, 1, path.len), '/');
+        path = slash == SIZE_MAX ? STR("") : str_sub(path, slash + 2, path.len);
+    }
     *ret = str_from(op_printf(op, "%.*s/", STR_FMT(path)));
     return OK;
 }
@@ -297,6 +303,32 @@ static enum err folder_files(void *self, struct op *op, const struct origin_plac
     return OK;
 }
 
+/* The bytes of a file whose name is their digest. */
+static enum err blob_send(struct op *op, const char *name, struct str hex, origin_bytes_fn fn, void *arg)
+{
+    uint8_t is[HASH_SHA256_LEN], wanted[HASH_SHA256_LEN];
+    FILE *file = fopen(name, "rbe");
+    if (!file)
+        return op_fail_errno(op, "open '%s'", name);
+    char *piece = arena_alloc(op->arena, READ_BYTES);
+    struct hash_state *hash = hash_create(HASH_SHA256);
+    size_t n = 1;
+    enum err e = OK;
+    while (!e && n) {
+        n = fread(piece, 1, READ_BYTES, file);
+        hash_update(hash, piece, n);
+        if (ferror(file))
+            e = op_fail_errno(op, "read '%s'", name);
+        else if (n)
+            e = fn(arg, piece, n);
+    }
+    hash_finish(hash, is);
+    fclose(file);
+    if (!e && (!hash_unhex(hex, wanted, sizeof wanted) || memcmp(is, wanted, sizeof is) != 0))
+        e = op_fail(op, E_INVALID, "'%s' is damaged: its bytes are not those of its name", name);
+    return e;
+}
+
 static enum err folder_file(void *self, struct op *op, const struct origin_place *at, struct str path, origin_bytes_fn fn, void *arg)
 {
     const struct folder *f = self;
@@ -309,22 +341,7 @@ static enum err folder_file(void *self, struct op *op, const struct origin_place
     if (i == f->artifacts.len || !str_eq(f->artifacts.p[i].path, full))
         return op_fail(op, E_NOT_FOUND, "'%.*s' is not in the export", STR_FMT(full));
     const char *name = op_printf(op, "%s/blobs/%.2s/%.*s", f->dir, f->artifacts.p[i].hex.p, STR_FMT(f->artifacts.p[i].hex));
-    FILE *file = fopen(name, "rbe");
-    char *piece = malloc(READ_BYTES);
-    size_t n = 1;
-    if (!file || !piece)
-        e = op_fail_errno(op, "open '%s'", name);
-    while (!e && n) {
-        n = fread(piece, 1, READ_BYTES, file);
-        if (ferror(file))
-            e = op_fail_errno(op, "read '%s'", name);
-        else if (n)
-            e = fn(arg, piece, n);
-    }
-    free(piece);
-    if (file)
-        fclose(file);
-    return e;
+    return blob_send(op, name, f->artifacts.p[i].hex, fn, arg);
 }
 
 /* ---- the whole ---- */
