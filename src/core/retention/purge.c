@@ -24,7 +24,7 @@ struct purging {
     struct purge_report report;
 };
 
-/* A step in memory of its own. Its function may be run again (db.h): it only sets what stands below `out`, and sets it anew. */
+/* A step in memory of its own. Its function sets what stands below `out`, and nothing else here or in the report. */
 struct step {
     struct purging *p;
     const struct target *run;

@@ -33,7 +33,6 @@ struct page {
     struct op *op;
     struct slot *slots;
     size_t n;
-    struct import_report before; /* its rows: a write may be tried more than once */
 };
 
 /* ---- rows ---- */
@@ -150,7 +149,6 @@ static enum err run_tx(struct op *op, struct db_tx *tx, void *arg)
 static enum err rows_tx(struct op *op, struct db_tx *tx UNUSED, void *arg)
 {
     struct page *p = arg;
-    *p->im->report = p->before;
     for (size_t i = 0; i < p->n; i++) {
         struct slot *s = &p->slots[i];
         struct import_report before = *p->im->report;
@@ -349,7 +347,6 @@ static enum err page_move(struct page *p, struct origin_run *runs)
         e = origin->ops->run_fill(origin->self, p->op, &runs[i]);
         p->slots[i] = (struct slot){.run = &runs[i]};
     }
-    p->before = *p->im->report;
     if (!e)
         e = db_write(p->op, p->im->o->db, rows_tx, p);
     if (e)
