@@ -5,7 +5,7 @@
 
 /* Endings and parts of names whose values are nobody's business; compared in lower case. */
 static const char *const secret_parts[] = {"secret", "password", "passwd", "passphrase", "token", "credential", "apikey", "api_key", "api-key",
-                                           "private_key", "private-key", "access_key", "access-key", "accesskey", "auth", "cookie", "_pwd", "dsn",
+                                           "private_key", "private-key", "access_key", "access-key", "accesskey", "authoriz", "oauth", "_auth", "auth_", "-auth", "cookie", "_pwd", "dsn",
                                            "database_url", "connection_string"};
 static const char *const plain_names[] = {
     "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "PYTHONHASHSEED",
@@ -15,7 +15,7 @@ static const char *const plain_names[] = {
 static const char *const plain_fronts[] = {"OMP_", "NCCL_", "SLURM_JOB", "SLURM_N", "SLURM_PROCID", "TORCH_", "PYTORCH_CUDA", "CUBLAS_", "DVC_", "RAY_JOB"};
 
 /* Words of the trade that begin like one of these. */
-static const char *const harmless[] = {"tokeniz", "tokens", "author"};
+static const char *const harmless[] = {"tokeniz", "tokens"};
 
 static char lower(char c)
 {
