@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import socket
 import sqlite3
 import time
 import urllib.parse
@@ -221,6 +222,211 @@ def test_every_field_takes_hostile_values(site):
     print(seen, "requests")
     site.alive()
 
+# ---- classes of attack, one by one ----
+
+def chain(n, fan, leaf):
+    """Fragments of which each spreads the next `fan` times: fan**n fields, or none, in a few bytes."""
+    parts = [f"fragment F{i} on Query {{ {' '.join(['...F' + str(i + 1)] * fan)} }}" for i in range(n)]
+    return "query { ...F0 } " + " ".join(parts) + f" fragment F{n} on Query {{ {leaf} }}"
+
+
+def nested_fields(n):
+    return "{" + "a{" * n + "b" + "}" * n + "}"
+
+
+LEAF = "mlflowGetRun(input: {runId: \"x\"}) { run { info { runId } } }"
+GRAPHQL_BOMBS = {
+    "doubling fragments": chain(40, 2, LEAF), "doubling fragments of nothing": chain(90, 2, "__typename"), "wide fragments": chain(8, 12, LEAF), "a fragment in itself": "{ ...A } fragment A on Query { ...A }",
+    "a cycle of 90": "{ ...F0 } " + " ".join(f"fragment F{i} on Query {{ ...F{(i + 1) % 90} }}" for i in range(90)), "1000 fragments": "{ ...F0 } " + " ".join(f"fragment F{i} on Query {{ __typename }}" for i in range(1000)),
+    "aliases": "{" + " ".join(f"a{i}: {LEAF}" for i in range(900)) + "}", "one field 900 times": "{" + LEAF * 900 + "}", "one leaf 5000 times": "{ mlflowGetRun(input: {runId: \"x\"}) { run { info {" + " runId" * 5000 + "} } } }",
+    "aliases deep": "{ mlflowGetRun(input: {runId: \"x\"}) { run { info {" + " ".join(f"a{i}: runId" for i in range(900)) + "} } } }", "30 deep": nested_fields(30), "3000 deep": nested_fields(3000), "20000 braces": "{" * 20000,
+    "20000 brackets": "query($a: " + "[" * 10000 + "Int" + "]" * 10000 + ") { __typename }", "a literal 5000 deep": "{ mlflowGetRun(input: " + "{a: " * 5000 + "1" + "}" * 5000 + ") { run { info { runId } } } }",
+    "directives": "{ __typename " + "@include(if: true) " * 5000 + "}", "variables": "query(" + " ".join(f"$v{i}: Int" for i in range(5000)) + ") { __typename }", "comments": "#" * 60000 + "\n{__typename}",
+    "operations": " ".join(f"query q{i} {{ __typename }}" for i in range(3000)), "a long name": "{ " + "a" * 60000 + " }", "a long text": '{ mlflowGetRun(input: {runId: "' + "x" * 60000 + '"}) { run { info { runId } } } }',
+    "a block text": '{ mlflowGetRun(input: {runId: """' + "\n " * 30000 + '"""}) { run { info { runId } } } }', "all types": "{ __schema { types { fields { type { fields { type { fields { type { name } } } } } } } } }", "too large": "{" + "a " * 2_000_000 + "}",
+    "inline fragments": "{" + "... on Query {" * 3000 + "__typename" + "}" * 3000 + "}", "a byte order mark": "\ufeff{ __typename }", "NUL": "{ __typename \0 }", "escapes": '{ mlflowGetRun(input: {runId: "\\u' + "D800" + '"}) { run { info { runId } } } }',
+}
+
+
+@pytest.mark.parametrize("name", GRAPHQL_BOMBS)
+def test_graphql_bombs(site, name):
+    """Limits are counted before anything is executed, and the counting is short itself."""
+    query = GRAPHQL_BOMBS[name]
+    bodies = [{"query": query}] + [{"query": query, "variables": {"v0": json.loads("[" * 50 + "]" * 50)}, "operationName": "x"}]
+    for body in bodies:
+        start = time.monotonic()
+        answer = site.send("POST", "/graphql", {}, {}, body)
+        assert time.monotonic() - start < 3, "a short text, a long work"
+        assert answer.status_code in (200, 400, 413) and len(answer.text) < 1 << 20, (answer.status_code, answer.text[:300])
+    if len(query) < 5000:
+        assert site.send("GET", "/graphql", {}, {"query": query}, None).status_code in (200, 400, 414)
+    site.alive()
+
+
+INJECTIONS = ["'", '"', "''", "\\'", "'; DROP TABLE track_run; --", "' OR '1'='1", "\" OR \"\"=\"", "x' UNION SELECT name FROM sqlite_master --", "1; SELECT pg_sleep(5)", "$1", "?1", ":a", "@a", "$$x$$", "E'\\x'",
+              "%", "_", "\\", "%' OR 1=1 --", "/* x */", "-- ", "`", "[x]", "a\nb", "a\tb", "<img src=x onerror=alert(1)>", "${x}", "{{x}}", "%s%n", "\u2028", "\u202eabc", "\U0001f600", "\u0000x"[1:], "ﬀ", "NULL", "null", "0x27"]
+
+
+def rows_of(url, path):
+    return http.get(url + path, timeout=30).json()
+
+
+def test_texts_are_only_texts(either):
+    """What was stored comes back as it was, a filter for it finds its own row alone, and no other row has changed."""
+    url = either.url + "/api/2.0/mlflow"
+    post = lambda path, body, method="POST": http.request(method, url + path, json=body, timeout=30)
+    tail = str(time.monotonic_ns())
+    experiment = post("/experiments/create", {"name": f"inject-{tail}"}).json()["experiment_id"]
+    others = post("/runs/create", {"experiment_id": experiment, "run_name": "bystander", "tags": [{"key": "a", "value": "bystander"}]}).json()["run"]["info"]["run_id"]
+    post("/runs/log-batch", {"run_id": others, "params": [{"key": "p", "value": "bystander"}], "metrics": [{"key": "m", "value": 1, "timestamp": 1, "step": 1}]})
+    before = rows_of(either.url, f"/api/2.0/mlflow/runs/get?run_id={others}")
+    runs = {}
+    for i, text in enumerate(INJECTIONS):
+        run = post("/runs/create", {"experiment_id": experiment, "run_name": text, "user_id": text, "tags": [{"key": "a", "value": text}]}).json()["run"]["info"]["run_id"]
+        runs[text] = run
+        assert post("/runs/log-parameter", {"run_id": run, "key": "p", "value": text}).status_code == 200
+        post("/runs/set-tag", {"run_id": run, "key": text, "value": text})  # a key of odd letters may be refused
+        post("/runs/log-metric", {"run_id": run, "key": text, "value": 1, "timestamp": 1})
+        got = rows_of(either.url, f"/api/2.0/mlflow/runs/get?run_id={run}")["run"]
+        assert got["info"]["run_name"] == text and {p["value"] for p in got["data"]["params"]} == {text}
+        assert {t["value"] for t in got["data"]["tags"] if t["key"] in ("a", "mlflow.runName", text)} == {text}
+        made = post("/experiments/create", {"name": f"{text} {tail}", "tags": [{"key": "k", "value": text}]})
+        assert made.status_code == 200, (text, made.text)
+        got = http.get(url + "/experiments/get-by-name", params={"experiment_name": f"{text} {tail}"}, timeout=30).json()["experiment"]
+        assert got["experiment_id"] == made.json()["experiment_id"] and got["tags"] == [{"key": "k", "value": text}]
+        for name in (f"{text} {tail}",):
+            model = post("/registered-models/create", {"name": name, "description": text, "tags": [{"key": "k", "value": text}]})
+            if model.status_code == 200:
+                got = http.get(url + "/registered-models/get", params={"name": name}, timeout=30).json()["registered_model"]
+                assert (got["name"], got["description"], got["tags"]) == (name, text, [{"key": "k", "value": text}])
+                version = post("/model-versions/create", {"name": name, "source": f"runs:/{run}/m", "run_id": run, "description": text}).json()["model_version"]
+                assert version["version"] == "1" and version["description"] == text
+                post("/registered-models/alias", {"name": name, "alias": text, "version": "1"})
+            else:
+                assert model.status_code == 400, (text, model.text)
+    search = lambda text: post("/runs/search", {"experiment_ids": [experiment], "filter": text, "max_results": 1000})
+    for text, run in runs.items():
+        for field in ("params.p", "tags.a", "attributes.run_name"):
+            for quote in ("'", '"'):
+                if quote in text or "\\" in text:
+                    continue
+                found = search(f"{field} = {quote}{text}{quote}")
+                assert found.status_code == 200 and [r["info"]["run_id"] for r in found.json()["runs"]] == [run], (field, text, found.text[:300])
+        for clause in (text, f"params.p = {text}", f"params.{text} = 'x'", f"tags.`{text}` = 'x'", f"metrics.m > {text}", f"params.p LIKE {text}", f"params.p IN ({text})"):
+            start = time.monotonic()
+            answer = search(clause)
+            assert answer.status_code in (200, 400) and time.monotonic() - start < 4, (clause, answer.status_code, answer.text[:300])
+            assert others not in answer.text or answer.status_code == 400 or clause == "", clause
+        for order in (text, f"params.p {text}", f"metrics.`{text}` DESC"):
+            assert post("/runs/search", {"experiment_ids": [experiment], "order_by": [order]}).status_code in (200, 400)
+        for path, body in (("/registered-models/search", None), ("/model-versions/search", None), ("/experiments/search", None)):
+            for query in ({"filter": text}, {"order_by": text}, {"filter": f"name = {text}"}, {"page_token": text}):
+                assert http.get(url + path, params=query, timeout=30).status_code in (200, 400), (path, query)
+    assert rows_of(either.url, f"/api/2.0/mlflow/runs/get?run_id={others}") == before
+    assert len(search("").json()["runs"]) == len(INJECTIONS) + 1
+    assert http.get(either.url + "/api/ingot/v1/audit/verify", timeout=60).status_code == 200
+
+
+def token_pages(t):
+    """Every listing that gives a token: (method, path, where the token is in the answer, what asks again with it)."""
+    api = valid_requests.API
+    return {
+        "runs": lambda token: ("POST", api + "/runs/search", {}, {"experiment_ids": [t.experiment], "max_results": 1, **({"page_token": token} if token is not None else {})}),
+        "history": lambda token: ("GET", api + "/metrics/get-history", {"run_id": t.run, "metric_key": "loss", "max_results": "3", **({"page_token": token} if token is not None else {})}, None),
+        "experiments": lambda token: ("GET", api + "/experiments/search", {"max_results": "1", **({"page_token": token} if token is not None else {})}, None),
+        "models": lambda token: ("GET", api + "/registered-models/search", {"max_results": "1", **({"page_token": token} if token is not None else {})}, None),
+        "versions": lambda token: ("GET", api + "/model-versions/search", {"max_results": "1", **({"page_token": token} if token is not None else {})}, None),
+        "logged models": lambda token: ("POST", api + "/logged-models/search", {}, {"experiment_ids": [t.experiment], "max_results": 1, **({"page_token": token} if token is not None else {})}),
+        "webhooks": lambda token: ("GET", api + "/webhooks", {"max_results": "1", **({"page_token": token} if token is not None else {})}, None),
+    }
+
+
+def test_forged_page_tokens(site):
+    """A token of ours that was changed, belongs to another listing, or never was one: a 400, or a page of what one may list anyway."""
+    rng = random.Random(11)
+    for _ in range(2):
+        other = Things(site.call)
+    for i in range(3):
+        site.call("POST", valid_requests.API + "/runs/create", {"experiment_id": other.experiment})
+        site.call("POST", valid_requests.API + "/logged-models", {"experiment_id": other.experiment, "name": f"n{i}"})
+    pages, tokens = token_pages(other), {}
+    for name, ask in pages.items():
+        method, path, query, body = ask(None)
+        tokens[name] = site.send(method, path, {}, query, body).json().get("next_page_token")
+        assert tokens[name] or name == "webhooks", name
+    forged = ["eyJvZmZzZXQiOiAtMX0=", "eyJvZmZzZXQiOiA5OTk5OTk5OTk5OTk5OTk5OTk5OX0=", "LTE=", "OTk5OTk5OTk5OTk5OTk5OTk5OTk=", "MA==", "A", "====", "a" * 5000, "../../etc/passwd", "\x00", "null", "-1", "0", "\U0001f600"]
+    for name, ask in pages.items():
+        own = tokens[name] or "MQ=="
+        spoilt = {own[:i] + rng.choice("ABCDwxyz0189+/=-_") + own[i + 1:] for i in range(len(own))} | {own[:-1], own + "A", own[1:], own * 2, own.swapcase(), own[::-1]}
+        for token in [*forged, *spoilt, *(v for k, v in tokens.items() if k != name and v)]:
+            method, path, query, body = ask(token)
+            answer = site.send(method, path, {}, query, body)
+            assert answer.status_code in (200, 400), (name, token[:60], answer.status_code, answer.text[:200])
+            if name == "history" and answer.status_code == 200:
+                assert {m["key"] for m in answer.json().get("metrics", [])} <= {"loss"}
+    site.alive()
+
+
+def raw_exchange(port, data, wait=1.0):
+    out = b""
+    with socket.create_connection(("127.0.0.1", port), 10) as s:
+        s.sendall(data)
+        s.settimeout(wait)
+        try:
+            while piece := s.recv(65536):
+                out += piece
+        except TimeoutError:
+            return out, False
+        except ConnectionResetError:
+            pass
+    return out, True
+
+
+def test_nothing_is_smuggled_behind_writes_that_wait(site):
+    """Writes whose answers come later are followed by ambiguous messages in one packet: the writes are done, what follows is refused, the
+    hidden request is never read and the connection ends."""
+    t = Things(site.call)
+    host = "Host: localhost\r\nContent-Type: application/json\r\n"
+
+    def log(step, key="smug"):
+        body = json.dumps({"run_id": t.run, "key": key, "value": step, "timestamp": 1, "step": step})
+        return f"POST {valid_requests.API}/runs/log-metric HTTP/1.1\r\n{host}Content-Length: {len(body)}\r\n\r\n{body}"
+
+    hidden = log(1, "hidden")
+    ambiguous = {
+        "length and chunked": f"POST /x HTTP/1.1\r\n{host}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}",
+        "two lengths": f"POST /x HTTP/1.1\r\n{host}Content-Length: 0\r\nContent-Length: {len(hidden)}\r\n\r\n{hidden}",
+        "a list of lengths": f"POST /x HTTP/1.1\r\n{host}Content-Length: 0, {len(hidden)}\r\n\r\n{hidden}",
+        "another coding": f"POST /x HTTP/1.1\r\n{host}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n{hidden}",
+        "xchunked": f"POST /x HTTP/1.1\r\n{host}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{hidden}",
+        "a space before the colon": f"POST /x HTTP/1.1\r\n{host}Content-Length : {len(hidden)}\r\n\r\n{hidden}",
+        "a sign": f"POST /x HTTP/1.1\r\n{host}Content-Length: +0\r\n\r\n{hidden}", "hexadecimal": f"POST /x HTTP/1.1\r\n{host}Content-Length: 0x0\r\n\r\n{hidden}",
+        "a bare line feed": f"POST /x HTTP/1.1\nHost: localhost\nContent-Length: 0\n\n{hidden}", "a folded line": f"POST /x HTTP/1.1\r\n{host}Content-Length:\r\n 0\r\n\r\n{hidden}",
+        "a chunk's size": f"POST /x HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n{hidden}", "two hosts": f"POST /x HTTP/1.1\r\nHost: a\r\n{host}Content-Length: 0\r\n\r\n{hidden}",
+        "a bare return": f"POST /x HTTP/1.1\r\n{host}X: a\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}", "version 2": f"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{hidden}", "no version": f"POST /x\r\n\r\n{hidden}",
+    }
+    for i, (name, message) in enumerate(ambiguous.items()):
+        steps = range(i * 10, i * 10 + 5)
+        out, closed = raw_exchange(site.server.port, ("".join(log(s) for s in steps) + message).encode())
+        statuses = [int(s) for s in re.findall(rb"HTTP/1\.1 (\d\d\d) ", out)]
+        assert closed and statuses[:5] == [200] * 5 and len(statuses) <= 6 and set(statuses[5:]) <= {400, 403, 501, 505}, (name, closed, statuses, out[-400:])
+        history = site.call("GET", f"{valid_requests.API}/metrics/get-history?run_id={t.run}&metric_key=smug").json()["metrics"]
+        assert sorted(m["step"] for m in history) == [s for k in range(i + 1) for s in range(k * 10, k * 10 + 5)], name
+    assert site.call("GET", f"{valid_requests.API}/metrics/get-history?run_id={t.run}&metric_key=hidden").json().get("metrics", []) == []
+    # Cut anywhere, the writes before the cut are done once, and one that is not whole is not done.
+    data = "".join(log(s, "cut") for s in range(4))
+    one = len(log(0, "cut"))
+    for cut in (1, one - 1, one, one + 1, 2 * one + 5, len(data) - 1):
+        with socket.create_connection(("127.0.0.1", site.server.port), 10) as s:
+            s.sendall(data[:cut].encode())
+            s.shutdown(socket.SHUT_WR)
+            s.settimeout(5)
+            out = b""
+            while piece := s.recv(65536):
+                out += piece
+        assert out.count(b"HTTP/1.1 200") == cut // one, (cut, out[-300:])
+    site.alive()
+
 
 # ---- random mutations ----
 
@@ -308,7 +514,7 @@ def fuzz(site, seed, worker, end, count):
     session.trust_env = False
     things = Things(site.call)
     pool = [things.run, things.experiment, things.model, things.logged, things.upload, things.webhook, things.where, "tiny", 1, "1", "loss", "champion"]
-    n = 0
+    n, before = 0, []
     while time.monotonic() < end:
         if n % 400 == 0:
             things = Things(site.call)
@@ -323,12 +529,15 @@ def fuzz(site, seed, worker, end, count):
         try:
             answer = session.send(request, timeout=60, allow_redirects=False)
         except (http.exceptions.ConnectionError, http.exceptions.ChunkedEncodingError, http.exceptions.InvalidHeader):
-            assert headers or len(target) > 7000 or len(data or b"") > 1 << 20, ("no answer", seed, worker, n, method, target[:300], (data or b"")[:600])
             session.close()
+            time.sleep(0.2)  # a process that dies writes its report first
             assert site.server.process.poll() is None, ("the server ended", seed, worker, n, method, target[:300], headers, (data or b"")[:2000])
+            if not (headers or len(target) > 7000 or len(data or b"") > 1 << 20):
+                raise AssertionError(f"no answer: {(seed, worker, n, method, target[:300], (data or b'')[:600])} after {before}") from None
             continue
         except http.exceptions.ReadTimeout:
             raise AssertionError(("no answer in time", seed, worker, n, method, target[:300], (data or b"")[:600])) from None
+        before = [*before[-2:], (method, target[:200], headers, (data or b"")[:200], len(data or b""), answer.status_code, dict(answer.headers))]
         where = (seed, worker, n, method, target[:500], headers, (data or b"")[:1500], answer.status_code, answer.text[:400])
         assert answer.status_code < 500 or answer.status_code == 501 or "/health/ready" in path, where
         assert SECRET not in answer.text and "Set-Cookie" not in answer.headers, where
@@ -346,6 +555,8 @@ def test_random_mutations(tmp_path):
         jobs = [pool.submit(fuzz, site, seed, i, end, count) for i in range(4)]
         failures = [e for j in jobs if (e := j.exception())]
     print(sum(count), "requests")
+    for e in failures:
+        print(*getattr(e, "args", ()), sep="\n")
     if failures:
         raise failures[0]
     site.alive()
