@@ -81,7 +81,7 @@ struct storm {
     int64_t stored;
 };
 
-/* Stores one of few contents, names it, unnames it, again and again. */
+/* Stores one of a thousand contents, names it, unnames it, again and again: each comes back when the grace has passed. */
 static void *uploader(void *arg)
 {
     struct storm *s = arg;
@@ -91,7 +91,7 @@ static void *uploader(void *arg)
         struct blob_id id;
         struct str bytes, content, name;
         op_init(&op, arena);
-        content = str_from(op_printf(&op, "content %d", i % 5));
+        content = str_from(op_printf(&op, "content %d", i % 1000));
         name = str_from(op_printf(&op, "x/%d", i % 3));
         int64_t start_ms = time_mono_ms();
         if (blob_put(&op, s->blobs, content, &id) || artifact_put(&op, s->f->db, name, &id, content.len))
