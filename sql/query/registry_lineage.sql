@@ -103,7 +103,7 @@ SELECT name, source_type, 0 FROM track_dataset WHERE digest = ?1 AND name = ?2 O
 -- name: lineage_show_run
 SELECT name, CASE status WHEN 1 THEN 'RUNNING' WHEN 2 THEN 'SCHEDULED' WHEN 3 THEN 'FINISHED' WHEN 4 THEN 'FAILED' ELSE 'KILLED' END,
        start_ms * 1000
-FROM track_run WHERE uuid = ?1
+FROM track_run WHERE uuid = ?1 AND deleted < 2
 -- name: lineage_show_model
 SELECT name, CASE status WHEN 1 THEN 'PENDING' WHEN 2 THEN 'READY' ELSE 'UPLOAD_FAILED' END, created_ms * 1000
 FROM track_model WHERE model_id = ?1

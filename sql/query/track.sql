@@ -13,7 +13,7 @@ SELECT id, name, artifact_location, deleted, created_ms, updated_ms FROM track_e
 SELECT id, name, artifact_location, deleted, created_ms, updated_ms FROM track_experiment
 WHERE deleted BETWEEN ?1 AND ?2
 -- name: track_experiment_ids
-SELECT id FROM track_experiment ORDER BY id
+SELECT id FROM track_experiment WHERE deleted < 2 ORDER BY id
 -- name: track_experiment_set_deleted
 UPDATE track_experiment SET deleted = ?2, updated_ms = ?3 WHERE id = ?1
 -- name: track_experiment_rename
@@ -75,7 +75,7 @@ SELECT key, id, value, is_nan, time_ms, step FROM track_series WHERE run = ?1 LI
 -- name: track_series_of_head
 -- A run and one of its series, which may not be there yet, in one look.
 SELECT r.id, r.deleted, s.id, s.value, s.is_nan, s.time_ms, s.step
-FROM track_run r LEFT JOIN track_series s ON s.run = r.id AND s.key = ?2 WHERE r.uuid = ?1
+FROM track_run r LEFT JOIN track_series s ON s.run = r.id AND s.key = ?2 WHERE r.uuid = ?1 AND r.deleted < 2
 -- name: track_series_insert
 INSERT INTO track_series (run, key, value, is_nan, time_ms, step, points) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
 -- name: track_series_update
