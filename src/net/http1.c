@@ -260,7 +260,9 @@ static void stream_end(struct conn *c, struct http_exchange *ex)
 {
     struct http1 *h = state_of(c);
     stream_pump(c, ex, true);
-    bool complete = ex->op.err == OK && (ex->stream_len == UINT64_MAX || ex->stream_written == ex->stream_len);
+    /* What has no body by its kind is complete with its head, whether the handler wrote what it announced or knew better. */
+    bool bodiless = ex->head_only || !status_has_body(ex->res.status);
+    bool complete = ex->op.err == OK && (bodiless || ex->stream_len == UINT64_MAX || ex->stream_written == ex->stream_len);
     if (!complete)
         h->keep = false; /* no last chunk, or fewer bytes than announced: the peer sees the break */
     else if (h->stream_chunked && !ex->head_only)

@@ -425,6 +425,9 @@ static void streaming(void **state)
     assert_non_null(strstr(t.out.p, "Content-Length: 1000\r\n"));
     EXPECT("HEAD /sized HTTP/1.1\r\n" H "\r\n", 200, 1, false);
     assert_true(str_ends(buf_str(&t.out), STR("\r\n\r\n")));
+    /* The announced bytes do not come, and the connection lives on as its head said. */
+    EXPECT("HEAD /sized HTTP/1.1\r\n" H "\r\nGET /echo HTTP/1.1\r\n" H "\r\n", 200, 2, false);
+    EXPECT("HEAD /stream HTTP/1.1\r\n" H "\r\nGET /echo HTTP/1.1\r\n" H "\r\n", 200, 2, false);
     EXPECT("GET /stream HTTP/1.0\r\n" H "\r\n", 200, 1, true); /* no length, no chunks: ends with the connection */
     assert_null(strstr(t.out.p, "chunked"));
     /* A handler that fails in the middle: no last chunk, closed. */
