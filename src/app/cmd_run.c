@@ -160,13 +160,18 @@ static enum err result_save(struct op *op, struct str path, const struct pipelin
 
 /* The pipeline itself as a run, whose children the stages are. */
 static enum err pipeline_tracked(struct op *op, struct command_ctx *ctx, struct tracked_config *config, struct runner *inner, struct runner *outer,
-                                 struct tracked **ret)
+                                 struct run_watcher *watcher, struct tracked **ret)
 {
     const struct str words[] = {STR("ingot"), STR("run")};
     const struct tracked_command c = {.name = STR("pipeline"), .dir = command_str(ctx, "cwd"), .words = words, .count = ARRAY_LEN(words)};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     enum err e = run_tracked_config(op, ctx, config);
-    if (!e)
-        e = tracked_start(op, config, &c, ret);
+    if (e)
+        return e;
+    sigaction(SIGPIPE, &ignore, NULL); /* the watcher may be gone */
+    run_watcher_start(watcher, config);
+    config->watcher = watcher;
+    e = tracked_start(op, config, &c, ret);
     if (!e)
         *outer = tracked_runner(op, inner, config, tracked_run_id(*ret));
     return e;
@@ -190,6 +195,7 @@ static enum err run_run(struct op *op, struct command_ctx *ctx)
     struct view v = {.op = op, .ctx = ctx};
     struct runner inner = local_runner(), runner = inner;
     struct tracked_config config;
+    struct run_watcher watcher = {.fd = -1};
     struct tracked *tracked = NULL;
     struct pipeline_options o = {.dir = command_str(ctx, "cwd"), .jobs = (int)command_int(ctx, "jobs"), .force = command_flag(ctx, "force"),
                                  .dry = command_flag(ctx, "dry"), .stop = &run_stop, .runner = &runner, .event = on_step, .arg = &v};
@@ -214,11 +220,12 @@ static enum err run_run(struct op *op, struct command_ctx *ctx)
     if (!supervisor_follow())
         return op_fail(op, E_CANCELLED, "the server that started this run is gone");
     struct pipeline_result *r;
-    if (command_has(ctx, "experiment") && !o.dry && (e = pipeline_tracked(op, ctx, &config, &inner, &runner, &tracked)))
+    if (command_has(ctx, "experiment") && !o.dry && (e = pipeline_tracked(op, ctx, &config, &inner, &runner, &watcher, &tracked)))
         return e;
     e = pipeline_run(op, &o, &r);
     if (tracked)
         pipeline_ended(op, tracked, e || r->cancelled || r->count[PIPELINE_FAILED] ? E_CONFLICT : OK);
+    run_watcher_stop(&watcher);
     if (e)
         return e;
     pipeline_result_write(command_out(ctx), r);

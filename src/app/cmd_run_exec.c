@@ -1,17 +1,11 @@
 /* cmd_run_exec.c - `ingot run exec -- COMMAND`: any program as a run, and `ingot run logs`: what it prints, from anywhere.
  *
  * Who dies when. The program writes into a file; it does not notice whether we or the server live. If it ends, or is stopped through
- * us, we send the rest and end the run. If we are killed, the watcher, forked before anything else was begun, sees our pipe close: it
- * stops the program's group, sends what the file holds beyond the server's size, and ends the run as KILLED. If the server is away,
+ * us, we send the rest and end the run. If we are killed, the watcher (run_watcher.h) does that for us. If the server is away,
  * whoever sends waits for it, and what is not acknowledged stays in the file, whose place is told. */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "adapter/local/local_runner.h"
@@ -35,96 +29,12 @@ static void on_signal(int sig)
     exec_stop = 1;
 }
 
-/* ---- the watcher ---- */
-
-/* What we tell it through the pipe, each time as a whole; writes of up to PIPE_BUF bytes are. */
-struct watched {
-    char run_id[64], spool[1024];
-    int64_t process;
-    bool done;
-};
-struct watcher {
-    int fd; /* its end of the pipe, or -1 */
-    pid_t pid;
-    struct watched told;
-};
-
-/* The group is stopped only while its leader lives: a pid that was given anew is never hit. */
-static void group_stop(int pidfd, int64_t process)
-{
-    struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    if (pidfd < 0 || poll(&p, 1, 0) != 0)
-        return;
-    kill((pid_t)-process, SIGTERM);
-    if (poll(&p, 1, GRACE_MS) == 0)
-        kill((pid_t)-process, SIGKILL);
-}
-
-static void watcher_main(int fd, const struct tracked_config *config)
-{
-    struct watched w = {0}, next;
-    int pidfd = -1, null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int i = 0; i < 3 && null >= 0; i++)
-        dup2(null, i); /* whoever reads our caller's output must not wait for us */
-    setsid();
-    for (;;) {
-        ssize_t n = read(fd, &next, sizeof next);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n != (ssize_t)sizeof next)
-            break;
-        w = next;
-        if (w.process > 0 && pidfd < 0)
-            pidfd = (int)syscall(SYS_pidfd_open, (pid_t)w.process, 0);
-    }
-    if (w.done || !w.run_id[0])
-        _exit(0);
-    group_stop(pidfd, w.process);
-    struct op op;
-    op_init(&op, arena_create(LIMIT_COMMAND_ARENA));
-    tracked_take_over(&op, config, str_from(w.run_id), w.spool, 0);
-    _exit(0);
-}
-
-/* Without one the run goes on all the same. */
-static void watcher_start(struct watcher *w, const struct tracked_config *config)
-{
-    int fds[2];
-    *w = (struct watcher){.fd = -1};
-    if (pipe2(fds, O_CLOEXEC))
-        return;
-    w->pid = fork();
-    if (w->pid == 0) {
-        close(fds[1]);
-        watcher_main(fds[0], config);
-    }
-    close(fds[0]);
-    w->fd = fds[1];
-}
-
-static void watcher_tell(struct watcher *w)
-{
-    ssize_t n = w->fd >= 0 ? write(w->fd, &w->told, sizeof w->told) : 0;
-    (void)n; /* it may be gone, which changes nothing here */
-}
-
-static void watcher_end(struct watcher *w)
-{
-    if (w->fd < 0)
-        return;
-    w->told.done = true;
-    watcher_tell(w);
-    close(w->fd);
-    while (w->pid > 0 && waitpid(w->pid, NULL, 0) < 0 && errno == EINTR) {
-    }
-}
-
 /* ---- running ---- */
 
 struct execution {
     struct command_ctx *ctx;
     struct tracked_config config;
-    struct watcher watcher;
+    struct run_watcher watcher;
     const char *folder, *spool;
     struct tracked *run;
     struct str run_id, experiment;
@@ -181,9 +91,7 @@ static enum err process_run(struct op *op, struct execution *x, struct runner_st
     enum err e = runner_submit(op, &runner, &job, &handle);
     if (e)
         return e;
-    x->watcher.told.process = runner_process(&runner, handle);
-    watcher_tell(&x->watcher);
-    e = tracked_watch(op, x->run, x->spool, 0, x->watcher.told.process);
+    e = tracked_watch(op, x->run, x->spool, 0, runner_process(&runner, handle));
     if (!e)
         e = wait_end(op, x, &runner, handle, ret);
     runner_release(&runner, handle);
@@ -215,9 +123,6 @@ static enum err run_begin(struct op *op, struct execution *x)
         return e;
     x->run_id = tracked_run_id(x->run);
     x->experiment = tracked_experiment(x->run);
-    snprintf(x->watcher.told.run_id, sizeof x->watcher.told.run_id, "%.*s", STR_FMT(x->run_id));
-    snprintf(x->watcher.told.spool, sizeof x->watcher.told.spool, "%s", x->spool);
-    watcher_tell(&x->watcher);
     fprintf(stderr, "ingot: run %.*s of experiment %.*s\n", STR_FMT(x->run_id), STR_FMT(x->experiment));
     return OK;
 }
@@ -249,7 +154,8 @@ static enum err exec_run(struct op *op, struct command_ctx *ctx)
     enum err e = run_tracked_config(op, ctx, &x.config);
     if (e)
         return e;
-    watcher_start(&x.watcher, &x.config);
+    run_watcher_start(&x.watcher, &x.config);
+    x.config.watcher = &x.watcher;
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
@@ -271,7 +177,7 @@ static enum err exec_run(struct op *op, struct command_ctx *ctx)
         if (r.kept)
             unlink(x.spool);
     }
-    watcher_end(&x.watcher);
+    run_watcher_stop(&x.watcher);
     if (x.folder)
         rmdir(x.folder); /* stays while the file does */
     return e;

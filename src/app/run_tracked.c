@@ -70,7 +70,10 @@ static enum err run_make(struct op *op, struct tracked *t, const struct tracked_
     memcpy(tags + n, f->tags, f->tag_count * sizeof *tags);
     const struct run_log_start start = {.experiment = t->config->experiment, .run_name = c->name, .source_name = source_name(c), .tags = tags,
                                         .tag_count = n + f->tag_count};
-    return run_log_start(op, t->client, &start, &t->log);
+    enum err e = run_log_start(op, t->client, &start, &t->log);
+    if (!e)
+        run_watcher_tell(t->config->watcher, tracked_run_id(t), "", 0, 0);
+    return e;
 }
 
 static void client_close(struct tracked *t)
@@ -98,6 +101,7 @@ enum err tracked_start(struct op *op, const struct tracked_config *config, const
         op_init(&end, op->arena);
         if (run_log_end_as(&end, t->log, "FAILED"))
             op_context(op, "(and the run could not be marked FAILED: %s)", end.msg);
+        run_watcher_forget(config->watcher, tracked_run_id(t));
     }
     if (e)
         client_close(t);
@@ -138,6 +142,7 @@ enum err tracked_watch(struct op *op, struct tracked *t, const char *spool, int6
                                          .interval_ms = t->config->interval_ms, .process = process, .gpus = &t->gpus};
     t->spool = spool;
     t->from = from;
+    run_watcher_tell(t->config->watcher, tracked_run_id(t), spool, from, process);
     return run_capture_start(op, &c, &t->capture);
 }
 
@@ -240,6 +245,7 @@ void tracked_finish(struct op *op, struct tracked *take_t, const struct runner_s
     if (!ret->problem && ret->report.error[0])
         ret->problem = op_printf(op, "%s", ret->report.error);
     ret->kept = !ret->problem;
+    run_watcher_forget(t->config->watcher, tracked_run_id(t));
     client_close(t);
 }
 

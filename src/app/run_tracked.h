@@ -7,6 +7,7 @@
 #include "app/remote.h"
 #include "app/run_capture.h"
 #include "app/run_log.h"
+#include "app/run_watcher.h"
 #include "port/runner.h"
 
 struct tracked_config {
@@ -16,6 +17,7 @@ struct tracked_config {
     bool diff;            /* keep the difference to the commit */
     const struct str *variables; /* further environment variables that may be shown */
     size_t variable_count;
+    struct run_watcher *watcher; /* told of every run; NULL: none */
 };
 struct tracked_command {
     struct str name;      /* of the run; "" = the server makes one up */

@@ -268,6 +268,25 @@ def test_stages_are_runs(server, tmp_path):
     assert by_name["two"].data.tags["ingot.exit_code"] == "5"
 
 
+def test_the_one_who_ran_a_pipeline_is_killed(server, tmp_path):
+    (tmp_path / "dvc.yaml").write_text("stages:\n  long:\n    cmd: echo $$ > pid && echo up && sleep 60\n    outs: [never.txt]\n")
+    p = subprocess.Popen([ingot_server.program(), "run", "--experiment", "killed", "--server", server.url, "--interval", "0"], cwd=tmp_path, env=environment(),
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    c = client_of(server)
+
+    def runs():
+        e = c.get_experiment_by_name("killed")
+        return {r.info.run_name: r.info for r in c.search_runs([e.experiment_id])} if e else {}
+
+    wait_for(lambda: "long" in runs() and console(server, runs()["long"].run_id)["text"] == "up\n")
+    p.kill()
+    p.communicate(timeout=30)
+    wait_for(lambda: {r.status for r in runs().values()} == {"KILLED"})
+    assert set(runs()) == {"pipeline", "long"}
+    pid = int((tmp_path / "pid").read_text())
+    assert not os.path.exists(f"/proc/{pid}") or open(f"/proc/{pid}/stat").read().split(") ")[1][0] == "Z"
+
+
 def test_another_tracking_server(peer, tmp_path):
     """A stock MLflow server has no consoles; all the rest is there, and its artifact at the end."""
     p, run_id = start(peer, "--experiment", "captured", "--", "sh", "-c", "echo hello; sleep 0.5")
