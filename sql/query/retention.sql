@@ -66,8 +66,7 @@ SELECT id FROM track_experiment WHERE id > ?1 AND (deleted = 2 OR (deleted = 1 A
 -- name: retention_experiment
 SELECT name, artifact_location, deleted FROM track_experiment WHERE id = ?1
 -- name: retention_locations
--- Locations of other experiments that have the text in them.
-SELECT artifact_location FROM track_experiment WHERE id <> ?1 AND deleted < 2 AND replace(artifact_location, ?2, '') <> artifact_location
+SELECT artifact_location FROM track_experiment WHERE id <> ?1 AND deleted < 2
 -- name: retention_experiment_runs
 SELECT count(*) FROM track_run WHERE experiment = ?1 AND deleted < 2
 -- name: retention_experiment_mark

@@ -83,7 +83,7 @@ const struct command gc_commands[] = {
      "Takes runs and experiments that were deleted (and can be restored until then) out of every table, frees their names, and removes\n"
      "files that nobody names any more. Runs that a registered version was made of are kept, and so is what the tag ingot.hold=true of a run\n"
      "or an experiment holds. Can be stopped and started again. The server does it by itself for experiments with the tags\n"
-     "ingot.retain_days (delete runs so long after their end) and ingot.retain_deleted_days (purge them).",
+     "ingot.retain_days (delete runs so long after their end) and ingot.retain_deleted_days (purge them), which an administrator sets.",
      "  ingot gc --dry-run\n  ingot gc --older-than-days 0 --experiment 12", gc_options, gc_run},
     {0},
 };

@@ -198,6 +198,20 @@ def test_experiments_that_share_a_place_keep_each_others_files(world):
     assert world.gc("--older-than-days", 0)["experiments"] == 1 and world.blobs() == []
 
 
+def test_an_experiment_laid_into_anothers_files_takes_none_of_them(world):
+    c = world.client
+    x = c.create_experiment("x")
+    victim = world.run(x, [("f", "of the victim")])
+    inside = c.create_experiment("inside", artifact_location=f"mlflow-artifacts:/{x}/{victim}/artifacts")
+    above = c.create_experiment("above", artifact_location="mlflow-artifacts://any-host/./")
+    c.set_experiment_tag(inside, "ingot.retain_days", "30")  # where nobody needs to sign in, everybody is an administrator
+    c.delete_experiment(inside)
+    c.delete_experiment(above)
+    world.age_blobs(3 * DAY_S)
+    assert world.gc("--older-than-days", 0)["experiments"] == 2
+    assert open(c.download_artifacts(victim, "f")).read() == "of the victim"
+
+
 def test_only_what_is_named(world):
     c = world.client
     x = c.create_experiment("x")

@@ -297,7 +297,12 @@ static enum err named_tx(struct op *op, struct db_tx *tx, void *arg)
 
 /* ---- experiments ---- */
 
-/* Does another experiment keep its files there or below? Locations are their users' words. */
+static bool is_within(struct op *op, struct str path, struct str folder)
+{
+    return !folder.len || str_eq(path, folder) || str_starts(path, str_from(op_printf(op, "%.*s/", STR_FMT(folder))));
+}
+
+/* May another experiment have files there? Locations are their users' words, and nothing keeps one from lying in another. */
 static enum err location_shared(struct op *op, struct db_tx *tx, int64_t experiment, struct str location, bool *ret)
 {
     struct str root, other;
@@ -308,13 +313,12 @@ static enum err location_shared(struct op *op, struct db_tx *tx, int64_t experim
         op_clear(op); /* another store's: nothing is deleted there */
         return OK;
     }
-    struct str inside = str_from(op_printf(op, "%.*s/", STR_FMT(root)));
-    enum err e = db_query(op, tx, &sql_retention_locations, DB_ARGS(DB_I64(experiment), DB_TEXT(root)), &rows);
+    enum err e = db_query(op, tx, &sql_retention_locations, DB_ARGS(DB_I64(experiment)), &rows);
     while (!e && !*ret && !(e = db_step(op, tx, rows, &row)) && row) {
         if (artifact_root(op, db_col_str(tx, rows, 0), &other))
             op_clear(op);
         else
-            *ret = str_eq(other, root) || str_starts(other, inside);
+            *ret = is_within(op, other, root) || is_within(op, root, other);
     }
     db_end(tx, rows);
     return e;

@@ -2,7 +2,7 @@
  *     ingot.retain_days           active runs that ended so many days ago are deleted (they can be restored), unless they carry
  *                                 the tag ingot.keep=true, or they or the experiment PURGE_HOLD_TAG
  *     ingot.retain_deleted_days   deleted runs are purged after so many days in that state
- * A day is 24 hours; values are whole numbers of days from 0 to 36500, anything else is told in the log and does nothing. */
+ * Only an administrator may set these two (core/track/experiment.c). A day is 24 hours; values are whole numbers of days from 0 to 36500, anything else is told in the log and does nothing. */
 #ifndef INGOT_CORE_RETENTION_RULES_H
 #define INGOT_CORE_RETENTION_RULES_H
 

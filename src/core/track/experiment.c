@@ -94,9 +94,20 @@ static enum err check_name(struct op *op, struct str name)
     return names_check_length(op, "name", name, LIMIT_TRACK_EXPERIMENT_NAME);
 }
 
+/* What these tags say is done by the clock, and some of it for good (core/retention/rules.h), as `ingot gc` does it, which takes an
+ * administrator. */
+static enum err check_may_tag(struct op *op, struct str key)
+{
+    if (!str_starts(key, STR("ingot.retain_")) || op->actor.perms & 1u << PERM_ADMIN)
+        return OK;
+    return op_fail(op, E_DENIED, "tag '%.*s' deletes runs by the clock: only an administrator may change it", STR_FMT(str_sub(key, 0, 100)));
+}
+
 static enum err check_tag(struct op *op, struct str key, struct str value)
 {
-    enum err e = names_check_key(op, key, "key");
+    enum err e = check_may_tag(op, key);
+    if (!e)
+        e = names_check_key(op, key, "key");
     if (!e)
         e = names_check_length(op, "key", key, LIMIT_TRACK_KEY);
     if (!e)
@@ -294,5 +305,6 @@ enum err experiment_set_tag(struct op *op, struct db *db, int64_t id, struct str
 
 enum err experiment_delete_tag(struct op *op, struct db *db, int64_t id, struct str key)
 {
-    return db_write(op, db, delete_tag_tx, &(struct change_arg){.id = id, .key = key});
+    enum err e = check_may_tag(op, key);
+    return e ? e : db_write(op, db, delete_tag_tx, &(struct change_arg){.id = id, .key = key});
 }

@@ -71,8 +71,26 @@ static void what_is_no_number_of_days_does_nothing(void **state)
     }
 }
 
+/* Purging takes an administrator, so setting the clock for it does. */
+static void only_an_administrator_sets_the_clock(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct track_kv kv = {STR("ingot.retain_deleted_days"), STR("0")};
+    int64_t id = 0;
+    assert_ok(op, experiment_set_tag(op, f->db, 0, STR("ingot.retain_days"), STR("9000")));
+    op->actor.perms &= ~(1u << PERM_ADMIN);
+    assert_fails(op, experiment_set_tag(op, f->db, 0, kv.key, kv.value), E_DENIED, "administrator");
+    assert_fails(op, experiment_delete_tag(op, f->db, 0, STR("ingot.retain_days")), E_DENIED, "administrator");
+    assert_fails(op, experiment_create(op, f->db, STR("mine"), STR(""), &kv, 1, &id), E_DENIED, "administrator");
+    assert_ok(op, experiment_set_tag(op, f->db, 0, STR("team"), STR("a")));
+    op->actor.perms |= 1u << PERM_ADMIN;
+    assert_ok(op, experiment_delete_tag(op, f->db, 0, STR("ingot.retain_days")));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(runs_are_deleted_and_then_purged_by_age), fixture_test(what_is_no_number_of_days_does_nothing)};
+    const struct CMUnitTest tests[] = {fixture_test(runs_are_deleted_and_then_purged_by_age), fixture_test(what_is_no_number_of_days_does_nothing),
+                                       fixture_test(only_an_administrator_sets_the_clock)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
