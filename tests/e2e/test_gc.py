@@ -117,6 +117,33 @@ def test_deleted_runs_go_with_their_files_and_others_stay(world):
     assert served.status_code == 404
 
 
+def test_the_newest_run_leaves_only_a_mark_that_nobody_sees(world):
+    """The row with the greatest id stays, emptied, so that its id is not given again; also for a server that starts anew."""
+    c = world.client
+    x = c.create_experiment("x")
+    old = world.run(x)
+    for _ in range(2):
+        newest = world.run(x, points=3)
+        c.set_tag(newest, "color", "red")
+        c.delete_run(newest)
+        assert world.gc("--older-than-days", 0)["runs"] == 1
+        for _ in range(2):
+            for order in (["attributes.run_name"], ["metrics.loss DESC"], ["params.lr"], ["tags.color"], ["attributes.user_id"], []):
+                assert [r.info.run_id for r in c.search_runs([x], run_view_type=ViewType.ALL, order_by=order)] == [old], order
+            for words, found in (("attributes.run_name LIKE '%r%'", [old]), ("tags.color = 'red'", []), ("params.lr = '1'", [old]), ("metrics.loss <= 4", [old]),
+                                 ("attributes.run_name LIKE 'purged%'", []), ("attributes.run_id LIKE 'purged%'", []), ("attributes.artifact_uri = ''", [])):
+                assert [r.info.run_id for r in c.search_runs([x], words, run_view_type=ViewType.ALL)] == found, words
+            assert world.server.stop() == 0
+            world.start()
+            c = world.client
+    assert world.gc("--older-than-days", 0)["runs"] == 0
+    c.delete_experiment(x)
+    assert world.gc("--older-than-days", 0)["experiments"] == 1
+    assert [e.name for e in c.search_experiments(ViewType.ALL)] == ["Default"]
+    c.create_experiment("x")
+    assert world.gc("--older-than-days", 0)["experiments"] == 0
+
+
 def test_an_experiment_goes_and_its_name_is_free(world):
     c = world.client
     x = c.create_experiment("team", tags={"a": "b"})
