@@ -1,13 +1,16 @@
 """Who may do what: tokens on every route of the source tables, the Host and Origin rules that keep browsers out, and all the
 other spellings of a request that must not lead around them."""
 import base64
+import json
 import re
 import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 import requests
+import valid_requests
 from ingot_server import IngotServer
 
 SRC = Path(__file__).resolve().parents[2] / "src" / "api"
@@ -132,6 +135,26 @@ def test_every_route_wants_the_token(locked):
     for method, path, perm, flags in PROTECTED:  # the same requests with the token come further
         if method == "GET":
             assert locked.send(method, concrete(path), locked.good).status_code != 401, path
+
+
+def test_good_requests_without_the_token_do_nothing(locked):
+    """Not the words of a request are refused but its sender: what would be done for the administrator is not done for anybody else."""
+    call = lambda method, target, body=None: locked.send(method, target, {**locked.good, "Content-Type": "application/json"}, body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode())
+    things = valid_requests.Things(call)
+    table, before, seen = valid_requests.requests(things), locked.state(), 0
+    run = call("GET", f"/api/2.0/mlflow/runs/get?run_id={things.run}").json()
+    for method, path, perm, flags in PROTECTED:
+        found = table.get((method, path)) or table.get((method, path.replace("/ajax-api", "/api", 1)))
+        if not found:
+            continue
+        args, query, body = found
+        target = re.sub(r"\{(\w+)\*?\}", lambda m: quote(str(args[m.group(1)]), safe="/"), path) + ("?" + urlencode(query) if query else "")
+        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        for headers in ({}, {"Authorization": f"Bearer {locked.token[:-1]}0"}, {"Authorization": "Basic YWRtaW46cGFzc3dvcmQxMjM0"}, {"Cookie": f"token={locked.token}"}, {"X-Forwarded-For": "127.0.0.1", "X-User": "admin"}):
+            answer = locked.send(method, target, {"Content-Type": "application/json", **headers}, data)
+            assert answer.status_code == 401 and things.run not in answer.text, (method, target, headers, answer.status_code)
+            seen += 1
+    assert seen > 1000 and locked.state() == before and call("GET", f"/api/2.0/mlflow/runs/get?run_id={things.run}").json() == run
 
 
 def test_credentials_of_every_wrong_form(locked):
@@ -287,7 +310,7 @@ def test_forms_of_any_site_cannot_write(open_site):
     assert open_site.state() == before
     any_type = {(m, p) for m, p, _, f in WRITES if "ROUTE_ANY_TYPE" in f and not p.startswith("/ajax-api")}
     assert any_type == {("PUT", "/api/2.0/mlflow-artifacts/artifacts/{path*}"), ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/{path*}"), ("POST", "/v2/models/{name}/infer"),
-                        ("PUT", "/api/2.0/mlflow-artifacts/mpu/part"), ("POST", "/v2/models/{name}/versions/{version}/infer")}, "what takes any type is a decision: a form can send only the two that predict"
+                        ("PUT", "/api/2.0/mlflow-artifacts/mpu/part"), ("PUT", "/api/ingot/v1/runs/{run}/console"), ("POST", "/v2/models/{name}/versions/{version}/infer")}, "what takes any type is a decision: a form can send only the two that predict"
 
 
 def test_answers_carry_the_headers_that_browsers_heed(open_site, locked):

@@ -67,6 +67,8 @@ class Site:
         assert self.server.process.poll() is None, "the server is gone"
         assert self.session.get(self.server.url + "/health", timeout=20).status_code == 200
         assert self.call("GET", "/api/ingot/v1/audit/verify").status_code == 200
+        with pytest.raises(BlockingIOError):
+            TRAP.accept()  # nobody came
         assert self.canary.read_text() == SECRET and sorted(p.name for p in self.folder.iterdir()) == ["box", "outside"]
         errors = (self.folder / "box" / "data.log").read_text(errors="replace")
         assert "Sanitizer" not in errors and "runtime error" not in errors, errors[-3000:]
@@ -118,10 +120,14 @@ MAY_BE_REFUSED = ("static-files", "/v2/", "/endpoints/", "/features/", "/approva
                   "/deliveries", "/alert-rules/", "aliases/{alias}", "/rollback", "experiments/restore", "runs/restore", "upload-artifact", "artifacts/files", "mpu/part", "delete-tag",
                   "delete-experiment-tag", "/tags/{key}", "model-versions/", "logged-models/{model_id}", "gateway-proxy", "registered-models/alias", "get-artifact", "runs/", "/models/")
 
+# Nobody may be sent here by a text in a request; SSRF is seen as a connection.
+TRAP = socket.create_server(("127.0.0.1", 0))
+TRAP.setblocking(False)
+TRAPS = [f"{scheme}://{host}:{TRAP.getsockname()[1]}/x" for scheme in ("http", "https", "s3", "ftp", "mlflow-artifacts", "postgresql") for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "a@127.1")]
 LONG = "x" * 70000
 TEXTS = ["", " ", "\x00", "a\x00b", "../../../../outside/canary.txt", "..", "/etc/passwd", "file:///etc/passwd", "'; DROP TABLE track_run; --", "' OR '1'='1", '" OR 1=1 --', "%' ESCAPE '",
          "<script>alert(1)</script>", "javascript:alert(1)", "a\r\nSet-Cookie: x=1", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), "é" * 300, "𝒳" * 300, "\u202e", LONG,
-         "-1", "0", "1.5", "1e999", "nan", "9" * 400, str(2**63), str(-2**63 - 1), "true", "null", "{}", "[]", "http://169.254.169.254/latest", "s3://b/k", "a" * 501, "%00", "%s%n%x", "${jndi:x}", "{{7*7}}"]
+         "-1", "0", "1.5", "1e999", "nan", "9" * 400, str(2**63), str(-2**63 - 1), "true", "null", "{}", "[]", "http://169.254.169.254/latest", "s3://b/k", *TRAPS, "a" * 501, "%00", "%s%n%x", "${jndi:x}", "{{7*7}}"]
 FORMS = [None, True, False, 0, -1, 1.5, 2**31, 2**53, 2**63 - 1, 2**63, -2**63, -2**63 - 1, 2**70, RAW + "1e999", RAW + "-1e999", RAW + "1e-999", RAW + "NaN", RAW + "-0", RAW + "1E400", RAW + "9" * 400,
          RAW + "0." + "1" * 400, [], {}, [None], [[]], [{}], ["a"], [1], {"a": 1}, {"": ""}, [{"key": None}], RAW + "[" * 60 + "]" * 60, RAW + "[" * 5000 + "]" * 5000, RAW + "\\ud800",
          RAW + '{"a":1,"a":2}', ["a"] * 5000, [{"key": "a", "value": "b"}] * 3000]
@@ -425,6 +431,21 @@ def test_nothing_is_smuggled_behind_writes_that_wait(site):
             while piece := s.recv(65536):
                 out += piece
         assert out.count(b"HTTP/1.1 200") == cut // one, (cut, out[-300:])
+    site.alive()
+
+
+def test_alerts_go_to_no_private_address(site):
+    """A rule's receiver is held to the same addresses as a webhook."""
+    port = TRAP.getsockname()[1]
+    for host in ("localhost", "127.0.0.1", "127.1", "0177.0.0.1", "0x7f000001", "2130706433", "0", "[::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "169.254.169.254", "10.0.0.1", "100.64.0.1", "[fd00::1]",
+                 "8.8.8.8@127.0.0.1", "localhost."):
+        for scheme in ("http", "https"):
+            body = {"name": f"r-{time.monotonic_ns()}", "kind": "metric", "metric": "loss", "comparison": ">", "threshold": -1, "url": f"{scheme}://{host}:{port}/"}
+            answer = site.send("POST", "/api/ingot/v1/alert-rules", {}, {}, body)
+            assert answer.status_code == 400, (body["url"], answer.status_code, answer.text)
+    for i in range(3):
+        site.call("POST", valid_requests.API + "/runs/log-metric", {"run_id": site.things.run, "key": "loss", "value": 5, "timestamp": i, "step": 100 + i})
+    time.sleep(0.5)
     site.alive()
 
 

@@ -201,6 +201,8 @@ def requests(t):
     own("POST", "/runs/compare", {"run_ids": [r], "only_differing": False})
     own("POST", "/metrics/chart", {"run_ids": [r], "metric": "loss", "x": "step", "log": False, "range": [0.5, 9.5], "points": 50, "smoothing": {"kind": "ema", "weight": 0.5},
                                    "group_by": {"param": "lr"}})
+    own("PUT", "/runs/{run}/console", b"epoch 1\n", query={"from": "0"}, args={"run": r})
+    own("GET", "/runs/{run}/console", query={"from": "0", "max": "100", "wait_ms": "0", "raw": "0"}, args={"run": r})
     own("POST", "/alert-rules", rule)
     own("DELETE", "/alert-rules/{rule}", args={"rule": rule["name"]})
     own("POST", "/gc", {"dry_run": True, "older_than_days": 400, "grace_hours": 24, "sweep": False, "experiment_ids": [t.experiment], "run_ids": [r]})
