@@ -35,7 +35,7 @@ struct execution {
     struct command_ctx *ctx;
     struct tracked_config config;
     struct run_watcher watcher;
-    const char *folder, *spool;
+    const char *spool;
     struct tracked *run;
     struct str run_id, experiment;
     FILE *out; /* where the program's output is shown */
@@ -105,7 +105,6 @@ static enum err spool_make(struct op *op, struct execution *x)
     char *folder = op_printf(op, "%s/ingot-run-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(folder))
         return op_fail_errno(op, "make '%s'", folder);
-    x->folder = folder;
     x->spool = op_printf(op, "%s/console.log", folder);
     return file_write_unsynced(op, x->spool, STR(""));
 }
@@ -154,6 +153,7 @@ static enum err exec_run(struct op *op, struct command_ctx *ctx)
     enum err e = run_tracked_config(op, ctx, &x.config);
     if (e)
         return e;
+    x.config.spool_is_ours = true;
     run_watcher_start(&x.watcher, &x.config);
     x.config.watcher = &x.watcher;
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, ignore = {.sa_handler = SIG_IGN};
@@ -175,11 +175,11 @@ static enum err exec_run(struct op *op, struct command_ctx *ctx)
             e = op_fail(op, E_IO, "run %.*s is incomplete on the server: %s (the whole output: %s)", STR_FMT(x.run_id), r.problem, x.spool);
         command_exit_code(ctx, code);
         if (r.kept)
-            unlink(x.spool);
+            tracked_spool_remove(op, x.spool);
+    } else if (x.spool) { /* nothing ran */
+        tracked_spool_remove(op, x.spool);
     }
     run_watcher_stop(&x.watcher);
-    if (x.folder)
-        rmdir(x.folder); /* stays while the file does */
     return e;
 }
 

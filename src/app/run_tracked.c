@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "adapter/nvml/nvml.h"
 #include "app/run_facts.h"
@@ -249,6 +250,16 @@ void tracked_finish(struct op *op, struct tracked *take_t, const struct runner_s
     client_close(t);
 }
 
+void tracked_spool_remove(struct op *op, const char *spool)
+{
+    char *folder = op_printf(op, "%s", spool), *slash = strrchr(folder, '/');
+    unlink(spool);
+    if (slash) {
+        *slash = 0;
+        rmdir(folder);
+    }
+}
+
 void tracked_take_over(struct op *op, const struct tracked_config *config, struct str run_id, const char *spool, int64_t from)
 {
     struct tracked t = {.config = config};
@@ -264,7 +275,8 @@ void tracked_take_over(struct op *op, const struct tracked_config *config, struc
     }
     if (!e && !(e = tracked_watch(op, &t, spool, from, 0))) {
         run_capture_stop(t.capture, config->wait_ms, &report);
-        end_send(op, &t, &x, until_ms);
+        if (!end_send(op, &t, &x, until_ms) && !report.error[0] && config->spool_is_ours)
+            tracked_spool_remove(op, spool);
     }
     client_close(&t);
 }

@@ -17,6 +17,7 @@ struct tracked_config {
     bool diff;            /* keep the difference to the commit */
     const struct str *variables; /* further environment variables that may be shown */
     size_t variable_count;
+    bool spool_is_ours;          /* its folder too: both go when all is on the server */
     struct run_watcher *watcher; /* told of every run; NULL: none */
 };
 struct tracked_command {
@@ -47,6 +48,9 @@ MUST_USE enum err tracked_watch(struct op *op, struct tracked *t, const char *sp
 void tracked_finish(struct op *op, struct tracked *take_t, const struct runner_status *status, bool stopped, struct tracked_result *ret);
 /* For somebody who finds that the one who watched is gone: sends the rest, ends the run as KILLED. */
 void tracked_take_over(struct op *op, const struct tracked_config *config, struct str run_id, const char *spool, int64_t from);
+
+/* The file and the folder made for it. */
+void tracked_spool_remove(struct op *op, const char *spool);
 
 /* Rows for a command's option table, and what they say. The server: --server, else $MLFLOW_TRACKING_URI, else as remote.h has it. */
 #define RUN_TRACKED_OPTIONS                                                                                                                  \

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -21,9 +22,19 @@ SYSTEM = {"cpu_utilization_percentage", "system_memory_usage_megabytes", "system
           "disk_available_megabytes", "network_receive_megabytes", "network_transmit_megabytes"}
 
 
+_spools = tempfile.TemporaryDirectory(prefix="ingot-spools-")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Outputs wait in $TMPDIR only while they are not on the server."""
+    yield
+    wait_for(lambda: not os.listdir(_spools.name))
+
+
 def environment(**more):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "INGOT_SERVER", "INGOT_TOKEN"))}
-    return {**kept, **more}
+    return {**kept, "TMPDIR": _spools.name, **more}
 
 
 def start(server, *args, cwd=None, **env):
