@@ -1,11 +1,14 @@
 #include "adapter/mlflow/origin_folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "adapter/mlflow/record.h"
 #include "base/file.h"
@@ -390,6 +393,26 @@ static enum err manifest_read(struct op *op, struct folder *f)
     return OK;
 }
 
+/* A pipe or a device in its place would be waited for, or never end. */
+static enum err part_open(struct op *op, const char *path, FILE **ret)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st)) {
+        enum err e = op_fail_errno(op, "open '%s'", path);
+        if (fd >= 0)
+            close(fd);
+        return e;
+    }
+    FILE *f = S_ISREG(st.st_mode) ? fdopen(fd, "rb") : NULL;
+    if (!f) {
+        close(fd);
+        return op_fail(op, E_INVALID, "'%s' is no plain file", path);
+    }
+    *ret = f;
+    return OK;
+}
+
 enum err mlflow_folder_origin(struct op *op, struct str dir, struct origin *ret)
 {
     struct folder *f = calloc(1, sizeof *f);
@@ -400,9 +423,7 @@ enum err mlflow_folder_origin(struct op *op, struct str dir, struct origin *ret)
     enum err e = manifest_read(op, f);
     for (size_t k = 0; !e && k < KINDS; k++) {
         const char *path = op_printf(op, "%s/%s.jsonl", f->dir, kind_names[k]);
-        f->files[k] = fopen(path, "rbe");
-        if (!f->files[k])
-            e = op_fail_errno(op, "open '%s'", path);
+        e = part_open(op, path, &f->files[k]);
     }
     if (!e)
         e = points_index(op, f);

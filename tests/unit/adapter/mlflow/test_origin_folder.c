@@ -1,6 +1,9 @@
 /* Lines that an export never writes, but a damaged or hostile one may hold. Whole exports: tests/unit/app/test_export.c. */
 #include "adapter/mlflow/origin_folder.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/file.h"
 #include "contract/scratch.h"
 #include "unit/core/track/fixture.h"
@@ -33,6 +36,10 @@ static void hostile_lines(void **state)
     assert_fails(op, o.ops->points(o.self, op, &runs[0], never, NULL), E_INVALID, "[time, step, value]");
     assert_ok(op, o.ops->points(o.self, op, &runs[1], never, NULL));
     origin_close(&o);
+    const char *points = op_printf(op, "%s/points.jsonl", s.dir);
+    assert_int_equal(unlink(points), 0);
+    assert_int_equal(mkfifo(points, 0600), 0);
+    assert_fails(op, mlflow_folder_origin(op, str_from(s.dir), &o), E_INVALID, "no plain file");
     scratch_clear(&s);
 }
 
