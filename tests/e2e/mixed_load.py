@@ -96,6 +96,20 @@ def registrar(c, rng, runs, experiments):
     c("GET", "/metrics")
 
 
+def janitor(c, rng, runs, experiments):
+    """Runs of its own: written to, watched, deleted for good while the others' are searched."""
+    run = c.post("/runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
+    c("POST", API + "/runs/log-batch", {"run_id": run, "metrics": [{"key": f"m{i % 4}", "value": i, "timestamp": i, "step": i} for i in range(300)]})
+    c("PUT", f"/api/ingot/v1/runs/{run}/console?from=0", b"epoch\n" * 100)
+    c("GET", f"/api/ingot/v1/runs/{run}/console?from=-50")
+    c("GET", f"{API}/metrics/get-history-bulk-interval?run_ids={run}&metric_key=m1&max_results=20")
+    c("PUT", f"/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/f", rng.randbytes(1000))
+    c("POST", API + "/runs/delete", {"run_id": run})
+    c("POST", "/api/ingot/v1/gc", {"older_than_days": 0, "run_ids": [run]})
+    c("GET", f"{API}/runs/get?run_id={run}")
+    c("POST", "/api/ingot/v1/gc", {"older_than_days": 0, "dry_run": True})
+
+
 def breaker(c, rng, runs, experiments):
     """Sends async writes and goes before, in the midst of, or after the answers."""
     body = json.dumps({"run_id": rng.choice(runs), "key": "m0", "value": 1, "timestamp": 1, "step": 1})
@@ -112,10 +126,10 @@ def breaker(c, rng, runs, experiments):
             s.shutdown(socket.SHUT_WR)
 
 
-ROLES = [logger, logger, logger, searcher, searcher, historian, deleter, registrar, breaker]
+ROLES = [logger, logger, logger, searcher, searcher, historian, deleter, registrar, breaker, janitor]
 
 
-def mixed(url, seconds, seed):
+def mixed(url, seconds, seed, roles=tuple(ROLES)):
     """{role: calls}; raises what a client met that is no refusal."""
     first, done, failures = Client(url), {}, []
     experiments = ["0"] + [first.post("/experiments/create", {"name": f"mixed-{seed}-{i}"})["experiment_id"] for i in range(3)]
@@ -136,7 +150,7 @@ def mixed(url, seconds, seed):
                 return
             done[role.__name__] = done.get(role.__name__, 0) + 1
 
-    threads = [threading.Thread(target=work, args=(i, r)) for i, r in enumerate(ROLES)]
+    threads = [threading.Thread(target=work, args=(i, r)) for i, r in enumerate(roles)]
     for t in threads:
         t.start()
     for t in threads:
