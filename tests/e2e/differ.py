@@ -127,6 +127,7 @@ class Side:
     def __init__(self, name, url, u):
         self.name, self.url, self.bound = name, url, {"u": u}
         self.session = requests.Session()
+        self.other = self
 
     def fill(self, x):
         if isinstance(x, str):
@@ -158,7 +159,9 @@ class Side:
 
     def named(self, text, key=""):
         """`text` with what this server chose replaced by its name."""
-        for name, value in sorted(self.bound.items(), key=lambda kv: -len(str(kv[1]))):
+        # A short id (an experiment's, say) may stand in a text by chance; then it does so on both sides, and both name it.
+        values = [*self.bound.items(), *((n, v) for n, v in self.other.bound.items() if len(str(v)) < 6)]
+        for name, value in sorted(values, key=lambda kv: -len(str(kv[1]))):
             value = str(value)
             short = len(value) < 6
             if short and not (key.startswith("experiment_id") or key == "message" or "artifacts:/" in text or "=" in text):
@@ -252,6 +255,7 @@ def compare(flow, ingot_url, mlflow_url):
     """All differences of a flow as text lines; empty when there are none."""
     u = uuid.uuid4().hex[:10]
     ours, theirs = Side("ingot", ingot_url, u), Side("mlflow", mlflow_url, u)
+    ours.other, theirs.other = theirs, ours
     found = []
     for i, step in enumerate(flow.steps):
         a, b = ours.send(step), theirs.send(step)

@@ -258,7 +258,7 @@ def test_empty_yaml_is_no_setting(tmp_path):
 @pytest.mark.parametrize("text, words", [
     ("lissten: 127.0.0.1:0", "unknown key 'lissten'"), ("tls-cert: x", "unknown key 'tls-cert'"), ("config: x.yaml", "unknown key 'config'"),
     ("listen: 127.0.0.1:0\nserver: {listen: x}", "unknown key 'server'"), ("listen: [1]", "listen"), ("listen: {a: 1}", "listen"), ("data: null", "data"),
-    ("pool_threads: 1.5", "pool_threads"), ("pool_threads: many", "pool-threads (from the config file)"), ("pool_threads: 0", "pool-threads"),
+    ("pool_threads: 1.5", "pool_threads"), ("pool_threads: many", "pool_threads (from the config file)"), ("pool_threads: 0", "pool_threads"),
     ("pool_threads: 99999999999999999999", "pool"), ("auth: maybe", "auth (from the config file)"), ("auth: 2", "auth"), ("log_level: loud", "log-level"),
     ("log_format: xml", "log-format"), ("[1, 2]", "mapping"), ("just words", "mapping"), ("a: [", "c.yaml"), ("\tx: 1", "c.yaml"), ("a: &x [*x]", "c.yaml"),
     ("listen: a\nlisten: b", "listen"), ("x: \x00", "c.yaml"), ("\xff\xfe", "c.yaml"), ("#" * 300000, "has 300000 bytes, the limit is 262144"), ("a: " + "[" * 5000, "c.yaml"),
@@ -271,8 +271,8 @@ def test_a_wrong_config_file_is_one_line(tmp_path, text, words):
 
 @pytest.mark.parametrize("args, env, words", [
     (["--config", "nofile.yaml"], {}, "nofile.yaml"), (["--config", "."], {}, "config file"), (["--pool-threads", "0"], {}, "pool-threads"),
-    (["--io-threads", "-1"], {}, "io-threads"), ([], {"INGOT_POOL_THREADS": "x"}, "pool-threads (from the environment)"),
-    ([], {"INGOT_AUTH": "yes please"}, "auth (from the environment)"), ([], {"INGOT_LISTEN": "nowhere"}, "nowhere"), (["--log-level", "loud"], {}, "log-level"),
+    (["--io-threads", "-1"], {}, "io-threads"), ([], {"INGOT_POOL_THREADS": "x"}, "INGOT_POOL_THREADS (from the environment)"),
+    ([], {"INGOT_AUTH": "yes please"}, "INGOT_AUTH (from the environment)"), ([], {"INGOT_LISTEN": "nowhere"}, "nowhere"), (["--log-level", "loud"], {}, "log-level"),
     (["--listen", "127.0.0.1"], {}, "HOST:PORT"), (["--listen", "127.0.0.1:65536"], {}, "HOST:PORT"), (["--listen", "127.0.0.1:-1"], {}, "HOST:PORT"),
     (["--listen", "example.com:0"], {}, "not an IP address"), (["--listen", "127.0.0.1.evil:0"], {}, "not an IP address"), (["--listen", ""], {}, "HOST:PORT"),
     (["--listen", "0.0.0.0:0"], {}, "--insecure"), (["--listen", "[::]:0"], {}, "--insecure"), (["--listen", "192.0.2.1:0"], {}, "--insecure"),
