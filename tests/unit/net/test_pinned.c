@@ -25,7 +25,8 @@ static const struct pinned_rules loose = {.what = "Webhook URL", .schemes = both
 struct receiver {
     int listener, port;
     struct buf seen;
-    const char *answer;
+    const char *answer; /* lives as long as the thread */
+    char made[256];     /* for one that is put together */
     size_t filler;      /* bytes of 'x' after it */
     int64_t pause_ms;   /* before it */
     int connections;
@@ -133,7 +134,8 @@ static void redirects_and_proxies_are_not_followed(void **state)
     struct op op;
     op_init(&op, arena);
     struct pinned_answer a;
-    r->answer = op_printf(&op, "HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:%d/other\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", r->port);
+    snprintf(r->made, sizeof r->made, "HTTP/1.1 307 Away\r\nLocation: http://127.0.0.1:%d/other\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", r->port);
+    r->answer = r->made;
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
     assert_int_equal(post(&op, r, &loose, "127.0.0.1", &a), OK);
