@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 
-#include "base/limits.h"
 #include "core/track/experiment.h"
 #include "core/track/store.h"
 #include "core/transfer/importing.h"
@@ -82,37 +81,19 @@ static enum err experiment_tx(struct op *op, struct db_tx *tx, void *arg)
     return e ? e : store_put_kvs(op, tx, &sql_track_experiment_tag_put, id, tags.p, tags.len);
 }
 
-static enum err experiments_page(struct importing *im, struct op *op, const struct origin_experiment *items, size_t n)
+static enum err experiments_page(struct importing *im, struct op *op, void *arg UNUSED, struct str *cursor, size_t *ret_n)
 {
     struct import_count *count = &im->report->counts[IMPORT_EXPERIMENTS];
-    for (size_t i = 0; i < n; i++) {
+    struct origin_experiment *items = NULL;
+    enum err e = im->o->origin->ops->experiments(im->o->origin->self, op, cursor, &items, ret_n);
+    for (size_t i = 0; !e && i < *ret_n; i++) {
         struct experiment_arg a = {im, &items[i], false};
-        enum err e = db_write(op, im->o->db, experiment_tx, &a);
+        e = db_write(op, im->o->db, experiment_tx, &a);
         if (e)
             return op_context(op, "experiment '%.*s'", STR_FMT(items[i].name));
         count->there++;
         count->added += a.added;
         import_progress(im, IMPORT_EXPERIMENTS, count->there);
-    }
-    return OK;
-}
-
-static enum err import_experiments(struct importing *im)
-{
-    struct str cursor = STR("");
-    size_t n = 1;
-    enum err e = OK;
-    while (!e && n) {
-        AUTO(arena) struct arena *arena = arena_create(LIMIT_COMMAND_ARENA);
-        struct op page;
-        import_op(im, arena, &page);
-        struct origin_experiment *items = NULL;
-        e = im->o->origin->ops->experiments(im->o->origin->self, &page, &cursor, &items, &n);
-        if (!e)
-            e = experiments_page(im, &page, items, n);
-        cursor = str_dup(im->op->arena, cursor);
-        if (e)
-            e = import_failed(im, &page);
     }
     return e;
 }
@@ -155,7 +136,7 @@ enum err import_run(struct op *op, const struct import_options *o, struct import
     report.traces = im.totals.traces;
     if (report.traces > 0)
         import_note(&im, "%" PRId64 " traces are there; traces are not moved", report.traces);
-    if (!(e = import_experiments(&im)) && !(e = import_runs(&im)) && !(e = import_logged_models(&im)) && !(e = import_registry(&im)))
+    if (!(e = import_pages(&im, experiments_page, NULL)) && !(e = import_runs(&im)) && !(e = import_logged_models(&im)) && !(e = import_registry(&im)))
         e = o->keep_artifacts ? OK : import_files(&im);
     if (!e)
         e = db_write(op, o->db, finish_tx, &im);

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "base/limits.h"
 #include "core/registry/version.h"
 #include "core/track/logged_model.h"
 #include "core/track/run.h"
@@ -239,72 +238,56 @@ static enum err one(struct importing *im, struct op *op, enum import_kind kind, 
     return OK;
 }
 
-enum err import_logged_models(struct importing *im)
+static enum err logged_models_page(struct importing *im, struct op *op, void *arg UNUSED, struct str *cursor, size_t *ret_n)
 {
-    struct str cursor = STR("");
-    size_t n = 1;
-    enum err e = OK;
-    while (!e && n) {
-        AUTO(arena) struct arena *arena = arena_create(LIMIT_COMMAND_ARENA);
-        struct op op;
-        import_op(im, arena, &op);
-        struct origin_logged_model *models = NULL;
-        e = im->o->origin->ops->logged_models(im->o->origin->self, &op, &cursor, &models, &n);
-        for (size_t i = 0; !e && i < n; i++) {
-            struct model_arg a = {im, &models[i], false};
-            e = one(im, &op, IMPORT_LOGGED_MODELS, "logged model", models[i].model_id, model_tx, &a, &a.added);
-        }
-        cursor = str_dup(im->op->arena, cursor);
-        if (e)
-            e = import_failed(im, &op);
+    struct origin_logged_model *models = NULL;
+    enum err e = im->o->origin->ops->logged_models(im->o->origin->self, op, cursor, &models, ret_n);
+    for (size_t i = 0; !e && i < *ret_n; i++) {
+        struct model_arg a = {im, &models[i], false};
+        e = one(im, op, IMPORT_LOGGED_MODELS, "logged model", models[i].model_id, model_tx, &a, &a.added);
     }
     return e;
 }
 
-static enum err registered_walk(struct importing *im, bool aliases)
+enum err import_logged_models(struct importing *im)
 {
-    struct str cursor = STR("");
-    size_t n = 1;
-    enum err e = OK;
-    while (!e && n) {
-        AUTO(arena) struct arena *arena = arena_create(LIMIT_COMMAND_ARENA);
-        struct op op;
-        import_op(im, arena, &op);
-        struct origin_model *models = NULL;
-        e = im->o->origin->ops->models(im->o->origin->self, &op, &cursor, &models, &n);
-        for (size_t i = 0; !e && i < n; i++) {
-            struct registered_arg a = {.im = im, .m = &models[i], .aliases = aliases};
-            struct import_count before = im->report->counts[IMPORT_MODELS];
-            e = one(im, &op, IMPORT_MODELS, "registered model", models[i].name, registered_tx, &a, &a.added);
-            if (aliases) /* counted by the first walk */
-                im->report->counts[IMPORT_MODELS] = (struct import_count){before.there, before.added, im->report->counts[IMPORT_MODELS].failed};
-        }
-        cursor = str_dup(im->op->arena, cursor);
-        if (e)
-            e = import_failed(im, &op);
+    return import_pages(im, logged_models_page, NULL);
+}
+
+/* `arg`: whether this is the second walk, for the aliases. */
+static enum err registered_page(struct importing *im, struct op *op, void *arg, struct str *cursor, size_t *ret_n)
+{
+    const bool *aliases = arg;
+    struct origin_model *models = NULL;
+    enum err e = im->o->origin->ops->models(im->o->origin->self, op, cursor, &models, ret_n);
+    for (size_t i = 0; !e && i < *ret_n; i++) {
+        struct registered_arg a = {.im = im, .m = &models[i], .aliases = *aliases};
+        struct import_count before = im->report->counts[IMPORT_MODELS];
+        e = one(im, op, IMPORT_MODELS, "registered model", models[i].name, registered_tx, &a, &a.added);
+        if (*aliases) /* counted by the first walk */
+            im->report->counts[IMPORT_MODELS] = (struct import_count){before.there, before.added, im->report->counts[IMPORT_MODELS].failed};
+    }
+    return e;
+}
+
+static enum err versions_page(struct importing *im, struct op *op, void *arg UNUSED, struct str *cursor, size_t *ret_n)
+{
+    struct origin_version *versions = NULL;
+    enum err e = im->o->origin->ops->versions(im->o->origin->self, op, cursor, &versions, ret_n);
+    for (size_t i = 0; !e && i < *ret_n; i++) {
+        struct registered_arg a = {.im = im, .v = &versions[i]};
+        struct str name = str_from(op_printf(op, "%.*s/%" PRId64, STR_FMT(versions[i].name), versions[i].version));
+        e = one(im, op, IMPORT_VERSIONS, "version", name, version_tx, &a, &a.added);
     }
     return e;
 }
 
 enum err import_registry(struct importing *im)
 {
-    struct str cursor = STR("");
-    size_t n = 1;
-    enum err e = registered_walk(im, false);
-    while (!e && n) {
-        AUTO(arena) struct arena *arena = arena_create(LIMIT_COMMAND_ARENA);
-        struct op op;
-        import_op(im, arena, &op);
-        struct origin_version *versions = NULL;
-        e = im->o->origin->ops->versions(im->o->origin->self, &op, &cursor, &versions, &n);
-        for (size_t i = 0; !e && i < n; i++) {
-            struct registered_arg a = {.im = im, .v = &versions[i]};
-            struct str name = str_from(op_printf(&op, "%.*s/%" PRId64, STR_FMT(versions[i].name), versions[i].version));
-            e = one(im, &op, IMPORT_VERSIONS, "version", name, version_tx, &a, &a.added);
-        }
-        cursor = str_dup(im->op->arena, cursor);
-        if (e)
-            e = import_failed(im, &op);
-    }
-    return e ? e : registered_walk(im, true);
+    bool aliases = false;
+    enum err e = import_pages(im, registered_page, &aliases);
+    if (!e)
+        e = import_pages(im, versions_page, NULL);
+    aliases = true;
+    return e ? e : import_pages(im, registered_page, &aliases);
 }

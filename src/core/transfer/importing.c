@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "core/track/experiment.h"
 #include "sql_gen.h"
 
@@ -68,6 +69,23 @@ void import_op(const struct importing *im, struct arena *arena, struct op *ret)
 enum err import_failed(const struct importing *im, const struct op *from)
 {
     return op_fail(im->op, from->err ? from->err : E_INTERNAL, "%s", from->msg ? from->msg : "unknown failure");
+}
+
+enum err import_pages(struct importing *im, import_page_fn fn, void *arg)
+{
+    struct str cursor = STR("");
+    size_t n = 1;
+    enum err e = OK;
+    while (!e && n) {
+        AUTO(arena) struct arena *arena = arena_create(LIMIT_COMMAND_ARENA);
+        struct op page;
+        import_op(im, arena, &page);
+        e = fn(im, &page, arg, &cursor, &n);
+        cursor = str_dup(im->op->arena, cursor);
+        if (e)
+            e = import_failed(im, &page);
+    }
+    return e;
 }
 
 enum err import_experiment_here(struct op *op, struct db_tx *tx, const struct importing *im, struct str id_there, int64_t *ret_id, struct str *ret_location)

@@ -33,6 +33,10 @@ void import_progress(const struct importing *im, enum import_kind kind, int64_t 
 void import_op(const struct importing *im, struct arena *arena, struct op *ret);
 /* Copies the failure of a page's op, whose arena is about to go, to the import's. */
 enum err import_failed(const struct importing *im, const struct op *from);
+/* One page: reads it into `op`, whose memory goes with it, and moves what it holds. *ret_n 0: there are no more. */
+typedef enum err (*import_page_fn)(struct importing *im, struct op *op, void *arg, struct str *cursor, size_t *ret_n);
+/* All pages of a listing, from its start. */
+MUST_USE enum err import_pages(struct importing *im, import_page_fn fn, void *arg);
 /* The experiment here for an id there. E_NOT_FOUND: it was not imported. `ret_location` may be NULL. */
 MUST_USE enum err import_experiment_here(struct op *op, struct db_tx *tx, const struct importing *im, struct str id_there, int64_t *ret_id, struct str *ret_location);
 /* Where files of a run ("<location>/<id>/artifacts") or model ("<location>/models/<id>/artifacts") are kept here. */
