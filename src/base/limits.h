@@ -84,11 +84,15 @@
 
 /* Serving */
 #define LIMIT_SERVE_ENDPOINTS 256
-#define LIMIT_SERVE_VERSIONS 4            /* kept loaded per endpoint */
+#define LIMIT_SERVE_VERSIONS 10           /* kept loaded per endpoint: the arms of a rollout and a way back */
 #define LIMIT_SERVE_NAME 255
 #define LIMIT_SERVE_CONFIG_BYTES LIMIT_MIB(1)
 #define LIMIT_SERVE_REFERENCE_BYTES LIMIT_MIB(256)
 #define LIMIT_SERVE_ROWS 100000           /* in one request */
+#define LIMIT_SERVE_INPUTS 8192           /* tensors of one request: one per column at most */
+#define LIMIT_SERVE_OUTPUTS 1024          /* tensors of one answer */
+#define LIMIT_TENSOR_RANK 8
+#define LIMIT_TENSOR_VALUES LIMIT_MIB(64) /* values of one tensor */
 
 /* Training */
 #define LIMIT_TRAIN_BYTES LIMIT_MIB(4096) /* rows held in memory */
@@ -222,6 +226,13 @@
 #define LIMIT_MONITOR_PAGE 10000                 /* rows in one listing */
 #define LIMIT_RETENTION_MS 3600000               /* between two rounds of the retention rules */
 #define LIMIT_MONITOR_TICK_MS 60000              /* between two looks at an endpoint to which no labels come */
+#define LIMIT_ROLLOUT_ARMS 8                     /* versions that share the traffic of one endpoint */
+#define LIMIT_ROLLOUT_METRICS 8                  /* judged in one A/B test */
+#define LIMIT_ROLLOUT_NAMESPACE 63               /* bytes of the name of a namespace of experiments */
+#define LIMIT_ROLLOUT_PAIRS (1 << 16)            /* shadowed requests per endpoint that wait for their label; the oldest go */
+#define LIMIT_ROLLOUT_NOTES (1 << 18)            /* picks per endpoint that wait for their reward; the oldest go */
+#define LIMIT_ROLLOUT_REWARDS 100000             /* in one call */
+#define LIMIT_ROLLOUT_EVIDENCE LIMIT_KIB(256)    /* of one decision, as text */
 
 /* Webhooks and alerts */
 #define LIMIT_NOTIFY_URL 2048                    /* bytes of a receiver's URL */

@@ -15,7 +15,7 @@ enum { ID_MAX = 256, COUNT_MAX = 8 << 20 };
 struct parse {
     struct op *op;
     const struct serve_info *info;
-    struct tensor *inputs;
+    struct v2_tensor *inputs;
     size_t len;
     size_t rows;
 };
@@ -30,11 +30,11 @@ static enum err inputs_parse(struct parse *p, const struct json *doc)
     size_t most = p->info->features + 2 + (v ? v->key_len + v->number_len : 0); /* names are compared one by one below */
     if (list->len > most)
         return op_fail(op, E_INVALID, "%u inputs; \"%.*s\" takes at most %zu", list->len, STR_FMT(p->info->name), most);
-    p->inputs = arena_array(op->arena, list->len, struct tensor);
+    p->inputs = arena_array(op->arena, list->len, struct v2_tensor);
     if (!p->inputs)
         return op_fail(op, E_TOO_LARGE, "no memory for %u inputs", list->len);
     for (size_t i = 0; i < list->len; i++) {
-        enum err e = tensor_parse(op, &list->items[i], i, COUNT_MAX, &p->inputs[i]);
+        enum err e = v2_tensor_parse(op, &list->items[i], i, COUNT_MAX, &p->inputs[i]);
         if (e)
             return e;
     }
@@ -43,7 +43,7 @@ static enum err inputs_parse(struct parse *p, const struct json *doc)
 }
 
 /* NULL when absent; each name is taken at most once, so two of one name leave one that nobody asked for. */
-static const struct tensor *input_find(const struct parse *p, struct str name)
+static const struct v2_tensor *input_find(const struct parse *p, struct str name)
 {
     for (size_t i = 0; name.len && i < p->len; i++)
         if (str_eq(p->inputs[i].name, name))
@@ -65,10 +65,10 @@ static enum err unknown_input(const struct parse *p, struct str name)
 }
 
 /* A column of as many rows as the others; the first sets the number. */
-static enum err column_check(struct parse *p, const struct tensor *t)
+static enum err column_check(struct parse *p, const struct v2_tensor *t)
 {
     size_t n;
-    if (!tensor_is_vector(t, &n))
+    if (!v2_tensor_is_vector(t, &n))
         return op_fail(p->op, E_INVALID, "input \"%.*s\": shape [n] or [n, 1] is wanted", STR_FMT(t->name));
     if (p->rows == SIZE_MAX)
         p->rows = n;
@@ -83,16 +83,16 @@ static enum err memory(struct parse *p)
 }
 
 /* INT64 microseconds or BYTES in RFC 3339. */
-static enum err times_read(struct parse *p, const struct tensor *t, const int64_t **ret)
+static enum err times_read(struct parse *p, const struct v2_tensor *t, const int64_t **ret)
 {
     int64_t *out = arena_array(p->op->arena, p->rows, int64_t);
     if (!out)
         return memory(p);
     *ret = out;
     if (t->type != TENSOR_BYTES)
-        return tensor_i64(p->op, t, out);
+        return v2_tensor_i64(p->op, t, out);
     struct str *text = arena_array(p->op->arena, p->rows, struct str);
-    enum err e = text ? tensor_str(p->op, t, text) : memory(p);
+    enum err e = text ? v2_tensor_str(p->op, t, text) : memory(p);
     for (size_t i = 0; !e && i < p->rows; i++)
         if (!time_parse(text[i], &out[i]))
             e = op_fail(p->op, E_INVALID, "input \"%.*s\": data[%zu] is not a time in RFC 3339", STR_FMT(t->name), i);
@@ -100,21 +100,21 @@ static enum err times_read(struct parse *p, const struct tensor *t, const int64_
 }
 
 /* Integers as they are; texts by their hash, as the labels' side does. */
-static enum err ids_read(struct parse *p, const struct tensor *t, struct serve_request *r)
+static enum err ids_read(struct parse *p, const struct v2_tensor *t, struct serve_request *r)
 {
     int64_t *out = arena_array(p->op->arena, p->rows, int64_t);
     if (!out)
         return memory(p);
     r->ids = out;
     if (t->type != TENSOR_BYTES) {
-        enum err e = tensor_i64(p->op, t, out);
+        enum err e = v2_tensor_i64(p->op, t, out);
         char text[24];
         int n = e ? 0 : snprintf(text, sizeof(text), "%" PRId64, out[0]);
         r->unit_id = str_dup(p->op->arena, (struct str){text, (size_t)n});
         return e;
     }
     struct str *text = arena_array(p->op->arena, p->rows, struct str);
-    enum err e = text ? tensor_str(p->op, t, text) : memory(p);
+    enum err e = text ? v2_tensor_str(p->op, t, text) : memory(p);
     for (size_t i = 0; !e && i < p->rows; i++)
         out[i] = (int64_t)hash64(text[i].p, text[i].len, 0);
     if (!e)
@@ -125,8 +125,8 @@ static enum err ids_read(struct parse *p, const struct tensor *t, struct serve_r
 /* What may come along with either kind: the row ids and, with features, the times. */
 static enum err extras_read(struct parse *p, struct serve_request *r, bool times)
 {
-    const struct tensor *id = input_find(p, p->info->id_field);
-    const struct tensor *time = times && p->info->view ? input_find(p, p->info->view->timestamp_field) : NULL;
+    const struct v2_tensor *id = input_find(p, p->info->id_field);
+    const struct v2_tensor *time = times && p->info->view ? input_find(p, p->info->view->timestamp_field) : NULL;
     enum err e = id ? column_check(p, id) : OK;
     if (!e && id)
         e = ids_read(p, id, r);
@@ -161,7 +161,7 @@ static bool has_entities(const struct parse *p)
     return false;
 }
 
-static enum err column_find(struct parse *p, struct str name, const struct tensor **ret)
+static enum err column_find(struct parse *p, struct str name, const struct v2_tensor **ret)
 {
     *ret = input_find(p, name);
     if (!*ret)
@@ -176,10 +176,10 @@ static enum err keys_read(struct parse *p, struct str *keys)
     if (!column)
         return memory(p);
     for (size_t k = 0; k < v->key_len; k++) {
-        const struct tensor *t = NULL;
+        const struct v2_tensor *t = NULL;
         enum err e = column_find(p, v->keys[k], &t);
         if (!e)
-            e = tensor_str(p->op, t, column);
+            e = v2_tensor_str(p->op, t, column);
         if (e)
             return e;
         for (size_t i = 0; i < p->rows; i++)
@@ -195,10 +195,10 @@ static enum err numbers_read(struct parse *p, double *numbers)
     if (!column)
         return memory(p);
     for (size_t k = 0; k < v->number_len; k++) {
-        const struct tensor *t = NULL;
+        const struct v2_tensor *t = NULL;
         enum err e = column_find(p, v->numbers[k], &t);
         if (!e)
-            e = tensor_f64(p->op, t, column);
+            e = v2_tensor_f64(p->op, t, column);
         if (e)
             return e;
         for (size_t i = 0; i < p->rows; i++)
@@ -210,7 +210,7 @@ static enum err numbers_read(struct parse *p, double *numbers)
 static enum err entities_read(struct parse *p, struct serve_request *r)
 {
     const struct feature_view *v = p->info->view;
-    const struct tensor *time = NULL;
+    const struct v2_tensor *time = NULL;
     for (size_t i = 0; i < p->len; i++)
         if (!is_view_column(v, p->inputs[i].name) && !str_eq(p->inputs[i].name, p->info->id_field))
             return unknown_input(p, p->inputs[i].name);
@@ -244,7 +244,7 @@ static bool is_extra(const struct parse *p, struct str name)
            (p->info->view && str_eq(name, p->info->view->timestamp_field));
 }
 
-static enum err matrix_read(struct parse *p, const struct tensor *t, struct serve_request *r)
+static enum err matrix_read(struct parse *p, const struct v2_tensor *t, struct serve_request *r)
 {
     const size_t width = p->info->features;
     bool row = t->rank == 1 && (size_t)t->shape[0] == width;
@@ -260,7 +260,7 @@ static enum err matrix_read(struct parse *p, const struct tensor *t, struct serv
     if (!x)
         return memory(p);
     r->features = x;
-    return tensor_f32(p->op, t, x, 1);
+    return v2_tensor_f32(p->op, t, x, 1);
 }
 
 static enum err columns_read(struct parse *p, struct serve_request *r)
@@ -270,14 +270,14 @@ static enum err columns_read(struct parse *p, struct serve_request *r)
         return op_fail(p->op, E_INVALID, "the model has no feature names: send one tensor of shape [n, %zu]", info->features);
     float *x = NULL;
     for (size_t j = 0; j < info->features; j++) {
-        const struct tensor *t = NULL;
+        const struct v2_tensor *t = NULL;
         enum err e = column_find(p, info->feature_names[j], &t);
         if (!e && t->type == TENSOR_BYTES)
             e = op_fail(p->op, E_INVALID, "input \"%.*s\": features are numbers, not BYTES", STR_FMT(t->name));
         if (!e && !x && !(x = arena_array(p->op->arena, p->rows * info->features, float)))
             e = memory(p);
         if (!e)
-            e = tensor_f32(p->op, t, x + j, info->features);
+            e = v2_tensor_f32(p->op, t, x + j, info->features);
         if (e)
             return e;
     }
@@ -295,7 +295,7 @@ static bool is_feature(const struct serve_info *info, struct str name)
 
 static enum err features_read(struct parse *p, struct serve_request *r)
 {
-    const struct tensor *matrix = NULL;
+    const struct v2_tensor *matrix = NULL;
     size_t others = 0;
     for (size_t i = 0; i < p->len; i++) {
         if (is_feature(p->info, p->inputs[i].name))

@@ -25,17 +25,12 @@ static const struct {
     [TENSOR_BYTES] = {"BYTES", 0, 0, false},
 };
 
-const char *tensor_type_name(enum tensor_type t)
-{
-    return types[t].name;
-}
-
 static bool is_scalar(const struct json *j)
 {
     return j->type != JSON_ARRAY && j->type != JSON_OBJECT;
 }
 
-static enum err head_parse(struct op *op, const struct json *obj, size_t index, struct tensor *t)
+static enum err head_parse(struct op *op, const struct json *obj, size_t index, struct v2_tensor *t)
 {
     struct str type;
     if (obj->type != JSON_OBJECT)
@@ -48,7 +43,7 @@ static enum err head_parse(struct op *op, const struct json *obj, size_t index, 
         return op_fail(op, E_INVALID, "input \"%.*s\" has no datatype", STR_FMT(t->name));
     type = datatype->s;
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        if (str_eqc(type, types[i].name)) {
+        if (types[i].name && str_eqc(type, types[i].name)) {
             t->type = (enum tensor_type)i;
             return OK;
         }
@@ -58,11 +53,11 @@ static enum err head_parse(struct op *op, const struct json *obj, size_t index, 
     return op_fail(op, E_INVALID, "input \"%.*s\": \"%.*s\" is no datatype", STR_FMT(t->name), STR_FMT(type));
 }
 
-static enum err shape_parse(struct op *op, const struct json *obj, size_t max_count, struct tensor *t)
+static enum err shape_parse(struct op *op, const struct json *obj, size_t max_count, struct v2_tensor *t)
 {
     const struct json *shape = json_get(obj, "shape");
-    if (!shape || shape->type != JSON_ARRAY || !shape->len || shape->len > TENSOR_RANK_MAX)
-        return op_fail(op, E_INVALID, "input \"%.*s\": shape is not a list of 1 to %d numbers", STR_FMT(t->name), TENSOR_RANK_MAX);
+    if (!shape || shape->type != JSON_ARRAY || !shape->len || shape->len > LIMIT_TENSOR_RANK)
+        return op_fail(op, E_INVALID, "input \"%.*s\": shape is not a list of 1 to %d numbers", STR_FMT(t->name), LIMIT_TENSOR_RANK);
     t->rank = shape->len;
     t->count = 1;
     for (size_t i = 0; i < t->rank; i++) {
@@ -76,12 +71,12 @@ static enum err shape_parse(struct op *op, const struct json *obj, size_t max_co
 }
 
 /* Walks nested data along the shape and collects the scalars. */
-static enum err nested_flatten(struct op *op, const struct json *data, struct tensor *t)
+static enum err nested_flatten(struct op *op, const struct json *data, struct v2_tensor *t)
 {
     struct {
         const struct json *array;
         uint32_t at;
-    } stack[TENSOR_RANK_MAX];
+    } stack[LIMIT_TENSOR_RANK];
     struct json *flat = arena_array(op->arena, t->count ? t->count : 1, struct json);
     size_t depth = 0, n = 0;
     if (!flat)
@@ -113,7 +108,7 @@ static enum err nested_flatten(struct op *op, const struct json *data, struct te
     return OK;
 }
 
-static enum err data_parse(struct op *op, const struct json *obj, struct tensor *t)
+static enum err data_parse(struct op *op, const struct json *obj, struct v2_tensor *t)
 {
     const struct json *data = json_get(obj, "data");
     if (!data || data->type != JSON_ARRAY)
@@ -134,9 +129,9 @@ static enum err data_parse(struct op *op, const struct json *obj, struct tensor 
     return OK;
 }
 
-enum err tensor_parse(struct op *op, const struct json *obj, size_t index, size_t max_count, struct tensor *ret)
+enum err v2_tensor_parse(struct op *op, const struct json *obj, size_t index, size_t max_count, struct v2_tensor *ret)
 {
-    struct tensor t = {0};
+    struct v2_tensor t = {0};
     enum err e = head_parse(op, obj, index, &t);
     if (!e && json_path(obj, "parameters.binary_data_size"))
         e = op_fail(op, E_UNSUPPORTED, "input \"%.*s\": binary tensors are not supported, send data", STR_FMT(t.name));
@@ -149,13 +144,13 @@ enum err tensor_parse(struct op *op, const struct json *obj, size_t index, size_
     return e;
 }
 
-static enum err value_fail(struct op *op, const struct tensor *t, size_t i, const char *what)
+static enum err value_fail(struct op *op, const struct v2_tensor *t, size_t i, const char *what)
 {
     return op_fail(op, E_INVALID, "input \"%.*s\": data[%zu] is %s", STR_FMT(t->name), i, what);
 }
 
 /* One number of any numeric type. */
-static enum err number_read(struct op *op, const struct tensor *t, size_t i, double *ret)
+static enum err number_read(struct op *op, const struct v2_tensor *t, size_t i, double *ret)
 {
     const struct json *j = &t->values[i];
     if (types[t->type].integer) {
@@ -178,7 +173,7 @@ static enum err number_read(struct op *op, const struct tensor *t, size_t i, dou
     return OK;
 }
 
-enum err tensor_f32(struct op *op, const struct tensor *t, float *out, size_t stride)
+enum err v2_tensor_f32(struct op *op, const struct v2_tensor *t, float *out, size_t stride)
 {
     for (size_t i = 0; i < t->count; i++) {
         const struct json *j = &t->values[i];
@@ -195,7 +190,7 @@ enum err tensor_f32(struct op *op, const struct tensor *t, float *out, size_t st
     return OK;
 }
 
-enum err tensor_f64(struct op *op, const struct tensor *t, double *out)
+enum err v2_tensor_f64(struct op *op, const struct v2_tensor *t, double *out)
 {
     enum err e = OK;
     for (size_t i = 0; !e && i < t->count; i++)
@@ -203,7 +198,7 @@ enum err tensor_f64(struct op *op, const struct tensor *t, double *out)
     return e;
 }
 
-enum err tensor_i64(struct op *op, const struct tensor *t, int64_t *out)
+enum err v2_tensor_i64(struct op *op, const struct v2_tensor *t, int64_t *out)
 {
     if (!types[t->type].integer)
         return op_fail(op, E_INVALID, "input \"%.*s\" has datatype %s; an integer type is wanted", STR_FMT(t->name), types[t->type].name);
@@ -217,7 +212,7 @@ enum err tensor_i64(struct op *op, const struct tensor *t, int64_t *out)
     return OK;
 }
 
-enum err tensor_str(struct op *op, const struct tensor *t, struct str *out)
+enum err v2_tensor_str(struct op *op, const struct v2_tensor *t, struct str *out)
 {
     if (t->type != TENSOR_BYTES)
         return op_fail(op, E_INVALID, "input \"%.*s\" has datatype %s; BYTES is wanted", STR_FMT(t->name), types[t->type].name);
@@ -229,7 +224,7 @@ enum err tensor_str(struct op *op, const struct tensor *t, struct str *out)
     return OK;
 }
 
-bool tensor_is_vector(const struct tensor *t, size_t *ret_n)
+bool v2_tensor_is_vector(const struct v2_tensor *t, size_t *ret_n)
 {
     if (t->rank > 2 || (t->rank == 2 && t->shape[1] != 1))
         return false;

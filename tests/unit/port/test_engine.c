@@ -47,8 +47,8 @@ static void predict(const void *m, const float *rows, size_t n, float *out)
     for (size_t i = 0; i < n; i++)
         out[i] = 2 * rows[i];
 }
-static const struct engine_ops first = {"first", accepts_a, load_ok, unload, get_info, predict};
-static const struct engine_ops second = {"second", accepts_all, load_fail, unload, get_info, predict};
+static const struct engine_ops first = {"first", accepts_a, load_ok, unload, get_info, predict, NULL, NULL};
+static const struct engine_ops second = {"second", accepts_all, load_fail, unload, get_info, predict, NULL, NULL};
 
 static void test_order_and_calls(void **state)
 {

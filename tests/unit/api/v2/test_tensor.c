@@ -9,13 +9,13 @@
 #include "api/v2/tensor.h"
 #include "base/limits.h"
 
-static enum err parse(struct op *op, const char *text, struct tensor *t)
+static enum err parse(struct op *op, const char *text, struct v2_tensor *t)
 {
     struct json *doc = NULL;
     op_clear(op);
     if (json_parse(op, str_from(text), JSON_NAN, &doc) != OK)
         fail_msg("%s: %s", text, op->msg);
-    return tensor_parse(op, doc, 0, 1000, t);
+    return v2_tensor_parse(op, doc, 0, 1000, t);
 }
 
 static void test_shapes_and_nesting(void **state)
@@ -41,10 +41,10 @@ static void test_shapes_and_nesting(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct arena *a = arena_create(LIMIT_MIB(8));
         struct op op;
-        struct tensor t;
+        struct v2_tensor t;
         float out[16];
         op_init(&op, a);
-        if (parse(&op, cases[i].text, &t) != OK || tensor_f32(&op, &t, out, 1) != OK)
+        if (parse(&op, cases[i].text, &t) != OK || v2_tensor_f32(&op, &t, out, 1) != OK)
             fail_msg("%s: %s", cases[i].text, op.msg);
         assert_int_equal(t.count, cases[i].count);
         assert_true(out[t.count - 1] == cases[i].last);
@@ -57,14 +57,14 @@ static void test_missing_values(void **state)
     (void)state;
     struct arena *a = arena_create(LIMIT_MIB(8));
     struct op op;
-    struct tensor t;
+    struct v2_tensor t;
     float out[6];
     double wide[3];
     op_init(&op, a);
     assert_int_equal(parse(&op, "{\"name\":\"x\",\"shape\":[3],\"datatype\":\"FP32\",\"data\":[NaN,null,1]}", &t), OK);
-    assert_int_equal(tensor_f32(&op, &t, out, 2), OK); /* every second place */
+    assert_int_equal(v2_tensor_f32(&op, &t, out, 2), OK); /* every second place */
     assert_true(isnan(out[0]) && isnan(out[2]) && out[4] == 1);
-    assert_int_equal(tensor_f64(&op, &t, wide), OK);
+    assert_int_equal(v2_tensor_f64(&op, &t, wide), OK);
     assert_true(isnan(wide[0]) && isnan(wide[1]) && wide[2] == 1);
     arena_destroy(a);
 }
@@ -110,7 +110,7 @@ static void test_refusals(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct arena *a = arena_create(LIMIT_MIB(8));
         struct op op;
-        struct tensor t;
+        struct v2_tensor t;
         op_init(&op, a);
         enum err e = parse(&op, cases[i].text, &t);
         if (e != cases[i].want || !strstr(op.msg, cases[i].says))
@@ -140,14 +140,14 @@ static void test_values_and_datatypes(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct arena *a = arena_create(LIMIT_MIB(8));
         struct op op;
-        struct tensor t;
+        struct v2_tensor t;
         float f;
         int64_t n;
         struct str s;
         op_init(&op, a);
         const char *text = op_printf(&op, "{\"name\":\"x\",\"shape\":[1],\"datatype\":\"%s\",\"data\":%s}", cases[i].type, cases[i].data);
         assert_int_equal(parse(&op, text, &t), OK);
-        enum err e = cases[i].as == 'f' ? tensor_f32(&op, &t, &f, 1) : cases[i].as == 'i' ? tensor_i64(&op, &t, &n) : tensor_str(&op, &t, &s);
+        enum err e = cases[i].as == 'f' ? v2_tensor_f32(&op, &t, &f, 1) : cases[i].as == 'i' ? v2_tensor_i64(&op, &t, &n) : v2_tensor_str(&op, &t, &s);
         if (e != cases[i].want)
             fail_msg("%s as %c: %s", text, cases[i].as, err_name(e));
         assert_true(e == OK || strstr(op.msg, "\"x\""));
