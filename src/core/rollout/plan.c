@@ -5,7 +5,7 @@
 #include "base/time.h"
 
 static const char *const kind_names[] = {
-    [ROLLOUT_CANARY] = "canary", [ROLLOUT_BLUE_GREEN] = "blue_green", [ROLLOUT_SHADOW] = "shadow", [ROLLOUT_AB] = "ab"};
+    [ROLLOUT_CANARY] = "canary", [ROLLOUT_BLUE_GREEN] = "blue_green", [ROLLOUT_SHADOW] = "shadow", [ROLLOUT_AB] = "ab", [ROLLOUT_BANDIT] = "bandit"};
 static const char *const inconclusive_names[] = {
     [ROLLOUT_ON_INCONCLUSIVE_HOLD] = "hold",
     [ROLLOUT_ON_INCONCLUSIVE_ROLLBACK] = "rollback",

@@ -21,25 +21,6 @@ struct running {
     struct rollout_evidence evidence;
 };
 
-int64_t rollout_pick(const struct rollout_weights *w, struct str unit_id, int *ret_arm)
-{
-    int arm = ROLLOUT_ARM_NONE;
-    int64_t version = w->control;
-    if (w->active && w->permille > 0) {
-        int place = (int)(hash64(unit_id.p, unit_id.len, w->seed) % 1000);
-        int slice = w->permille >= 1000 ? 1000 : w->permille <= 500 ? w->permille : 1000 - w->permille;
-        if (place < w->permille)
-            version = w->candidate;
-        if (place < slice)
-            arm = ROLLOUT_ARM_CANDIDATE;
-        else if (place >= 1000 - slice)
-            arm = ROLLOUT_ARM_CONTROL;
-    }
-    if (ret_arm)
-        *ret_arm = arm;
-    return version;
-}
-
 /* ---- rows ---- */
 static enum err parse_stored(struct op *op, struct str plan, struct str evidence, struct rollout_plan *ret_plan, struct rollout_evidence *ret_ev)
 {

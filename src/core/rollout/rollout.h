@@ -7,23 +7,11 @@
 #define INGOT_CORE_ROLLOUT_ROLLOUT_H
 
 #include "core/rollout/decide.h"
+#include "core/rollout/live.h"
+#include "core/rollout/pick.h"
 #include "core/rollout/plan.h"
 #include "num/metrics.h"
 #include "port/db.h"
-
-/* ---- who gets which version: pure, no lock, ~20 ns ---- */
-
-/* A value: the server copies it under its own lock or publishes it by pointer. */
-struct rollout_weights {
-    int64_t control, candidate; /* version numbers */
-    int permille;               /* candidate's share, 0..1000 */
-    uint64_t seed;              /* of this rollout; stored, so that assignment survives restarts */
-    bool active;                /* false: everything goes to `control`, arm NONE */
-};
-/* The version for this unit. h = hash64(unit_id, seed) % 1000; candidate when h < permille (so raising keeps those who
- * have it). With slice = min(permille, 1000 - permille), arm CANDIDATE when h < slice and CONTROL when h >= 1000 - slice: two
- * groups of equal size, whatever the weight; at 1000 all are arm CANDIDATE. Cannot fail; ret_arm may be NULL. */
-int64_t rollout_pick(const struct rollout_weights *w, struct str unit_id, int *ret_arm);
 
 /* ---- what comes in ---- */
 

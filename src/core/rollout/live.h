@@ -1,0 +1,42 @@
+/* live.h - what a server remembers in memory of its running rollouts: pairs of shadowed answers, and picks that wait for their
+ * reward. Serving records here, off the response path; rollout.h and the label calls take out what has come and write it,
+ * with the decision, to the database.
+ *
+ * One `struct rollout_live` per server. All inputs are copied; recording never fails and never blocks for longer than a short lock: what
+ * finds no room pushes out the oldest (LIMIT_ROLLOUT_PAIRS, LIMIT_ROLLOUT_NOTES per endpoint), and that is counted. What lies
+ * here and was not yet taken out is lost with the process; everything that counted for a decision stands in its row.
+ * Times are microseconds since 1970 UTC of event time. Thread-safe. */
+#ifndef INGOT_CORE_ROLLOUT_LIVE_H
+#define INGOT_CORE_ROLLOUT_LIVE_H
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "core/rollout/pick.h"
+
+struct rollout_live;
+
+struct rollout_live *rollout_live_create(void);
+void rollout_live_destroy(struct rollout_live *live); /* NULL is ignored */
+
+/* One request that was answered by the control and copied to the candidate. */
+struct rollout_pair {
+    int64_t id;                           /* what labels refer to */
+    int64_t event_us;
+    bool control_ok, candidate_ok;        /* false: that side failed and has no outputs */
+    uint32_t control_us, candidate_us;    /* how long each took, the model alone */
+    const float *control_out, *candidate_out; /* `outputs` values each; NULL where the side failed */
+    size_t outputs;                       /* the first value is the score that labels judge */
+};
+/* `w`: the weights that the pick was made with; pairs of an older rollout are ignored. Two answers agree when their classes are the same:
+ * the largest of several outputs, or the one output on the same side of w->threshold; with w->tolerance > 0: when no
+ * output differs by more. */
+void rollout_pair_record(struct rollout_live *live, struct str endpoint, const struct rollout_weights *w, const struct rollout_pair *pair);
+/* Copies that were not made because the queue of copies was full. */
+void rollout_pair_dropped(struct rollout_live *live, struct str endpoint, const struct rollout_weights *w, uint64_t n);
+
+/* Remembers a pick under the id that rewards will name. Does nothing unless weights are active and of a kind that learns from rewards
+ * (A/B, bandit), so that it may be called for every row. */
+void rollout_note(struct rollout_live *live, struct str endpoint, const struct rollout_weights *w, int64_t id, int64_t event_us,
+                  const struct rollout_pick *pick);
+
+#endif
