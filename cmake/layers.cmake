@@ -38,7 +38,7 @@ target_link_libraries(sql_gen PUBLIC house)
 layer(base base PkgConfig::SIMDJSON PkgConfig::YAML PkgConfig::GNUTLS Threads::Threads m)
 layer(num num base)
 layer(port port base sql_gen)
-layer(net net base llhttp PkgConfig::UV PkgConfig::GNUTLS PkgConfig::CURL PkgConfig::ZLIB)
+layer(net net base llhttp PkgConfig::NGHTTP2 PkgConfig::UV PkgConfig::GNUTLS PkgConfig::CURL PkgConfig::ZLIB)
 
 file(GLOB core_dirs RELATIVE ${CMAKE_SOURCE_DIR}/src/core CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/core/*)
 file(GLOB adapter_dirs RELATIVE ${CMAKE_SOURCE_DIR}/src/adapter CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/adapter/*)

@@ -73,10 +73,10 @@ struct http_exchange *exchange_get(struct net_env *env, struct conn *c)
     ex->env = env;
     ex->conn = c;
     op_init(&ex->op, ex->arena);
-    ex->req = (struct http_req){.ex = ex, .peer = c->peer, .peer_loopback = c->peer_loopback, .tls = c->tls,
+    ex->req = (struct http_req){.ex = ex, .version = 11, .peer = c->peer, .peer_loopback = c->peer_loopback, .tls = c->tls,
                                 .body = STR(""), .content_type = STR(""), .query = STR("")};
     ex->res.status = 200;
-    ex->res.header_count = 0;
+    ex->res.header_count = ex->res.trailer_count = 0;
     ex->res.streamed = ex->res.no_compress = ex->res.later = false;
     ex->res.ex = ex;
     ex->plan = (struct http_plan){0};
@@ -229,7 +229,7 @@ void http_later_done(void *later, enum err e)
 void exchange_refuse(struct http_exchange *ex, int status, const char *text)
 {
     buf_reset(&ex->res.body);
-    ex->res.header_count = 0;
+    ex->res.header_count = ex->res.trailer_count = 0;
     ex->res.status = status;
     ex->env->handler.refuse(ex->env->handler.arg, &ex->op, status, text, &ex->res);
 }

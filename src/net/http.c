@@ -133,7 +133,8 @@ static bool header_value_ok(struct str v)
     return true;
 }
 
-void http_set_header(struct http_res *res, const char *name, struct str value)
+/* Sets or replaces a field in a table of `max`. */
+static void field_set(struct http_header *fields, size_t max, size_t *count, const char *name, struct str value)
 {
     if (!header_value_ok(value)) {
         log_at(LOG_ERROR, "http.header_refused", {"name", LOG_C(name)}, {"why", LOG_C("control bytes in the value")});
@@ -141,15 +142,25 @@ void http_set_header(struct http_res *res, const char *name, struct str value)
     }
     struct str n = str_from(name);
     size_t i = 0;
-    while (i < res->header_count && !str_ieq(res->headers[i].name, n))
+    while (i < *count && !str_ieq(fields[i].name, n))
         i++;
-    if (i == ARRAY_LEN(res->headers)) {
+    if (i == max) {
         log_at(LOG_ERROR, "http.header_refused", {"name", LOG_C(name)}, {"why", LOG_C("too many headers")});
         return;
     }
-    res->headers[i] = (struct http_header){n, value};
-    if (i == res->header_count)
-        res->header_count++;
+    fields[i] = (struct http_header){n, value};
+    if (i == *count)
+        *count += 1;
+}
+
+void http_set_header(struct http_res *res, const char *name, struct str value)
+{
+    field_set(res->headers, ARRAY_LEN(res->headers), &res->header_count, name, value);
+}
+
+void http_set_trailer(struct http_res *res, const char *name, struct str value)
+{
+    field_set(res->trailers, ARRAY_LEN(res->trailers), &res->trailer_count, name, value);
 }
 
 void http_set_status(struct http_res *res, int status)

@@ -1,11 +1,13 @@
-/* http.h - a request and its answer, whatever the wire (HTTP/1.1 now; HTTP/2 and gRPC come to the same
- * structs), and what a handler may do with them.
+/* http.h - a request and its answer, whatever the wire (HTTP/1.1, HTTP/2, and gRPC on the latter come to the
+ * same structs), and what a handler may do with them.
  *
  * Three kinds of handlers, chosen by the route row: INLINE ones run on the I/O thread, must not block and get
  * the whole body in memory; LATER ones run there too (on a worker if the body is large), start something and return, and
  * answer when it is over (http_later); POOL ones run on a worker. A POOL handler with a streamed body calls
  * http_body_read(), which blocks until bytes come (back-pressure: at most LIMIT_HTTP_STREAM_WINDOW lie
- * between), and may stream its answer with http_stream_begin/http_stream_write, which block likewise. */
+ * between), and may stream its answer with http_stream_begin/http_stream_write, which block likewise. Both ways at once: the
+ * answer may begin, and its pieces leave, while the body still comes. Over HTTP/2 the peer sees them at once; HTTP/1.1 clients
+ * mostly read only when they have sent everything. */
 #ifndef INGOT_NET_HTTP_H
 #define INGOT_NET_HTTP_H
 
@@ -22,6 +24,7 @@ struct http_header {
 struct http_exchange; /* the wire's side of one request; opaque to handlers */
 
 struct http_req {
+    int version;             /* 11 (HTTP/1.0 too) or 20 */
     enum http_method method;
     struct str method_text;
     struct str target;       /* as sent */
@@ -50,6 +53,8 @@ struct http_res {
     int status;              /* 200 unless set */
     struct http_header headers[24];
     size_t header_count;
+    struct http_header trailers[4];
+    size_t trailer_count;
     struct buf body;         /* sent with Content-Length unless streamed; max LIMIT_HTTP_BODY_BYTES * 4 */
     bool streamed;           /* set by http_stream_begin */
     bool no_compress;
@@ -70,13 +75,20 @@ size_t http_query_all(struct op *op, const struct http_req *req, const char *key
 void http_set_header(struct http_res *res, const char *name, struct str value);
 void http_set_status(struct http_res *res, int status);
 void http_set_type(struct http_res *res, const char *content_type);
+/* A field that follows the body, under the same rules as a header. May be called until the handler (or a later answer's function)
+ * returns. HTTP/2: a HEADERS frame that ends the stream; no Content-Length is announced. HTTP/1.1: behind the last chunk of
+ * an answer of unknown length, else left out. The trailers of requests are read and dropped.
+ * What gRPC calls "Trailers-Only" is an answer with the fields set as headers, without a body and without trailers: over HTTP/2 that
+ * is one HEADERS frame that ends the stream. */
+void http_set_trailer(struct http_res *res, const char *name, struct str value);
 
 /* POOL handlers only. Reads up to n bytes of a streamed body; *ret_n 0 at its end. E_CANCELLED: the peer
  * left; E_TIMEOUT; E_TOO_LARGE: above the route's limit; E_INVALID: broken framing. */
 MUST_USE enum err http_body_read(struct op *op, struct http_req *req, void *p, size_t n, size_t *ret_n);
 /* POOL handlers only. Sends the head now; the body follows in pieces. `length` UINT64_MAX: chunked. HEAD and 304
  * send no body: writes are swallowed. After this the handler's return value only decides whether the
- * connection is kept (an error closes it before the end, so that the client sees the break). */
+ * connection is kept (an error closes it before the end, so that the client sees the break; HTTP/2 resets
+ * the stream instead). */
 MUST_USE enum err http_stream_begin(struct op *op, struct http_res *res, uint64_t length);
 MUST_USE enum err http_stream_write(struct op *op, struct http_res *res, const void *p, size_t n);
 

@@ -256,6 +256,19 @@ static void stream_pump(struct conn *c, struct http_exchange *ex, bool all)
     buf_reset(&h->piece);
 }
 
+/* The last chunk, and what follows it (RFC 9112 7.1.2). */
+static void write_trailers(struct conn *c, const struct http_res *res)
+{
+    buf_add(&c->out, "0\r\n", 3);
+    for (size_t i = 0; i < res->trailer_count; i++) {
+        buf_add_str(&c->out, res->trailers[i].name);
+        buf_add(&c->out, ": ", 2);
+        buf_add_str(&c->out, res->trailers[i].value);
+        buf_add(&c->out, "\r\n", 2);
+    }
+    buf_add(&c->out, "\r\n", 2);
+}
+
 static void stream_end(struct conn *c, struct http_exchange *ex)
 {
     struct http1 *h = state_of(c);
@@ -265,8 +278,8 @@ static void stream_end(struct conn *c, struct http_exchange *ex)
     bool complete = ex->op.err == OK && (bodiless || ex->stream_len == UINT64_MAX || ex->stream_written == ex->stream_len);
     if (!complete)
         h->keep = false; /* no last chunk, or fewer bytes than announced: the peer sees the break */
-    else if (h->stream_chunked && !ex->head_only)
-        buf_add(&c->out, "0\r\n\r\n", 5);
+    else if (h->stream_chunked && !bodiless)
+        write_trailers(c, &ex->res);
     answered(c);
 }
 
