@@ -35,6 +35,20 @@
 #define LIMIT_HTTP_LINGER_MS 2000         /* after the last answer: wait for the peer to close */
 #define LIMIT_HTTP_LINGER_BYTES LIMIT_MIB(8)   /* ... and take so much of what it still sends */
 #define LIMIT_HTTP_LATER_INLINE_BYTES LIMIT_KIB(64) /* larger bodies of handlers that answer later are decoded by a worker */
+#define LIMIT_HTTP2_STREAMS 128           /* of one connection at once, those included that a worker still has after a reset */
+#define LIMIT_HTTP2_WINDOW LIMIT_HTTP_STREAM_WINDOW /* body bytes of one stream on their way to the handler */
+#define LIMIT_HTTP2_CONNECTION_WINDOW LIMIT_MIB(4)  /* ... and of a connection, on their way to us */
+#define LIMIT_HTTP2_ANSWERS_BYTES LIMIT_MIB(128) /* whole answers of one connection that the peer has not taken; more: no new stream */
+#define LIMIT_HTTP2_HEADER_LIST_BYTES (LIMIT_HTTP_START_LINE_BYTES + LIMIT_HTTP_HEADER_BYTES) /* 32 for each field included */
+#define LIMIT_HTTP2_HEADER_BLOCK_BYTES LIMIT_MIB(1) /* unpacked; more ends the connection (a small block can unpack to a large one) */
+#define LIMIT_HTTP2_CONTINUATIONS 8       /* frames of one header block behind the first */
+#define LIMIT_HTTP2_SETTINGS 32           /* entries of one frame */
+#define LIMIT_HTTP2_CONTROL_FRAMES 4000   /* that carry no request, saved up ... */
+#define LIMIT_HTTP2_CONTROL_FRAMES_PER_S 1000 /* ... and allowed again per second, besides those that requests and answers bring */
+#define LIMIT_HTTP2_RESETS 500            /* streams that ended before their answer, saved up ... */
+#define LIMIT_HTTP2_RESETS_PER_S 100      /* ... and allowed again per second */
+#define LIMIT_HTTP2_BODY_FRAMES LIMIT_HTTP_CHUNKS /* DATA frames of one body that is not streamed */
+#define LIMIT_HTTP2_GOAWAY_MS 500         /* between the notice of a shutdown and the last stream that is taken */
 #define LIMIT_HTTP_PATH_ARGS 6
 #define LIMIT_HTTP_ROUTES 1024
 

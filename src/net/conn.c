@@ -255,12 +255,22 @@ void conn_writable(struct conn *c)
     conn_settle(c);
 }
 
-void conn_event(struct conn *c, struct http_exchange *ex)
+void conn_note(struct conn *c, struct http_exchange *ex)
 {
-    c->busy = true;
+    c->busy = true; /* so it is not freed before it is settled */
     if (ex->done)
         exchange_settle(ex);
     c->wire->event(c, ex);
+}
+
+void conn_settle_noted(struct conn *c)
+{
+    conn_settle(c);
+}
+
+void conn_event(struct conn *c, struct http_exchange *ex)
+{
+    conn_note(c, ex);
     conn_settle(c);
 }
 

@@ -40,6 +40,8 @@ struct conn {
     bool served;               /* it had at least one answer */
     int64_t since_ms;          /* when it was opened or last answered */
     int running;               /* exchanges that workers hold */
+    bool noted;                /* the thread's: it is in the list of those to be settled ... */
+    struct conn *next_noted;   /* ... which goes on here */
     int64_t deadline_ms;       /* 0: none */
     size_t lingered;           /* bytes dropped while lingering */
     int64_t stall_ms;          /* when unsent output is given up; 0: nothing waits */
@@ -50,6 +52,7 @@ struct conn {
     struct str peer;           /* in peer_text */
     char peer_text[64];
     bool peer_loopback, tls;
+    bool h2_agreed;            /* TLS: the handshake chose HTTP/2 */
 };
 
 /* `c` is zeroed but for env, transport, wire and the peer fields. */
@@ -60,7 +63,11 @@ void conn_writable(struct conn *c);
 /* Bytes came (also called by the loopback). */
 void conn_feed(struct conn *c, const char *p, size_t n);
 void conn_eof(struct conn *c);
-/* A worker's progress. */
+/* A worker's progress. What follows from it is not sent before conn_settle_noted(), which must come, so that several events of a
+ * connection leave in one write. */
+void conn_note(struct conn *c, struct http_exchange *ex);
+void conn_settle_noted(struct conn *c);
+/* Both at once. */
 void conn_event(struct conn *c, struct http_exchange *ex);
 /* Looks at the deadlines. */
 void conn_tick(struct conn *c);

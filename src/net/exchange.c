@@ -18,12 +18,54 @@
 #include "net/conn.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-#define EXCHANGE_SPARE_MAX 64
+#define EXCHANGE_SPARE_MAX 256
 #define EXCHANGE_KEEP_BYTES LIMIT_KIB(64) /* buffers above this are freed after use */
 #define GZIP_MIN_BYTES 1024
 #define GZIP_INLINE_MAX_BYTES LIMIT_KIB(256) /* more would hold up the I/O thread */
+
+/* RFC 9110 5.6.7, without the C library's locale. */
+static void date_update(struct net_env *env, int64_t now_s)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct tm tm;
+    time_t t = (time_t)now_s;
+    gmtime_r(&t, &tm);
+    int n = snprintf(env->date, sizeof env->date, "Date: %.3s, %02u %.3s %04u %02u:%02u:%02u GMT\r\n", days + tm.tm_wday * 3,
+                     (unsigned)tm.tm_mday % 100, months + tm.tm_mon * 3, (unsigned)(tm.tm_year + 1900) % 10000,
+                     (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+    env->date_len = (size_t)n;
+    env->date_s = now_s;
+}
+
+void net_date(struct net_env *env, int64_t now_us)
+{
+    int64_t now_s = now_us / 1000000;
+    if (now_s > env->date_s)
+        date_update(env, now_s);
+}
+
+size_t net_digits(char *p, uint64_t v)
+{
+    char digits[20];
+    size_t n = 0;
+    do {
+        digits[n++] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    for (size_t i = 0; i < n; i++)
+        p[i] = digits[n - 1 - i];
+    return n;
+}
+
+bool exchange_status_has_body(int status)
+{
+    return status >= 200 && status != 204 && status != 304;
+}
 
 static void buf_empty(struct buf *b)
 {
@@ -42,6 +84,7 @@ static struct http_exchange *exchange_create(void)
     buf_init(&ex->body, LIMIT_HTTP_BODY_BYTES * 64); /* the route's limit, checked byte by byte, is lower */
     buf_init(&ex->in, LIMIT_HTTP_BODY_BYTES);
     buf_init(&ex->out, LIMIT_HTTP_STREAM_WINDOW * 2);
+    buf_init(&ex->piece, LIMIT_HTTP_STREAM_WINDOW * 2);
     buf_init(&ex->res.body, LIMIT_HTTP_BODY_BYTES * 4);
     mutex_init(&ex->mu);
     cond_init(&ex->cond);
@@ -54,6 +97,7 @@ static void exchange_destroy(struct http_exchange *ex)
     buf_clear(&ex->body);
     buf_clear(&ex->in);
     buf_clear(&ex->out);
+    buf_clear(&ex->piece);
     buf_clear(&ex->res.body);
     mutex_clear(&ex->mu);
     cond_clear(&ex->cond);
@@ -80,6 +124,7 @@ struct http_exchange *exchange_get(struct net_env *env, struct conn *c)
     ex->res.streamed = ex->res.no_compress = ex->res.later = false;
     ex->res.ex = ex;
     ex->plan = (struct http_plan){0};
+    ex->h2 = (struct http2_stream){0};
     return ex;
 }
 
@@ -100,6 +145,7 @@ void exchange_put(struct http_exchange *ex)
     buf_empty(&ex->body);
     buf_empty(&ex->in);
     buf_empty(&ex->out);
+    buf_empty(&ex->piece);
     buf_empty(&ex->res.body);
     ex->head_only = ex->submitted = ex->done = ex->posted = ex->posted_done = false;
     ex->in_end = ex->stream_begun = ex->cancelled = false;

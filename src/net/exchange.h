@@ -10,6 +10,7 @@
 
 #include "base/thread.h"
 #include "net/gzip.h"
+#include "net/head.h"
 #include "net/server.h"
 
 struct conn;
@@ -48,6 +49,38 @@ static inline void net_count(uint64_t *counter)
     __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
 }
 
+/* Brings env->date up to date. */
+void net_date(struct net_env *env, int64_t now_us);
+/* Writes a number in decimal, at most 20 bytes and no NUL; returns their count. */
+size_t net_digits(char *p, uint64_t v);
+
+/* What HTTP/2 knows of the stream that carries an exchange (http2.c); zero for each new one. */
+struct http2_stream {
+    int32_t id;                    /* 0: the stream is gone, and a worker still runs */
+    struct http_exchange *prev, *next; /* all of the connection */
+    struct head head;
+    struct head_fault fault;       /* the first thing wrong with the head; status 0: nothing */
+    struct str authority;          /* of the head that comes; p NULL: none */
+    size_t head_bytes, field_cap;
+    unsigned cookies;
+    bool body_done;                /* the peer has ended its side */
+    bool begun;                    /* the answer's head was handed to the session */
+    bool ended;                    /* ... and its last byte */
+    bool broken;                   /* what still comes of the body is dropped */
+    bool deferred;                 /* the session waits until the handler writes */
+    bool resetting;                /* RST_STREAM is under way */
+    uint64_t received;             /* body bytes as they came */
+    uint64_t frames;               /* DATA frames of the body */
+    uint64_t uncredited;           /* of these, not yet given back to the stream's window */
+    uint64_t held;                 /* bytes in the handler's window that count in env->buffered */
+    int64_t body_since_ms;         /* as in HTTP/1.1: when the peer was last given the word ... */
+    uint64_t body_since_bytes;     /* ... and how much had come by then */
+    int64_t deadline_ms;           /* for the body; 0: none */
+    int64_t stall_ms;              /* when an answer that the peer does not take is given up; 0: nothing waits */
+    size_t sent;                   /* of res.body, or of `piece` */
+    size_t counted;                /* bytes of the answer in the connection's sum */
+};
+
 struct http_exchange {
     struct net_env *env;
     struct conn *conn;
@@ -59,6 +92,8 @@ struct http_exchange {
     struct http_plan plan;
     bool head_only;                /* HEAD: no byte of the body leaves */
     bool submitted, done;          /* handed to a worker or waiting for a later answer; given back */
+    struct http2_stream h2;
+    struct buf piece;              /* HTTP/2: swapped with `out`, leaves as the peer's window allows */
     struct gunzip *gunzip;         /* of a body with Content-Encoding: gzip */
     struct buf body;               /* the whole decoded body */
     uint64_t body_bytes;           /* decoded so far, streamed or not */
@@ -110,6 +145,8 @@ MUST_USE enum err exchange_body_end(struct http_exchange *ex, const char **ret_t
 bool exchange_body_full(struct http_exchange *ex);
 /* Makes reads and writes of the handler fail with `e`. */
 void exchange_cancel(struct http_exchange *ex, enum err e);
+/* False for what has no body by its status. */
+bool exchange_status_has_body(int status);
 /* Moves the streamed bytes that wait into `to` (emptied first) by swapping; wakes the handler. */
 void exchange_take_out(struct http_exchange *ex, struct buf *to);
 

@@ -232,7 +232,7 @@ bool head_parse_target(struct arena *a, struct str target, struct http_req *req,
     return path_ok(raw, f);
 }
 
-static enum http_method method_of(struct str m)
+enum http_method head_method(struct str m)
 {
     static const struct {
         struct str text;
@@ -250,7 +250,7 @@ static enum http_method method_of(struct str m)
 }
 
 /* name or IPv4 or [IPv6], then maybe :port. No user, no list, no blanks. */
-static bool host_ok(struct str h)
+bool head_host_ok(struct str h)
 {
     if (h.len == 0 || h.len > 255)
         return false;
@@ -300,7 +300,7 @@ static struct str media_type(struct arena *a, struct str value)
 }
 
 /* The fields that decide where the message ends and whom it is for. */
-static bool note_field(struct arena *a, const struct http_header *h, struct http_req *req, struct head *head, struct head_fault *f)
+bool head_note_field(struct arena *a, const struct http_header *h, struct http_req *req, struct head *head, struct head_fault *f)
 {
     struct str n = h->name, v = h->value;
     switch (n.len) {
@@ -309,7 +309,7 @@ static bool note_field(struct arena *a, const struct http_header *h, struct http
             break;
         if (req->host.p)
             return fault(f, 400, "The request has more than one Host header");
-        if (!host_ok(v))
+        if (!head_host_ok(v))
             return fault(f, 400, "The Host header is malformed");
         req->host = v;
         break;
@@ -373,7 +373,7 @@ static bool parse_fields(struct arena *a, char *p, char *end, struct http_req *r
         struct http_header *h = &req->headers[req->header_count++];
         h->name = (struct str){p, (size_t)(colon - p)};
         h->value = str_trim((struct str){colon + 1, (size_t)(lf - 1 - (colon + 1))});
-        if (!note_field(a, h, req, head, f))
+        if (!head_note_field(a, h, req, head, f))
             return false;
         p = lf + 1;
     }
@@ -387,7 +387,7 @@ bool head_parse(struct arena *a, char *text, size_t n, struct http_req *req, str
     char *lf = memchr(text, '\n', n);
     char *sp2 = memchr(sp1 + 1, ' ', n - (size_t)(sp1 + 1 - text));
     req->method_text = (struct str){text, (size_t)(sp1 - text)};
-    req->method = method_of(req->method_text);
+    req->method = head_method(req->method_text);
     req->target = (struct str){sp1 + 1, (size_t)(sp2 - sp1 - 1)};
     head.http_1_0 = sp2[8] == '0';
     if (!parse_fields(a, lf + 1, text + n, req, &head, f))

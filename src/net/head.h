@@ -34,6 +34,13 @@ struct head {
  * (header names to lower case) and req's views point into it. False: *ret_fault says why. */
 bool head_parse(struct arena *a, char *text, size_t n, struct http_req *req, struct head *ret, struct head_fault *ret_fault);
 
+/* One field, its name in lower case: notes in `head` and `req` what decides where the message ends and whom it is for. False: *ret_fault
+ * says why. For every field once, in order. */
+bool head_note_field(struct arena *a, const struct http_header *h, struct http_req *req, struct head *head, struct head_fault *ret_fault);
+enum http_method head_method(struct str name);
+/* name[:port] or an address; the form that Host and :authority must have. */
+bool head_host_ok(struct str host);
+
 /* Splits and checks a request target into req->path (decoded) and req->query. */
 bool head_parse_target(struct arena *a, struct str target, struct http_req *req, struct head_fault *ret_fault);
 

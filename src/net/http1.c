@@ -15,9 +15,7 @@
 #include "net/head.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* llhttp.h and net/http.h use the same names for methods; llhttp's are not needed here. */
 #define HTTP_GET LLHTTP_GET
@@ -74,46 +72,16 @@ static char *put(char *p, const void *from, size_t n)
 
 static char *put_u64(char *p, uint64_t v)
 {
-    char digits[20];
-    size_t n = 0;
-    do {
-        digits[n++] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    while (n)
-        *p++ = digits[--n];
-    return p;
-}
-
-/* RFC 9110 5.6.7, without the C library's locale. */
-static void date_update(struct net_env *env, int64_t now_s)
-{
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct tm tm;
-    time_t t = (time_t)now_s;
-    gmtime_r(&t, &tm);
-    int n = snprintf(env->date, sizeof env->date, "Date: %.3s, %02u %.3s %04u %02u:%02u:%02u GMT\r\n", days + tm.tm_wday * 3,
-                     (unsigned)tm.tm_mday % 100, months + tm.tm_mon * 3, (unsigned)(tm.tm_year + 1900) % 10000,
-                     (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
-    env->date_len = (size_t)n;
-    env->date_s = now_s;
+    return p + net_digits(p, v);
 }
 
 enum framing { FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
-
-static bool status_has_body(int status)
-{
-    return status >= 200 && status != 204 && status != 304;
-}
 
 static void write_head(struct conn *c, const struct http_exchange *ex, enum framing framing, uint64_t length)
 {
     const struct http_res *res = &ex->res;
     struct net_env *env = c->env;
-    int64_t now_s = ex->op.now_us / 1000000;
-    if (now_s > env->date_s)
-        date_update(env, now_s);
+    net_date(env, ex->op.now_us);
     const char *reason = http_reason(res->status);
     size_t need = 200 + strlen(reason) + env->date_len;
     for (size_t i = 0; i < res->header_count; i++)
@@ -137,7 +105,7 @@ static void write_head(struct conn *c, const struct http_exchange *ex, enum fram
         p = put(p, "\r\n", 2);
     }
     const struct http1 *h = c->wire_state;
-    if (framing == FRAMING_LENGTH && (status_has_body(res->status) || (res->status == 304 && length > 0))) {
+    if (framing == FRAMING_LENGTH && (exchange_status_has_body(res->status) || (res->status == 304 && length > 0))) {
         p = put(p, "Content-Length: ", 16);
         p = put_u64(p, length);
         p = put(p, "\r\n", 2);
@@ -200,7 +168,7 @@ static void answer(struct conn *c, struct http_exchange *ex)
     struct http_res *res = &ex->res;
     judge_rest(c);
     write_head(c, ex, FRAMING_LENGTH, res->body.len);
-    if (!ex->head_only && status_has_body(res->status))
+    if (!ex->head_only && exchange_status_has_body(res->status))
         buf_add(&c->out, res->body.p, res->body.len);
     answered(c);
 }
@@ -274,7 +242,7 @@ static void stream_end(struct conn *c, struct http_exchange *ex)
     struct http1 *h = state_of(c);
     stream_pump(c, ex, true);
     /* What has no body by its kind is complete with its head, whether the handler wrote what it announced or knew better. */
-    bool bodiless = ex->head_only || !status_has_body(ex->res.status);
+    bool bodiless = ex->head_only || !exchange_status_has_body(ex->res.status);
     bool complete = ex->op.err == OK && (bodiless || ex->stream_len == UINT64_MAX || ex->stream_written == ex->stream_len);
     if (!complete)
         h->keep = false; /* no last chunk, or fewer bytes than announced: the peer sees the break */

@@ -84,8 +84,11 @@ static void loop_try_end(struct loop *l);
 static ssize_t sock_read(struct conn *c, void *p, size_t n)
 {
     struct sock *s = sock_of(c);
-    if (s->tls)
-        return tls_read(s->tls, p, n);
+    if (s->tls) {
+        ssize_t got = tls_read(s->tls, p, n);
+        c->h2_agreed = got > 0 && tls_speaks_h2(s->tls);
+        return got;
+    }
     for (;;) {
         ssize_t got = recv(s->fd, p, n, 0);
         if (got >= 0)
@@ -303,7 +306,7 @@ static void sock_open(struct loop *l, int fd, const struct sockaddr_storage *add
     net_count(&l->connections_total);
     s->conn.env = &l->env;
     s->conn.transport = &sock_transport;
-    s->conn.wire = &http1_wire;
+    s->conn.wire = &sniff_wire;
     s->conn.tls = tls != NULL;
     peer_name(address, &s->conn);
     conn_init(&s->conn);
@@ -418,6 +421,18 @@ static void on_tick(uv_timer_t *timer)
         uv_timer_stop(&l->tick);
 }
 
+/* Several answers of one connection leave in one write. */
+static void note_event(struct conn **noted, struct http_exchange *ex)
+{
+    struct conn *c = ex->conn;
+    if (!c->noted) {
+        c->noted = true;
+        c->next_noted = *noted;
+        *noted = c;
+    }
+    conn_note(c, ex);
+}
+
 static void on_wake(uv_async_t *wake)
 {
     struct loop *l = CONTAINER_OF(wake, struct loop, wake);
@@ -451,12 +466,19 @@ static void on_wake(uv_async_t *wake)
     }
     mutex_unlock(&l->queue_lock);
     /* Those that only made progress first: none of them can be recycled by this thread before its `done`. */
+    struct conn *noted = NULL;
     for (size_t i = 0; i < n; i++)
-        conn_event(progress[i]->conn, progress[i]);
+        note_event(&noted, progress[i]);
     while (done) {
         struct http_exchange *ex = done;
         done = ex->next;
-        conn_event(ex->conn, ex);
+        note_event(&noted, ex);
+    }
+    while (noted) {
+        struct conn *c = noted;
+        noted = c->next_noted;
+        c->noted = false;
+        conn_settle_noted(c);
     }
     if (__atomic_load_n(&l->stop, __ATOMIC_ACQUIRE) && !l->env.draining)
         begin_drain(l);

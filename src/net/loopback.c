@@ -10,19 +10,41 @@
 
 #include <stdlib.h>
 
+/* Exchanges in order; HTTP/2 may have many. */
+struct queue {
+    struct http_exchange *first, *last;
+};
+
 struct loopback {
     struct net_env env;
     struct conn conn;
     struct str rest;
     size_t piece;
     struct buf *out;
-    struct http_exchange *submitted;
-    struct mutex lock;             /* guards the event: a later answer comes from another thread */
+    struct queue submitted;
+    struct mutex lock;             /* guards the events: a later answer comes from another thread */
     struct cond posted;
-    struct http_exchange *event;   /* posted, not yet handled */
-    bool event_done;
+    struct queue events;           /* posted, not yet handled */
     bool shut, gone;
 };
+
+static void queue_put(struct queue *q, struct http_exchange *ex)
+{
+    ex->next = NULL;
+    if (q->first)
+        q->last->next = ex;
+    else
+        q->first = ex;
+    q->last = ex;
+}
+
+static struct http_exchange *queue_take(struct queue *q)
+{
+    struct http_exchange *ex = q->first;
+    if (ex)
+        q->first = ex->next;
+    return ex;
+}
 
 static struct loopback *loopback_of(struct net_env *env)
 {
@@ -31,7 +53,7 @@ static struct loopback *loopback_of(struct net_env *env)
 
 static bool loop_submit(struct net_env *env, struct http_exchange *ex)
 {
-    loopback_of(env)->submitted = ex;
+    queue_put(&loopback_of(env)->submitted, ex);
     return true;
 }
 
@@ -39,8 +61,11 @@ static void loop_post(struct net_env *env, struct http_exchange *ex, bool done)
 {
     struct loopback *l = loopback_of(env);
     LOCK(&l->lock);
-    l->event = ex;
-    l->event_done |= done;
+    ex->posted_done |= done;
+    if (!ex->posted) {
+        ex->posted = true;
+        queue_put(&l->events, ex);
+    }
     cond_signal(&l->posted);
 }
 
@@ -53,14 +78,14 @@ static void loop_gone(struct net_env *env, struct conn *c)
 static bool run_event(struct loopback *l)
 {
     mutex_lock(&l->lock);
-    struct http_exchange *ex = l->event;
-    bool done = l->event_done;
-    l->event = NULL;
-    l->event_done = false;
+    struct http_exchange *ex = queue_take(&l->events);
+    if (ex) {
+        ex->done = ex->posted_done;
+        ex->posted = false;
+    }
     mutex_unlock(&l->lock);
     if (!ex)
         return false;
-    ex->done = done;
     conn_event(&l->conn, ex);
     return true;
 }
@@ -71,7 +96,7 @@ static bool await_later(struct loopback *l)
     if (l->gone || l->conn.running == 0)
         return false;
     LOCK(&l->lock);
-    while (!l->event)
+    while (!l->events.first)
         cond_wait(&l->posted, &l->lock);
     return true;
 }
@@ -158,15 +183,14 @@ enum err loopback_exchange(struct op *op, const struct http_handler *handler, st
     l->out = out;
     l->conn.env = &l->env;
     l->conn.transport = &transport;
-    l->conn.wire = &http1_wire;
+    l->conn.wire = &sniff_wire;
     l->conn.peer = STR("127.0.0.1:1");
     l->conn.peer_loopback = true;
     mutex_init(&l->lock);
     cond_init(&l->posted);
     conn_init(&l->conn);
     for (;;) {
-        struct http_exchange *ex = l->submitted;
-        l->submitted = NULL;
+        struct http_exchange *ex = queue_take(&l->submitted);
         if (ex)
             exchange_run(ex);
         else if (!run_event(l) && !go_on(l) && !feed_piece(l) && !await_later(l))
@@ -175,9 +199,8 @@ enum err loopback_exchange(struct op *op, const struct http_handler *handler, st
     *ret_closed = l->shut;
     if (!l->gone)
         conn_eof(&l->conn);
-    while (!l->gone && (l->submitted || l->event || await_later(l))) {
-        struct http_exchange *ex = l->submitted;
-        l->submitted = NULL;
+    while (!l->gone && (l->submitted.first || l->events.first || await_later(l))) {
+        struct http_exchange *ex = queue_take(&l->submitted);
         if (ex)
             exchange_run(ex);
         run_event(l);

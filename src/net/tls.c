@@ -15,7 +15,8 @@ struct tls_server {
 
 struct tls {
     gnutls_session_t session;
-    bool ready;      /* the handshake is over */
+    bool ready;      /* the handshake is over ... */
+    bool h2;         /* ... and chose HTTP/2 */
     bool wants_write;
     size_t resend;   /* bytes of a record that GnuTLS holds and could not send yet */
 };
@@ -59,11 +60,10 @@ struct tls *tls_open(struct tls_server *s, int fd)
         free(t);
         return NULL;
     }
-    static const char alpn_text[] = "http/1.1";
-    gnutls_datum_t alpn = {(unsigned char *)(uintptr_t)alpn_text, sizeof alpn_text - 1};
+    static const gnutls_datum_t alpn[] = {{(unsigned char *)(uintptr_t)"h2", 2}, {(unsigned char *)(uintptr_t)"http/1.1", 8}};
     bool ok = gnutls_priority_set(t->session, s->priority) >= 0 &&
               gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, s->credentials) >= 0 &&
-              gnutls_alpn_set_protocols(t->session, &alpn, 1, 0) >= 0;
+              gnutls_alpn_set_protocols(t->session, alpn, ARRAY_LEN(alpn), GNUTLS_ALPN_SERVER_PRECEDENCE) >= 0;
     gnutls_handshake_set_timeout(t->session, GNUTLS_INDEFINITE_TIMEOUT); /* the connection's deadline holds */
     gnutls_transport_set_int(t->session, fd);
     if (!ok) {
@@ -93,7 +93,9 @@ static ssize_t tls_handshake(struct tls *t)
     t->wants_write = rc == GNUTLS_E_AGAIN && gnutls_record_get_direction(t->session) == 1;
     if (rc == GNUTLS_E_AGAIN)
         return CONN_AGAIN;
+    gnutls_datum_t chosen;
     t->ready = rc == 0;
+    t->h2 = rc == 0 && gnutls_alpn_get_selected_protocol(t->session, &chosen) == 0 && chosen.size == 2 && memcmp(chosen.data, "h2", 2) == 0;
     return rc == 0 ? 0 : CONN_BROKEN;
 }
 
@@ -147,6 +149,11 @@ void tls_shutdown(struct tls *t)
 bool tls_wants_write(const struct tls *t)
 {
     return t->wants_write;
+}
+
+bool tls_speaks_h2(const struct tls *t)
+{
+    return t->h2;
 }
 
 bool tls_pending(const struct tls *t)

@@ -22,6 +22,8 @@ ssize_t tls_write(struct tls *t, const void *p, size_t n);
 void tls_shutdown(struct tls *t);
 /* The handshake waits for room to send. */
 bool tls_wants_write(const struct tls *t);
+/* The handshake is over and chose HTTP/2. */
+bool tls_speaks_h2(const struct tls *t);
 /* Decrypted bytes wait inside: poll will not tell of them. */
 bool tls_pending(const struct tls *t);
 

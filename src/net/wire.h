@@ -1,5 +1,6 @@
-/* wire.h - what a protocol on a connection must do (inside src/net). HTTP/1.1 is http1.c; HTTP/2 will be a second
- * set of these functions over the same conn.c and exchange.c. All run on the connection's I/O thread.
+/* wire.h - what a protocol on a connection must do (inside src/net). HTTP/1.1 is http1.c, HTTP/2 is http2.c, both over
+ * the same conn.c and exchange.c; sniff.c waits for the first bytes and puts one of them in its place. All run on the
+ * connection's I/O thread.
  *
  * A wire turns bytes into exchanges (exchange.h) and finished exchanges into bytes appended to conn->out. */
 #ifndef INGOT_NET_WIRE_H
@@ -34,5 +35,7 @@ struct wire_ops {
 };
 
 extern const struct wire_ops http1_wire;
+extern const struct wire_ops http2_wire;
+extern const struct wire_ops sniff_wire; /* what every connection begins with */
 
 #endif

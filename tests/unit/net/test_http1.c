@@ -111,7 +111,6 @@ static const char *const bad[] = {
     "G@T /echo HTTP/1.1\r\n" H "\r\n",
     "FOO /echo HTTP/1.1\r\n" H "\r\n",
     "CONNECT localhost:80 HTTP/1.1\r\n" H "\r\n",
-    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "\x16\x03\x01\x02",
     "GET echo HTTP/1.1\r\n" H "\r\n",
     "GET * HTTP/1.1\r\n" H "\r\n",

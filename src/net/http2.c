@@ -1,0 +1,665 @@
+/* HTTP/2 (RFC 9113) over a connection: many requests at once, each a stream.
+ *
+ * nghttp2 does the framing, HPACK, the windows and the order of sending; it is fed what was read (nghttp2_session_mem_recv) and asked for
+ * what to send (mem_send) once behind each read, so that all answers of a read leave in one write. A stream is an exchange: its
+ * state lies in ex->h2, and nothing else is allocated for it here.
+ *
+ *   head    fields are gathered by http2_head.c as they are unpacked; at the end of the block plan() judges the request
+ *   body    DATA goes to the exchange (whole, or its handler's window). The connection's window is given back at once, a stream's
+ *           only while its handler keeps up: a slow handler stops its own stream and no other
+ *   answer  http2_answer.c; a stream whose answer is complete is closed by nghttp2, and the exchange is recycled then
+ *
+ * An exchange may outlive its stream (the peer reset it while a worker runs): ex->h2.id is 0 then, the handler is told by its next
+ * read or write, and the exchange still counts against LIMIT_HTTP2_STREAMS. So opening and resetting streams in a row starts no more
+ * work than keeping them open.
+ *
+ * A request that is malformed as HTTP/2 resets its stream; one that HTTP/1.1 would refuse gets the same answer as there, but
+ * the connection lives on, as the framing is not in doubt. What only costs work is counted (http2_guard.c). */
+#include "net/http2.h"
+
+#include "base/limits.h"
+#include "net/http2_answer.h"
+#include "net/http2_head.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* ---- exchanges of the connection ---- */
+
+static void stream_add(struct http2 *h, struct http_exchange *ex, int32_t id)
+{
+    ex->h2.id = id;
+    ex->h2.next = h->first;
+    if (h->first)
+        h->first->h2.prev = ex;
+    h->first = ex;
+    h->live++;
+    h->open++;
+}
+
+static void stream_free(struct http2 *h, struct http_exchange *ex)
+{
+    struct http2_stream *s = &ex->h2;
+    if (s->prev)
+        s->prev->h2.next = s->next;
+    else
+        h->first = s->next;
+    if (s->next)
+        s->next->h2.prev = s->prev;
+    h->live--;
+    ex->env->buffered -= s->held;
+    s->held = 0;
+    exchange_put(ex);
+}
+
+/* The stream is no more; the exchange stays while a worker has it. */
+static void stream_gone(struct conn *c, struct http_exchange *ex, bool clean)
+{
+    struct http2 *h = http2_of(c);
+    if (h->heading == ex)
+        h->heading = NULL;
+    if (h->heading_id == ex->h2.id)
+        h->heading_ms = 0;
+    h->answers_bytes -= ex->h2.counted;
+    ex->h2.counted = 0;
+    ex->h2.id = 0;
+    h->open--;
+    c->served = true;
+    c->since_ms = c->env->now_ms;
+    if (h->open == 0) {
+        h->idle_ms = c->env->now_ms + c->env->limits.idle_ms;
+        http2_due(c, h->idle_ms);
+    }
+    if (!ex->submitted)
+        stream_free(h, ex);
+    else if (!clean)
+        exchange_cancel(ex, E_CANCELLED);
+}
+
+void http2_reset(struct conn *c, struct http_exchange *ex, uint32_t error)
+{
+    if (ex->h2.resetting || ex->h2.id == 0)
+        return;
+    ex->h2.resetting = ex->h2.broken = true;
+    (void)nghttp2_submit_rst_stream(http2_of(c)->session, NGHTTP2_FLAG_NONE, ex->h2.id, error); /* fails without memory only: the stream's deadline holds */
+}
+
+/* No more requests, no more answers: says why and closes. */
+static void terminate(struct conn *c, uint32_t error)
+{
+    struct http2 *h = http2_of(c);
+    h->dying = true;
+    if (error != NGHTTP2_NO_ERROR)
+        net_count(&c->env->refused);
+    (void)nghttp2_session_terminate_session(h->session, error); /* without memory the connection just closes */
+}
+
+/* ---- requests ---- */
+
+static void answer(struct conn *c, struct http_exchange *ex)
+{
+    ex->h2.deadline_ms = 0;
+    http2_answer_whole(c, ex);
+}
+
+/* Answers in the house's error form; as in HTTP/1.1 a running handler learns it from its next read and answers itself. */
+static void refuse(struct conn *c, struct http_exchange *ex, int status, const char *text)
+{
+    net_count(&c->env->refused);
+    ex->h2.broken = true;
+    ex->h2.deadline_ms = 0;
+    if (ex->submitted) {
+        exchange_cancel(ex, status == 413 ? E_TOO_LARGE : status == 408 ? E_TIMEOUT : E_INVALID);
+        return;
+    }
+    exchange_refuse(ex, status, text);
+    answer(c, ex);
+}
+
+static void submit(struct conn *c, struct http_exchange *ex)
+{
+    ex->submitted = true;
+    c->running++;
+    if (c->env->ops->submit(c->env, ex))
+        return;
+    ex->submitted = false;
+    c->running--;
+    ex->h2.broken = true;
+    exchange_refuse(ex, 503, "The server is busy; try again later");
+    answer(c, ex);
+}
+
+/* Head and body are here. */
+static void run_request(struct conn *c, struct http_exchange *ex)
+{
+    if (ex->plan.pool || (ex->plan.later && ex->req.body.len > LIMIT_HTTP_LATER_INLINE_BYTES)) {
+        submit(c, ex);
+    } else if (exchange_handle(ex)) {
+        answer(c, ex);
+    } else {
+        ex->submitted = true; /* `done` comes through the queue, so not before this function is over */
+        c->running++;
+    }
+}
+
+static void body_complete(struct conn *c, struct http_exchange *ex)
+{
+    struct http2_stream *s = &ex->h2;
+    s->body_done = true;
+    s->deadline_ms = 0;
+    if (s->broken || (s->begun && !ex->submitted))
+        return; /* answered already */
+    const char *text = NULL;
+    if (exchange_body_end(ex, &text) != OK)
+        refuse(c, ex, 400, text);
+    else if (!ex->submitted)
+        run_request(c, ex);
+}
+
+static void body_clock(struct conn *c, struct http_exchange *ex)
+{
+    struct http2_stream *s = &ex->h2;
+    s->body_since_ms = c->env->now_ms;
+    s->body_since_bytes = s->received;
+    s->deadline_ms = c->env->now_ms + (ex->plan.quiet_ms ? ex->plan.quiet_ms : c->env->limits.body_idle_ms);
+    http2_due(c, s->deadline_ms);
+}
+
+/* The peer sends LIMIT_HTTP_BYTES_PER_S over the whole body, with no pause longer than the idle time. */
+static void body_deadline(struct conn *c, struct http_exchange *ex)
+{
+    struct http2_stream *s = &ex->h2;
+    if (ex->plan.quiet_ms) {
+        body_clock(c, ex);
+        return;
+    }
+    int64_t idle = c->env->limits.body_idle_ms;
+    int64_t total = s->body_since_ms + idle + (int64_t)((s->received - s->body_since_bytes) * 1000 / LIMIT_HTTP_BYTES_PER_S);
+    int64_t pause = c->env->now_ms + idle;
+    s->deadline_ms = total < pause ? total : pause;
+    http2_due(c, s->deadline_ms);
+}
+
+static void start_request(struct conn *c, struct http_exchange *ex, bool ended)
+{
+    struct http2_stream *s = &ex->h2;
+    s->body_done = ended;
+    if (!http2_head_finish(ex, ended)) {
+        refuse(c, ex, s->fault.status, s->fault.text);
+        return;
+    }
+    exchange_plan(ex);
+    net_count(&c->env->requests);
+    if (ex->plan.reject) {
+        s->broken = true;
+        answer(c, ex);
+        return;
+    }
+    if (s->head.has_length && s->head.length > ex->plan.body_max) {
+        refuse(c, ex, 413, "The request body is larger than this resource allows");
+        return;
+    }
+    if (s->head.gzipped && !ended && !(ex->gunzip = gunzip_create())) {
+        refuse(c, ex, 503, "There is no memory to unpack the request body");
+        return;
+    }
+    if (ended) {
+        body_complete(c, ex);
+        return;
+    }
+    body_clock(c, ex);
+    if (s->head.expect_continue)
+        http2_answer_continue(c, ex);
+    /* A handler of both ways may have to speak first; others lose nothing by starting early but a worker that waits. */
+    if (ex->req.body_streamed && ex->plan.quiet_ms)
+        submit(c, ex);
+}
+
+/* Gives a stream's window back while its handler keeps up. */
+static void body_credit(struct conn *c, struct http_exchange *ex)
+{
+    struct http2_stream *s = &ex->h2;
+    if (s->id == 0 || s->body_done || s->resetting || s->uncredited < LIMIT_HTTP2_WINDOW / 4)
+        return;
+    if (!s->broken && exchange_body_full(ex)) {
+        s->deadline_ms = 0; /* the peer waits for us now */
+        return;
+    }
+    if (nghttp2_session_consume_stream(http2_of(c)->session, s->id, (size_t)s->uncredited) != 0)
+        return;
+    s->uncredited = 0;
+    c->env->buffered -= s->held;
+    s->held = 0;
+    if (!s->deadline_ms)
+        body_clock(c, ex);
+}
+
+/* What comes behind the answer, or behind a failure. */
+static void body_skip(struct conn *c, struct http_exchange *ex)
+{
+    if (ex->h2.ended && ex->h2.received - ex->h2.body_since_bytes > LIMIT_HTTP_DISCARD_BYTES)
+        http2_reset(c, ex, NGHTTP2_NO_ERROR);
+    else
+        body_credit(c, ex);
+}
+
+static void body_take(struct conn *c, struct http_exchange *ex, const uint8_t *p, size_t n)
+{
+    struct http2_stream *s = &ex->h2;
+    s->received += n;
+    s->uncredited += n;
+    if (s->broken || s->ended) {
+        body_skip(c, ex);
+        return;
+    }
+    const char *text = "";
+    uint64_t before = ex->body_bytes;
+    enum err e = exchange_body_add(ex, p, n, &text);
+    if (!e && ex->req.body_streamed) {
+        /* Not yet read by the handler, for all we know: it counts until the window is given back. */
+        s->held += ex->body_bytes - before;
+        c->env->buffered += ex->body_bytes - before;
+        e = c->env->buffered > LIMIT_HTTP_BUFFERED_BYTES ? E_BUSY : OK;
+        text = e ? "Too many large requests at once; try again later" : text;
+    }
+    if (e) {
+        refuse(c, ex, e == E_TOO_LARGE ? 413 : e == E_BUSY ? 503 : 400, text);
+        return;
+    }
+    body_deadline(c, ex);
+    body_credit(c, ex);
+    if (ex->req.body_streamed && !ex->submitted && ex->body_bytes >= LIMIT_HTTP_STREAM_WINDOW / 2)
+        submit(c, ex);
+}
+
+/* ---- nghttp2's callbacks; `user` is the connection ---- */
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct conn *c = user;
+    struct http2 *h = http2_of(c);
+    h->continuations = 0;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && (h->live >= LIMIT_HTTP2_STREAMS || h->answers_bytes > LIMIT_HTTP2_ANSWERS_BYTES)) {
+        if (!http2_guard_reset(&h->guard, c->env->now_ms))
+            terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
+        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    h->heading_id = frame->hd.stream_id;
+    h->heading_ms = c->env->now_ms + c->env->limits.head_ms;
+    http2_due(c, h->heading_ms);
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0; /* trailers */
+    struct http_exchange *ex = exchange_get(c->env, c);
+    stream_add(h, ex, frame->hd.stream_id);
+    h->heading = ex;
+    (void)nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, ex); /* the stream is there: it was just made */
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value, size_t value_len,
+                     uint8_t flags, void *user)
+{
+    struct conn *c = user;
+    struct http2 *h = http2_of(c);
+    struct http_exchange *ex = h->heading;
+    (void)flags;
+    if (ex) {
+        http2_head_add(ex, (struct str){(const char *)name, name_len}, (struct str){(const char *)value, value_len});
+    } else {
+        ex = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        if (!ex)
+            return 0;
+        ex->h2.head_bytes += name_len + value_len + 32; /* trailers: nobody reads them */
+    }
+    if (ex->h2.head_bytes > LIMIT_HTTP2_HEADER_BLOCK_BYTES)
+        terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
+    return 0;
+}
+
+/* nghttp2 would leave such a field out and go on. */
+static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len, const uint8_t *value, size_t value_len,
+                             uint8_t flags, void *user)
+{
+    (void)session, (void)frame, (void)name, (void)name_len, (void)value, (void)value_len, (void)flags, (void)user;
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
+{
+    struct conn *c = user;
+    struct http2 *h = http2_of(c);
+    (void)session;
+    switch (hd->type) {
+    case NGHTTP2_HEADERS:
+        return 0;
+    case NGHTTP2_DATA:
+        if (hd->length > 0 || (hd->flags & NGHTTP2_FLAG_END_STREAM))
+            return 0;
+        break;
+    case NGHTTP2_CONTINUATION:
+        if (++h->continuations > LIMIT_HTTP2_CONTINUATIONS)
+            terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
+        break;
+    default:
+        break;
+    }
+    if (!http2_guard_control(&h->guard, c->env->now_ms))
+        terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *user)
+{
+    struct conn *c = user;
+    (void)flags;
+    (void)nghttp2_session_consume_connection(session, n); /* fails without memory only: the window then stays shut */
+    struct http_exchange *ex = nghttp2_session_get_stream_user_data(session, id);
+    if (ex && !ex->h2.resetting)
+        body_take(c, ex, p, n);
+    return 0;
+}
+
+static void data_over(struct conn *c, struct http_exchange *ex, const nghttp2_frame *frame)
+{
+    struct http2 *h = http2_of(c);
+    bool ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    if (frame->hd.length > 0 && frame->hd.length == frame->data.padlen && !ended && !http2_guard_control(&h->guard, c->env->now_ms))
+        terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
+    if (!ex || ex->h2.resetting)
+        return;
+    if (++ex->h2.frames > LIMIT_HTTP2_BODY_FRAMES && !ex->req.body_streamed && !ex->h2.broken && !ended)
+        refuse(c, ex, 413, "The request body comes in too many pieces");
+    if (ended)
+        body_complete(c, ex);
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct conn *c = user;
+    struct http2 *h = http2_of(c);
+    bool ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    if (frame->hd.type == NGHTTP2_DATA) {
+        data_over(c, nghttp2_session_get_stream_user_data(session, frame->hd.stream_id), frame);
+    } else if (frame->hd.type == NGHTTP2_HEADERS) {
+        struct http_exchange *ex = h->heading;
+        h->heading = NULL;
+        h->heading_ms = 0;
+        if (ex) {
+            start_request(c, ex, ended);
+            return 0;
+        }
+        ex = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        if (ex && !ex->h2.resetting && ended)
+            body_complete(c, ex);
+    }
+    return 0;
+}
+
+/* Our side of a stream is over: what is the peer still going to send? */
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct conn *c = user;
+    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
+        return 0;
+    struct http_exchange *ex = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (!ex || ex->h2.body_done)
+        return 0;
+    struct http2_stream *s = &ex->h2;
+    s->ended = true;
+    if (s->head.has_length && s->head.length - s->received > LIMIT_HTTP_DISCARD_BYTES)
+        http2_reset(c, ex, NGHTTP2_NO_ERROR);
+    else
+        body_clock(c, ex);
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
+{
+    struct conn *c = user;
+    struct http2 *h = http2_of(c);
+    struct http_exchange *ex = nghttp2_session_get_stream_user_data(session, id);
+    if (!ex)
+        return 0;
+    if (error != NGHTTP2_NO_ERROR && !http2_guard_reset(&h->guard, c->env->now_ms))
+        terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
+    (void)nghttp2_session_set_stream_user_data(session, id, NULL);
+    stream_gone(c, ex, ex->h2.ended && error == NGHTTP2_NO_ERROR);
+    return 0;
+}
+
+static nghttp2_session *session_create(struct conn *c)
+{
+    nghttp2_session_callbacks *cb = NULL;
+    nghttp2_option *option = NULL;
+    nghttp2_session *session = NULL;
+    if (nghttp2_session_callbacks_new(&cb) != 0 || nghttp2_option_new(&option) != 0)
+        abort();
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(cb, on_invalid_header);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_sent);
+    nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
+    nghttp2_session_callbacks_set_send_data_callback(cb, http2_answer_send);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_max_settings(option, LIMIT_HTTP2_SETTINGS);
+    if (nghttp2_session_server_new2(&session, cb, c, option) != 0)
+        abort();
+    nghttp2_session_callbacks_del(cb);
+    nghttp2_option_del(option);
+    return session;
+}
+
+/* ---- the wire's functions ---- */
+
+static void http2_init(struct conn *c)
+{
+    static const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, LIMIT_HTTP2_STREAMS},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, LIMIT_HTTP2_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LIMIT_HTTP2_HEADER_LIST_BYTES},
+    };
+    struct http2 *h = calloc(1, sizeof *h);
+    if (!h)
+        abort();
+    c->wire_state = h;
+    h->session = session_create(c);
+    http2_guard_init(&h->guard, c->env->now_ms);
+    if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings)) != 0 ||
+        nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, LIMIT_HTTP2_CONNECTION_WINDOW) != 0)
+        abort();
+    h->idle_ms = c->env->now_ms + c->env->limits.head_ms; /* for the first request */
+    c->deadline_ms = h->idle_ms;
+}
+
+/* Moves frames into c->out while there is room. */
+static void pump(struct conn *c)
+{
+    struct http2 *h = http2_of(c);
+    while (conn_out_pending(c) < LIMIT_HTTP_STREAM_WINDOW) {
+        const uint8_t *p;
+        ssize_t n = nghttp2_session_mem_send(h->session, &p);
+        if (n < 0) {
+            h->dying = true;
+            conn_finish(c);
+            return;
+        }
+        if (n == 0)
+            break;
+        buf_add(&c->out, p, (size_t)n);
+    }
+    if (!nghttp2_session_want_read(h->session) && !nghttp2_session_want_write(h->session))
+        conn_finish(c);
+}
+
+static size_t http2_feed(struct conn *c, const char *p, size_t n)
+{
+    struct http2 *h = http2_of(c);
+    if (h->dying)
+        return n;
+    if (conn_out_pending(c) >= LIMIT_HTTP_STREAM_WINDOW) {
+        h->waits_for_out = true;
+        return 0;
+    }
+    ssize_t rc = nghttp2_session_mem_recv(h->session, (const uint8_t *)p, n);
+    if (rc < 0)
+        terminate(c, rc == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+    pump(c);
+    return n;
+}
+
+static void http2_eof(struct conn *c)
+{
+    struct http2 *h = http2_of(c);
+    if (c->in.len > c->in_off && h->waits_for_out)
+        return;
+    for (struct http_exchange *ex = h->first; ex; ex = ex->h2.next) {
+        if (ex->h2.id && !ex->h2.body_done)
+            http2_reset(c, ex, NGHTTP2_CANCEL); /* the rest of its body will not come */
+    }
+    pump(c);
+    if (h->open == 0)
+        conn_finish(c);
+}
+
+static void http2_event(struct conn *c, struct http_exchange *ex)
+{
+    struct http2 *h = http2_of(c);
+    struct http2_stream *s = &ex->h2;
+    if (ex->done) {
+        ex->submitted = false;
+        c->running--;
+    }
+    if (s->id == 0) {
+        if (ex->done)
+            stream_free(h, ex);
+        return;
+    }
+    if (c->state != CONN_OPEN || s->resetting)
+        return; /* closing frees it */
+    bool streams = ex->res.streamed;
+    if (!ex->done) {
+        mutex_lock(&ex->mu);
+        streams = ex->stream_begun;
+        mutex_unlock(&ex->mu);
+    }
+    if (!streams && ex->done)
+        answer(c, ex);
+    else if (streams && !s->begun)
+        http2_answer_begin(c, ex);
+    else if (streams)
+        http2_answer_more(c, ex);
+    body_credit(c, ex);
+    pump(c);
+}
+
+static void http2_flushed(struct conn *c)
+{
+    struct http2 *h = http2_of(c);
+    if (h->waits_for_out) {
+        h->waits_for_out = false;
+        conn_resume(c);
+    }
+    if (nghttp2_session_want_write(h->session))
+        pump(c);
+}
+
+static bool http2_idle(const struct conn *c)
+{
+    return http2_of(c)->live == 0;
+}
+
+static void http2_drain(struct conn *c)
+{
+    struct http2 *h = http2_of(c);
+    h->draining = true;
+    if (h->open == 0) {
+        terminate(c, NGHTTP2_NO_ERROR);
+    } else {
+        /* Two steps (RFC 9113 6.8): requests that are on their way while the peer reads the first still count. */
+        (void)nghttp2_submit_shutdown_notice(h->session);
+        h->goaway_ms = c->env->now_ms + LIMIT_HTTP2_GOAWAY_MS;
+        http2_due(c, h->goaway_ms);
+    }
+    pump(c);
+}
+
+static void expire_stream(struct conn *c, struct http_exchange *ex)
+{
+    struct http2_stream *s = &ex->h2;
+    int64_t now = c->env->now_ms;
+    if (s->stall_ms && now >= s->stall_ms) {
+        http2_reset(c, ex, NGHTTP2_CANCEL);
+    } else if (s->deadline_ms && now >= s->deadline_ms) {
+        s->deadline_ms = 0;
+        if (s->ended)
+            http2_reset(c, ex, NGHTTP2_NO_ERROR);
+        else
+            refuse(c, ex, 408, "The request body came too slowly");
+    }
+    http2_due(c, s->stall_ms);
+    http2_due(c, s->deadline_ms);
+}
+
+static void http2_expire(struct conn *c)
+{
+    struct http2 *h = http2_of(c);
+    int64_t now = c->env->now_ms;
+    for (struct http_exchange *ex = h->first; ex; ex = ex->h2.next) {
+        if (ex->h2.id)
+            expire_stream(c, ex);
+    }
+    if (h->goaway_ms && now >= h->goaway_ms) {
+        h->goaway_ms = 0;
+        (void)nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->session), NGHTTP2_NO_ERROR, NULL, 0);
+    }
+    if (h->heading_ms && now >= h->heading_ms)
+        terminate(c, NGHTTP2_PROTOCOL_ERROR); /* nothing can come behind a header block that does not end */
+    else if (h->open == 0 && now >= h->idle_ms)
+        terminate(c, NGHTTP2_NO_ERROR);
+    http2_due(c, h->goaway_ms);
+    http2_due(c, h->heading_ms);
+    if (h->open == 0)
+        http2_due(c, h->idle_ms);
+    pump(c);
+    if (h->dying)
+        conn_finish(c);
+}
+
+static void http2_cancel(struct conn *c)
+{
+    struct http2 *h = http2_of(c);
+    for (struct http_exchange *ex = h->first, *next; ex; ex = next) {
+        next = ex->h2.next;
+        if (ex->h2.id)
+            stream_gone(c, ex, false);
+    }
+    c->deadline_ms = 0;
+}
+
+static void http2_clear(struct conn *c)
+{
+    struct http2 *h = http2_of(c);
+    assert(!h->first && h->live == 0);
+    nghttp2_session_del(h->session);
+    free(h);
+    c->wire_state = NULL;
+}
+
+const struct wire_ops http2_wire = {
+    .name = "h2",
+    .init = http2_init,
+    .feed = http2_feed,
+    .eof = http2_eof,
+    .event = http2_event,
+    .flushed = http2_flushed,
+    .idle = http2_idle,
+    .drain = http2_drain,
+    .expire = http2_expire,
+    .cancel = http2_cancel,
+    .clear = http2_clear,
+};
