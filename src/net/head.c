@@ -10,6 +10,9 @@
  * empty name; one Host of the form name[:port]; a version of exactly 1.0 or 1.1; at most one length, digits only;
  * the only transfer coding is "chunked", alone, and only in 1.1.
  *
+ * A line that names neither a path nor a protocol is no HTTP at all, say an HTTP/2 client with a broken preface: the connection is
+ * closed without an answer, which such a peer could not read (RFC 9113 3.4).
+ *
  * The path is decoded once. What could still climb or be decoded again is refused: "." and ".." segments (also
  * with ";parameters"), empty segments, a backslash, control bytes, and leftover %2e, %2f, %5c, %00 escapes. */
 #include "net/head.h"
@@ -68,6 +71,8 @@ static bool start_line_ok(const char *p, size_t n, struct head_fault *f)
     if (!sp2 || sp2 == target)
         return fault(f, 400, "The request line is malformed");
     size_t version_len = n - (size_t)(sp2 + 1 - p);
+    if (*target != '/' && (version_len < 5 || !str_ieq((struct str){sp2 + 1, 5}, STR("HTTP/"))))
+        return fault(f, 0, "This is not HTTP");
     if (version_len != 8 || memcmp(sp2 + 1, "HTTP/1.", 7) != 0 || (sp2[8] != '0' && sp2[8] != '1'))
         return fault(f, 400, "The protocol version must be 1.1 or 1.0");
     if ((size_t)(sp2 - target) > LIMIT_HTTP_TARGET_BYTES)

@@ -15,7 +15,7 @@ struct head_scan {
 
 enum head_status { HEAD_MORE, HEAD_COMPLETE, HEAD_REFUSED };
 struct head_fault {
-    int status;       /* 400, 414, 431, 501 */
+    int status;       /* 400, 414, 431, 501; 0: close without an answer */
     const char *text; /* static */
 };
 

@@ -178,6 +178,10 @@ static void refuse(struct conn *c, int status, const char *text)
 {
     struct http1 *h = state_of(c);
     net_count(&c->env->refused);
+    if (status == 0) {
+        conn_finish(c);
+        return;
+    }
     if (h->ex && h->ex->submitted) {
         /* The handler learns it from its next read, and its answer is the last one. */
         h->broken = true;

@@ -58,6 +58,8 @@ static void stream_gone(struct conn *c, struct http_exchange *ex, bool clean)
     struct http2 *h = http2_of(c);
     if (h->heading == ex)
         h->heading = NULL;
+    if (h->data == ex)
+        h->data = NULL;
     if (h->heading_id == ex->h2.id)
         h->heading_ms = 0;
     h->answers_bytes -= ex->h2.counted;
@@ -278,7 +280,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 {
     struct conn *c = user;
     struct http2 *h = http2_of(c);
-    h->continuations = 0;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        h->last_id = frame->hd.stream_id;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && (h->live >= LIMIT_HTTP2_STREAMS || h->answers_bytes > LIMIT_HTTP2_ANSWERS_BYTES)) {
         if (!http2_guard_reset(&h->guard, c->env->now_ms))
             terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -325,36 +328,12 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
-{
-    struct conn *c = user;
-    struct http2 *h = http2_of(c);
-    (void)session;
-    switch (hd->type) {
-    case NGHTTP2_HEADERS:
-        return 0;
-    case NGHTTP2_DATA:
-        if (hd->length > 0 || (hd->flags & NGHTTP2_FLAG_END_STREAM))
-            return 0;
-        break;
-    case NGHTTP2_CONTINUATION:
-        if (++h->continuations > LIMIT_HTTP2_CONTINUATIONS)
-            terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
-        break;
-    default:
-        break;
-    }
-    if (!http2_guard_control(&h->guard, c->env->now_ms))
-        terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
-    return 0;
-}
-
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *user)
 {
     struct conn *c = user;
-    (void)flags;
+    struct http_exchange *ex = http2_of(c)->data;
+    (void)flags, (void)id;
     (void)nghttp2_session_consume_connection(session, n); /* fails without memory only: the window then stays shut */
-    struct http_exchange *ex = nghttp2_session_get_stream_user_data(session, id);
     if (ex && !ex->h2.resetting)
         body_take(c, ex, p, n);
     return 0;
@@ -380,7 +359,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     struct http2 *h = http2_of(c);
     bool ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (frame->hd.type == NGHTTP2_DATA) {
-        data_over(c, nghttp2_session_get_stream_user_data(session, frame->hd.stream_id), frame);
+        data_over(c, h->data, frame);
     } else if (frame->hd.type == NGHTTP2_HEADERS) {
         struct http_exchange *ex = h->heading;
         h->heading = NULL;
@@ -400,6 +379,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct conn *c = user;
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        http2_of(c)->reset_id = frame->hd.stream_id;
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
         return 0;
     struct http_exchange *ex = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
@@ -419,6 +400,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
     struct conn *c = user;
     struct http2 *h = http2_of(c);
     struct http_exchange *ex = nghttp2_session_get_stream_user_data(session, id);
+    h->closed[h->closed_at++ % LIMIT_HTTP2_CLOSED] = h->reset_id == id ? -id : id;
     if (!ex)
         return 0;
     if (error != NGHTTP2_NO_ERROR && !http2_guard_reset(&h->guard, c->env->now_ms))
@@ -438,7 +420,6 @@ static nghttp2_session *session_create(struct conn *c)
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(cb, on_invalid_header);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_sent);
@@ -468,6 +449,7 @@ static void http2_init(struct conn *c)
         abort();
     c->wire_state = h;
     h->session = session_create(c);
+    http2_scan_init(&h->scan);
     http2_guard_init(&h->guard, c->env->now_ms);
     if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings)) != 0 ||
         nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, LIMIT_HTTP2_CONNECTION_WINDOW) != 0)
@@ -496,6 +478,67 @@ static void pump(struct conn *c)
         conn_finish(c);
 }
 
+/* A frame of a request names a stream that has ended. What the peer sent before it learned of our reset is harmless; anything else
+ * breaks the protocol (RFC 9113 5.1), and nghttp2 would pass over it. */
+static uint32_t judge_closed(const struct http2 *h, const struct http2_frame *f)
+{
+    for (size_t i = 0; i < LIMIT_HTTP2_CLOSED; i++) {
+        if (h->closed[i] == -f->id)
+            return NGHTTP2_NO_ERROR;
+        if (h->closed[i] == f->id)
+            return NGHTTP2_STREAM_CLOSED;
+    }
+    return f->type == NGHTTP2_HEADERS ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED;
+}
+
+/* HEADERS or DATA; everything before it has been taken in. True: it counts as one that carries nothing. */
+static bool request_frame(struct conn *c, const struct http2_frame *f)
+{
+    struct http2 *h = http2_of(c);
+    h->data = NULL;
+    if (f->id > h->last_id || f->id % 2 == 0)
+        return false; /* a new stream, or what nghttp2 refuses */
+    struct http_exchange *ex = nghttp2_session_get_stream_user_data(h->session, f->id);
+    uint32_t error = ex ? NGHTTP2_NO_ERROR : judge_closed(h, f);
+    if (error)
+        terminate(c, error);
+    if (f->type == NGHTTP2_DATA)
+        h->data = ex;
+    return !ex || (f->type == NGHTTP2_DATA && f->length == 0 && !(f->flags & NGHTTP2_FLAG_END_STREAM));
+}
+
+static void take_in(struct conn *c, const uint8_t *p, size_t n)
+{
+    struct http2 *h = http2_of(c);
+    ssize_t rc = n > 0 && !h->dying ? nghttp2_session_mem_recv(h->session, p, n) : 0;
+    if (rc < 0)
+        terminate(c, rc == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+}
+
+/* Every frame is looked at before nghttp2 has it. One of a request is judged by what came before it, so that goes in first. */
+static void take_frames(struct conn *c, const uint8_t *p, size_t n)
+{
+    struct http2 *h = http2_of(c);
+    struct http2_frame f;
+    size_t fed = 0, at = 0, used;
+    while (!h->dying && http2_scan_next(&h->scan, p + at, n - at, &f, &used)) {
+        at += used;
+        bool idle = true;
+        if (f.type == NGHTTP2_HEADERS || f.type == NGHTTP2_DATA) {
+            size_t before = at > HTTP2_FRAME_HEAD_BYTES ? at - HTTP2_FRAME_HEAD_BYTES : 0;
+            if (before > fed) {
+                take_in(c, p + fed, before - fed);
+                fed = before;
+            }
+            idle = request_frame(c, &f);
+        }
+        h->continuations = f.type == NGHTTP2_CONTINUATION ? h->continuations + 1 : 0;
+        if (h->continuations > LIMIT_HTTP2_CONTINUATIONS || (idle && !http2_guard_control(&h->guard, c->env->now_ms)))
+            terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
+    }
+    take_in(c, p + fed, n - fed);
+}
+
 static size_t http2_feed(struct conn *c, const char *p, size_t n)
 {
     struct http2 *h = http2_of(c);
@@ -505,9 +548,7 @@ static size_t http2_feed(struct conn *c, const char *p, size_t n)
         h->waits_for_out = true;
         return 0;
     }
-    ssize_t rc = nghttp2_session_mem_recv(h->session, (const uint8_t *)p, n);
-    if (rc < 0)
-        terminate(c, rc == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+    take_frames(c, (const uint8_t *)p, n);
     pump(c);
     return n;
 }
