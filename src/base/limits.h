@@ -48,6 +48,7 @@
 #define LIMIT_HTTP2_RESETS 500            /* streams that ended before their answer, saved up ... */
 #define LIMIT_HTTP2_RESETS_PER_S 100      /* ... and allowed again per second */
 #define LIMIT_HTTP2_BODY_FRAMES LIMIT_HTTP_CHUNKS /* DATA frames of one body that is not streamed */
+#define LIMIT_HTTP2_CLOSED 256            /* streams of a connection that are remembered behind their end */
 #define LIMIT_HTTP2_GOAWAY_MS 500         /* between the notice of a shutdown and the last stream that is taken */
 #define LIMIT_HTTP_PATH_ARGS 6
 #define LIMIT_HTTP_ROUTES 1024
@@ -89,12 +90,24 @@
 
 /* Models */
 #define LIMIT_MODEL_BYTES LIMIT_MIB(256)  /* what one loaded model may hold */
+#define LIMIT_MODEL_SCRATCH_BYTES LIMIT_MIB(2048) /* while one is loaded, besides the file's own tree of values */
 #define LIMIT_TREES 100000
-#define LIMIT_TREE_NODES (1u << 18)       /* per tree */
-#define LIMIT_TREE_FEATURES 4096u
+#define LIMIT_TREE_NODES (1u << 24)       /* per tree */
+#define LIMIT_TREE_SET_WORDS (1u << 22)   /* of 32 categories, all splits of a tree together */
+#define LIMIT_TREE_FEATURES 65536u
 #define LIMIT_TREE_OUTPUTS 1024
 #define LIMIT_TREE_DEPTH 1024
 #define LIMIT_LINEAR_FEATURES 65536
+#define LIMIT_ONNX_BYTES LIMIT_MIB(2047)  /* of one file: what protobuf can hold */
+#define LIMIT_ONNX_SCRATCH LIMIT_MIB(1024) /* memory of the check of a file */
+#define LIMIT_ONNX_NODES 500000           /* operators of all graphs, functions put in place */
+#define LIMIT_ONNX_EDGES 4000000          /* names that they read */
+#define LIMIT_ONNX_DEPTH 16               /* graphs within graphs (If, Loop, Scan) */
+#define LIMIT_ONNX_FUNCTIONS 4096
+#define LIMIT_ONNX_RANK 16
+#define LIMIT_ONNX_TENSOR_VALUES ((uint64_t)1 << 31) /* of one constant */
+#define LIMIT_ONNX_TENSORS 16384          /* inputs, or outputs, of a model */
+#define LIMIT_ONNX_METADATA 1024          /* entries of the custom map */
 
 /* Serving */
 #define LIMIT_SERVE_ENDPOINTS 256
