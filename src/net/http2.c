@@ -283,8 +283,6 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
         h->last_id = frame->hd.stream_id;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && (h->live >= LIMIT_HTTP2_STREAMS || h->answers_bytes > LIMIT_HTTP2_ANSWERS_BYTES)) {
-        if (!http2_guard_reset(&h->guard, c->env->now_ms))
-            terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
         (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
@@ -375,12 +373,21 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     return 0;
 }
 
+/* We ended a stream, for whatever the peer did: an answer, a refusal, a mistake of the peer. */
+static void reset_sent(struct conn *c, int32_t id, uint32_t error)
+{
+    struct http2 *h = http2_of(c);
+    h->reset_id = id;
+    if (error != NGHTTP2_NO_ERROR && !http2_guard_reset(&h->guard, c->env->now_ms))
+        terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 /* Our side of a stream is over: what is the peer still going to send? */
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct conn *c = user;
     if (frame->hd.type == NGHTTP2_RST_STREAM)
-        http2_of(c)->reset_id = frame->hd.stream_id;
+        reset_sent(c, frame->hd.stream_id, frame->rst_stream.error_code);
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
         return 0;
     struct http_exchange *ex = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
@@ -403,7 +410,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
     h->closed[h->closed_at++ % LIMIT_HTTP2_CLOSED] = h->reset_id == id ? -id : id;
     if (!ex)
         return 0;
-    if (error != NGHTTP2_NO_ERROR && !http2_guard_reset(&h->guard, c->env->now_ms))
+    if (h->reset_id != id && error != NGHTTP2_NO_ERROR && !http2_guard_reset(&h->guard, c->env->now_ms))
         terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
     (void)nghttp2_session_set_stream_user_data(session, id, NULL);
     stream_gone(c, ex, ex->h2.ended && error == NGHTTP2_NO_ERROR);
@@ -515,7 +522,8 @@ static void take_in(struct conn *c, const uint8_t *p, size_t n)
         terminate(c, rc == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
 }
 
-/* Every frame is looked at before nghttp2 has it. One of a request is judged by what came before it, so that goes in first. */
+/* Every frame is looked at before nghttp2 has its head, which it gets in one piece (1.52 as Debian mends it counts a CONTINUATION for
+ * each piece of a head). A frame of a request is judged by what came before it, so that goes in first. */
 static void take_frames(struct conn *c, const uint8_t *p, size_t n)
 {
     struct http2 *h = http2_of(c);
@@ -523,20 +531,22 @@ static void take_frames(struct conn *c, const uint8_t *p, size_t n)
     size_t fed = 0, at = 0, used;
     while (!h->dying && http2_scan_next(&h->scan, p + at, n - at, &f, &used)) {
         at += used;
-        bool idle = true;
-        if (f.type == NGHTTP2_HEADERS || f.type == NGHTTP2_DATA) {
-            size_t before = at > HTTP2_FRAME_HEAD_BYTES ? at - HTTP2_FRAME_HEAD_BYTES : 0;
-            if (before > fed) {
-                take_in(c, p + fed, before - fed);
-                fed = before;
-            }
-            idle = request_frame(c, &f);
+        bool request = f.type == NGHTTP2_HEADERS || f.type == NGHTTP2_DATA, cut = at < HTTP2_FRAME_HEAD_BYTES;
+        if (request && !cut) {
+            take_in(c, p + fed, at - HTTP2_FRAME_HEAD_BYTES - fed);
+            fed = at - HTTP2_FRAME_HEAD_BYTES;
         }
+        bool idle = request ? request_frame(c, &f) : true;
         h->continuations = f.type == NGHTTP2_CONTINUATION ? h->continuations + 1 : 0;
         if (h->continuations > LIMIT_HTTP2_CONTINUATIONS || (idle && !http2_guard_control(&h->guard, c->env->now_ms)))
             terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
+        if (cut) { /* its first bytes were held back */
+            take_in(c, h->scan.head, HTTP2_FRAME_HEAD_BYTES);
+            fed = at;
+        }
     }
-    take_in(c, p + fed, n - fed);
+    if (!h->dying)
+        take_in(c, p + fed, n - fed - (h->scan.have < n - fed ? h->scan.have : n - fed));
 }
 
 static size_t http2_feed(struct conn *c, const char *p, size_t n)

@@ -17,12 +17,10 @@ void http2_guard_init(struct http2_guard *g, int64_t now_ms)
 /* Adds what has come since `*since_ms` and takes one. */
 static bool take(int64_t *tokens, int64_t *since_ms, int64_t now_ms, int64_t max, int64_t per_s)
 {
-    if (*tokens <= 0) {
-        int64_t more = (now_ms - *since_ms) * per_s / 1000;
-        if (more > 0) {
-            *tokens = more < max ? more : max;
-            *since_ms = now_ms;
-        }
+    int64_t more = (now_ms - *since_ms) * per_s / 1000;
+    if (more > 0) {
+        *tokens = more < max - *tokens ? *tokens + more : max;
+        *since_ms = now_ms;
     }
     if (*tokens <= 0)
         return false;

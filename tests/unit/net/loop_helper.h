@@ -24,14 +24,17 @@ struct seen {
 
 /* /echo: the body back. /pool: the same on the pool. /stream: reads the body piece by piece and streams it back
  * in chunks; /sized: the same with a length of 1000 zeros. /big: 300000 bytes. /text: 5000 bytes of text.
+ * /trailers: the body back and two trailers; /stream-trailers: the same, streamed. /status: a status as trailer and nothing else.
+ * /call: of both ways, an "x" per piece read, and a trailer.
  * /reject: 403 in plan. /small: at most 10 bytes of body. /fail-stream: breaks off in the middle. */
 static void helper_plan(void *arg, struct op *op, struct http_req *req, struct http_res *res, struct http_plan *plan)
 {
     struct seen *s = arg;
     (void)op;
     s->planned++;
-    plan->pool = str_starts(req->path, STR("/pool")) || str_starts(req->path, STR("/stream")) || str_eqc(req->path, "/sized") || str_eqc(req->path, "/fail-stream");
-    plan->stream_body = str_starts(req->path, STR("/stream"));
+    plan->pool = str_starts(req->path, STR("/pool")) || str_starts(req->path, STR("/stream")) || str_eqc(req->path, "/sized") || str_eqc(req->path, "/fail-stream") || str_eqc(req->path, "/call");
+    plan->stream_body = str_starts(req->path, STR("/stream")) || str_eqc(req->path, "/call");
+    plan->quiet_ms = str_eqc(req->path, "/call") ? 600000 : 0;
     if (str_eqc(req->path, "/small"))
         plan->body_max = 10;
     if (str_eqc(req->path, "/reject")) {
@@ -61,9 +64,17 @@ static void helper_stream(struct op *op, struct http_req *req, struct http_res *
             (void)op_fail(op, E_IO, "broke");
         return;
     }
+    if (str_eqc(req->path, "/call") || str_eqc(req->path, "/stream-trailers")) {
+        http_set_trailer(res, "X-One", STR("1"));
+        http_set_trailer(res, "x-two", STR("two"));
+    }
     for (;;) {
         if (http_body_read(op, req, piece, sizeof piece, &n) || n == 0)
             return;
+        if (str_eqc(req->path, "/call")) {
+            piece[0] = 'x';
+            n = 1;
+        }
         if (http_stream_write(op, res, piece, n))
             return;
     }
@@ -78,7 +89,7 @@ static void helper_handle(void *arg, struct op *op, struct http_req *req, struct
     snprintf(s->last_host, sizeof s->last_host, "%.*s", STR_FMT(req->host));
     s->last_body_len = req->body.len;
     snprintf(s->last_body, sizeof s->last_body, "%.*s", STR_FMT(req->body));
-    if (str_starts(req->path, STR("/stream")) || str_eqc(req->path, "/sized") || str_eqc(req->path, "/fail-stream")) {
+    if (str_starts(req->path, STR("/stream")) || str_eqc(req->path, "/sized") || str_eqc(req->path, "/fail-stream") || str_eqc(req->path, "/call")) {
         helper_stream(op, req, res);
         return;
     }
@@ -88,6 +99,12 @@ static void helper_handle(void *arg, struct op *op, struct http_req *req, struct
             buf_add_char(&res->body, (char)('a' + i % 26));
         http_set_type(res, "text/plain");
         return;
+    }
+    if (str_eqc(req->path, "/trailers") || str_eqc(req->path, "/status")) {
+        http_set_trailer(res, "x-one", STR("1"));
+        http_set_trailer(res, "x-two", STR("two"));
+        if (str_eqc(req->path, "/status"))
+            return;
     }
     if (str_eqc(req->path, "/empty")) {
         res->status = 204;
@@ -130,7 +147,7 @@ static void talk_raw(struct talk *t, const char *p, size_t n, size_t piece)
         fail_msg("loopback: %s", t->op.msg);
 }
 
-static void talk_end(struct talk *t)
+UNUSED static void talk_end(struct talk *t)
 {
     arena_destroy(t->arena);
     buf_clear(&t->out);
