@@ -12,7 +12,7 @@ static void frames_are_found_however_the_bytes_are_cut(void **state)
     h2_frame(&b, H2_PING, H2_ACK, 0, "12345678", 8);
     char large[70000] = {0};
     h2_frame(&b, 250, 0xff, 7, large, sizeof large);
-    static const struct http2_frame want[] = {{6, H2_SETTINGS, 0, 0}, {4, H2_WINDOW, 0, 0}, {5, H2_DATA, 1, 5}, {8, H2_PING, 1, 0}, {70000, 250, 0xff, 7}};
+    static const struct http2_frame want[] = {{6, H2_SETTINGS, 0, 0}, {0, H2_SETTINGS, H2_ACK, 0}, {4, H2_WINDOW, 0, 0}, {5, H2_DATA, 1, 5}, {8, H2_PING, 1, 0}, {70000, 250, 0xff, 7}};
     static const size_t pieces[] = {1, 2, 3, 7, 8, 9, 10, 24, 33, 1000, 100000};
     for (size_t k = 0; k < ARRAY_LEN(pieces); k++) {
         struct http2_scan s;
