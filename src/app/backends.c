@@ -8,6 +8,7 @@
 #include "adapter/localfs/datadir.h"
 #include "adapter/localfs/localfs.h"
 #include "adapter/s3/s3.h"
+#include "adapter/trees/lightgbm.h"
 #include "adapter/trees/trees.h"
 #ifdef INGOT_WITH_DUCKDB
 #include "adapter/duckdb/duckdb.h"
@@ -60,6 +61,7 @@ const struct backend backends[] = {
     {"table", "duckdb", BUILT_DUCKDB, "data validation, feature joins, training frames, the prediction log as Parquet",
      "make deps (npm package @duckdb/node-bindings-linux-x64)", duckdb_check},
     {"engine", "trees", true, "serving XGBoost models", "part of ingot", NULL},
+    {"engine", "lightgbm", true, "serving LightGBM models", "part of ingot", NULL},
     {"engine", "linear", true, "serving linear models", "part of ingot", NULL},
     {"learner", "xgboost", BUILT_XGBOOST, "ingot train --learner xgboost", "libxgboost-dev", xgboost_learner_check},
     {"learner", "logistic", BUILT_LIBLINEAR, "ingot train --learner logistic", "liblinear-dev", NULL},
@@ -68,7 +70,7 @@ const struct backend backends[] = {
     {0},
 };
 
-const struct engine_ops *const backend_engines[] = {&linear_engine, &trees_engine, NULL};
+const struct engine_ops *const backend_engines[] = {&trees_engine, &lightgbm_engine, &linear_engine, NULL};
 
 static const struct learner_ops *const learners[] = {
 #ifdef INGOT_WITH_XGBOOST

@@ -1,57 +1,18 @@
-/* The layout, and why it is fast.
+/* How a tree is built. The file's nodes are placed breadth first, so the top levels share cache lines and the two children
+ * of a node lie beside each other. Each node is placed once and only from a placed parent, so a walk that ends with as many
+ * placed nodes as the file says are alive has proved that the links form one tree.
  *
- * A node is 8 bytes: a float (threshold of a split, value of a leaf) and a link word:
- *     bits  0..11  feature
- *     bit   12     default left: where a missing value goes
- *     bit   13     split (0: leaf)
- *     bits 14..31  distance from this node to its left child, in nodes; the right child lies behind it
- * The nodes of a tree lie breadth first, so the top levels share cache lines. One step down is
- *     right = !(x < t) and not (x missing and default left)
- *     node += distance + right
- * without a branch. A leaf has distance 0 and its split bit clears `right`, so it steps onto itself: trees of
- * different depth can then run in lockstep for as many steps as the deepest has. A step is a chain of two
- * dependent loads, so a single walk waits for memory most of its time; eight walks interleaved hide that.
- * One row asks eight consecutive trees at once; many rows ask one tree eight rows at a time, which keeps the
- * tree in L1. In both, the leaves are added in tree order in float32, as XGBoost's CPU predictor does
- * (src/predictor/cpu_predictor.cc), which makes the sums equal to the last bit.
- * The idea of interleaved branch-free walks is from Asadi, Lin and de Vries, "Runtime optimizations for
- * tree-based machine learning models", IEEE TKDE 2014 (VPred). */
+ * A threshold T of the file is a double, a row's value x may be a float. With S = the smallest float >= T, x < T holds exactly when
+ * x < S does: so a forest with double thresholds still has narrow trees for rows of floats. */
 #include "adapter/trees/forest.h"
 
 #include <assert.h>
 #include <math.h>
 
-#include "base/limits.h"
-
-#define LINK_FEATURE_BITS 12
-#define LINK_FEATURE_MASK ((1u << LINK_FEATURE_BITS) - 1)
-#define LINK_DEFAULT_SHIFT 12
-#define LINK_SPLIT_SHIFT 13
-#define LINK_CHILD_SHIFT 14
-#define LANES 8
-
-_Static_assert(LIMIT_TREE_FEATURES == 1u << LINK_FEATURE_BITS, "features are numbered in the link word");
-_Static_assert(LIMIT_TREE_NODES == 1u << (32 - LINK_CHILD_SHIFT), "children are reached by the link word");
-
-struct node {
-    float value;
-    uint32_t link;
-};
-struct tree {
-    const struct node *root;
-    uint32_t depth;          /* steps from the root to the deepest leaf */
-    uint32_t group;
-};
-struct forest {
-    struct arena *arena;
-    size_t features, outputs;
-    struct tree *trees;
-    size_t len, cap;
-    size_t node_count;
-};
+#include "adapter/trees/forest_node.h"
 
 enum err forest_create(struct op *op, struct arena *arena, size_t features, size_t outputs, size_t trees,
-                       struct forest **ret)
+                       unsigned flags, struct forest **ret)
 {
     if (!features || features > LIMIT_TREE_FEATURES)
         return op_fail(op, E_TOO_LARGE, "%zu features; a tree model may have 1 to %u", features, LIMIT_TREE_FEATURES);
@@ -60,26 +21,67 @@ enum err forest_create(struct op *op, struct arena *arena, size_t features, size
     if (trees > LIMIT_TREES)
         return op_fail(op, E_TOO_LARGE, "%zu trees; a model may have %d", trees, LIMIT_TREES);
     struct forest *f = arena_new(arena, struct forest);
-    *f = (struct forest){.arena = arena, .features = features, .outputs = outputs, .cap = trees};
+    *f = (struct forest){.arena = arena, .features = features, .outputs = outputs, .cap = trees, .flags = flags};
     f->trees = arena_array(arena, trees ? trees : 1, struct tree);
-    if (!f->trees)
+    f->trees_f64 = flags & FOREST_F64_ROWS ? arena_array(arena, trees ? trees : 1, struct tree) : NULL;
+    if (!f->trees || (flags & FOREST_F64_ROWS && !f->trees_f64))
         return op_fail(op, E_TOO_LARGE, "no memory for %zu trees", trees);
     *ret = f;
     return OK;
 }
 
-/* Where the builder is: file node `from` goes to slot `queue index` of the new order. */
+/* Where the builder is: the file's node `order[slot]` stands at `slot` of the new order. */
 struct build {
-    struct node *nodes;
-    uint32_t *order;         /* new slot -> node of the file */
-    uint32_t *level;         /* new slot -> depth */
+    const struct forest_tree *t;
+    uint32_t *order;
+    uint32_t *level;         /* depth */
+    uint32_t *child;         /* slot of the left child; 0: a leaf */
     uint8_t *seen;           /* node of the file is placed */
     uint32_t placed, room;   /* slots in use, slots there */
+    uint32_t leaves;         /* found so far */
+    uint64_t set_words;
+    bool wide;
 };
 
-static enum err split_add(struct op *op, const struct forest *f, const struct forest_tree *t, struct build *b,
-                          uint32_t slot, uint32_t from)
+static enum forest_test node_test(const struct forest_tree *t, size_t node)
 {
+    enum forest_test test = t->test ? (enum forest_test)t->test[node] : FOREST_LESS;
+    /* Where zero goes by the threshold as it does when missing, there is nothing special about it. */
+    if (test == FOREST_LESS_ZERO && (t->default_left[node] ? t->value[node] > FOREST_ZERO : t->value[node] <= -FOREST_ZERO))
+        return FOREST_LESS;
+    return test;
+}
+
+static enum err split_check(struct op *op, const struct forest *f, struct build *b, uint32_t from)
+{
+    const struct forest_tree *t = b->t;
+    if (t->feature[from] < 0 || (uint64_t)t->feature[from] >= f->features)
+        return op_fail(op, E_INVALID, "node %u: feature %lld is outside 0..%zu", from, (long long)t->feature[from],
+                       f->features - 1);
+    enum forest_test test = node_test(t, from);
+    if (test == FOREST_SET)
+        b->set_words += t->sets[from].len;
+    else if (isnan(t->value[from]))
+        return op_fail(op, E_INVALID, "node %u: its threshold is not a number", from);
+    if (test != FOREST_LESS || t->feature[from] > NARROW_FEATURE_MASK)
+        b->wide = true;
+    return OK;
+}
+
+static enum err leaf_check(struct op *op, const struct forest *f, const struct forest_tree *t, uint32_t from)
+{
+    bool finite = true;
+    if (!(f->flags & FOREST_VECTORS))
+        finite = isfinite(forest_sums_f64(f) ? t->value[from] : (double)(float)t->value[from]);
+    else
+        for (size_t k = 0; k < f->outputs; k++)
+            finite = finite && isfinite(t->vectors[from * f->outputs + k]);
+    return finite ? OK : op_fail(op, E_INVALID, "node %u: its value is not a finite number", from);
+}
+
+static enum err split_add(struct op *op, const struct forest *f, struct build *b, uint32_t slot, uint32_t from)
+{
+    const struct forest_tree *t = b->t;
     const int64_t child[2] = {t->left[from], t->right[from]};
     if (b->placed + 2 > b->room)
         return op_fail(op, E_INVALID, "more than %u nodes are reached from the root, %zu are marked deleted", b->room,
@@ -94,48 +96,137 @@ static enum err split_add(struct op *op, const struct forest *f, const struct fo
             return op_fail(op, E_INVALID, "node %u: child %lld has two parents", from, (long long)child[i]);
         b->seen[child[i]] = 1;
     }
-    if (t->feature[from] < 0 || (uint64_t)t->feature[from] >= f->features)
-        return op_fail(op, E_INVALID, "node %u: feature %lld is outside 0..%zu", from, (long long)t->feature[from],
-                       f->features - 1);
-    b->nodes[slot].link = (uint32_t)t->feature[from] | (t->default_left[from] ? 1u << LINK_DEFAULT_SHIFT : 0) |
-                          1u << LINK_SPLIT_SHIFT | (b->placed - slot) << LINK_CHILD_SHIFT;
+    b->child[slot] = b->placed;
+    if (b->placed - slot > NARROW_CHILD_MAX)
+        b->wide = true;
     for (int i = 0; i < 2; i++) {
         b->order[b->placed] = (uint32_t)child[i];
         b->level[b->placed++] = b->level[slot] + 1;
     }
-    return OK;
+    return split_check(op, f, b, from);
 }
 
-/* Breadth first. Each node is placed once and only from a placed parent, so a walk that ends with `nodes`
- * minus `deleted` placed nodes has proved that the links form one tree. */
-static enum err tree_place(struct op *op, const struct forest *f, const struct forest_tree *t, struct build *b,
-                           uint32_t *ret_depth)
+static enum err tree_place(struct op *op, const struct forest *f, struct build *b)
 {
+    const struct forest_tree *t = b->t;
     b->seen[0] = 1;
-    b->order[0] = 0;
-    b->level[0] = 0;
     b->placed = 1;
     for (uint32_t slot = 0; slot < b->placed; slot++) {
         uint32_t from = b->order[slot];
-        if (!isfinite(t->value[from]))
-            return op_fail(op, E_INVALID, "node %u: its threshold or value is not a finite number", from);
-        b->nodes[slot].value = t->value[from];
-        if (t->left[from] == -1 && t->right[from] == -1) {
-            b->nodes[slot].link = 0;
-            continue;
-        }
-        enum err e = split_add(op, f, t, b, slot, from);
+        bool leaf = t->left[from] == -1 && t->right[from] == -1;
+        enum err e = leaf ? leaf_check(op, f, t, from) : split_add(op, f, b, slot, from);
         if (e)
             return e;
+        b->leaves += leaf;
     }
     if (b->placed + t->deleted != t->nodes)
         return op_fail(op, E_INVALID, "%u of %zu nodes are reached from the root, %zu are marked deleted", b->placed,
                        t->nodes, t->deleted);
-    *ret_depth = b->level[b->placed - 1];
     return OK;
 }
 
-enum err forest_add(struct op *op, struct forest *f, const struct forest_tree *t)
+static float float_at_least(double t)
+{
+    float v = (float)t;
+    return (double)v < t ? nextafterf(v, INFINITY) : v;
+}
+
+static const struct narrow *narrow_make(const struct forest *f, const struct build *b)
+{
+    struct narrow *nodes = arena_array(f->arena, b->placed, struct narrow);
+    const struct forest_tree *t = b->t;
+    uint32_t leaf = 0;
+    for (uint32_t slot = 0; nodes && slot < b->placed; slot++) {
+        uint32_t from = b->order[slot];
+        if (b->child[slot]) {
+            nodes[slot].value = float_at_least(t->value[from]);
+            nodes[slot].link = (uint32_t)t->feature[from] | (t->default_left[from] ? 1u << NARROW_DEFAULT_SHIFT : 0) |
+                               1u << NARROW_SPLIT_SHIFT | (b->child[slot] - slot) << NARROW_CHILD_SHIFT;
+        } else if (forest_sums_f64(f)) {
+            nodes[slot].leaf = leaf++;
+        } else {
+            nodes[slot].value = (float)t->value[from];
+        }
+    }
+    return nodes;
+}
+
+static const struct wide *wide_make(const struct forest *f, const struct build *b, uint32_t *sets)
+{
+    struct wide *nodes = arena_array(f->arena, b->placed, struct wide);
+    const struct forest_tree *t = b->t;
+    uint32_t leaf = 0, at = 0;
+    for (uint32_t slot = 0; nodes && slot < b->placed; slot++) {
+        uint32_t from = b->order[slot];
+        if (!b->child[slot]) {
+            if (f->flags & FOREST_VECTORS)
+                nodes[slot].leaf = leaf++;
+            else
+                nodes[slot].value = t->value[from];
+            continue;
+        }
+        enum forest_test test = node_test(t, from);
+        nodes[slot].child = b->child[slot] - slot;
+        nodes[slot].link = (uint32_t)t->feature[from] | (t->default_left[from] ? 1u << WIDE_DEFAULT_SHIFT : 0) |
+                           1u << WIDE_SPLIT_SHIFT | (test == FOREST_SET ? WIDE_SET : test == FOREST_LESS_ZERO ? WIDE_ZERO : 0);
+        if (test != FOREST_SET) {
+            nodes[slot].value = t->value[from];
+            continue;
+        }
+        const struct forest_set *set = &t->sets[from];
+        nodes[slot].set.at = at;
+        nodes[slot].set.len = (uint32_t)set->len;
+        if (set->len)
+            memcpy(sets + at, set->words, set->len * sizeof(*sets));
+        at += (uint32_t)set->len;
+    }
+    return nodes;
+}
+
+static double *leaves_make(const struct forest *f, const struct build *b)
+{
+    const size_t width = f->flags & FOREST_VECTORS ? f->outputs : 1;
+    double *leaves = arena_try_alloc(f->arena, b->leaves, width * sizeof(double));
+    size_t n = 0;
+    for (uint32_t slot = 0; leaves && slot < b->placed; slot++) {
+        if (b->child[slot])
+            continue;
+        const double *from = f->flags & FOREST_VECTORS ? b->t->vectors + b->order[slot] * width : &b->t->value[b->order[slot]];
+        memcpy(leaves + n, from, width * sizeof(double));
+        n += width;
+    }
+    return leaves;
+}
+
+/* The nodes, in one or both widths, into the next place of the forest. */
+static enum err tree_store(struct op *op, struct forest *f, const struct build *b)
+{
+    const bool both = f->trees_f64 && !b->wide, tables = forest_sums_f64(f) && (!b->wide || f->flags & FOREST_VECTORS);
+    struct tree tree = {.depth = b->level[b->placed - 1], .group = (uint32_t)b->t->group, .is_wide = b->wide};
+    uint32_t *sets = b->set_words ? arena_array(f->arena, b->set_words, uint32_t) : NULL;
+    double *leaves = tables ? leaves_make(f, b) : NULL;
+    const struct wide *wide = b->wide || both ? wide_make(f, b, sets) : NULL;
+    tree.sets = sets;
+    tree.leaves = leaves;
+    if (b->wide)
+        tree.wide = wide;
+    else
+        tree.narrow = narrow_make(f, b);
+    if (!tree.narrow || (both && !wide) || (b->set_words && !sets) || (tables && !leaves))
+        return op_fail(op, E_TOO_LARGE, "no memory for a tree of %u nodes", b->placed);
+    f->trees[f->len] = tree;
+    if (f->trees_f64) {
+        tree.wide = wide;
+        tree.is_wide = true;
+        f->trees_f64[f->len] = tree;
+    }
+    f->len++;
+    f->bytes += b->placed * ((b->wide ? 0 : sizeof(struct narrow)) + (wide ? sizeof(struct wide) : 0)) + b->set_words * sizeof(*sets);
+    f->bytes += tables ? b->leaves * (f->flags & FOREST_VECTORS ? f->outputs : 1) * sizeof(double) : 0;
+    return OK;
+}
+
+enum err forest_add(struct op *op, struct forest *f, struct arena *scratch, const struct forest_tree *t)
 {
     assert(f->len < f->cap);
     if (!t->nodes || t->nodes > LIMIT_TREE_NODES)
@@ -143,108 +234,23 @@ enum err forest_add(struct op *op, struct forest *f, const struct forest_tree *t
     if (t->group >= f->outputs || t->deleted >= t->nodes)
         return op_fail(op, E_INVALID, "its output %zu or its %zu deleted nodes are out of range", t->group, t->deleted);
     struct build b = {
-        .nodes = arena_array(f->arena, t->nodes - t->deleted, struct node),
-        .order = arena_array(op->arena, t->nodes + 2, uint32_t),
-        .level = arena_array(op->arena, t->nodes + 2, uint32_t),
-        .seen = arena_array(op->arena, t->nodes, uint8_t),
+        .t = t,
+        .order = arena_array(scratch, t->nodes + 2, uint32_t),
+        .level = arena_array(scratch, t->nodes + 2, uint32_t),
+        .child = arena_array(scratch, t->nodes + 2, uint32_t),
+        .seen = arena_array(scratch, t->nodes, uint8_t),
         .room = (uint32_t)(t->nodes - t->deleted),
     };
-    if (!b.nodes || !b.order || !b.level || !b.seen)
+    if (!b.order || !b.level || !b.child || !b.seen)
         return op_fail(op, E_TOO_LARGE, "no memory for a tree of %zu nodes", t->nodes);
-    uint32_t depth = 0;
-    enum err e = tree_place(op, f, t, &b, &depth);
-    if (e)
-        return e;
-    f->trees[f->len++] = (struct tree){.root = b.nodes, .depth = depth, .group = (uint32_t)t->group};
-    f->node_count += b.placed;
-    return OK;
+    enum err e = tree_place(op, f, &b);
+    if (!e && b.set_words > LIMIT_TREE_SET_WORDS)
+        e = op_fail(op, E_TOO_LARGE, "its sets of categories hold %llu words; a tree may have %u", (unsigned long long)b.set_words,
+                    LIMIT_TREE_SET_WORDS);
+    return e ? e : tree_store(op, f, &b);
 }
 
 size_t forest_bytes(const struct forest *f)
 {
-    return sizeof(*f) + f->cap * sizeof(struct tree) + f->node_count * sizeof(struct node);
-}
-
-static inline const struct node *node_next(const struct node *n, const float *row)
-{
-    uint32_t link = n->link;
-    float x = row[link & LINK_FEATURE_MASK];
-    uint32_t less = x < n->value;
-    uint32_t missing = (uint32_t)(x != x) & (link >> LINK_DEFAULT_SHIFT);
-    uint32_t right = ~(less | missing) & (link >> LINK_SPLIT_SHIFT) & 1u;
-    return n + (link >> LINK_CHILD_SHIFT) + right;
-}
-
-/* One row, eight trees at a time. */
-static void row_sum(const struct forest *f, const float *row, float *out)
-{
-    size_t i = 0;
-    for (; i + LANES <= f->len; i += LANES) {
-        const struct tree *t = f->trees + i;
-        const struct node *n0 = t[0].root, *n1 = t[1].root, *n2 = t[2].root, *n3 = t[3].root;
-        const struct node *n4 = t[4].root, *n5 = t[5].root, *n6 = t[6].root, *n7 = t[7].root;
-        uint32_t depth = 0;
-        for (size_t k = 0; k < LANES; k++)
-            depth = t[k].depth > depth ? t[k].depth : depth;
-        for (; depth; depth--) {
-            n0 = node_next(n0, row);
-            n1 = node_next(n1, row);
-            n2 = node_next(n2, row);
-            n3 = node_next(n3, row);
-            n4 = node_next(n4, row);
-            n5 = node_next(n5, row);
-            n6 = node_next(n6, row);
-            n7 = node_next(n7, row);
-        }
-        const float leaf[LANES] = {n0->value, n1->value, n2->value, n3->value,
-                                   n4->value, n5->value, n6->value, n7->value};
-        for (size_t k = 0; k < LANES; k++)
-            out[t[k].group] += leaf[k];
-    }
-    for (; i < f->len; i++) {
-        const struct node *n = f->trees[i].root;
-        for (uint32_t d = f->trees[i].depth; d; d--)
-            n = node_next(n, row);
-        out[f->trees[i].group] += n->value;
-    }
-}
-
-/* Eight rows, one tree at a time. */
-static void lanes_sum(const struct forest *f, const float *rows, float *out)
-{
-    const size_t w = f->features, o = f->outputs;
-    const float *r0 = rows, *r1 = r0 + w, *r2 = r1 + w, *r3 = r2 + w;
-    const float *r4 = r3 + w, *r5 = r4 + w, *r6 = r5 + w, *r7 = r6 + w;
-    for (size_t i = 0; i < f->len; i++) {
-        const struct tree *t = f->trees + i;
-        const struct node *n0 = t->root, *n1 = n0, *n2 = n0, *n3 = n0, *n4 = n0, *n5 = n0, *n6 = n0, *n7 = n0;
-        for (uint32_t d = t->depth; d; d--) {
-            n0 = node_next(n0, r0);
-            n1 = node_next(n1, r1);
-            n2 = node_next(n2, r2);
-            n3 = node_next(n3, r3);
-            n4 = node_next(n4, r4);
-            n5 = node_next(n5, r5);
-            n6 = node_next(n6, r6);
-            n7 = node_next(n7, r7);
-        }
-        float *sum = out + t->group;
-        sum[0] += n0->value;
-        sum[o] += n1->value;
-        sum[2 * o] += n2->value;
-        sum[3 * o] += n3->value;
-        sum[4 * o] += n4->value;
-        sum[5 * o] += n5->value;
-        sum[6 * o] += n6->value;
-        sum[7 * o] += n7->value;
-    }
-}
-
-void forest_sum(const struct forest *f, const float *rows, size_t n, float *out)
-{
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        lanes_sum(f, rows + i * f->features, out + i * f->outputs);
-    for (; i < n; i++)
-        row_sum(f, rows + i * f->features, out + i * f->outputs);
+    return sizeof(*f) + f->cap * sizeof(struct tree) * (f->trees_f64 ? 2 : 1) + f->bytes;
 }

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "adapter/trees/trees.h"
-#include "adapter/trees/xgb_json.h"
+#include "adapter/trees/xgb_model.h"
 #include "base/limits.h"
 
 /* One split on feature 1, a leaf on each side; %s places are filled by the cases. */
@@ -89,15 +89,17 @@ static const struct {
     {CONDITIONS, "[5E-1,1e999,0]", E_INVALID, 0},
     {CONDITIONS, "[5E-1,\"x\",0]", E_INVALID, 0},
     {CONDITIONS, "[5E-1]", E_INVALID, 0},
-    {TYPE, "[1,0,0]", E_UNSUPPORTED, 0},
+    {TYPE, "[1,0,0]", E_INVALID, 0},
+    {TYPE, "[2,0,0]", E_INVALID, 0},
     {DELETED, "1", E_INVALID, 0},
     {DELETED, "3", E_INVALID, 0},
     {NODES, "4", E_INVALID, 0},
     {NODES, "0", E_INVALID, 0},
     {NODES, "99999999999999999999", E_INVALID, 0},
-    {LEAF, "2", E_UNSUPPORTED, 0},
-    {BOOSTER, "dart", E_UNSUPPORTED, 0},
-    {BOOSTER, "gblinear", E_UNSUPPORTED, 0},
+    {LEAF, "2", E_INVALID, 0},
+    {BOOSTER, "dart", E_INVALID, 0},
+    {BOOSTER, "gblinear", E_INVALID, 0},
+    {BOOSTER, "gbforest", E_UNSUPPORTED, 0},
     {BASE, "0E0", E_INVALID, 0},
     {BASE, "1", E_INVALID, 0},
     {BASE, "nan", E_INVALID, 0},
@@ -105,9 +107,13 @@ static const struct {
     {BASE, "", E_INVALID, 0},
     {CLASSES, "3", E_INVALID, 0},
     {FEATURES, "1", E_INVALID, 0},
-    {FEATURES, "5000", E_INVALID, 0},
-    {TARGETS, "2", E_UNSUPPORTED, 0},
-    {OBJECTIVE, "rank:pairwise", E_UNSUPPORTED, 0},
+    {FEATURES, "70000", E_INVALID, 0},
+    {TARGETS, "2", OK, 0.450166f},
+    {OBJECTIVE, "rank:pairwise", OK, 0.3f},
+    {OBJECTIVE, "binary:hinge", OK, 1},
+    {OBJECTIVE, "binary:logitraw", OK, 0.3f},
+    {OBJECTIVE, "count:poisson", OK, 0.409365f},
+    {OBJECTIVE, "reg:tomorrow", E_UNSUPPORTED, 0},
     {OBJECTIVE, "multi:softprob", E_INVALID, 0},
 };
 
@@ -149,7 +155,7 @@ static void test_softprob_with_class_bases(void **state)
     struct op op;
     op_init(&op, a);
     struct xgb_model m;
-    assert_int_equal(xgb_json_load(&op, a, text_make(text, sizeof(text), v), &m), OK);
+    assert_int_equal(xgb_load(&op, a, text_make(text, sizeof(text), v), &m), OK);
     assert_int_equal(m.outputs, 3);
     assert_true(m.base_margin[0] == 0.1f && m.base_margin[1] == 0.2f && m.base_margin[2] == 0.3f);
     float out[3] = {0, 0, 0};
@@ -199,9 +205,9 @@ static void test_truncated_and_foreign(void **state)
         assert_int_equal(load(&op, (struct str){text, n}, (float[]){0, 0}, &y), E_INVALID);
         arena_destroy(a);
     }
-    assert_true(xgb_json_accepts(STR(" \n{ \"learner\" :")));
-    assert_false(xgb_json_accepts(STR("{\"format\":\"ingot-linear\"")));
-    assert_false(xgb_json_accepts(STR("")));
+    assert_true(xgb_accepts(STR(" \n{ \"learner\" :")));
+    assert_false(xgb_accepts(STR("{\"format\":\"ingot-linear\"")));
+    assert_false(xgb_accepts(STR("")));
 }
 
 int main(void)
@@ -212,5 +218,5 @@ int main(void)
         cmocka_unit_test(test_every_changed_byte_is_safe),
         cmocka_unit_test(test_truncated_and_foreign),
     };
-    return cmocka_run_group_tests_name("xgb_json", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("xgb_model", tests, NULL, NULL);
 }
