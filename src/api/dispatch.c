@@ -352,6 +352,7 @@ static void plan_row(struct dispatch *d, struct op *op, struct http_req *req, st
     plan->later = r->flags & ROUTE_LATER;
     plan->stream_body = r->flags & ROUTE_STREAM_BODY;
     plan->transfer = r->flags & (ROUTE_STREAM_BODY | ROUTE_TRANSFER);
+    plan->quiet_ms = r->flags & ROUTE_DUPLEX ? LIMIT_HTTP_CALL_QUIET_MS : 0;
     plan->body_max = r->body_max ? r->body_max : LIMIT_HTTP_BODY_BYTES;
     if (length_exceeds(req, plan->body_max)) {
         (void)op_fail(op, E_TOO_LARGE, "the request body is larger than %llu bytes", (unsigned long long)plan->body_max);

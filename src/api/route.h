@@ -18,6 +18,8 @@ enum route_flags {
                                   its own (ROUTE_STREAM_BODY has them too), so that such peers stop nobody else */
     ROUTE_LATER = 1 << 6,      /* on the I/O thread (a large body: on the pool): decodes, starts a write that nobody waits
                                   for, and returns; the answer is made when it is durable (http_later) */
+    ROUTE_DUPLEX = 1 << 7,     /* with STREAM_BODY: reads and writes in turns. Over HTTP/2 the handler begins with the head, and
+                                  the peer may be silent for LIMIT_HTTP_CALL_QUIET_MS */
 };
 
 typedef enum err (*route_fn)(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

@@ -35,6 +35,7 @@
 #define LIMIT_HTTP_LINGER_MS 2000         /* after the last answer: wait for the peer to close */
 #define LIMIT_HTTP_LINGER_BYTES LIMIT_MIB(8)   /* ... and take so much of what it still sends */
 #define LIMIT_HTTP_LATER_INLINE_BYTES LIMIT_KIB(64) /* larger bodies of handlers that answer later are decoded by a worker */
+#define LIMIT_HTTP_CALL_QUIET_MS 600000   /* between two messages of a call of both ways */
 #define LIMIT_HTTP2_STREAMS 128           /* of one connection at once, those included that a worker still has after a reset */
 #define LIMIT_HTTP2_WINDOW LIMIT_HTTP_STREAM_WINDOW /* body bytes of one stream on their way to the handler */
 #define LIMIT_HTTP2_CONNECTION_WINDOW LIMIT_MIB(4)  /* ... and of a connection, on their way to us */

@@ -13,8 +13,8 @@ struct http_plan {
     bool stream_body;       /* the handler reads it piece by piece */
     bool transfer;          /* with `pool`: the handler waits for the peer, so it runs on the transfer pool */
     uint64_t body_max;      /* bytes; more is 413 */
-    int quiet_ms;           /* with `stream_body`: how long the peer may say nothing. Not 0: a call of both ways; over HTTP/2 the handler
-                             * begins with the head. 0: the server's body_idle_ms and lowest rate */
+    int quiet_ms;           /* with `stream_body`, over HTTP/2: a call of both ways. The handler begins with the head, and the peer may say
+                             * nothing for so long. 0: the server's body_idle_ms and lowest rate */
     bool reject;            /* answer with what `res` holds and do not call the handler */
 };
 struct http_handler {

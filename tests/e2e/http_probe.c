@@ -81,6 +81,22 @@ static enum err download(struct op *op, struct services *s, struct http_req *req
     return e;
 }
 
+/* Both ways: every piece that comes goes back at once; the number of pieces follows as a trailer. */
+static enum err call(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    static __thread char piece[65536];
+    size_t n = 0, pieces = 0;
+    (void)s;
+    http_set_type(res, "application/octet-stream");
+    enum err e = http_stream_begin(op, res, UINT64_MAX);
+    while (!e && !(e = http_body_read(op, req, piece, sizeof piece, &n)) && n > 0) {
+        pieces++;
+        e = http_stream_write(op, res, piece, n);
+    }
+    http_set_trailer(res, "x-pieces", str_from(op_printf(op, "%zu", pieces)));
+    return e;
+}
+
 static enum err metrics(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     (void)op, (void)s, (void)req;
@@ -103,6 +119,7 @@ static const struct route rows[] = {
     {"GET", "/slow", slow, PERM_READ, ROUTE_POOL, 0, "Sleeps."},
     {"PUT", "/upload/{name*}", upload, PERM_RUN_WRITE, ROUTE_POOL | ROUTE_STREAM_BODY | ROUTE_WRITES | ROUTE_ANY_TYPE, (size_t)4 << 30, "Sums the body's bytes."},
     {"GET", "/download", download, PERM_READ, ROUTE_POOL, 0, "n bytes."},
+    {"POST", "/call", call, PERM_INFER, ROUTE_POOL | ROUTE_STREAM_BODY | ROUTE_DUPLEX | ROUTE_WRITES | ROUTE_ANY_TYPE, (size_t)4 << 30, "Every piece back as it comes."},
     {"GET", "/metrics", metrics, PERM_PUBLIC, ROUTE_INLINE, 0, "Counters."},
     {"GET", "/broken", broken, PERM_READ, ROUTE_INLINE, 0, "Fails without a reason."},
 };
