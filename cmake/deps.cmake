@@ -22,6 +22,13 @@ target_compile_definitions(llhttp PUBLIC LLHTTP_STRICT_MODE=1)
 # DuckDB: header and library from pinned npm packages, opened by dlopen (see Makefile: deps).
 find_path(DUCKDB_INCLUDE duckdb.h PATHS ${CMAKE_SOURCE_DIR}/node_modules/duckdb/src/duckdb/src/include NO_DEFAULT_PATH)
 find_file(DUCKDB_LIBRARY libduckdb.so PATHS ${CMAKE_SOURCE_DIR}/node_modules/@duckdb/node-bindings-linux-x64 NO_DEFAULT_PATH)
+# ONNX Runtime: the library alone, opened by dlopen when the first ONNX model appears; adapter/onnx/ort.h declares what it calls.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(ONNX_CPU arm64)
+else()
+  set(ONNX_CPU x64)
+endif()
+find_file(ONNX_LIBRARY libonnxruntime.so.1 PATHS ${CMAKE_SOURCE_DIR}/node_modules/onnxruntime-node/bin/napi-v6/linux/${ONNX_CPU})
 find_path(XGBOOST_INCLUDE xgboost/c_api.h)
 find_library(XGBOOST_LIBRARY xgboost)
 find_path(LIBLINEAR_INCLUDE linear.h)

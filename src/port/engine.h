@@ -9,6 +9,9 @@
 
 #include "port/tensor.h"
 
+struct engine_fact {       /* what a file says of itself beside its signature: ONNX's metadata_props */
+    struct str key, value;
+};
 struct engine_info {
     struct str format;      /* "xgboost", "linear", "onnx" ... */
     size_t features;        /* columns of a row; 0: a tensor model */
@@ -23,6 +26,8 @@ struct engine_info {
     size_t input_count, output_count;
     bool joins;             /* the first axis of every input and output is free and rows do not touch each other: requests
                                may be joined along it. Row models always are. */
+    const struct engine_fact *facts;
+    size_t fact_count;
 };
 struct engine_ops {
     const char *name;
