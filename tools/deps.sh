@@ -8,14 +8,14 @@ packages="
 gcc g++ make cmake ninja-build pkg-config ccache git python3 python3-venv nodejs npm
 libuv1-dev node-llhttp libnghttp2-dev libgnutls28-dev libcurl4-gnutls-dev libsqlite3-dev libpq-dev zlib1g-dev
 libsimdjson-dev libyaml-dev libxgboost-dev liblinear-dev libcmocka-dev
-curl util-linux chromium
+curl openssl util-linux chromium nghttp2-client
 "
 missing=""
 for p in $packages; do
     case "$p" in
     # A tool that is there already, from wherever, will do.
     nodejs) command -v node >/dev/null 2>&1 && continue ;;
-    gcc | g++ | make | cmake | git | python3 | npm | curl | ccache) command -v "$p" >/dev/null 2>&1 && continue ;;
+    gcc | g++ | make | cmake | git | python3 | npm | curl | openssl | ccache) command -v "$p" >/dev/null 2>&1 && continue ;;
     ninja-build) command -v ninja >/dev/null 2>&1 && continue ;;
     chromium) { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null 2>&1 && continue ;;
     util-linux) command -v unshare >/dev/null 2>&1 && continue ;;

@@ -5,68 +5,13 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
-import signal
 import socket
-import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import requests
-
-ROOT = Path(__file__).resolve().parents[2]
-PROBE = Path(os.environ.get("HTTP_PROBE", ROOT / "build/dev/http_probe"))
-needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-
-
-class Probe:
-    def __init__(self, *args):
-        self.process = subprocess.Popen([str(PROBE), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline().split()[1])
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def stop(self):
-        """The counters that the probe prints at its end."""
-        self.process.send_signal(signal.SIGTERM)
-        out, err = self.process.communicate(timeout=30)
-        assert self.process.returncode == 0, err[-4000:]
-        words = out.split()
-        return dict(zip(words[0::2], map(int, words[1::2])))
-
-    def raw(self, data, timeout=5):
-        """Everything the server sends for these bytes until it closes or stays silent for half a second."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as s:
-            s.sendall(data)
-            s.settimeout(0.5)
-            out = b""
-            closed = False
-            try:
-                while True:
-                    piece = s.recv(65536)
-                    if not piece:
-                        closed = True
-                        break
-                    out += piece
-            except TimeoutError:
-                pass
-            return out, closed
-
-
-@pytest.fixture
-def probe(request):
-    if not PROBE.exists():
-        subprocess.run(["cmake", "--build", str(PROBE.parent), "--target", "http_probe"], cwd=ROOT, check=True)
-    p = Probe(*getattr(request, "param", []))
-    yield p
-    if p.process.poll() is None:
-        p.stop()
-
-
-def curl(*args, **kwargs):
-    return subprocess.run(["curl", "-sS", "-m", "20", "--noproxy", "*", *args], capture_output=True, **kwargs)
-
+from http_probe import curl, needs_curl, probe  # noqa: F401 (the fixture is found by its name)
 
 @needs_curl
 def test_curl(probe, tmp_path):
