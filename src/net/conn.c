@@ -7,7 +7,7 @@
 #define CONN_READS_PER_EVENT 4                 /* then the other connections have their turn */
 #define CONN_ROUNDS 16                         /* of sending and going on, before others have their turn */
 #define CONN_OUT_MAX (LIMIT_HTTP_BODY_BYTES * 5) /* one whole answer and its head */
-#define CONN_KEEP_BYTES LIMIT_KIB(16)          /* buffers up to this are kept when empty ... */
+#define CONN_KEEP_BYTES (LIMIT_HTTP_STREAM_WINDOW * 2) /* output buffers up to this are kept when empty ... */
 #define CONN_KEEP_MS 1000                      /* ... for so long */
 #define CONN_TURN 64                           /* pieces the wire takes before others have their turn */
 #define CONN_DRAIN_LINGER_MS 500
@@ -283,7 +283,7 @@ void conn_tick(struct conn *c)
         conn_break(c);
         return;
     }
-    if (c->wire->idle(c) && now - c->since_ms >= CONN_KEEP_MS) {
+    if (now - c->since_ms >= CONN_KEEP_MS) {
         if (conn_out_pending(c) == 0)
             buf_clear(&c->out);
         if (c->in.len == 0)

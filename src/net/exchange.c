@@ -23,7 +23,9 @@
 #include <time.h>
 
 #define EXCHANGE_SPARE_MAX 256
-#define EXCHANGE_KEEP_BYTES LIMIT_KIB(64) /* buffers above this are freed after use */
+#define EXCHANGE_KEEP_BYTES LIMIT_KIB(64) /* buffers up to this are kept after use ... */
+#define EXCHANGE_WARM_BYTES LIMIT_MIB(8)  /* ... and larger ones of a thread up to this together, while requests come: to the kernel and
+                                             back costs more than a tensor's copy */
 #define GZIP_MIN_BYTES 1024
 #define GZIP_INLINE_MAX_BYTES LIMIT_KIB(256) /* more would hold up the I/O thread */
 
@@ -67,12 +69,18 @@ bool exchange_status_has_body(int status)
     return status >= 200 && status != 204 && status != 304;
 }
 
-static void buf_empty(struct buf *b)
+static void buf_empty(struct http_exchange *ex, struct buf *b)
 {
-    if (b->cap > EXCHANGE_KEEP_BYTES)
+    bool large = b->cap > EXCHANGE_KEEP_BYTES;
+    if (large && b->cap > EXCHANGE_WARM_BYTES - ex->env->warm) {
         buf_clear(b);
-    else
-        buf_reset(b);
+        return;
+    }
+    buf_reset(b);
+    if (large) {
+        ex->warm += b->cap;
+        ex->env->warm += b->cap;
+    }
 }
 
 static struct http_exchange *exchange_create(void)
@@ -116,6 +124,8 @@ struct http_exchange *exchange_get(struct net_env *env, struct conn *c)
     ex->next = NULL;
     ex->env = env;
     ex->conn = c;
+    env->warm -= ex->warm;
+    ex->warm = 0;
     op_init(&ex->op, ex->arena);
     ex->req = (struct http_req){.ex = ex, .version = 11, .peer = c->peer, .peer_loopback = c->peer_loopback, .tls = c->tls,
                                 .body = STR(""), .content_type = STR(""), .query = STR("")};
@@ -142,11 +152,11 @@ void exchange_put(struct http_exchange *ex)
         return;
     }
     arena_reset(ex->arena);
-    buf_empty(&ex->body);
-    buf_empty(&ex->in);
-    buf_empty(&ex->out);
-    buf_empty(&ex->piece);
-    buf_empty(&ex->res.body);
+    buf_empty(ex, &ex->body);
+    buf_empty(ex, &ex->in);
+    buf_empty(ex, &ex->out);
+    buf_empty(ex, &ex->piece);
+    buf_empty(ex, &ex->res.body);
     ex->head_only = ex->submitted = ex->done = ex->posted = ex->posted_done = false;
     ex->in_end = ex->stream_begun = ex->cancelled = false;
     ex->in_err = OK;
@@ -158,6 +168,19 @@ void exchange_put(struct http_exchange *ex)
     env->spare_count++;
 }
 
+void exchange_cool_spare(struct net_env *env)
+{
+    for (struct http_exchange *ex = env->warm ? env->spare : NULL; ex; ex = ex->next) {
+        struct buf *const bufs[] = {&ex->body, &ex->in, &ex->out, &ex->piece, &ex->res.body};
+        for (size_t i = 0; ex->warm && i < ARRAY_LEN(bufs); i++) {
+            if (bufs[i]->cap > EXCHANGE_KEEP_BYTES)
+                buf_clear(bufs[i]);
+        }
+        env->warm -= ex->warm;
+        ex->warm = 0;
+    }
+}
+
 void exchange_free_spare(struct net_env *env)
 {
     while (env->spare) {
@@ -166,6 +189,7 @@ void exchange_free_spare(struct net_env *env)
         exchange_destroy(ex);
     }
     env->spare_count = 0;
+    env->warm = 0;
 }
 
 void exchange_plan(struct http_exchange *ex)

@@ -37,6 +37,7 @@ struct net_env {
     uint64_t buffered;             /* bytes of whole bodies held, LIMIT_HTTP_BUFFERED_BYTES */
     struct http_exchange *spare;   /* recycled exchanges */
     int spare_count;
+    size_t warm;                   /* bytes of large buffers in them */
     int64_t date_s;                /* the second that `date` shows */
     char date[40];                 /* "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
     size_t date_len;
@@ -85,6 +86,7 @@ struct http_exchange {
     struct net_env *env;
     struct conn *conn;
     struct http_exchange *next;    /* in the spare list or the completion queue */
+    size_t warm;                   /* its part of env->warm while it is spare */
     struct arena *arena;
     struct op op;
     struct http_req req;
@@ -121,6 +123,8 @@ struct http_exchange {
 /* A clean exchange; never NULL. */
 struct http_exchange *exchange_get(struct net_env *env, struct conn *c);
 void exchange_put(struct http_exchange *ex); /* NULL is ignored */
+/* Frees the large buffers of the spare ones, for a thread that has nothing to do. */
+void exchange_cool_spare(struct net_env *env);
 /* Frees the spare ones of a thread that ends. */
 void exchange_free_spare(struct net_env *env);
 

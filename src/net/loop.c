@@ -62,6 +62,7 @@ struct loop {
     bool listening, closing;
     bool stop;               /* atomic */
     uint64_t connections_total, accept_errors;
+    uint64_t requests_seen;  /* by the last tick */
     struct mutex queue_lock;
     struct http_exchange *queue, **queue_end;
     char scratch[LOOP_SCRATCH_BYTES];
@@ -417,6 +418,9 @@ static void on_tick(uv_timer_t *timer)
         else
             conn_tick(&s->conn);
     }
+    if (l->env.requests == l->requests_seen || !l->socks)
+        exchange_cool_spare(&l->env);
+    l->requests_seen = l->env.requests;
     if (!l->socks && !l->closing)
         uv_timer_stop(&l->tick);
 }
