@@ -132,7 +132,7 @@ struct talk {
     bool closed;
 };
 
-static void talk_raw(struct talk *t, const char *p, size_t n, size_t piece)
+UNUSED static void talk_raw(struct talk *t, const char *p, size_t n, size_t piece)
 {
     if (!t->arena) {
         t->arena = arena_create(LIMIT_MIB(512));

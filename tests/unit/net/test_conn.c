@@ -11,6 +11,7 @@
 #include "net/conn.h"
 #include "net/exchange.h"
 #include "net/wire.h"
+#include "unit/net/h2_helper.h"
 
 struct stage {
     struct net_env env;
@@ -109,7 +110,7 @@ static void refuse(void *arg, struct op *op, int status, const char *text, struc
     res->status = status;
 }
 
-static void stage_open(struct stage *s, size_t accepts)
+static void stage_open_wire(struct stage *s, size_t accepts, const struct wire_ops *wire)
 {
     *s = (struct stage){.accepts = accepts};
     buf_init(&s->out, LIMIT_MIB(64));
@@ -117,8 +118,12 @@ static void stage_open(struct stage *s, size_t accepts)
                               .limits = {.head_ms = 100, .body_idle_ms = 200, .idle_ms = 300, .drain_ms = 400}};
     s->conn.env = &s->env;
     s->conn.transport = &transport;
-    s->conn.wire = &http1_wire;
+    s->conn.wire = wire;
     conn_init(&s->conn);
+}
+static void stage_open(struct stage *s, size_t accepts)
+{
+    stage_open_wire(s, accepts, &http1_wire);
 }
 static void stage_close(struct stage *s)
 {
@@ -322,6 +327,223 @@ static void drained_while_sending(void **state)
     stage_close(&s);
 }
 
+/* ---- HTTP/2 ---- */
+
+static void h2_says(struct stage *s, struct h2_bytes *b)
+{
+    conn_feed(&s->conn, b->p, b->len);
+    b->len = 0;
+}
+
+static void h2_open(struct stage *s, struct h2_bytes *b, size_t accepts)
+{
+    stage_open_wire(s, accepts, &sniff_wire);
+    b->len = 0;
+    h2_hello(b, false);
+}
+
+static void h2_expect(struct stage *s, uint32_t id, int status, int64_t reset, int64_t goaway)
+{
+    static struct h2_seen seen;
+    h2_read(&seen, buf_str(&s->out));
+    assert_int_equal(h2_stream(&seen, id)->status, status);
+    assert_int_equal(h2_stream(&seen, id)->reset, reset);
+    assert_int_equal(seen.goaway, goaway);
+    h2_seen_clear(&seen);
+}
+
+static void h2_clocks(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct h2_bytes b = {0};
+    stage_open_wire(&s, SIZE_MAX, &sniff_wire); /* says nothing at all */
+    tick(&s, 101);
+    assert_true(s.shut && s.out.len == 0);
+    stage_close(&s);
+    h2_open(&s, &b, SIZE_MAX); /* asks nothing */
+    h2_says(&s, &b);
+    tick(&s, 90);
+    assert_false(s.shut);
+    tick(&s, 20);
+    assert_true(s.shut);
+    h2_expect(&s, 1, 0, -1, NGHTTP2_NO_ERROR);
+    stage_close(&s);
+    h2_open(&s, &b, SIZE_MAX); /* a header block without an end; pings do not help */
+    h2_frame(&b, H2_HEADERS, H2_END_STREAM, 1, "\x82", 1);
+    h2_says(&s, &b);
+    tick(&s, 101);
+    assert_true(s.shut);
+    h2_expect(&s, 1, 0, -1, NGHTTP2_PROTOCOL_ERROR);
+    stage_close(&s);
+    h2_open(&s, &b, SIZE_MAX); /* idle after an answer; pings do not help */
+    h2_get(&b, 1, H2_GET("/x"));
+    h2_says(&s, &b);
+    for (int i = 0; i < 29; i++) {
+        h2_frame(&b, H2_PING, 0, 0, "12345678", 8);
+        h2_says(&s, &b);
+        tick(&s, 10);
+    }
+    assert_false(s.shut);
+    tick(&s, 20);
+    assert_true(s.shut);
+    h2_expect(&s, 1, 200, -1, NGHTTP2_NO_ERROR);
+    stage_close(&s);
+    h2_open(&s, &b, SIZE_MAX); /* drips a body: never idle for long, but below 1 KiB/s; the other streams go on */
+    h2_headers(&b, 1, H2_POST("/x"), false);
+    h2_says(&s, &b);
+    for (int drops = 0; drops < 7; drops++) {
+        h2_frame(&b, H2_DATA, 0, 1, "b", 1);
+        h2_get(&b, (uint32_t)(2 * drops + 3), H2_GET("/x"));
+        h2_says(&s, &b);
+        tick(&s, 50);
+    }
+    assert_false(s.shut);
+    h2_expect(&s, 1, 408, -1, -1);
+    h2_expect(&s, 15, 200, -1, -1);
+    stage_close(&s);
+    free(b.p);
+}
+
+/* Each stream's window is its own clock; a socket that takes nothing is the connection's. */
+static void h2_a_peer_that_does_not_read(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct h2_bytes b = {0};
+    h2_open(&s, &b, SIZE_MAX);
+    s.answer_bytes = 100000; /* above the window of 65535 */
+    h2_get(&b, 1, H2_GET("/x"));
+    h2_says(&s, &b);
+    tick(&s, 190);
+    h2_expect(&s, 1, 200, -1, -1);
+    h2_frame_u32(&b, H2_WINDOW, 1, 100); /* what moves buys time: 97 ms at 1 KiB/s */
+    h2_frame_u32(&b, H2_WINDOW, 0, 100);
+    h2_says(&s, &b);
+    tick(&s, 90);
+    h2_expect(&s, 1, 200, -1, -1);
+    tick(&s, 120);
+    h2_expect(&s, 1, 200, NGHTTP2_CANCEL, -1);
+    assert_false(s.shut);
+    stage_close(&s);
+    h2_open(&s, &b, 0);
+    s.answer_bytes = 60000;
+    b.len = 0;
+    h2_hello(&b, true);
+    h2_says(&s, &b);
+    for (uint32_t i = 0; i < 100; i++) {
+        h2_get(&b, 2 * i + 1, H2_GET("/x"));
+        h2_says(&s, &b);
+    }
+    assert_true(conn_out_pending(&s.conn) < LIMIT_HTTP_STREAM_WINDOW + 20000);
+    assert_true(s.handled < 10 && s.conn.in.len > 0); /* the rest waits, or is not even read */
+    s.accepts = SIZE_MAX;
+    for (int i = 0; i < 1000 && s.conn.want_write; i++)
+        conn_writable(&s.conn);
+    assert_true(s.handled == 100 && s.conn.want_read);
+    assert_true(s.out.len > 100 * 60000);
+    stage_close(&s);
+    h2_open(&s, &b, 0);
+    h2_says(&s, &b);
+    tick(&s, 60);
+    h2_get(&b, 1, H2_GET("/x"));
+    h2_says(&s, &b);
+    tick(&s, 150);
+    assert_true(s.closed); /* our first settings were never taken */
+    stage_close(&s);
+    free(b.p);
+}
+
+static void h2_partial_writes(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct h2_bytes b = {0};
+    h2_open(&s, &b, 1);
+    s.answer_bytes = 3000;
+    for (uint32_t i = 0; i < 10; i++)
+        h2_get(&b, 2 * i + 1, H2_GET("/x"));
+    h2_says(&s, &b);
+    for (size_t k = 1; s.conn.want_write; k = k % 1000 + 1) {
+        s.accepts = k;
+        conn_writable(&s.conn);
+    }
+    static struct h2_seen seen;
+    h2_read(&seen, buf_str(&s.out));
+    for (uint32_t i = 0; i < 10; i++)
+        assert_true(h2_stream(&seen, 2 * i + 1)->ended && h2_stream(&seen, 2 * i + 1)->body.len == 3000);
+    h2_seen_clear(&seen);
+    stage_close(&s);
+    free(b.p);
+}
+
+static void h2_drained(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct h2_bytes b = {0};
+    h2_open(&s, &b, SIZE_MAX); /* idle: at once */
+    h2_get(&b, 1, H2_GET("/x"));
+    h2_says(&s, &b);
+    conn_drain(&s.conn);
+    assert_true(s.shut);
+    h2_expect(&s, 1, 200, -1, NGHTTP2_NO_ERROR);
+    stage_close(&s);
+    h2_open(&s, &b, SIZE_MAX); /* a worker runs */
+    h2_get(&b, 1, H2_GET("/pool"));
+    h2_says(&s, &b);
+    struct http_exchange *running = s.submitted;
+    conn_drain(&s.conn);
+    h2_get(&b, 3, H2_GET("/x")); /* on its way when the notice came */
+    h2_says(&s, &b);
+    tick(&s, LIMIT_HTTP2_GOAWAY_MS + 1);
+    h2_get(&b, 5, H2_GET("/x")); /* too late */
+    h2_says(&s, &b);
+    assert_false(s.shut);
+    exchange_run(running);
+    running->done = true;
+    conn_event(&s.conn, running);
+    assert_true(s.shut && s.handled == 2);
+    static struct h2_seen seen;
+    h2_read(&seen, buf_str(&s.out));
+    assert_int_equal(seen.goaways, 2);
+    assert_int_equal(seen.goaway_last, 3);
+    assert_true(h2_stream(&seen, 1)->ended && h2_stream(&seen, 3)->ended && !h2_stream(&seen, 5)->status);
+    h2_seen_clear(&seen);
+    stage_close(&s);
+    free(b.p);
+}
+
+/* The peer resets or leaves while a worker has the exchange: the memory stays until it is given back. */
+static void h2_broken_peer(void **state)
+{
+    (void)state;
+    struct h2_bytes b = {0};
+    for (int leaves = 0; leaves < 3; leaves++) {
+        struct stage s;
+        h2_open(&s, &b, SIZE_MAX);
+        h2_get(&b, 1, H2_GET("/pool"));
+        h2_says(&s, &b);
+        struct http_exchange *ex = s.submitted;
+        assert_non_null(ex);
+        if (leaves != 1) {
+            h2_frame_u32(&b, H2_RST, 1, NGHTTP2_CANCEL);
+            h2_says(&s, &b);
+        }
+        if (leaves != 0)
+            conn_break(&s.conn);
+        assert_true(!s.gone && s.closed == (leaves != 0));
+        exchange_run(ex);
+        ex->done = true;
+        conn_note(&s.conn, ex);
+        assert_false(s.gone);
+        conn_settle_noted(&s.conn);
+        assert_int_equal(s.gone, leaves != 0);
+        stage_close(&s);
+    }
+    free(b.p);
+}
+
 static void *worker(void *arg)
 {
     exchange_run(arg);
@@ -372,6 +594,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(partial_writes), cmocka_unit_test(takes_turns), cmocka_unit_test(a_peer_that_does_not_read), cmocka_unit_test(clocks), cmocka_unit_test(broken_peer),
         cmocka_unit_test(drained), cmocka_unit_test(drained_while_sending), cmocka_unit_test(exchange_between_threads),
+        cmocka_unit_test(h2_clocks), cmocka_unit_test(h2_a_peer_that_does_not_read), cmocka_unit_test(h2_partial_writes), cmocka_unit_test(h2_drained), cmocka_unit_test(h2_broken_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,11 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "net/conn.h"
+#include "net/exchange.h"
 #include "net/loopback.h"
 #include "net/server.h"
+#include "unit/net/h2_helper.h"
 #include "unit/net/sock_helper.h"
 
 #include <signal.h>
@@ -343,6 +346,97 @@ static void the_loopback_waits_too(void **state UNUSED)
     world_stop(&w);
 }
 
+/* Reads until `n` streams have ended, and no further. */
+static void read_streams(int fd, struct buf *b, int n)
+{
+    size_t at = 0;
+    while (n > 0) {
+        const uint8_t *p = (const uint8_t *)b->p + at;
+        if (b->len - at >= 9 && b->len - at - 9 >= h2_u32(p) >> 8) {
+            n -= (p[3] == H2_DATA || p[3] == H2_HEADERS) && (p[4] & H2_END_STREAM);
+            at += 9 + (h2_u32(p) >> 8);
+            continue;
+        }
+        char piece[4096];
+        ssize_t got = recv(fd, piece, sizeof piece, 0);
+        assert_true(got > 0);
+        buf_add(b, piece, (size_t)got);
+    }
+    b->len = at;
+}
+
+/* A hundred requests of one connection wait for the writer; some are given up by the peer meanwhile. */
+static void streams_wait_together(void **state UNUSED)
+{
+    enum { STREAMS = 100 };
+    struct world w;
+    world_start(&w, 5000);
+    hold(&w, true);
+    int fd = sock_connect(w.port);
+    struct h2_bytes out = {0};
+    h2_hello(&out, true);
+    for (uint32_t i = 0; i < STREAMS; i++) {
+        char fields[200];
+        snprintf(fields, sizeof fields, H2_POST("/later?s%u"), i);
+        h2_post(&out, 2 * i + 1, fields, "ab");
+    }
+    assert_true(sock_send(fd, out.p, out.len));
+    await(&w, &w.handled, STREAMS);
+    out.len = 0;
+    for (uint32_t i = 0; i < STREAMS; i += 4)
+        h2_frame_u32(&out, H2_RST, 2 * i + 1, NGHTTP2_CANCEL);
+    h2_get(&out, 2 * STREAMS + 1, H2_GET("/at-once")); /* behind them: the resets were read */
+    assert_true(sock_send(fd, out.p, out.len));
+    struct buf b;
+    struct h2_seen *s = calloc(1, sizeof *s);
+    buf_init(&b, LIMIT_MIB(1));
+    read_streams(fd, &b, 1);
+    assert_int_equal(w.finished, 0);
+    hold(&w, false);
+    read_streams(fd, &b, STREAMS / 4 * 3 + 1);
+    h2_read(s, buf_str(&b));
+    for (uint32_t i = 0; i < STREAMS; i++) {
+        char want[40];
+        snprintf(want, sizeof want, "W:s%u:2", i);
+        assert_true(str_eqc(buf_str(&h2_stream(s, 2 * i + 1)->body), i % 4 ? want : ""));
+    }
+    await(&w, &w.finished, STREAMS);
+    close(fd);
+    h2_seen_clear(s);
+    free(s);
+    free(out.p);
+    buf_clear(&b);
+    world_stop(&w);
+}
+
+/* Large buffers of spare exchanges are kept up to a sum, and given back at once when asked. */
+static void large_buffers_stay_warm(void **state UNUSED)
+{
+    enum { N = 40 };
+    struct net_env env = {0};
+    struct conn c = {.env = &env};
+    struct http_exchange *ex[N];
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < N; i++) {
+            ex[i] = exchange_get(&env, &c);
+            assert_non_null(buf_reserve(&ex[i]->body, LIMIT_KIB(700)));
+            assert_non_null(buf_reserve(&ex[i]->res.body, 1000));
+        }
+        assert_int_equal(env.warm, 0); /* all are in use */
+        for (int i = 0; i < N; i++)
+            exchange_put(ex[i]);
+        assert_true(env.warm >= LIMIT_MIB(7) && env.warm <= LIMIT_MIB(8));
+        size_t kept = 0;
+        for (struct http_exchange *k = env.spare; k; k = k->next)
+            kept += k->body.cap;
+        assert_int_equal(kept, env.warm);
+        if (round == 1)
+            exchange_cool_spare(&env);
+        assert_true(round != 1 || env.warm == 0);
+    }
+    exchange_free_spare(&env);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -353,6 +447,8 @@ int main(void)
         cmocka_unit_test(a_peer_that_leaves_changes_nothing),
         cmocka_unit_test(a_stop_waits_for_the_writer),
         cmocka_unit_test(the_loopback_waits_too),
+        cmocka_unit_test(streams_wait_together),
+        cmocka_unit_test(large_buffers_stay_warm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
