@@ -37,8 +37,8 @@
 #define LIMIT_HTTP_LATER_INLINE_BYTES LIMIT_KIB(64) /* larger bodies of handlers that answer later are decoded by a worker */
 #define LIMIT_HTTP_CALL_QUIET_MS 600000   /* between two messages of a call of both ways */
 #define LIMIT_HTTP2_STREAMS 128           /* of one connection at once, those included that a worker still has after a reset */
-#define LIMIT_HTTP2_WINDOW LIMIT_HTTP_STREAM_WINDOW /* body bytes of one stream on their way to the handler */
-#define LIMIT_HTTP2_CONNECTION_WINDOW LIMIT_MIB(4)  /* ... and of a connection, on their way to us */
+#define LIMIT_HTTP2_WINDOW LIMIT_MIB(1)   /* body bytes of one stream on their way to us */
+#define LIMIT_HTTP2_CONNECTION_WINDOW LIMIT_MIB(8) /* ... and of a connection */
 #define LIMIT_HTTP2_ANSWERS_BYTES LIMIT_MIB(128) /* whole answers of one connection that the peer has not taken; more: no new stream */
 #define LIMIT_HTTP2_HEADER_LIST_BYTES (LIMIT_HTTP_START_LINE_BYTES + LIMIT_HTTP_HEADER_BYTES) /* 32 for each field included */
 #define LIMIT_HTTP2_HEADER_BLOCK_BYTES LIMIT_MIB(1) /* unpacked; more ends the connection (a small block can unpack to a large one) */
@@ -99,6 +99,8 @@
 #define LIMIT_TREE_OUTPUTS 1024
 #define LIMIT_TREE_DEPTH 1024
 #define LIMIT_LINEAR_FEATURES 65536
+#define LIMIT_ONNXML_DENSE 65536          /* weights of a layer in a classical ONNX model; larger ones are ONNX Runtime's work */
+#define LIMIT_ONNXML_NODES 4096           /* operators of such a model */
 #define LIMIT_ONNX_BYTES LIMIT_MIB(2047)  /* of one file: what protobuf can hold */
 #define LIMIT_ONNX_SCRATCH LIMIT_MIB(1024) /* memory of the check of a file */
 #define LIMIT_ONNX_NODES 500000           /* operators of all graphs, functions put in place */
@@ -109,6 +111,15 @@
 #define LIMIT_ONNX_TENSOR_VALUES ((uint64_t)1 << 31) /* of one constant */
 #define LIMIT_ONNX_TENSORS 16384          /* inputs, or outputs, of a model */
 #define LIMIT_ONNX_METADATA 1024          /* entries of the custom map */
+#define LIMIT_CHILD_SLOTS 16              /* questions that one hosted engine has in flight */
+#define LIMIT_CHILD_HEAD_BYTES LIMIT_KIB(16)
+#define LIMIT_CHILD_MESSAGE_BYTES LIMIT_MIB(256) /* of one question, of one answer */
+#define LIMIT_CHILD_TRIM_BYTES LIMIT_MIB(1) /* a message that was larger gives its memory back */
+#define LIMIT_CHILD_LOAD_MS 600000        /* for a hosted engine to load its model */
+#define LIMIT_CHILD_RUN_MS 600000         /* for one answer without a deadline */
+#define LIMIT_CHILD_HANG_MS 10000         /* a hosted engine that ignores a deadline for so long is killed */
+#define LIMIT_CHILD_BACKOFF_MS 30000      /* between two starts of an engine that dies */
+#define LIMIT_CHILDREN 512                /* hosted engines of one process */
 
 /* Serving */
 #define LIMIT_SERVE_ENDPOINTS 256

@@ -225,8 +225,11 @@ def test_h2load(probe):
     for path, n in (("/hello", 20000), ("/pool", 5000), ("/download?n=100000", 500)):
         done = subprocess.run(["h2load", "-n", str(n), "-c", "10", "-m", "50", probe.url + path], capture_output=True, text=True, timeout=60)
         assert f"{n} total, {n} started, {n} done, {n} succeeded, 0 failed" in done.stdout, done.stdout
+    # Its sister opens streams with the priorities of RFC 7540.
+    done = subprocess.run(["nghttp", "-v", "-H", "x-y: z", probe.url + "/hello", probe.url + "/pool"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0 and done.stdout.count('{"hello":"world"}') == 2 and "PRIORITY frame" in done.stdout, done.stdout
     counters = probe.stop()
-    assert counters["requests"] == 25500 and counters["refused"] == 0
+    assert counters["requests"] == 25502 and counters["refused"] == 0
 
 
 def test_httpx(probe):

@@ -151,11 +151,63 @@ static void both_ways_at_once(void **state)
     free(b.p);
 }
 
+/* What cannot be sent as HTTP/2 resets its stream and no other. */
+static void an_answer_that_cannot_be_sent(void **state)
+{
+    (void)state;
+    struct h2_bytes b = {0};
+    h2_hello(&b, false);
+    h2_get(&b, 1, H2_GET("/huge-head"));
+    h2_get(&b, 3, H2_GET("/echo"));
+    struct talk t = {0};
+    struct h2_seen s;
+    h2_talk(&t, &b, 0, &s);
+    assert_int_equal(h2_stream(&s, 1)->reset, NGHTTP2_INTERNAL_ERROR);
+    assert_int_equal(h2_stream(&s, 3)->status, 200);
+    assert_false(t.closed);
+    h2_seen_clear(&s);
+    talk_end(&t);
+    free(b.p);
+}
+
+/* The answer is over before the request: a call is ended at once, of others a small rest is taken. */
+static void an_answer_before_the_end(void **state)
+{
+    (void)state;
+    struct h2_bytes b = {0};
+    char block[16384] = {0};
+    h2_hello(&b, false);
+    h2_headers(&b, 1, H2_POST("/reject"), false);
+    h2_frame(&b, H2_DATA, H2_END_STREAM, 1, block, 1000);
+    h2_headers(&b, 3, H2_POST("/reject"), false);
+    for (int i = 0; i < 3; i++)
+        h2_frame(&b, H2_DATA, 0, 3, block, sizeof block);
+    size_t small = b.len;
+    for (int i = 0; i < 3; i++)
+        h2_frame(&b, H2_DATA, 0, 3, block, sizeof block);
+    h2_headers(&b, 5, H2_POST("/reject") "content-length: 1000000\n", false);
+    for (int cut = 0; cut < 2; cut++) {
+        struct talk t = {0};
+        struct h2_seen s;
+        h2_talk(&t, &(struct h2_bytes){.p = b.p, .len = cut ? small : b.len}, 5000, &s);
+        for (uint32_t id = 1; id <= (cut ? 3 : 5); id += 2)
+            assert_true(h2_stream(&s, id)->status == 403 && h2_stream(&s, id)->ended);
+        assert_int_equal(h2_stream(&s, 1)->reset, -1);
+        assert_int_equal(h2_stream(&s, 3)->reset, cut ? -1 : NGHTTP2_NO_ERROR);
+        assert_int_equal(h2_stream(&s, 5)->reset, cut ? -1 : NGHTTP2_NO_ERROR);
+        assert_int_equal(t.seen.handled, 0);
+        h2_seen_clear(&s);
+        talk_end(&t);
+    }
+    free(b.p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trailers), cmocka_unit_test(http1_has_trailers_behind_chunks), cmocka_unit_test(windows_hold),
         cmocka_unit_test(a_streamed_answer_waits_for_windows), cmocka_unit_test(both_ways_at_once),
+        cmocka_unit_test(an_answer_that_cannot_be_sent), cmocka_unit_test(an_answer_before_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
