@@ -1,7 +1,7 @@
 """HTTP/2 on the server's one port (tests/e2e/http_probe.c, built with ASan): the conformance suite, real clients over clear text and
 TLS, peers that are slow, and peers that mean harm. The hostile ones are made with the h2 library, which knows the protocol but
 does what it is told."""
-import concurrent.futures
+import asyncio
 import hashlib
 import http.client
 import os
@@ -232,10 +232,21 @@ def test_h2load(probe):
     assert counters["requests"] == 25502 and counters["refused"] == 0
 
 
+def at_once(n, ask, together=64):
+    """Answers to `n` requests over one connection. (Threads on one httpx client would send new streams out of order.)"""
+    async def run():
+        gate = asyncio.Semaphore(together)
+        async with httpx.AsyncClient(http2=True, http1=False, trust_env=False, timeout=30, limits=httpx.Limits(max_connections=1)) as c:
+            async def one(i):
+                async with gate:
+                    return await ask(c, i)
+            return await asyncio.gather(*(one(i) for i in range(n)))
+    return asyncio.run(run())
+
+
 def test_httpx(probe):
     with httpx.Client(http2=True, http1=False, trust_env=False, timeout=30) as c:
-        with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            answers = list(pool.map(lambda i: c.get(probe.url + ("/hello" if i % 2 else "/pool")), range(400)))
+        answers = at_once(400, lambda ask, i: ask.get(probe.url + ("/hello" if i % 2 else "/pool")))
         assert all(r.status_code == 200 and r.http_version == "HTTP/2" and r.json() == {"hello": "world"} for r in answers)
         pieces = [os.urandom(n) for n in (1, 1000, 70000, 300000, 1)]
         whole = b"".join(pieces)
@@ -250,7 +261,7 @@ def test_httpx(probe):
         assert c.post(probe.url + "/json", content="{}", headers={"Content-Type": "application/json", "Authorization": "Bearer bad"}).status_code == 401
         assert 'route="/echo"' in c.get(probe.url + "/metrics").text
     counters = probe.stop()
-    assert counters["connections"] == 1
+    assert counters["connections"] == 2
 
 
 def test_both_ways_and_trailers(probe):
@@ -276,6 +287,24 @@ def test_both_ways_and_trailers(probe):
     assert peer.get("/hello") == 200
     peer.close()
     probe.stop()
+
+
+def test_the_whole_server(server):
+    """Tracking over one connection: durable writes that wait for a commit together, searches, artifacts both ways."""
+    api, files = server.url + "/api/2.0/mlflow", server.url + "/api/2.0/mlflow-artifacts/artifacts"
+    with httpx.Client(http2=True, http1=False, trust_env=False, timeout=30) as c:
+        run = c.post(api + "/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]["run_id"]
+        answers = at_once(500, lambda ask, i: ask.post(api + "/runs/log-metric", json={"run_id": run, "key": "m", "value": i, "timestamp": i, "step": i}))
+        assert {(r.status_code, r.http_version) for r in answers} == {(200, "HTTP/2")}
+        seen = c.get(api + "/metrics/get-history", params={"run_id": run, "metric_key": "m"}).json()["metrics"]
+        assert sorted(m["step"] for m in seen) == list(range(500))
+        data = os.urandom(5_000_000)
+        assert c.put(f"{files}/{run}/big.bin", content=data).status_code == 200
+        assert c.get(f"{files}/{run}/big.bin").content == data
+        part = c.get(f"{files}/{run}/big.bin", headers={"Range": "bytes=100-199"})
+        assert (part.status_code, part.content) == (206, data[100:200])
+        assert c.get(f"{files}/../x").status_code in (400, 404)
+        assert c.post(api + "/runs/log-metric", json={"run_id": "none", "key": "m", "value": 1, "timestamp": 1}).status_code == 404
 
 
 # ---- slow peers, deadlines, the end ----
