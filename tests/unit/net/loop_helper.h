@@ -26,7 +26,7 @@ struct seen {
  * in chunks; /sized: the same with a length of 1000 zeros. /big: 300000 bytes. /text: 5000 bytes of text.
  * /trailers: the body back and two trailers; /stream-trailers: the same, streamed. /status: a status as trailer and nothing else.
  * /call: of both ways, an "x" per piece read, and a trailer.
- * /huge-head: a field of 70000 bytes. /reject: 403 in plan. /small: at most 10 bytes of body. /fail-stream: breaks off in the middle. */
+ * /large: 16 MiB. /huge-head: a field of 70000 bytes. /reject: 403 in plan. /small: at most 10 bytes of body. /fail-stream: breaks off in the middle. */
 static void helper_plan(void *arg, struct op *op, struct http_req *req, struct http_res *res, struct http_plan *plan)
 {
     struct seen *s = arg;
@@ -105,6 +105,12 @@ static void helper_handle(void *arg, struct op *op, struct http_req *req, struct
         http_set_trailer(res, "x-two", STR("two"));
         if (str_eqc(req->path, "/status"))
             return;
+    }
+    if (str_eqc(req->path, "/large")) {
+        char *to = buf_reserve(&res->body, LIMIT_MIB(16));
+        memset(to, 'l', LIMIT_MIB(16));
+        res->body.len = LIMIT_MIB(16);
+        return;
     }
     if (str_eqc(req->path, "/huge-head")) {
         char *value = arena_array(op->arena, 70000, char);

@@ -357,6 +357,30 @@ static void streams_are_limited(void **state)
     free(b.p);
 }
 
+/* Answers that the peer does not take are bounded: no new streams until it does. */
+static void answers_are_limited(void **state)
+{
+    (void)state;
+    enum { FIT = LIMIT_HTTP2_ANSWERS_BYTES / LIMIT_MIB(16) };
+    struct h2_bytes b = {0};
+    h2_hello(&b, false);
+    for (uint32_t i = 0; i <= FIT + 1; i++)
+        h2_get(&b, 2 * i + 1, H2_GET("/large"));
+    h2_frame_u32(&b, H2_RST, 1, NGHTTP2_CANCEL);
+    h2_frame_u32(&b, H2_RST, 3, NGHTTP2_CANCEL);
+    h2_get(&b, 2 * FIT + 5, H2_GET("/echo"));
+    struct talk t = {0};
+    struct h2_seen s;
+    h2_talk(&t, &b, 100, &s);
+    assert_int_equal(h2_stream(&s, 2 * FIT + 1)->status, 200); /* the one that crosses the limit */
+    assert_int_equal(h2_stream(&s, 2 * FIT + 3)->reset, NGHTTP2_REFUSED_STREAM);
+    assert_int_equal(h2_stream(&s, 2 * FIT + 5)->status, 200);
+    assert_int_equal(t.seen.handled, FIT + 2);
+    h2_seen_clear(&s);
+    talk_end(&t);
+    free(b.p);
+}
+
 static void a_peer_that_leaves_cancels(void **state)
 {
     (void)state;
@@ -392,6 +416,7 @@ int main(void)
         cmocka_unit_test(floods),
         cmocka_unit_test(header_floods),
         cmocka_unit_test(streams_are_limited),
+        cmocka_unit_test(answers_are_limited),
         cmocka_unit_test(a_peer_that_leaves_cancels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
