@@ -1,5 +1,5 @@
-/* http2.h - HTTP/2 on a connection: what its parts share (inside src/net). http2.c is the wire: the session, streams,
- * deadlines; http2_head.c makes requests of fields, http2_answer.c frames of answers, http2_scan.c finds frames and http2_guard.c counts
+/* http2.h - HTTP/2 on a connection: what its parts share (inside src/net). http2.c is the wire: the session,
+ * deadlines, the end; http2_stream.c is one stream, http2_head.c makes requests of fields, http2_answer.c frames of answers, http2_scan.c finds frames and http2_guard.c counts
  * those that are abused.
  * Everything belongs to the connection's I/O thread. */
 #ifndef INGOT_NET_HTTP2_H

@@ -239,6 +239,24 @@ UNUSED static void h2_talk(struct talk *t, const struct h2_bytes *b, size_t piec
     h2_read(s, buf_str(&t->out));
 }
 
+UNUSED static const size_t h2_pieces[] = {0, 1, 2, 3, 7, 64, 1000};
+
+/* Bytes that are one request, an answer's status (-1: any) or a reset, and whether the connection ends. */
+UNUSED static void h2_expect(const struct h2_bytes *b, uint32_t id, int status, int64_t reset, int64_t goaway)
+{
+    for (size_t k = 0; k < ARRAY_LEN(h2_pieces); k++) {
+        struct talk t = {0};
+        struct h2_seen s;
+        h2_talk(&t, b, h2_pieces[k], &s);
+        struct h2_stream *st = h2_stream(&s, id);
+        if ((status >= 0 && st->status != status) || st->reset != reset || s.goaway != goaway || t.closed != (goaway >= 0))
+            fail_msg("piece %zu, stream %u: status %d (want %d), reset %lld (%lld), goaway %lld (%lld), closed %d", h2_pieces[k], id, st->status, status, (long long)st->reset,
+                     (long long)reset, (long long)s.goaway, (long long)goaway, t.closed);
+        h2_seen_clear(&s);
+        talk_end(&t);
+    }
+}
+
 UNUSED static bool h2_has(const char *fields, const char *line)
 {
     return strstr(fields, line) != NULL;

@@ -342,7 +342,7 @@ static void h2_open(struct stage *s, struct h2_bytes *b, size_t accepts)
     h2_hello(b, false);
 }
 
-static void h2_expect(struct stage *s, uint32_t id, int status, int64_t reset, int64_t goaway)
+static void h2_sent(struct stage *s, uint32_t id, int status, int64_t reset, int64_t goaway)
 {
     static struct h2_seen seen;
     h2_read(&seen, buf_str(&s->out));
@@ -367,14 +367,14 @@ static void h2_clocks(void **state)
     assert_false(s.shut);
     tick(&s, 20);
     assert_true(s.shut);
-    h2_expect(&s, 1, 0, -1, NGHTTP2_NO_ERROR);
+    h2_sent(&s, 1, 0, -1, NGHTTP2_NO_ERROR);
     stage_close(&s);
     h2_open(&s, &b, SIZE_MAX); /* a header block without an end; pings do not help */
     h2_frame(&b, H2_HEADERS, H2_END_STREAM, 1, "\x82", 1);
     h2_says(&s, &b);
     tick(&s, 101);
     assert_true(s.shut);
-    h2_expect(&s, 1, 0, -1, NGHTTP2_PROTOCOL_ERROR);
+    h2_sent(&s, 1, 0, -1, NGHTTP2_PROTOCOL_ERROR);
     stage_close(&s);
     h2_open(&s, &b, SIZE_MAX); /* idle after an answer; pings do not help */
     h2_get(&b, 1, H2_GET("/x"));
@@ -387,7 +387,7 @@ static void h2_clocks(void **state)
     assert_false(s.shut);
     tick(&s, 20);
     assert_true(s.shut);
-    h2_expect(&s, 1, 200, -1, NGHTTP2_NO_ERROR);
+    h2_sent(&s, 1, 200, -1, NGHTTP2_NO_ERROR);
     stage_close(&s);
     h2_open(&s, &b, SIZE_MAX); /* drips a body: never idle for long, but below 1 KiB/s; the other streams go on */
     h2_headers(&b, 1, H2_POST("/x"), false);
@@ -399,8 +399,8 @@ static void h2_clocks(void **state)
         tick(&s, 50);
     }
     assert_false(s.shut);
-    h2_expect(&s, 1, 408, -1, -1);
-    h2_expect(&s, 15, 200, -1, -1);
+    h2_sent(&s, 1, 408, -1, -1);
+    h2_sent(&s, 15, 200, -1, -1);
     stage_close(&s);
     free(b.p);
 }
@@ -416,14 +416,14 @@ static void h2_a_peer_that_does_not_read(void **state)
     h2_get(&b, 1, H2_GET("/x"));
     h2_says(&s, &b);
     tick(&s, 190);
-    h2_expect(&s, 1, 200, -1, -1);
+    h2_sent(&s, 1, 200, -1, -1);
     h2_frame_u32(&b, H2_WINDOW, 1, 100); /* what moves buys time: 97 ms at 1 KiB/s */
     h2_frame_u32(&b, H2_WINDOW, 0, 100);
     h2_says(&s, &b);
     tick(&s, 90);
-    h2_expect(&s, 1, 200, -1, -1);
+    h2_sent(&s, 1, 200, -1, -1);
     tick(&s, 120);
-    h2_expect(&s, 1, 200, NGHTTP2_CANCEL, -1);
+    h2_sent(&s, 1, 200, NGHTTP2_CANCEL, -1);
     assert_false(s.shut);
     stage_close(&s);
     h2_open(&s, &b, 0);
@@ -487,7 +487,7 @@ static void h2_drained(void **state)
     h2_says(&s, &b);
     conn_drain(&s.conn);
     assert_true(s.shut);
-    h2_expect(&s, 1, 200, -1, NGHTTP2_NO_ERROR);
+    h2_sent(&s, 1, 200, -1, NGHTTP2_NO_ERROR);
     stage_close(&s);
     h2_open(&s, &b, SIZE_MAX); /* a worker runs */
     h2_get(&b, 1, H2_GET("/pool"));
