@@ -133,6 +133,16 @@
 #define LIMIT_TENSOR_RANK 8
 #define LIMIT_TENSOR_VALUES LIMIT_MIB(64) /* values of one tensor */
 
+/* gRPC */
+#define LIMIT_GRPC_MESSAGE_BYTES LIMIT_MIB(64)  /* one message, before and behind its compression; gRPC's own default is 4 MiB */
+#define LIMIT_GRPC_CONTROL_BYTES LIMIT_MIB(1)   /* ... of methods other than inference and loading */
+#define LIMIT_GRPC_STREAM_BYTES ((size_t)1 << 50) /* all messages of one stream */
+#define LIMIT_GRPC_PACK_BYTES 1024              /* smaller answers are not compressed */
+#define LIMIT_GRPC_TEXT_BYTES 4096              /* of an error's text in a header */
+#define LIMIT_GRPC_STREAMS 128                  /* calls of both ways at once: each has a worker of its own */
+#define LIMIT_GRPC_WATCHERS 16                  /* of the health, likewise */
+#define LIMIT_GRPC_WATCH_MS 250                 /* between two looks at the health */
+
 /* Training */
 #define LIMIT_TRAIN_BYTES LIMIT_MIB(4096) /* rows held in memory */
 #define LIMIT_TRAIN_GATES 256

@@ -1,0 +1,337 @@
+/* One loop: what is due (a start, a kill), then sleep on the children's pidfds and on our eventfd.
+ *
+ * A start makes a new channel, so that nothing of a dead child's memory is read again, and spawns /proc/self/exe: the very file that
+ * runs, even when it was replaced on disk since. The environment is a short list: the server's holds secrets.
+ * The child's descriptors: 0 /dev/null, 1 and 2 the server's standard error, 3 the channel, 4 the model. */
+#include "adapter/child/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/time.h"
+
+#define LIVED_MS 10000 /* a child that lived so long was no failure */
+#define LOOK_MS 50 /* between two looks at questions whose askers have left */
+
+extern char **environ;
+
+static struct {
+    pthread_once_t once;
+    struct mutex lock;
+    struct cond gone;             /* a child was removed */
+    struct keeper_child *first;
+    size_t count;
+    int event_fd;
+    uint64_t starts, deaths, hangs;
+} keeper = {.once = PTHREAD_ONCE_INIT};
+
+void keeper_line_unref(struct keeper_line *l)
+{
+    if (!l || atomic_fetch_sub(&l->refs, 1) > 1)
+        return;
+    channel_clear(&l->channel);
+    free(l);
+}
+
+void keeper_poke(void)
+{
+    uint64_t one = 1;
+    ssize_t n = write(keeper.event_fd, &one, sizeof one);
+    (void)n; /* EAGAIN: it is awake already */
+}
+
+/* ---- starting ---- */
+
+static bool is_passed_on(const char *entry)
+{
+    static const char *const names[] = {"INGOT_ONNXRUNTIME=", "INGOT_XGBOOST=", "LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+                                        "LSAN_OPTIONS=",      "TSAN_OPTIONS=",  "MALLOC_ARENA_MAX=", "OMP_NUM_THREADS=", "TZ="};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strncmp(entry, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+static int spawn(const struct keeper_child *c, int channel_fd, pid_t *ret_pid)
+{
+    enum { ENV_MAX = 16 };
+    char parent[16], memory[24], *env[ENV_MAX + 1] = {0};
+    size_t n = 0;
+    for (char **e = environ; *e && n < ENV_MAX; e++)
+        if (is_passed_on(*e))
+            env[n++] = *e;
+    snprintf(parent, sizeof parent, "%d", getpid());
+    snprintf(memory, sizeof memory, "%zu", c->memory_bytes);
+    char program[] = "ingot", word[] = "engine-host", name[32];
+    snprintf(name, sizeof name, "%s", c->engine);
+    char *argv[] = {program, word, name, parent, memory, NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none, usual;
+    sigemptyset(&none);
+    sigemptyset(&usual);
+    sigaddset(&usual, SIGPIPE);
+    sigaddset(&usual, SIGINT);
+    sigaddset(&usual, SIGTERM);
+    sigaddset(&usual, SIGHUP);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &usual);
+    posix_spawnattr_setpgroup(&attributes, 0); /* a terminal's Ctrl-C is for the server, which drains */
+    int e = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    if (!e)
+        e = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    if (!e)
+        e = posix_spawn_file_actions_adddup2(&files, 2, 1);
+    if (!e)
+        e = posix_spawn_file_actions_adddup2(&files, channel_fd, 3);
+    if (!e)
+        e = posix_spawn_file_actions_adddup2(&files, c->model_fd, 4);
+    if (!e)
+        e = posix_spawn(ret_pid, "/proc/self/exe", &files, &attributes, argv, env);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    return e;
+}
+
+static struct keeper_line *line_make(const struct keeper_child *c)
+{
+    AUTO(arena) struct arena *a = arena_create(LIMIT_KIB(64));
+    struct op op;
+    op_init(&op, a);
+    struct keeper_line *l = calloc(1, sizeof *l);
+    if (!l)
+        abort();
+    atomic_init(&l->refs, 1);
+    if (channel_create(&op, c->slots, &l->channel)) {
+        log_at(LOG_ERROR, "engine.start", {"engine", LOG_C(c->engine)}, {"error", LOG_C(op.msg)});
+        free(l);
+        return NULL;
+    }
+    return l;
+}
+
+/* 100 ms, 200 ms ... from the second early death in a row on; the first is followed at once. */
+static int64_t backoff_ms(unsigned failures)
+{
+    if (failures < 2)
+        return 0;
+    return failures - 2 > 8 ? LIMIT_CHILD_BACKOFF_MS : (int64_t)100 << (failures - 2);
+}
+
+static void child_start(struct keeper_child *c)
+{
+    struct keeper_line *line = line_make(c);
+    pid_t pid = 0;
+    int fd = line ? fcntl(line->channel.fd, F_DUPFD_CLOEXEC, 10) : -1; /* out of the way of 3 and 4 */
+    int e = fd < 0 ? (errno ? errno : EIO) : spawn(c, fd, &pid);
+    if (fd >= 0)
+        close(fd);
+    int pidfd = e ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+    if (!e && pidfd < 0) {
+        e = errno;
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+    LOCK(&c->lock);
+    c->failures++;
+    if (e) {
+        log_at(LOG_ERROR, "engine.start", {"engine", LOG_C(c->engine)}, {"error", LOG_C(strerror(e))});
+        keeper_line_unref(line);
+        c->next_start_ms = time_mono_ms() + backoff_ms(c->failures + 1);
+        c->death = 0;
+        cond_broadcast(&c->changed);
+        return;
+    }
+    keeper.starts++;
+    c->line = line;
+    c->pid = pid;
+    c->pidfd = pidfd;
+    c->started_ms = time_mono_ms();
+    c->busy = c->lost = 0;
+    cond_broadcast(&c->changed);
+}
+
+/* ---- watching ---- */
+
+static void child_buried(struct keeper_child *c, int status)
+{
+    keeper.deaths++;
+    mutex_lock(&c->lock);
+    struct keeper_line *line = c->line;
+    c->line = NULL;
+    c->ready = false;
+    c->pid = 0;
+    c->death = status;
+    c->failures = time_mono_ms() - c->started_ms > LIVED_MS ? 0 : c->failures;
+    c->next_start_ms = time_mono_ms() + backoff_ms(c->failures);
+    atomic_store(&line->dead, true);
+    channel_bury(&line->channel);
+    cond_broadcast(&c->changed);
+    mutex_unlock(&c->lock);
+    keeper_line_unref(line);
+    close(c->pidfd);
+    c->pidfd = -1;
+    if (!c->stopping)
+        log_at(LOG_WARN, "engine.died", {"engine", LOG_C(c->engine)}, {"signal", LOG_I(WIFSIGNALED(status) ? WTERMSIG(status) : 0)},
+               {"status", LOG_I(WIFEXITED(status) ? WEXITSTATUS(status) : 0)}, {"starts_failed", LOG_I(c->failures)});
+}
+
+static void child_reap(struct keeper_child *c)
+{
+    int status = 0;
+    pid_t pid;
+    do {
+        pid = waitpid(c->pid, &status, 0);
+    } while (pid < 0 && errno == EINTR);
+    child_buried(c, pid < 0 ? 0 : status);
+}
+
+/* Is the child ready; have lost questions been answered meanwhile; does one take too long? Returns true while it must be looked at. */
+static bool child_look(struct keeper_child *c, int64_t now)
+{
+    LOCK(&c->lock);
+    if (!c->line)
+        return false;
+    for (size_t i = 0; i < c->slots; i++) {
+        uint32_t bit = 1u << i;
+        if (!(c->lost & bit))
+            continue;
+        if (channel_wait(&c->line->channel, i, 1) != CHANNEL_ASKED) { /* 1: a time long ago, so it does not wait */
+            c->lost &= ~bit;
+            c->busy &= ~bit;
+            cond_signal(&c->changed);
+        } else if (now - c->lost_ms[i] > LIMIT_CHILD_HANG_MS) {
+            log_at(LOG_WARN, "engine.hangs", {"engine", LOG_C(c->engine)}, {"pid", LOG_I(c->pid)});
+            keeper.hangs++;
+            c->lost = 0;
+            kill(c->pid, SIGKILL);
+        }
+    }
+    return c->lost != 0;
+}
+
+/* Ends and forgets one that its owner gave up. */
+static void child_end(struct keeper_child **link)
+{
+    struct keeper_child *c = *link;
+    if (c->pid) {
+        kill(c->pid, SIGKILL);
+        child_reap(c);
+    }
+    *link = c->next;
+    c->added = false;
+    keeper.count--;
+    cond_broadcast(&keeper.gone);
+}
+
+/* Does what is due; fills `polls` and returns how many, and in *ret_ms how long to sleep. */
+static size_t keeper_round(struct pollfd *polls, int *ret_ms)
+{
+    int64_t now = time_mono_ms(), next = now + 60000;
+    size_t n = 0;
+    polls[n++] = (struct pollfd){.fd = keeper.event_fd, .events = POLLIN};
+    for (struct keeper_child **link = &keeper.first; *link;) {
+        struct keeper_child *c = *link;
+        if (c->stopping) {
+            child_end(link);
+            continue;
+        }
+        if (!c->pid && c->next_start_ms <= now)
+            child_start(c);
+        if (!c->pid && c->next_start_ms < next)
+            next = c->next_start_ms;
+        if (c->pid && child_look(c, now) && now + LOOK_MS < next)
+            next = now + LOOK_MS;
+        if (c->pid)
+            polls[n++] = (struct pollfd){.fd = c->pidfd, .events = POLLIN};
+        link = &c->next;
+    }
+    *ret_ms = next > now ? (int)(next - now) : 0;
+    return n;
+}
+
+static void *keeper_main(void *arg)
+{
+    static struct pollfd polls[LIMIT_CHILDREN + 1];
+    (void)arg;
+    for (;;) {
+        int sleep_ms = 0;
+        mutex_lock(&keeper.lock);
+        size_t n = keeper_round(polls, &sleep_ms);
+        mutex_unlock(&keeper.lock);
+        if (poll(polls, n, sleep_ms) <= 0)
+            continue;
+        uint64_t pokes;
+        if (polls[0].revents && read(keeper.event_fd, &pokes, sizeof pokes) < 0)
+            continue;
+        LOCK(&keeper.lock);
+        for (size_t i = 1; i < n; i++)
+            for (struct keeper_child *c = polls[i].revents ? keeper.first : NULL; c; c = c->next)
+                if (c->pid && c->pidfd == polls[i].fd) {
+                    child_reap(c);
+                    break;
+                }
+    }
+    return NULL;
+}
+
+static void keeper_start(void)
+{
+    mutex_init(&keeper.lock);
+    cond_init(&keeper.gone);
+    keeper.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (keeper.event_fd < 0)
+        abort();
+    pthread_detach(thread_start("engine-keeper", keeper_main, NULL));
+}
+
+enum err keeper_add(struct op *op, struct keeper_child *c)
+{
+    pthread_once(&keeper.once, keeper_start);
+    LOCK(&keeper.lock);
+    if (keeper.count >= LIMIT_CHILDREN)
+        return op_fail(op, E_TOO_LARGE, "%d models run in processes of their own already", LIMIT_CHILDREN);
+    keeper.count++;
+    c->pidfd = -1;
+    c->added = true;
+    c->next = keeper.first;
+    keeper.first = c;
+    keeper_poke();
+    return OK;
+}
+
+void keeper_remove(struct keeper_child *c)
+{
+    LOCK(&keeper.lock);
+    c->stopping = true;
+    keeper_poke();
+    while (c->added)
+        cond_wait(&keeper.gone, &keeper.lock);
+}
+
+static bool is_ready(struct keeper_child *c)
+{
+    LOCK(&c->lock);
+    return c->ready;
+}
+
+void keeper_stats(struct child_stats *ret)
+{
+    pthread_once(&keeper.once, keeper_start);
+    LOCK(&keeper.lock);
+    *ret = (struct child_stats){.children = keeper.count, .starts = keeper.starts, .deaths = keeper.deaths, .hangs = keeper.hangs};
+    for (struct keeper_child *c = keeper.first; c; c = c->next)
+        ret->ready += is_ready(c);
+}
