@@ -21,6 +21,21 @@ add_custom_command(OUTPUT ${UI_GEN} ${CMAKE_BINARY_DIR}/gen/ui_gen.h
 add_library(ui_gen STATIC ${UI_GEN})
 target_link_libraries(ui_gen PUBLIC house)
 
+# proto/<x>.proto -> gen/proto/<x>.pb-c.{c,h}: what api/grpc and its tests call.
+file(GLOB PROTO_FILES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/proto/*.proto)
+set(PROTO_GEN)
+foreach(file ${PROTO_FILES})
+  get_filename_component(name ${file} NAME_WE)
+  add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/gen/proto/${name}.pb-c.c ${CMAKE_BINARY_DIR}/gen/proto/${name}.pb-c.h
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/gen/proto
+    COMMAND ${PROTOC_C} --proto_path=${CMAKE_SOURCE_DIR}/proto --c_out=${CMAKE_BINARY_DIR}/gen/proto ${file}
+    DEPENDS ${PROTO_FILES} VERBATIM)
+  list(APPEND PROTO_GEN ${CMAKE_BINARY_DIR}/gen/proto/${name}.pb-c.c)
+endforeach()
+add_library(proto_gen STATIC ${PROTO_GEN})
+target_include_directories(proto_gen SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/gen/proto)
+target_link_libraries(proto_gen PUBLIC PkgConfig::PROTOBUF_C)
+
 function(layer name folder)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.c ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
   if(NOT sources)
@@ -87,6 +102,9 @@ layer(api api net port)
 foreach(d ${api_dirs})
   layer(api_${d} api/${d} net port)
 endforeach()
+if(TARGET api_grpc)
+  target_link_libraries(api_grpc PUBLIC proto_gen)
+endif()
 
 get_property(layers GLOBAL PROPERTY INGOT_LAYERS)
 add_library(everything INTERFACE)

@@ -78,14 +78,24 @@ struct gunzip {
     uint64_t in, out;
 };
 
-struct gunzip *gunzip_create(void)
+static struct gunzip *create(int window_bits)
 {
     struct gunzip *g = calloc(1, sizeof *g);
-    if (g && inflateInit2(&g->z, GZIP_WINDOW_BITS) != Z_OK) {
+    if (g && inflateInit2(&g->z, window_bits) != Z_OK) {
         free(g);
         return NULL;
     }
     return g;
+}
+
+struct gunzip *gunzip_create(void)
+{
+    return create(GZIP_WINDOW_BITS);
+}
+
+struct gunzip *gunzip_create_zlib(void)
+{
+    return create(15);
 }
 
 void gunzip_destroy(struct gunzip *g)

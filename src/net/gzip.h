@@ -14,6 +14,8 @@ MUST_USE bool gzip_pack(struct str in, struct buf *out);
 
 struct gunzip;
 struct gunzip *gunzip_create(void); /* NULL: no memory */
+/* The same for the zlib format (RFC 1950), which HTTP and gRPC call "deflate". */
+struct gunzip *gunzip_create_zlib(void);
 void gunzip_destroy(struct gunzip *g); /* NULL is ignored */
 /* Takes all n bytes and passes what they decode to, piece by piece, to `sink`; its failure ends the call.
  * E_INVALID: broken stream or bytes after its end. E_TOO_LARGE: more than LIMIT_GZIP_RATIO bytes out per byte
