@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapter/child/child.h"
 #include "adapter/linear/linear.h"
 #include "adapter/sqlite/sqlite.h"
 #include "adapter/localfs/datadir.h"
 #include "adapter/localfs/localfs.h"
+#include "adapter/onnx/onnx.h"
 #include "adapter/s3/s3.h"
 #include "adapter/trees/lightgbm.h"
 #include "adapter/trees/trees.h"
@@ -52,6 +54,20 @@ static enum err duckdb_check(struct op *op)
 #define BUILT_LIBLINEAR false
 #endif
 
+static enum err onnx_row_check(struct op *op)
+{
+    const char *text = NULL;
+    return onnx_check(op, &text);
+}
+/* In the child: it hosts one model, which makes threads of its own if they pay. */
+static enum err onnx_prepare(struct op *op)
+{
+    onnx_set_threads(1);
+    return onnx_row_check(op);
+}
+CHILD_ENGINE(onnx_hosted_engine, "onnx", onnx_engine);
+const struct child_guest backend_guests[] = {{&onnx_engine, onnx_prepare}, {0}};
+
 const struct backend backends[] = {
     {"db", "sqlite", true, "everything", "libsqlite3-dev", NULL},
     {"db", "postgres", BUILT_POSTGRES, "ingot server --db postgresql://...", "libpq-dev", NULL},
@@ -63,6 +79,7 @@ const struct backend backends[] = {
     {"engine", "trees", true, "serving XGBoost models", "part of ingot", NULL},
     {"engine", "lightgbm", true, "serving LightGBM models", "part of ingot", NULL},
     {"engine", "linear", true, "serving linear models", "part of ingot", NULL},
+    {"engine", "onnx", true, "serving ONNX models that are more than trees and lines", "make deps (npm package onnxruntime-node)", onnx_row_check},
     {"learner", "xgboost", BUILT_XGBOOST, "ingot train --learner xgboost", "libxgboost-dev", xgboost_learner_check},
     {"learner", "logistic", BUILT_LIBLINEAR, "ingot train --learner logistic", "liblinear-dev", NULL},
     {"gpu", "nvml", true, "GPU use of captured runs", "NVIDIA's driver", NULL},
@@ -70,7 +87,7 @@ const struct backend backends[] = {
     {0},
 };
 
-const struct engine_ops *const backend_engines[] = {&trees_engine, &lightgbm_engine, &linear_engine, NULL};
+const struct engine_ops *const backend_engines[] = {&trees_engine, &lightgbm_engine, &linear_engine, &onnx_hosted_engine, NULL};
 
 static const struct learner_ops *const learners[] = {
 #ifdef INGOT_WITH_XGBOOST
@@ -88,6 +105,12 @@ const struct learner_ops *backend_learner(struct str name)
         if (str_eqc(name, (*l)->name))
             return *l;
     return NULL;
+}
+
+void backend_engines_setup(enum child_isolate isolate, size_t memory_bytes)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    child_setup(isolate, memory_bytes ? memory_bytes : pages > 0 && page > 0 ? (size_t)pages * (size_t)page / 2 : 0);
 }
 
 enum err backend_tables_open(struct op *op, struct table_engine **ret)

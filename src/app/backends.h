@@ -3,6 +3,7 @@
 #ifndef INGOT_APP_BACKENDS_H
 #define INGOT_APP_BACKENDS_H
 
+#include "adapter/child/child.h"
 #include "base/op.h"
 #include "port/blob.h"
 #include "port/db.h"
@@ -24,6 +25,10 @@ extern const struct backend backends[];
 
 /* NULL-ended, in the order in which model_load tries them. */
 extern const struct engine_ops *const backend_engines[];
+/* Engines that may run in a process of their own (adapter/child): what main() hosts when it was started for that. Ends with engine NULL. */
+extern const struct child_guest backend_guests[];
+/* For models loaded afterwards; memory of one such process, 0 = half of the machine's. Without a call: as with (CHILD_ISOLATE_AUTO, 0). */
+void backend_engines_setup(enum child_isolate isolate, size_t memory_bytes);
 /* NULL when there is no learner of that name in this build. */
 const struct learner_ops *backend_learner(struct str name);
 

@@ -54,6 +54,8 @@ const struct option_row config_options[] = {
     {"webhook-retries", OPTION_INT, "N", "further attempts before a delivery is given up", "20", false},
     {"webhook-pause-ms", OPTION_INT, "MS", "before the first of them; it doubles up to an hour", "1000", false},
     {"webhook-cache-ttl", OPTION_STRING, "S", "without effect", NULL, false},
+    {"engines-isolate", OPTION_STRING, "WORD", "foreign engines (ONNX Runtime) in processes of their own: auto, always or never", "auto", false},
+    {"engines-memory-mb", OPTION_INT, "MIB", "memory that one of these processes may take; 0 = half of the machine's", "0", false},
     {"log-level", OPTION_STRING, "LEVEL", "debug, info, warn or error", "info", false},
     {"log-format", OPTION_STRING, "FORMAT", "text or json", "text", false},
     /* As `mlflow server` has them. */
@@ -431,6 +433,7 @@ static enum err limits_load(struct op *op, const struct sources *src, struct con
         {"max-connections-per-peer", 1, 1000000, &c->connections_per_peer},
         {"graphql-max-root-fields", 1, 10000, &c->graphql_root_fields},
         {"graphql-max-aliases", 1, 10000, &c->graphql_aliases},
+        {"engines-memory-mb", 0, INT32_MAX, &c->engine_memory_mib},
         {"webhook-timeout-s", 1, 3600, &c->webhook.timeout_s},
         {"webhook-workers", 1, LIMIT_WEBHOOK_WORKERS, &c->webhook.workers},
         {"webhook-retries", 0, LIMIT_WEBHOOK_RETRIES, &c->webhook.retries},
@@ -462,6 +465,15 @@ static enum err webhook_load(struct op *op, const struct sources *src, struct co
     return OK;
 }
 
+static enum err engines_load(struct op *op, const struct sources *src, struct config *c)
+{
+    struct str word = STR("");
+    enum err e = get_str(op, src, "engines-isolate", &word);
+    if (!e && !child_isolate_parse(word, &c->isolate))
+        return op_fail_field(op, "engines-isolate", "'%.*s' is not auto, always or never", STR_FMT(word));
+    return e;
+}
+
 enum err config_load(struct op *op, struct command_ctx *ctx, struct config *ret)
 {
     struct config c = {0};
@@ -477,7 +489,7 @@ enum err config_load(struct op *op, struct command_ctx *ctx, struct config *ret)
         (e = get_str(op, &src, "log-format", &c.log_format)) || (e = get_str(op, &src, "ui-dir", &ui)) ||
         (e = get_str(op, &src, "static-prefix", &c.static_prefix)) || (e = dropin_check_prefix(op, c.static_prefix)) ||
         (e = get_str(op, &src, "version-source-pattern", &c.version_source_pattern)) || (e = limits_load(op, &src, &c)) ||
-        (e = webhook_load(op, &src, &c)) || (e = artifacts_load(op, &src, &c)) || (e = lists_load(op, &src, &c)) || (e = dropin_load(op, &src, &c)))
+        (e = webhook_load(op, &src, &c)) || (e = engines_load(op, &src, &c)) || (e = artifacts_load(op, &src, &c)) || (e = lists_load(op, &src, &c)) || (e = dropin_load(op, &src, &c)))
         return e;
     c.tls_cert = cert.len ? str_cstr(op->arena, cert) : NULL;
     c.tls_key = key.len ? str_cstr(op->arena, key) : NULL;

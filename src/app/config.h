@@ -6,6 +6,7 @@
 #ifndef INGOT_APP_CONFIG_H
 #define INGOT_APP_CONFIG_H
 
+#include "adapter/child/child.h"
 #include "app/command.h"
 #include "app/outbox.h"
 
@@ -32,6 +33,8 @@ struct config {
     struct outbox_settings webhook;
     struct str *notes;         /* settings that were accepted without an effect, for the log */
     size_t note_count;
+    enum child_isolate isolate; /* of foreign engines */
+    int engine_memory_mib;     /* 0: half of the machine's */
     int io_threads, pool_threads;
     int head_ms, body_ms, idle_ms, drain_ms, connections, connections_per_peer;
     struct str log_level, log_format;

@@ -103,6 +103,7 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
     if (e)
         return e;
     p->source = serve_source_registry(p->db, p->blobs);
+    backend_engines_setup(config->isolate, (size_t)config->engine_memory_mib << 20);
     struct serve_config serve = {
         .db = p->db, .features = p->features, .monitor = p->monitor, .engines = backend_engines, .source = p->source};
     if ((e = serve_open(op, &serve, &p->serve)))
