@@ -35,6 +35,7 @@ struct services {
     struct str artifact_root;    /* of new experiments; "": mlflow-artifacts:/ */
     int graphql_root_fields, graphql_aliases; /* in one document; 0: the limits of base/limits.h */
     struct str data_dir;
+    bool grpc_stream_plain;      /* ModelStreamInfer answers as MLServer does, not as Triton */
     int64_t started_us;
 };
 
