@@ -9,9 +9,11 @@
 #include "adapter/localfs/datadir.h"
 #include "adapter/localfs/localfs.h"
 #include "adapter/onnx/onnx.h"
+#include "adapter/onnxml/onnxml.h"
 #include "adapter/s3/s3.h"
 #include "adapter/trees/lightgbm.h"
 #include "adapter/trees/trees.h"
+#include "core/track/points.h"
 #ifdef INGOT_WITH_DUCKDB
 #include "adapter/duckdb/duckdb.h"
 #endif
@@ -78,6 +80,7 @@ const struct backend backends[] = {
      "make deps (npm package @duckdb/node-bindings-linux-x64)", duckdb_check},
     {"engine", "trees", true, "serving XGBoost models", "part of ingot", NULL},
     {"engine", "lightgbm", true, "serving LightGBM models", "part of ingot", NULL},
+    {"engine", "onnxml", true, "serving scikit-learn's models in ONNX", "part of ingot", NULL},
     {"engine", "linear", true, "serving linear models", "part of ingot", NULL},
     {"engine", "onnx", true, "serving ONNX models that are more than trees and lines", "make deps (npm package onnxruntime-node)", onnx_row_check},
     {"learner", "xgboost", BUILT_XGBOOST, "ingot train --learner xgboost", "libxgboost-dev", xgboost_learner_check},
@@ -87,7 +90,7 @@ const struct backend backends[] = {
     {0},
 };
 
-const struct engine_ops *const backend_engines[] = {&trees_engine, &lightgbm_engine, &linear_engine, &onnx_hosted_engine, NULL};
+const struct engine_ops *const backend_engines[] = {&trees_engine, &lightgbm_engine, &onnxml_engine, &linear_engine, &onnx_hosted_engine, NULL};
 
 static const struct learner_ops *const learners[] = {
 #ifdef INGOT_WITH_XGBOOST
@@ -125,7 +128,7 @@ enum err backend_tables_open(struct op *op, struct table_engine **ret)
 #endif
 }
 
-enum err backend_db_open(struct op *op, struct str db, const char *data_dir, struct db **ret)
+static enum err db_open(struct op *op, struct str db, const char *data_dir, struct db **ret)
 {
     if (!db.len)
         return sqlite_open(op, op_printf(op, "%s/ingot.db", data_dir), ret);
@@ -134,6 +137,19 @@ enum err backend_db_open(struct op *op, struct str db, const char *data_dir, str
 #else
     return op_fail(op, E_UNSUPPORTED, "this build has no PostgreSQL: install libpq-dev, then build again");
 #endif
+}
+
+enum err backend_db_open(struct op *op, struct str db, const char *data_dir, struct db **ret)
+{
+    struct db *opened = NULL;
+    enum err e = db_open(op, db, data_dir, &opened);
+    if (!e)
+        e = points_upgrade(op, opened);
+    if (e)
+        db_close(opened);
+    else
+        *ret = opened;
+    return e;
 }
 
 enum err backend_db_probe(struct op *op, struct str db, const char **ret_text)

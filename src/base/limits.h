@@ -201,6 +201,8 @@
 #define LIMIT_TRACK_HISTORY_PAGE 1000000
 #define LIMIT_TRACK_SERIES_CACHE LIMIT_MIB(512) /* points of metrics kept in memory; 16 or 24 bytes each */
 #define LIMIT_TRACK_SERIES_POINTS 16000000 /* of one metric, to be sampled or cached */
+#define LIMIT_TRACK_CHUNK_POINTS 1024     /* of a metric, in one row of the database */
+#define LIMIT_TRACK_TAIL_BYTES 512         /* the newest points of a metric, in its own row */
 #define LIMIT_TRACK_BULK_RUNS 100         /* runs in one request for histories */
 #define LIMIT_TRACK_BULK_POINTS 25000
 #define LIMIT_TRACK_SAMPLE_POINTS 2500    /* per run */

@@ -3,7 +3,7 @@
 #ifndef INGOT_ADAPTER_TREES_LGB_TEXT_H
 #define INGOT_ADAPTER_TREES_LGB_TEXT_H
 
-#include "adapter/trees/forest.h"
+#include "num/forest.h"
 
 enum lgb_link { LGB_LINK_IDENTITY, LGB_LINK_SQUARE, LGB_LINK_EXP, LGB_LINK_SIGMOID, LGB_LINK_LOG1P_EXP, LGB_LINK_SOFTMAX };
 struct lgb_model {

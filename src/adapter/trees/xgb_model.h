@@ -5,7 +5,7 @@
 #ifndef INGOT_ADAPTER_TREES_XGB_MODEL_H
 #define INGOT_ADAPTER_TREES_XGB_MODEL_H
 
-#include "adapter/trees/forest.h"
+#include "num/forest.h"
 
 enum xgb_link { XGB_LINK_IDENTITY, XGB_LINK_LOGISTIC, XGB_LINK_EXP, XGB_LINK_HINGE, XGB_LINK_SOFTMAX, XGB_LINK_ARGMAX };
 struct xgb_model {

@@ -2,7 +2,7 @@
 #ifndef INGOT_ADAPTER_TREES_XGB_TREE_H
 #define INGOT_ADAPTER_TREES_XGB_TREE_H
 
-#include "adapter/trees/forest.h"
+#include "num/forest.h"
 #include "base/json.h"
 
 /* The numbers of a list, however they came (JSON_INTS, JSON_REALS, JSON_ARRAY; booleans count as 0 and 1). Borrowed from the

@@ -16,7 +16,7 @@
  * constants that their callers give make one loop of each. */
 #include <math.h>
 
-#include "adapter/trees/forest_node.h"
+#include "num/forest_node.h"
 
 #define INLINE static inline __attribute__((always_inline))
 enum { LANES = 8, BLOCK = 64, STEPS = 4 };

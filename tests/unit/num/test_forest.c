@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "adapter/trees/forest.h"
+#include "num/forest.h"
 #include "base/limits.h"
 
 struct fixture {

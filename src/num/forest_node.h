@@ -1,4 +1,4 @@
-/* forest_node.h - the nodes of a forest: what forest.c builds and walk.c walks. Internal to the two.
+/* forest_node.h - the nodes of a forest: what forest.c builds and forest_walk.c walks. Internal to the two.
  *
  * A narrow node is 8 bytes: a float (threshold of a split, value of a leaf) and a link word:
  *     bits  0..11  feature
@@ -9,10 +9,10 @@
  * A tree is narrow or wide as a whole. A forest that is asked with doubles too keeps a wide copy of its narrow trees.
  * A leaf holds its value, or, in narrow trees with double sums and in all trees with vectors, the place of its
  * value(s) in the tree's table of leaves. */
-#ifndef INGOT_ADAPTER_TREES_FOREST_NODE_H
-#define INGOT_ADAPTER_TREES_FOREST_NODE_H
+#ifndef INGOT_NUM_FOREST_NODE_H
+#define INGOT_NUM_FOREST_NODE_H
 
-#include "adapter/trees/forest.h"
+#include "num/forest.h"
 #include "base/limits.h"
 
 #define NARROW_FEATURE_BITS 12

@@ -4,12 +4,12 @@
  *
  * A threshold T of the file is a double, a row's value x may be a float. With S = the smallest float >= T, x < T holds exactly when
  * x < S does: so a forest with double thresholds still has narrow trees for rows of floats. */
-#include "adapter/trees/forest.h"
+#include "num/forest.h"
 
 #include <assert.h>
 #include <math.h>
 
-#include "adapter/trees/forest_node.h"
+#include "num/forest_node.h"
 
 enum err forest_create(struct op *op, struct arena *arena, size_t features, size_t outputs, size_t trees,
                        unsigned flags, struct forest **ret)

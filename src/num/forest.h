@@ -4,8 +4,8 @@
  * A split sends a value left when `x < threshold`; a format that says `x <= t` gives the next number above t. NaN is missing
  * and takes the node's default direction. Rows are floats, or doubles where the forest was made for both. Sums are made in
  * tree order, in float (XGBoost's way, which makes answers equal to the last bit) or in double. */
-#ifndef INGOT_ADAPTER_TREES_FOREST_H
-#define INGOT_ADAPTER_TREES_FOREST_H
+#ifndef INGOT_NUM_FOREST_H
+#define INGOT_NUM_FOREST_H
 
 #include "base/op.h"
 
