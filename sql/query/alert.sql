@@ -45,11 +45,6 @@ ON CONFLICT (rule, run, metric) DO UPDATE SET points = excluded.points, time_ms 
     value = excluded.value, is_nan = excluded.is_nan, streak = excluded.streak, seen_us = excluded.seen_us
 -- name: alert_watch_drop
 DELETE FROM alert_watch WHERE rule = ?1 AND run = ?2
--- name: alert_points_after
-SELECT time_ms, step, value, is_nan FROM track_point
-WHERE series = ?1 AND (time_ms, step, value, is_nan) > (?2, ?3, ?4, ?5) ORDER BY time_ms, step, value, is_nan
--- name: alert_points_all
-SELECT time_ms, step, value, is_nan FROM track_point WHERE series = ?1 ORDER BY time_ms, step, value, is_nan
 -- name: alert_silent
 -- Watches of silence that have lasted: ?1 now, ?2 since when this server can tell. streak 1: already said.
 SELECT w.rule, w.run, w.points, w.seen_us FROM alert_rule r JOIN alert_watch w ON w.rule = r.id

@@ -3,9 +3,8 @@ SELECT id, uuid, experiment, name, user_id, status, start_ms, end_ms, deleted, a
 FROM track_run WHERE id > ?1 AND deleted < 2 ORDER BY id LIMIT ?2
 -- name: export_experiments
 SELECT id FROM track_experiment WHERE id > ?1 AND deleted < 2 ORDER BY id LIMIT ?2
--- name: export_points
-SELECT s.key, p.time_ms, p.step, p.value, p.is_nan FROM track_series s JOIN track_point p ON p.series = s.id
-WHERE s.run = ?1 ORDER BY s.key, p.time_ms, p.step, p.value, p.is_nan
+-- name: export_series
+SELECT id, key FROM track_series WHERE run = ?1 AND key > ?2 ORDER BY key LIMIT 1
 -- name: export_logged_models
 SELECT id, model_id FROM track_model WHERE id > ?1 ORDER BY id LIMIT ?2
 -- name: export_models

@@ -22,10 +22,12 @@ WHERE v.model_id = ?1 AND v.deleted = 0 ORDER BY v.id LIMIT 1
 -- name: retention_run_mark
 UPDATE track_run SET deleted = 2 WHERE id = ?1
 -- name: retention_series
-SELECT id FROM track_series WHERE run = ?1 ORDER BY id LIMIT 1
+SELECT id, points FROM track_series WHERE run = ?1 ORDER BY id LIMIT 1
 -- name: retention_points_delete
-DELETE FROM track_point WHERE (series, time_ms, step, value, is_nan) IN
-    (SELECT series, time_ms, step, value, is_nan FROM track_point WHERE series = ?1 LIMIT ?2)
+DELETE FROM track_chunk WHERE (series, time_ms, step, value, is_nan) IN
+    (SELECT series, time_ms, step, value, is_nan FROM track_chunk WHERE series = ?1 LIMIT ?2)
+-- name: retention_tail_delete
+UPDATE track_series SET tail = NULL, points = 0 WHERE id = ?1
 -- name: retention_series_delete
 DELETE FROM track_series WHERE id = ?1 AND id < (SELECT max(id) FROM track_series)
 -- name: retention_params_delete

@@ -70,21 +70,21 @@ SELECT key, value FROM track_param WHERE run = ?1 ORDER BY key
 
 -- name: track_series_get
 SELECT id, value, is_nan, time_ms, step FROM track_series WHERE run = ?1 AND key = ?2
+-- name: track_series_open
+SELECT id, value, is_nan, time_ms, step, tail FROM track_series WHERE run = ?1 AND key = ?2
 -- name: track_series_scan
-SELECT key, id, value, is_nan, time_ms, step FROM track_series WHERE run = ?1 LIMIT ?2
+SELECT key, id, value, is_nan, time_ms, step, tail FROM track_series WHERE run = ?1 LIMIT ?2
 -- name: track_series_of_head
 -- A run and one of its series, which may not be there yet, in one look.
-SELECT r.id, r.deleted, s.id, s.value, s.is_nan, s.time_ms, s.step
+SELECT r.id, r.deleted, s.id, s.value, s.is_nan, s.time_ms, s.step, s.tail
 FROM track_run r LEFT JOIN track_series s ON s.run = r.id AND s.key = ?2 WHERE r.uuid = ?1 AND r.deleted < 2
 -- name: track_series_insert
-INSERT INTO track_series (run, key, value, is_nan, time_ms, step, points) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
+INSERT INTO track_series (run, key, value, is_nan, time_ms, step, points, tail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 -- name: track_series_update
 -- The latest point, and how many points have come.
-UPDATE track_series SET value = ?2, is_nan = ?3, time_ms = ?4, step = ?5, points = points + ?6 WHERE id = ?1
+UPDATE track_series SET value = ?2, is_nan = ?3, time_ms = ?4, step = ?5, points = points + ?6, tail = ?7 WHERE id = ?1
 -- name: track_series_of_run
 SELECT key, value, is_nan, time_ms, step FROM track_series WHERE run = ?1 ORDER BY key
--- name: track_point_insert
-INSERT INTO track_point (series, time_ms, step, value, is_nan) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING
 
 -- name: track_dataset_find
 SELECT id FROM track_dataset WHERE experiment = ?1 AND name = ?2 AND digest = ?3

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "core/registry/model.h"
 #include "core/track/logged_model.h"
+#include "core/track/points.h"
 #include "core/track/store.h"
 #include "sql_gen.h"
 
@@ -147,42 +148,60 @@ static enum err points_line_end(struct line *l, int64_t n)
     return line_end(l, n);
 }
 
-/* The points of one run; a new line for each metric, and for every POINTS_PER_LINE of one. */
+/* The points of one metric; a new line for every POINTS_PER_LINE of them. */
+struct series_out {
+    struct exporting *x;
+    struct str run, key;
+    struct line l;
+    int64_t n;
+};
+
+static enum err points_some(struct op *op, void *arg, const struct page_point *p, size_t n)
+{
+    struct series_out *s = arg;
+    enum err e = OK;
+    for (size_t i = 0; !e && i < n; i++) {
+        if (s->n == POINTS_PER_LINE) {
+            e = points_line_end(&s->l, s->n);
+            s->n = 0;
+            if (e)
+                break;
+        }
+        if (!s->n++) {
+            line_begin(s->x, op, &s->l);
+            json_kv_str(&s->l.w, "run_id", s->run);
+            json_kv_str(&s->l.w, "key", s->key);
+            json_key(&s->l.w, "points");
+            json_begin_array(&s->l.w);
+        }
+        json_begin_array(&s->l.w);
+        json_i64(&s->l.w, p[i].time_ms);
+        json_i64(&s->l.w, p[i].step);
+        json_f64(&s->l.w, p[i].is_nan ? (double)NAN : store_to_f64(p[i].value));
+        json_end_array(&s->l.w);
+    }
+    return e;
+}
+
+/* All metrics of a run, by name. */
 static enum err points_of(struct exporting *x, struct op *op, const struct id_row *run)
 {
-    struct db_rows *rows = NULL;
-    struct line l = {0};
-    struct str key = STR("");
-    int64_t n = 0;
-    bool row = false;
-    enum err e = db_query(op, x->tx, &sql_export_points, DB_ARGS(DB_I64(run->id)), &rows);
-    while (!e && !(e = db_step(op, x->tx, rows, &row)) && row) {
-        struct str now = db_col_str(x->tx, rows, 0);
-        if (n == POINTS_PER_LINE || !str_eq(now, key)) {
-            if ((e = points_line_end(&l, n)))
-                break;
-            if (!str_eq(now, key))
-                key = str_dup(op->arena, now);
-            n = 0;
-            line_begin(x, op, &l);
-            json_kv_str(&l.w, "run_id", run->name);
-            json_kv_str(&l.w, "key", key);
-            json_key(&l.w, "points");
-            json_begin_array(&l.w);
-        }
-        json_begin_array(&l.w);
-        json_i64(&l.w, db_col_i64(x->tx, rows, 1));
-        json_i64(&l.w, db_col_i64(x->tx, rows, 2));
-        json_f64(&l.w, db_col_i64(x->tx, rows, 4) ? (double)NAN : store_to_f64(db_col_i64(x->tx, rows, 3)));
-        json_end_array(&l.w);
-        n++;
+    struct db_val row[2] = {DB_NULL, DB_TEXT(STR(""))};
+    enum err e;
+    while (!(e = db_query_one(op, x->tx, &sql_export_series, DB_ARGS(DB_I64(run->id), row[1]), row, ARRAY_LEN(row)))) {
+        struct series_out s = {.x = x, .run = run->name, .key = row[1].s};
+        e = points_read(op, x->tx, row[0].i, NULL, SIZE_MAX, points_some, &s);
+        if (!e)
+            e = points_line_end(&s.l, s.n);
+        else if (s.n)
+            buf_clear(&s.l.b);
+        if (e)
+            return e;
     }
-    db_end(x->tx, rows);
-    if (!e)
-        e = points_line_end(&l, n);
-    else if (n)
-        buf_clear(&l.b);
-    return e;
+    if (e != E_NOT_FOUND)
+        return e;
+    op_clear(op);
+    return OK;
 }
 
 static enum err points_page(struct exporting *x, struct op *op, struct db_val *after, size_t *ret_n)

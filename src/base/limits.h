@@ -130,6 +130,21 @@
 #define LIMIT_SERVE_ROWS 100000           /* in one request */
 #define LIMIT_SERVE_INPUTS 8192           /* tensors of one request: one per column at most */
 #define LIMIT_SERVE_OUTPUTS 1024          /* tensors of one answer */
+#define LIMIT_SERVE_INLINE_NS 50000       /* a run that takes longer leaves the I/O thread; a setting of the endpoint as well */
+#define LIMIT_SERVE_THREADS 64            /* that run queued requests */
+#define LIMIT_SERVE_BATCH 4096            /* rows that are joined into one run */
+#define LIMIT_SERVE_BATCH_DEFAULT 128     /* ... unless the endpoint says otherwise */
+#define LIMIT_SERVE_PREFERRED 16          /* preferred sizes of a batch */
+#define LIMIT_SERVE_DELAY_US 60000000     /* that a request may wait for others to join it */
+#define LIMIT_SERVE_QUEUE 65536           /* requests waiting for one version */
+#define LIMIT_SERVE_QUEUE_DEFAULT 1024
+#define LIMIT_SERVE_PRIORITIES 16
+#define LIMIT_SERVE_TIMEOUT_US (3600 * 1000000LL) /* in a queue */
+#define LIMIT_SERVE_CACHE_BYTES LIMIT_MIB(4096)   /* of one endpoint */
+#define LIMIT_SERVE_CACHE_VALUE LIMIT_MIB(16)     /* question and answer of one entry */
+#define LIMIT_SERVE_WARM_CALLS 10000
+#define LIMIT_SERVE_SHADOWS 1024          /* copies of requests that wait for a candidate; the next ones are dropped */
+#define LIMIT_SERVE_SHADOW_BYTES LIMIT_MIB(64)
 #define LIMIT_TENSOR_RANK 8
 #define LIMIT_TENSOR_VALUES LIMIT_MIB(64) /* values of one tensor */
 

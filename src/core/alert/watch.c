@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "base/vec.h"
 #include "core/track/change.h"
+#include "core/track/points.h"
 #include "core/track/run_scan.h"
 #include "core/track/run_search.h"
 #include "core/track/store.h"
@@ -257,22 +258,27 @@ static void judge_point(const struct alert_rule *r, struct watch *w, struct cros
         cross(x, true, p);
 }
 
+struct judging {
+    const struct alert_rule *rule;
+    struct watch *watch;
+    struct crossing *crossing;
+};
+
+static enum err judge_some(struct op *op, void *arg, const struct page_point *p, size_t n)
+{
+    (void)op;
+    const struct judging *j = arg;
+    for (size_t i = 0; i < n; i++)
+        judge_point(j->rule, j->watch, j->crossing, &(struct point){p[i].time_ms, p[i].step, p[i].value, p[i].is_nan});
+    return OK;
+}
+
 static enum err judge_points(struct op *op, struct db_tx *tx, const struct alert_rule *r, const struct series *s, bool all, struct watch *w, struct crossing *x)
 {
-    struct db_rows *rows = NULL;
-    struct db_val args[] = {DB_I64(s->id), DB_I64(w->last.time_ms), DB_I64(w->last.step), DB_I64(w->last.value), DB_I64(w->last.is_nan)};
-    bool more = false;
-    enum err e = db_query(op, tx, all ? &sql_alert_points_all : &sql_alert_points_after, args, all ? 1 : ARRAY_LEN(args), &rows);
-    if (e)
-        return e;
+    struct page_point after = {w->last.time_ms, w->last.step, w->last.value, w->last.is_nan};
     if (all)
         *w = (struct watch){.seen_us = w->seen_us};
-    while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct point p = {db_col_i64(tx, rows, 0), db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2), db_col_i64(tx, rows, 3)};
-        judge_point(r, w, x, &p);
-    }
-    db_end(tx, rows);
-    return e;
+    return points_read(op, tx, s->id, all ? NULL : &after, SIZE_MAX, judge_some, &(struct judging){r, w, x});
 }
 
 static struct str point_text(struct op *op, const struct alert_rule *r, struct str metric, const struct point *p)

@@ -1,6 +1,7 @@
 #include "core/track/history.h"
 
 #include "base/limits.h"
+#include "core/track/points.h"
 #include "sql_gen.h"
 
 struct page_arg {
@@ -12,33 +13,27 @@ struct page_arg {
     struct history_page page;
 };
 
-/* A page of a series that is too long for memory: one range of the primary key, read into a block of its own. */
+static enum err take_page(struct op *op, void *arg, const struct page_point *p, size_t n)
+{
+    return series_add_all(op, arg, p, n);
+}
+
+/* A page of a series that is too long for memory, in a block of its own. */
 static enum err long_page(struct op *op, struct db_tx *tx, struct page_arg *a, int64_t id)
 {
-    static const struct page_point first = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN};
-    const struct page_point *after = a->from_point ? &a->after : &first;
     int64_t limit = a->limit && a->limit < LIMIT_TRACK_HISTORY_PAGE ? a->limit : LIMIT_TRACK_HISTORY_PAGE;
     struct series *s = &a->page.series;
-    struct db_rows *rows = NULL;
-    enum err e = series_create(op, (size_t)limit, s);
-    if (e)
-        return e;
-    e = db_query(op, tx, &sql_history_points_page,
-                 DB_ARGS(DB_I64(id), DB_I64(after->time_ms), DB_I64(after->step), DB_I64(after->value), DB_I64(after->is_nan), DB_I64(limit + 1)), &rows);
-    bool more = false;
-    while (!e && !(e = db_step(op, tx, rows, &more)) && more && s->len < (size_t)limit) {
-        struct page_point p = {db_col_i64(tx, rows, 0), db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2), db_col_i64(tx, rows, 3)};
-        e = series_add(op, s, &p);
-    }
-    if (rows)
-        db_end(tx, rows);
+    enum err e = series_create(op, (size_t)limit + 1, s);
+    if (!e)
+        e = points_read(op, tx, id, a->from_point ? &a->after : NULL, (size_t)limit + 1, take_page, s);
     if (e) {
         series_release(s);
         return e;
     }
-    a->page.len = s->len;
+    bool more = s->len > (size_t)limit;
+    a->page.len = more ? (size_t)limit : s->len;
     if (more) {
-        struct page_point last = series_point(s, s->len - 1);
+        struct page_point last = series_point(s, a->page.len - 1);
         a->page.next_token = page_point_token(op, &last);
     }
     return OK;

@@ -1,7 +1,5 @@
-/* Points are keyed by a series number (one per run and metric) and ordered by (time, step, value, is_nan), which
- * is the order of the history, so that a page of it is one range scan and an exact duplicate is refused by
- * the primary key. The series row carries the latest point. A batch touches each series row twice at most,
- * however many points it brings. */
+/* The series row of a metric carries its latest point, how many points it has, and the newest of them packed (points.h). A batch is gathered by
+ * metric first, so that it writes each row once, however many points it brings. */
 #include "core/track/metric.h"
 
 #include "base/json.h"
@@ -9,6 +7,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "core/track/change.h"
+#include "core/track/points.h"
 #include "core/track/store.h"
 #include "sql_gen.h"
 
@@ -28,11 +27,15 @@ struct point {
     int64_t value, is_nan, time_ms, step;
 };
 struct series {
-    int64_t id;
+    int64_t id;          /* 0: not there */
+    struct str tail;
     struct point latest;
-    bool changed;
-    bool created;      /* by this write: the row counts its first point already */
-    int64_t added;     /* points that were no duplicates */
+    size_t first, last, count; /* of its points in the batch, by `next` */
+};
+/* The points of a batch, gathered by series. */
+struct gathered {
+    struct map open;     /* key to struct series */
+    size_t *next;        /* the place of the same series' next point */
 };
 
 static struct point point_of(const struct track_metric *m)
@@ -58,38 +61,27 @@ static bool point_after(const struct point *a, const struct point *b)
     return a->value > b->value;
 }
 
-/* A series from the columns id, value, is_nan, time_ms, step that begin at `i`. */
-static struct series series_row(struct db_tx *tx, struct db_rows *rows, int i)
+/* Fills in what the columns id, value, is_nan, time_ms, step, tail that begin at `i` say. */
+static void series_row(struct op *op, struct db_tx *tx, struct db_rows *rows, int i, struct series *s)
 {
-    return (struct series){.id = db_col_i64(tx, rows, i),
-                           .latest = {db_col_i64(tx, rows, i + 1), db_col_i64(tx, rows, i + 2), db_col_i64(tx, rows, i + 3),
-                                      db_col_i64(tx, rows, i + 4)}};
+    s->id = db_col_i64(tx, rows, i);
+    s->latest = (struct point){db_col_i64(tx, rows, i + 1), db_col_i64(tx, rows, i + 2), db_col_i64(tx, rows, i + 3), db_col_i64(tx, rows, i + 4)};
+    s->tail = db_col_null(tx, rows, i + 5) ? (struct str){0} : db_col_dup(op, tx, rows, i + 5);
 }
 
-/* Made with its first point. */
-static enum err series_create(struct op *op, struct db_tx *tx, int64_t run, struct str key, const struct point *first, struct series *ret)
-{
-    enum err e = db_exec(op, tx, &sql_track_series_insert,
-                DB_ARGS(DB_I64(run), DB_TEXT(key), DB_I64(first->value), DB_I64(first->is_nan), DB_I64(first->time_ms),
-                        DB_I64(first->step)), NULL);
-    if (!e)
-        *ret = (struct series){.id = db_last_id(tx), .latest = *first, .created = true};
-    return e;
-}
-
-/* The series of a key, made with its first point when the run never logged it. */
-static enum err series_open(struct op *op, struct db_tx *tx, int64_t run, struct str key, const struct point *first, struct series *ret)
+/* The series of a key; its id stays 0 when the run never logged it. */
+static enum err series_open(struct op *op, struct db_tx *tx, int64_t run, struct str key, struct series *s)
 {
     struct db_rows *rows = NULL;
-    enum err e = db_query(op, tx, &sql_track_series_get, DB_ARGS(DB_I64(run), DB_TEXT(key)), &rows);
+    enum err e = db_query(op, tx, &sql_track_series_open, DB_ARGS(DB_I64(run), DB_TEXT(key)), &rows);
     if (e)
         return e;
     bool row = false;
     e = db_step(op, tx, rows, &row);
     if (!e && row)
-        *ret = series_row(tx, rows, 0);
+        series_row(op, tx, rows, 0, s);
     db_end(tx, rows);
-    return e || row ? e : series_create(op, tx, run, key, first, ret);
+    return e;
 }
 
 /* Fills in those of `wanted` (key to struct series) that the run has, in one pass over its series. It ends after `max_rows` of them,
@@ -104,11 +96,8 @@ static enum err series_scan(struct op *op, struct db_tx *tx, int64_t run, const 
     int64_t n = 0;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
         struct series *s = map_find(wanted, db_col_str(tx, rows, 0));
-        if (s) {
-            bool created = s->created; /* by series_make(), which did not ask for its number */
-            *s = series_row(tx, rows, 1);
-            s->created = created;
-        }
+        if (s)
+            series_row(op, tx, rows, 1, s);
         n++;
     }
     db_end(tx, rows);
@@ -116,42 +105,56 @@ static enum err series_scan(struct op *op, struct db_tx *tx, int64_t run, const 
     return e;
 }
 
-/* Makes those of a batch's series that the run lacks, all in one go, and looks for their numbers afterwards: to a database server that is two round
- * trips in place of one for each. */
-static enum err series_make(struct op *op, struct db_tx *tx, int64_t run, const struct track_batch *b, const struct map *wanted, struct series *const *of)
+static enum err series_insert(struct op *op, struct db_tx *tx, int64_t run, struct str key, const struct series *s, int64_t points, struct str tail, bool now)
 {
-    enum err e = OK;
-    bool made = false, all = false;
-    for (size_t i = 0; !e && i < b->metric_count; i++) {
-        struct point p = point_of(&b->metrics[i]);
-        if (of[i]->id || of[i]->created)
-            continue;
-        of[i]->created = made = true;
-        e = db_exec_later(op, tx, &sql_track_series_insert,
-                          DB_ARGS(DB_I64(run), DB_TEXT(b->metrics[i].key), DB_I64(p.value), DB_I64(p.is_nan), DB_I64(p.time_ms), DB_I64(p.step)), NULL);
-    }
-    return e || !made ? e : series_scan(op, tx, run, wanted, INT64_MAX, &all);
+    const struct db_val v[] = {DB_I64(run), DB_TEXT(key), DB_I64(s->latest.value), DB_I64(s->latest.is_nan), DB_I64(s->latest.time_ms),
+                               DB_I64(s->latest.step), DB_I64(points), tail.len ? DB_BLOB(tail) : DB_NULL};
+    return now ? db_exec(op, tx, &sql_track_series_insert, v, ARRAY_LEN(v), NULL) : db_exec_later(op, tx, &sql_track_series_insert, v, ARRAY_LEN(v), NULL);
 }
 
-static enum err series_add(struct op *op, struct db_tx *tx, struct series *s, const struct point *p)
+/* The row of a new series as it will be, or, when its points do not fit into it, one that is completed once its number is known. */
+static enum err series_make(struct op *op, struct db_tx *tx, struct points_edit *edit, int64_t run, struct str key, struct series *s)
 {
-    if (point_after(p, &s->latest)) {
-        s->latest = *p;
-        s->changed = true;
-    }
-    return db_exec_later(op, tx, &sql_track_point_insert,
-                         DB_ARGS(DB_I64(s->id), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(p->value), DB_I64(p->is_nan)), &s->added);
+    enum err e = series_insert(op, tx, run, key, s, 0, (struct str){0}, true);
+    if (!e)
+        points_edit_made(edit, s->id = db_last_id(tx));
+    return e;
 }
 
-/* db_settle has been called: the points are counted. */
-static enum err series_close(struct op *op, struct db_tx *tx, const struct series *s)
+/* Stores a series' points of the batch; *add_new counts those that were not there. */
+static enum err series_log(struct op *op, struct db_tx *tx, struct points_edit *edit, int64_t run, const struct track_metric *m, const size_t *next, struct series *s, int64_t *add_new)
 {
-    int64_t more = s->added - s->created;
-    if (!s->changed && !more)
-        return OK;
+    struct str key = m[s->first].key, tail = {0};
+    bool known = s->id != 0, changed = !known, new = false, fits = false;
+    int64_t added = 0;
+    enum err e = points_edit_begin(op, edit, s->id, s->tail);
+    if (!known)
+        s->latest = point_of(&m[s->first]);
+    if (!e && !known && s->count > POINTS_UNMADE)
+        e = series_make(op, tx, edit, run, key, s);
+    size_t at = s->first;
+    for (size_t i = 0; !e && i < s->count; i++, at = i < s->count ? next[at] : 0) {
+        struct point p = point_of(&m[at]);
+        bool after = point_after(&p, &s->latest), first = !known && i == 0;
+        e = points_edit_add(op, tx, edit, &(struct page_point){p.time_ms, p.step, p.value, p.is_nan}, after || first, &new);
+        added += !e && new;
+        if (after)
+            s->latest = p;
+        changed |= after;
+    }
+    *add_new += added;
+    if (e || !(changed || added))
+        return e;
+    e = points_edit_end(op, tx, edit, &tail, &fits);
+    if (!e && !fits && !(e = series_make(op, tx, edit, run, key, s)))
+        e = points_edit_end(op, tx, edit, &tail, &fits);
+    if (e)
+        return e;
+    if (!s->id)
+        return series_insert(op, tx, run, key, s, added, tail, false);
     const struct point *p = &s->latest;
     return db_exec_later(op, tx, &sql_track_series_update,
-                         DB_ARGS(DB_I64(s->id), DB_I64(p->value), DB_I64(p->is_nan), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(more)), NULL);
+                         DB_ARGS(DB_I64(s->id), DB_I64(p->value), DB_I64(p->is_nan), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(added), DB_BLOB(tail)), NULL);
 }
 
 /* A value measured on a logged model is kept with the model as well. */
@@ -173,55 +176,53 @@ static enum err model_metric(struct op *op, struct db_tx *tx, struct str run_id,
                            DB_I64(p.time_ms), DB_I64(p.step)), NULL);
 }
 
-/* Where each metric of a batch belongs: one struct series per key, its id still 0. */
-static enum err batch_keys(struct op *op, const struct track_batch *b, struct map *open, struct series ***ret)
+/* One struct series per key, its id still 0. */
+static enum err batch_gather(struct op *op, const struct track_batch *b, struct gathered *g)
 {
-    struct series **of = arena_array(op->arena, b->metric_count, struct series *);
-    if (b->metric_count && !of)
+    map_init(&g->open, op->arena);
+    g->next = arena_array(op->arena, b->metric_count + 1, size_t);
+    if (!g->next)
         return op_fail(op, E_TOO_LARGE, "the batch needs too much memory");
     for (size_t i = 0; i < b->metric_count; i++) {
-        struct str key = b->metrics[i].key;
-        of[i] = map_find(open, key);
-        if (of[i])
-            continue;
-        of[i] = op_new(op, struct series);
-        if (!map_put(open, key, of[i]))
-            return op_fail(op, E_TOO_LARGE, "the batch needs too much memory");
+        struct series *s = map_find(&g->open, b->metrics[i].key);
+        if (s) {
+            g->next[s->last] = i;
+        } else {
+            s = op_new(op, struct series);
+            s->first = i;
+            if (!map_put(&g->open, b->metrics[i].key, s))
+                return op_fail(op, E_TOO_LARGE, "the batch needs too much memory");
+        }
+        s->last = i;
+        s->count++;
     }
-    *ret = of;
     return OK;
 }
 
 static enum err log_metrics(struct op *op, struct db_tx *tx, int64_t run, const struct track_batch *b, int64_t *ret_added)
 {
-    struct map open;
-    struct series **of = NULL;
+    struct gathered g;
+    AUTO(points_edit) struct points_edit *edit = NULL;
     bool all = false;
     *ret_added = 0;
-    map_init(&open, op->arena);
-    enum err e = batch_keys(op, b, &open, &of);
-    if (!e && open.len >= SCAN_MIN_KEYS)
-        e = series_scan(op, tx, run, &open, (int64_t)open.len * SCAN_FACTOR, &all);
-    if (!e && all)
-        e = series_make(op, tx, run, b, &open, of);
-    for (size_t i = 0; !e && i < b->metric_count; i++) {
-        const struct track_metric *m = &b->metrics[i];
-        struct point p = point_of(m);
-        if (!of[i]->id)
-            e = series_open(op, tx, run, m->key, &p, of[i]);
-        if (!e)
-            e = series_add(op, tx, of[i], &p);
-        if (!e && m->model_id.len > 0)
-            e = model_metric(op, tx, b->run_id, m);
-    }
+    if (!b->metric_count)
+        return OK;
+    enum err e = batch_gather(op, b, &g);
     if (!e)
-        e = db_settle(op, tx);
-    for (size_t i = 0; !e && i < open.len; i++) {
-        const struct series *s = open.entries[i].value;
-        *ret_added += s->added;
-        e = series_close(op, tx, s);
+        e = points_edit_create(op, &edit);
+    if (!e && g.open.len >= SCAN_MIN_KEYS)
+        e = series_scan(op, tx, run, &g.open, (int64_t)g.open.len * SCAN_FACTOR, &all);
+    for (size_t i = 0; !e && i < g.open.len; i++) {
+        struct series *s = g.open.entries[i].value;
+        if (!s->id && !all)
+            e = series_open(op, tx, run, b->metrics[s->first].key, s);
+        if (!e)
+            e = series_log(op, tx, edit, run, b->metrics, g.next, s, ret_added);
     }
-    return e;
+    for (size_t i = 0; !e && i < b->metric_count; i++)
+        if (b->metrics[i].model_id.len > 0)
+            e = model_metric(op, tx, b->run_id, &b->metrics[i]);
+    return e ? e : db_settle(op, tx);
 }
 
 static enum err log_params(struct op *op, struct db_tx *tx, int64_t run, const struct track_batch *b)
@@ -264,7 +265,6 @@ static enum err point_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     const struct track_batch *b = arg;
     const struct track_metric *m = &b->metrics[0];
-    struct point p = point_of(m);
     struct track_run_head h = {0};
     struct series s = {0};
     struct db_rows *rows = NULL;
@@ -277,19 +277,18 @@ static enum err point_tx(struct op *op, struct db_tx *tx, void *arg)
         h = (struct track_run_head){.row = db_col_i64(tx, rows, 0), .deleted = db_col_i64(tx, rows, 1) != 0};
         known = !db_col_null(tx, rows, 2);
         if (known)
-            s = series_row(tx, rows, 2);
+            series_row(op, tx, rows, 2, &s);
     }
     db_end(tx, rows);
     if (!e && (!row || h.deleted))
         e = track_run_find(op, tx, b->run_id, true, &h); /* fails, and says why */
-    if (!e && !known)
-        e = series_create(op, tx, h.row, m->key, &p, &s);
+    AUTO(points_edit) struct points_edit *edit = NULL;
+    int64_t added = 0;
+    s.count = 1;
     if (!e)
-        e = series_add(op, tx, &s, &p);
+        e = points_edit_create(op, &edit);
     if (!e)
-        e = db_settle(op, tx);
-    if (!e)
-        e = series_close(op, tx, &s);
+        e = series_log(op, tx, edit, h.row, m, NULL, &s, &added);
     if (!e && m->model_id.len > 0)
         e = model_metric(op, tx, b->run_id, m);
     return e ? e : track_change_note(op, tx, h.row);

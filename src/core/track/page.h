@@ -13,6 +13,17 @@ MUST_USE enum err page_offset(struct op *op, struct str token, int64_t *ret_offs
 struct page_point {
     int64_t time_ms, step, value, is_nan;
 };
+/* The order of histories: by time, step, value, NaN behind 0. Below, at, above 0 as for memcmp. */
+static inline int page_point_compare(const struct page_point *a, const struct page_point *b)
+{
+    if (a->time_ms != b->time_ms)
+        return a->time_ms < b->time_ms ? -1 : 1;
+    if (a->step != b->step)
+        return a->step < b->step ? -1 : 1;
+    if (a->value != b->value)
+        return a->value < b->value ? -1 : 1;
+    return a->is_nan == b->is_nan ? 0 : a->is_nan < b->is_nan ? -1 : 1;
+}
 struct str page_point_token(struct op *op, const struct page_point *p);
 MUST_USE enum err page_point_parse(struct op *op, struct str token, struct page_point *ret);
 

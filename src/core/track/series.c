@@ -182,6 +182,14 @@ enum err series_add(struct op *op, struct series *s, const struct page_point *p)
     return OK;
 }
 
+enum err series_add_all(struct op *op, struct series *s, const struct page_point *p, size_t n)
+{
+    enum err e = OK;
+    for (size_t i = 0; !e && i < n; i++)
+        e = series_add(op, s, &p[i]);
+    return e;
+}
+
 struct series series_ref(const struct series *s)
 {
     if (s->block)
@@ -213,22 +221,13 @@ struct page_point series_point(const struct series *s, size_t i)
                                .value = isnan(v) ? 0 : store_from_f64(v), .is_nan = isnan(v)};
 }
 
-static bool point_after(const struct page_point *a, const struct page_point *b)
-{
-    if (a->time_ms != b->time_ms)
-        return a->time_ms > b->time_ms;
-    if (a->step != b->step)
-        return a->step > b->step;
-    return a->value != b->value ? a->value > b->value : a->is_nan > b->is_nan;
-}
-
 size_t series_until(const struct series *s, const struct page_point *p)
 {
     size_t from = 0, to = s->len;
     while (from < to) {
         size_t middle = from + (to - from) / 2;
         struct page_point at = series_point(s, middle);
-        if (point_after(&at, p))
+        if (page_point_compare(&at, p) > 0)
             to = middle;
         else
             from = middle + 1;

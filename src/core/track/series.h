@@ -66,6 +66,8 @@ MUST_USE enum err series_create(struct op *op, size_t cap, struct series *ret);
 /* Adds a point behind the last one. A block that is full, or too narrow, is replaced by a larger one; other views of the
  * old one stay what they are. Only the view that knows all points of its block may add. E_TOO_LARGE: no memory. */
 MUST_USE enum err series_add(struct op *op, struct series *s, const struct page_point *p);
+/* The same for several. */
+MUST_USE enum err series_add_all(struct op *op, struct series *s, const struct page_point *p, size_t n);
 /* The first `len` points of `s` in a block of their own with room for `cap`. */
 MUST_USE enum err series_copy(struct op *op, const struct series *s, size_t len, size_t cap, struct series *ret);
 /* Another view of the same points. */

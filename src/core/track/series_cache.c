@@ -1,4 +1,4 @@
-/* Why the count of points is enough: points are only ever added (an exact duplicate is refused by their primary key), and their
+/* Why the count of points is enough: points are only ever added (an exact duplicate is refused by points.c), and their
  * number stands in the series' row, changed in the transaction that adds them. So within one series equal counts mean equal
  * sets. A series that was deleted for good and one that got its number later differ in run or key, which are part of an
  * entry.
@@ -13,6 +13,7 @@
 #include "core/track/series_cache.h"
 
 #include "base/limits.h"
+#include "core/track/points.h"
 #include "sql_gen.h"
 
 #include <stdlib.h>
@@ -180,51 +181,27 @@ static enum err too_many(struct op *op)
     return op_fail(op, E_TOO_LARGE, "the metric has more than %d points: read its history in pages", LIMIT_TRACK_SERIES_POINTS);
 }
 
-/* Appends the rows of a history statement. */
-static enum err read_rows(struct op *op, struct db_tx *tx, struct db_rows *rows, struct series *s)
+static enum err take_points(struct op *op, void *arg, const struct page_point *p, size_t n)
 {
-    bool more = false;
-    enum err e;
-    while (!(e = db_step(op, tx, rows, &more)) && more) {
-        struct page_point p = {db_col_i64(tx, rows, 0), db_col_i64(tx, rows, 1), db_col_i64(tx, rows, 2), db_col_i64(tx, rows, 3)};
-        if (s->len >= LIMIT_TRACK_SERIES_POINTS)
-            return too_many(op);
-        if ((e = series_add(op, s, &p)))
-            return e;
-    }
-    return e;
+    struct series *s = arg;
+    if (n > LIMIT_TRACK_SERIES_POINTS - s->len)
+        return too_many(op);
+    return series_add_all(op, s, p, n);
 }
 
 static enum err read_all(struct op *op, struct db_tx *tx, int64_t id, size_t points, struct series *ret)
 {
     struct series s;
-    struct db_rows *rows = NULL;
     enum err e = series_create(op, points, &s);
     if (e)
         return e;
-    e = db_query(op, tx, &sql_history_points, DB_ARGS(DB_I64(id)), &rows);
-    if (!e) {
-        e = read_rows(op, tx, rows, &s);
-        db_end(tx, rows);
-    }
+    e = points_read(op, tx, id, NULL, SIZE_MAX, take_points, &s);
     if (e) {
         series_release(&s);
         return e;
     }
     *ret = s;
     return OK;
-}
-
-static enum err read_after(struct op *op, struct db_tx *tx, int64_t id, const struct page_point *p, struct series *s)
-{
-    struct db_rows *rows = NULL;
-    enum err e = db_query(op, tx, &sql_history_points_after,
-                          DB_ARGS(DB_I64(id), DB_I64(p->time_ms), DB_I64(p->step), DB_I64(p->value), DB_I64(p->is_nan)), &rows);
-    if (e)
-        return e;
-    e = read_rows(op, tx, rows, s);
-    db_end(tx, rows);
-    return e;
 }
 
 /* Makes x->series what the snapshot holds, by reading as little as the counts allow. */
@@ -247,7 +224,7 @@ static enum err entry_refresh(struct op *op, struct db_tx *tx, struct entry *x, 
             e = series_copy(op, &x->series, keep, points, &s);
         }
         if (!e)
-            e = read_after(op, tx, x->id, &last, &s);
+            e = points_read(op, tx, x->id, &last, SIZE_MAX, take_points, &s);
         if (e) {
             series_release(&s);
             return e;
