@@ -2,14 +2,14 @@
 INSERT INTO rollout (endpoint, control, candidate, seed, plan, state, step, step_started_us, started_us, evidence, decisions)
 VALUES (?1, ?2, ?3, ?4, ?5, 'running', 0, ?6, ?6, ?7, 0)
 -- name: rollout_running
-SELECT id, control, candidate, seed, plan, step, step_started_us, started_us, evidence, decisions
+SELECT id, control, candidate, seed, plan, step, step_started_us, started_us, evidence, decisions, paused
 FROM rollout WHERE endpoint = ?1 AND state = 'running'
 -- name: rollout_update
-UPDATE rollout SET state = ?2, step = ?3, step_started_us = ?4, evidence = ?5, decisions = ?6, finished_us = ?7 WHERE id = ?1
+UPDATE rollout SET state = ?2, step = ?3, step_started_us = ?4, evidence = ?5, decisions = ?6, finished_us = ?7, paused = ?8 WHERE id = ?1
 -- name: rollout_plan_by_id
 SELECT plan, endpoint FROM rollout WHERE id = ?1
 -- name: rollout_list
-SELECT id, control, candidate, state, step, started_us, finished_us, plan, evidence FROM rollout WHERE endpoint = ?1 ORDER BY id
+SELECT id, control, candidate, state, step, started_us, finished_us, plan, evidence, paused FROM rollout WHERE endpoint = ?1 ORDER BY id
 -- name: rollout_decision_insert
 INSERT INTO rollout_decision (rollout, seq, at_us, verdict, reason, from_permille, to_permille, step, step_started_us, diff, lo, hi,
                               evidence, note)

@@ -30,7 +30,8 @@
 
 static const char *const verdict_names[] = {
     [ROLLOUT_NO_ROLLOUT] = "none",    [ROLLOUT_HOLD] = "hold",         [ROLLOUT_ADVANCE] = "advance",
-    [ROLLOUT_PROMOTE] = "promote",    [ROLLOUT_ROLLBACK] = "rollback",
+    [ROLLOUT_PROMOTE] = "promote",    [ROLLOUT_ROLLBACK] = "rollback", [ROLLOUT_PAUSE] = "pause",
+    [ROLLOUT_RESUME] = "resume",      [ROLLOUT_SHIFT] = "shift",
 };
 
 const char *rollout_verdict_name(enum rollout_verdict v)
@@ -97,8 +98,26 @@ static void end_step(const struct rollout_plan *plan, const struct rollout_posit
         settle(d, ROLLOUT_ROLLBACK, 0, "inconclusive");
     else if (plan->on_inconclusive == ROLLOUT_ON_INCONCLUSIVE_ADVANCE && enough && d->diff <= plan->margin)
         settle(d, onward, next, "inconclusive");
+    else if (plan->on_inconclusive == ROLLOUT_ON_INCONCLUSIVE_PAUSE)
+        settle(d, ROLLOUT_PAUSE, here, enough ? "inconclusive" : "samples");
     else
         settle(d, ROLLOUT_HOLD, here, enough ? "inconclusive" : "samples");
+}
+
+/* Blue-green: the candidate answers since the start; the watch ends well when it was long enough and nothing spoke against it. Labels
+ * speak against it when a control was held back, but need not come. */
+static void end_watch(const struct rollout_plan *plan, int here, bool enough, bool overdue, struct rollout_decision *d)
+{
+    if (enough)
+        settle(d, ROLLOUT_PROMOTE, 1000, "held");
+    else if (!overdue || plan->on_inconclusive == ROLLOUT_ON_INCONCLUSIVE_HOLD)
+        settle(d, ROLLOUT_HOLD, here, "samples");
+    else if (plan->on_inconclusive == ROLLOUT_ON_INCONCLUSIVE_ROLLBACK)
+        settle(d, ROLLOUT_ROLLBACK, 0, "samples");
+    else if (plan->on_inconclusive == ROLLOUT_ON_INCONCLUSIVE_ADVANCE)
+        settle(d, ROLLOUT_PROMOTE, 1000, "samples");
+    else
+        settle(d, ROLLOUT_PAUSE, here, "samples");
 }
 
 void rollout_decide(const struct rollout_plan *plan, const struct rollout_position *pos, const struct rollout_evidence *ev,
@@ -124,6 +143,10 @@ void rollout_decide(const struct rollout_plan *plan, const struct rollout_positi
     int64_t lasted = now_us - pos->step_started_us;
     if (lasted < plan->min_step_us) {
         settle(ret, ROLLOUT_HOLD, here, "min_time");
+        return;
+    }
+    if (plan->kind == ROLLOUT_BLUE_GREEN) {
+        end_watch(plan, here, (int64_t)b->requests >= plan->min_samples, lasted >= plan->max_step_us, ret);
         return;
     }
     bool enough = (int64_t)b->step_labels >= plan->min_samples && (here == 1000 || (int64_t)a->step_labels >= plan->min_samples);

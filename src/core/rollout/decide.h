@@ -29,6 +29,9 @@ enum rollout_verdict {
     ROLLOUT_ADVANCE,     /* next step */
     ROLLOUT_PROMOTE,     /* the last step held: the candidate is the endpoint's version now */
     ROLLOUT_ROLLBACK,    /* back to control, weight 0 */
+    ROLLOUT_PAUSE,       /* a person is wanted; the weights stay, guardrails go on */
+    ROLLOUT_RESUME,      /* a person says: go on */
+    ROLLOUT_SHIFT,       /* a bandit's new shares */
 };
 struct rollout_decision {
     enum rollout_verdict verdict;

@@ -39,4 +39,19 @@ void rollout_pair_dropped(struct rollout_live *live, struct str endpoint, const 
 void rollout_note(struct rollout_live *live, struct str endpoint, const struct rollout_weights *w, int64_t id, int64_t event_us,
                   const struct rollout_pick *pick);
 
+/* ---- for rollout.c and its tests: taking out ---- */
+struct rollout_noted {
+    int64_t rollout, event_us, version;
+    float propensity;
+};
+/* Joins labels to the pairs that wait for them; each pair once. How many were joined. */
+size_t rollout_live_labels(struct rollout_live *live, struct str endpoint, const int64_t *ids, const uint8_t *labels, size_t n);
+/* Moves the sums since the last call out; false: there are none of this rollout. Put them back if they could not be stored. */
+struct rollout_shadow;
+bool rollout_live_take_shadow(struct rollout_live *live, struct str endpoint, int64_t rollout, struct rollout_shadow *ret);
+void rollout_live_put_back_shadow(struct rollout_live *live, struct str endpoint, int64_t rollout, const struct rollout_shadow *sums);
+/* Takes the note of a pick out, so that its reward counts once; false: unknown. */
+bool rollout_live_take_note(struct rollout_live *live, struct str endpoint, int64_t id, struct rollout_noted *ret);
+void rollout_live_put_back_note(struct rollout_live *live, struct str endpoint, int64_t id, const struct rollout_noted *note);
+
 #endif

@@ -6,27 +6,88 @@
 
 static const char *const kind_names[] = {
     [ROLLOUT_CANARY] = "canary", [ROLLOUT_BLUE_GREEN] = "blue_green", [ROLLOUT_SHADOW] = "shadow", [ROLLOUT_AB] = "ab", [ROLLOUT_BANDIT] = "bandit"};
-static const char *const inconclusive_names[] = {
-    [ROLLOUT_ON_INCONCLUSIVE_HOLD] = "hold",
-    [ROLLOUT_ON_INCONCLUSIVE_ROLLBACK] = "rollback",
-    [ROLLOUT_ON_INCONCLUSIVE_ADVANCE] = "advance"};
+static const char *const inconclusive_names[] = {[ROLLOUT_ON_INCONCLUSIVE_HOLD] = "hold",
+                                                 [ROLLOUT_ON_INCONCLUSIVE_ROLLBACK] = "rollback",
+                                                 [ROLLOUT_ON_INCONCLUSIVE_ADVANCE] = "advance",
+                                                 [ROLLOUT_ON_INCONCLUSIVE_PAUSE] = "pause"};
+static const char *const on_win_names[] = {[ROLLOUT_ON_WIN_PAUSE] = "pause", [ROLLOUT_ON_WIN_PROMOTE] = "promote"};
+static const char *const test_names[] = {[ROLLOUT_TEST_ALWAYS_VALID] = "always_valid", [ROLLOUT_TEST_FIXED] = "fixed"};
+static const char *const correction_names[] = {[ROLLOUT_CORRECT_HOLM] = "holm", [ROLLOUT_CORRECT_BH] = "bh", [ROLLOUT_CORRECT_NONE] = "none"};
+static const char *const metric_names[] = {[ROLLOUT_LOGLOSS] = "logloss", [ROLLOUT_BRIER] = "brier", [ROLLOUT_ACCURACY] = "accuracy",
+                                           [ROLLOUT_REWARD] = "reward",   [ROLLOUT_ERRORS] = "errors"};
 
+const char *rollout_kind_name(enum rollout_kind kind)
+{
+    return kind_names[kind];
+}
+
+const char *rollout_metric_name(enum rollout_metric m)
+{
+    return metric_names[m];
+}
+
+bool rollout_metric_more_is_better(enum rollout_metric m)
+{
+    return m == ROLLOUT_ACCURACY || m == ROLLOUT_REWARD;
+}
+
+/* Which kinds know a member. */
+enum {
+    C = 1 << ROLLOUT_CANARY,
+    G = 1 << ROLLOUT_BLUE_GREEN,
+    S = 1 << ROLLOUT_SHADOW,
+    A = 1 << ROLLOUT_AB,
+    B = 1 << ROLLOUT_BANDIT,
+    ALL = C | G | S | A | B,
+};
 /* The scalar members by name, so that parsing, printing and refusing unknown ones share one table. */
 enum plan_type { PLAN_I64, PLAN_F64 };
+#define AT(member) offsetof(struct rollout_plan, member)
 static const struct {
     const char *name;
     enum plan_type type;
     size_t offset;
     double min, max; /* closed for integers, open below for reals unless min is 0 and `zero` holds */
     bool zero;
+    int kinds;
 } plan_fields[] = {
-    {"min_samples", PLAN_I64, offsetof(struct rollout_plan, min_samples), 30, 1e9, false},
-    {"min_step_us", PLAN_I64, offsetof(struct rollout_plan, min_step_us), 0, 1e15, true},
-    {"max_step_us", PLAN_I64, offsetof(struct rollout_plan, max_step_us), 1, 1e15, false},
-    {"alpha", PLAN_F64, offsetof(struct rollout_plan, alpha), 0, 0.25, false},
-    {"margin", PLAN_F64, offsetof(struct rollout_plan, margin), 0, 10, true},
-    {"max_error_rate", PLAN_F64, offsetof(struct rollout_plan, max_error_rate), 0, 0.999, false},
-    {"max_p95_us", PLAN_I64, offsetof(struct rollout_plan, max_p95_us), 1, 3.6e9, false},
+    {"min_samples", PLAN_I64, AT(min_samples), 30, 1e9, false, ALL},
+    {"min_step_us", PLAN_I64, AT(min_step_us), 0, 1e15, true, ALL},
+    {"max_step_us", PLAN_I64, AT(max_step_us), 1, 1e15, false, ALL},
+    {"alpha", PLAN_F64, AT(alpha), 0, 0.25, false, ALL},
+    {"margin", PLAN_F64, AT(margin), 0, 10, true, C | G | S},
+    {"max_error_rate", PLAN_F64, AT(max_error_rate), 0, 0.999, false, C | G | A | B},
+    {"max_p95_us", PLAN_I64, AT(max_p95_us), 1, 3.6e9, false, C | G | A | B},
+    {"threshold", PLAN_F64, AT(threshold), -1e300, 1e300, true, S | A | B},
+    {"hold_back_permille", PLAN_I64, AT(hold_back_permille), 0, 500, true, G},
+    {"shadow_permille", PLAN_I64, AT(shadow_permille), 1, 1000, false, S},
+    {"min_labels", PLAN_I64, AT(min_labels), 0, 1e9, true, S},
+    {"tolerance", PLAN_F64, AT(tolerance), 0, 1e300, true, S},
+    {"min_agreement", PLAN_F64, AT(min_agreement), 0, 1, true, S},
+    {"max_psi", PLAN_F64, AT(max_psi), 0, 100, true, S},
+    {"max_latency_ratio", PLAN_F64, AT(max_latency_ratio), 0, 1000, true, S},
+    {"samples_per_arm", PLAN_I64, AT(samples_per_arm), 0, 1e12, true, A},
+    {"srm_alpha", PLAN_F64, AT(srm_alpha), 0, 0.25, false, A},
+    {"epsilon", PLAN_F64, AT(bandit.epsilon), 0, 1, true, B},
+    {"c", PLAN_F64, AT(bandit.c), 0, 100, true, B},
+    {"floor", PLAN_F64, AT(bandit.floor), 0, 0.5, true, B},
+    {"half_life_us", PLAN_F64, AT(half_life_us), 0, 1e16, true, B},
+    {"stop_at", PLAN_F64, AT(stop_at), 0, 1, true, B},
+};
+/* The members that are one word of a list. */
+#define WORDS(names) names, ARRAY_LEN(names)
+static const struct {
+    const char *name;
+    size_t offset;
+    const char *const *words;
+    size_t count;
+    int kinds;
+} plan_words[] = {
+    {"on_inconclusive", AT(on_inconclusive), WORDS(inconclusive_names), ALL},
+    {"on_win", AT(on_win), WORDS(on_win_names), S | A | B},
+    {"test", AT(test), WORDS(test_names), A},
+    {"correction", AT(correction), WORDS(correction_names), A},
+    {"reward", AT(reward), WORDS(metric_names), B},
 };
 
 static int64_t *plan_i64(struct rollout_plan *p, size_t offset)
@@ -39,10 +100,16 @@ static double *plan_f64(struct rollout_plan *p, size_t offset)
     return (double *)(void *)((char *)p + offset);
 }
 
-void rollout_plan_default(struct rollout_plan *ret)
+/* Every enum of the plan, read and written as the unsigned int that gcc and clang make of it. */
+static unsigned *plan_word(struct rollout_plan *p, size_t offset)
+{
+    return (unsigned *)(void *)((char *)p + offset);
+}
+
+void rollout_plan_default_of(enum rollout_kind kind, struct rollout_plan *ret)
 {
     *ret = (struct rollout_plan){
-        .kind = ROLLOUT_CANARY,
+        .kind = kind,
         .steps_permille = {50, 100, 250, 500, 1000},
         .step_count = 5,
         .min_samples = 300,
@@ -53,7 +120,39 @@ void rollout_plan_default(struct rollout_plan *ret)
         .max_error_rate = 0.01,
         .max_p95_us = 100 * TIME_US_PER_MS,
         .on_inconclusive = ROLLOUT_ON_INCONCLUSIVE_HOLD,
+        .threshold = 0.5,
+        .shadow_permille = 1000,
+        .metrics = {ROLLOUT_LOGLOSS},
+        .metric_count = 1,
+        .srm_alpha = 0.001,
+        .reward = ROLLOUT_ACCURACY,
+        .space = STR(""),
     };
+    bandit_config_default(&ret->bandit);
+    if (kind == ROLLOUT_BLUE_GREEN) {
+        ret->min_step_us = 3600 * TIME_US_PER_S;
+        ret->max_step_us = TIME_US_PER_DAY;
+    }
+    if (kind == ROLLOUT_BANDIT) {
+        ret->min_step_us = 900 * TIME_US_PER_S;
+        ret->max_step_us = 365 * TIME_US_PER_DAY;
+        ret->min_samples = 100;
+    }
+    if (kind != ROLLOUT_CANARY) {
+        ret->step_count = 1;
+        ret->steps_permille[0] = kind == ROLLOUT_BLUE_GREEN ? 1000 : 0;
+    }
+}
+
+void rollout_plan_default(struct rollout_plan *ret)
+{
+    rollout_plan_default_of(ROLLOUT_CANARY, ret);
+}
+
+void rollout_plan_shares(const struct rollout_plan *plan, int arms, int ret_permille[LIMIT_ROLLOUT_ARMS])
+{
+    for (int i = 0; i < arms; i++)
+        ret_permille[i] = plan->share_count ? plan->shares_permille[i] : 1000 / arms + (i < 1000 % arms);
 }
 
 static bool in_range(size_t field, double v)
@@ -63,12 +162,8 @@ static bool in_range(size_t field, double v)
     return above && v <= plan_fields[field].max;
 }
 
-enum err rollout_plan_check(struct op *op, const struct rollout_plan *plan)
+static enum err check_steps(struct op *op, const struct rollout_plan *plan)
 {
-    if ((unsigned)plan->kind >= ARRAY_LEN(kind_names) || (unsigned)plan->on_inconclusive >= ARRAY_LEN(inconclusive_names))
-        return op_fail_field(op, "kind", "unknown kind of rollout");
-    if (plan->kind != ROLLOUT_CANARY)
-        return op_fail(op, E_UNSUPPORTED, "rollouts of kind '%s' are not built yet", kind_names[plan->kind]);
     if (plan->step_count < 1 || plan->step_count > ROLLOUT_MAX_STEPS)
         return op_fail_field(op, "steps_permille", "1 to %d steps, not %d", ROLLOUT_MAX_STEPS, plan->step_count);
     int before = 0;
@@ -81,10 +176,42 @@ enum err rollout_plan_check(struct op *op, const struct rollout_plan *plan)
         return op_fail_field(op, "steps_permille", "the last step must be 1000, not %d", before);
     if (plan->step_count == 1)
         return op_fail_field(op, "steps_permille", "a canary needs a step below 1000");
+    return OK;
+}
+
+static enum err check_arms(struct op *op, const struct rollout_plan *plan)
+{
+    int arms = 2 + plan->version_count, sum = 0;
+    if (plan->version_count < 0 || arms > LIMIT_ROLLOUT_ARMS)
+        return op_fail_field(op, "versions", "at most %d arms, the control and the first candidate among them", LIMIT_ROLLOUT_ARMS);
+    if (plan->share_count && plan->share_count != arms)
+        return op_fail_field(op, "shares_permille", "%d shares for %d arms", plan->share_count, arms);
+    for (int i = 0; i < plan->share_count; i++)
+        sum += plan->shares_permille[i];
+    if (plan->share_count && sum != 1000)
+        return op_fail_field(op, "shares_permille", "the shares make %d, not 1000", sum);
+    if (plan->kind == ROLLOUT_AB && plan->test == ROLLOUT_TEST_FIXED && plan->samples_per_arm < plan->min_samples)
+        return op_fail_field(op, "samples_per_arm", "a fixed horizon needs samples_per_arm of at least min_samples; the planner says how many");
+    if (plan->kind == ROLLOUT_AB && plan->metric_count < 1)
+        return op_fail_field(op, "metrics", "at least one metric is needed");
+    if (plan->kind == ROLLOUT_BANDIT && plan->bandit.floor * arms > 1)
+        return op_fail_field(op, "floor", "a floor of %g for %d arms makes more than everything", plan->bandit.floor, arms);
+    if (plan->kind == ROLLOUT_BANDIT && plan->reward == ROLLOUT_ERRORS)
+        return op_fail_field(op, "reward", "errors are a guardrail, not a reward");
+    return OK;
+}
+
+enum err rollout_plan_check(struct op *op, const struct rollout_plan *plan)
+{
+    if ((unsigned)plan->kind >= ARRAY_LEN(kind_names) || (unsigned)plan->on_inconclusive >= ARRAY_LEN(inconclusive_names))
+        return op_fail_field(op, "kind", "unknown kind of rollout");
+    enum err e = plan->kind == ROLLOUT_CANARY ? check_steps(op, plan) : check_arms(op, plan);
+    if (e)
+        return e;
     struct rollout_plan copy = *plan;
     for (size_t i = 0; i < ARRAY_LEN(plan_fields); i++) {
         double v = plan_fields[i].type == PLAN_I64 ? (double)*plan_i64(&copy, plan_fields[i].offset) : *plan_f64(&copy, plan_fields[i].offset);
-        if (!in_range(i, v))
+        if (plan_fields[i].kinds & (1 << plan->kind) && !in_range(i, v))
             return op_fail_field(op, plan_fields[i].name, "%s must lie in %g..%g, not %g", plan_fields[i].name, plan_fields[i].min,
                                  plan_fields[i].max, v);
     }
@@ -107,67 +234,173 @@ static enum err parse_steps(struct op *op, const struct json *value, struct roll
     return OK;
 }
 
-static enum err parse_word(struct op *op, const struct json_member *m, const char *const *words, size_t n, size_t *ret)
+static enum err word_find(struct op *op, const struct json *v, struct str key, const char *const *words, size_t n, unsigned *ret)
 {
     for (size_t i = 0; i < n; i++) {
-        if (m->value.type == JSON_STRING && str_eqc(m->value.s, words[i])) {
-            *ret = i;
+        if (v->type == JSON_STRING && str_eqc(v->s, words[i])) {
+            *ret = (unsigned)i;
             return OK;
         }
     }
-    return op_fail_field(op, str_cstr(op->arena, m->key), "unknown value of '%.*s'", STR_FMT(m->key));
+    return op_fail_field(op, str_cstr(op->arena, key), "unknown value of '%.*s'", STR_FMT(key));
 }
 
-static enum err parse_scalar(struct op *op, const struct json_member *m, struct rollout_plan *p)
+/* An array of integers from `min` to `max`. */
+static enum err parse_whole(struct op *op, const struct json *value, const char *name, int64_t min, int64_t max, int64_t *ret, int *ret_n)
 {
-    for (size_t i = 0; i < ARRAY_LEN(plan_fields); i++) {
-        if (!str_eqc(m->key, plan_fields[i].name))
-            continue;
-        int64_t whole;
-        double real;
-        if (plan_fields[i].type == PLAN_I64 && json_as_i64(&m->value, &whole))
-            *plan_i64(p, plan_fields[i].offset) = whole;
-        else if (plan_fields[i].type == PLAN_F64 && json_as_f64(&m->value, &real))
-            *plan_f64(p, plan_fields[i].offset) = real;
-        else
-            return op_fail_field(op, plan_fields[i].name, "%s must be %s", plan_fields[i].name,
-                                 plan_fields[i].type == PLAN_I64 ? "an integer" : "a number");
-        return OK;
+    if (value->type != JSON_ARRAY || value->len > LIMIT_ROLLOUT_ARMS)
+        return op_fail_field(op, name, "an array of at most %d integers is wanted", LIMIT_ROLLOUT_ARMS);
+    for (uint32_t i = 0; i < value->len; i++)
+        if (!json_as_i64(&value->items[i], &ret[i]) || ret[i] < min || ret[i] > max)
+            return op_fail_field(op, name, "number %u of '%s' is no integer in range", i, name);
+    *ret_n = (int)value->len;
+    return OK;
+}
+
+static enum err parse_metrics(struct op *op, const struct json *value, struct rollout_plan *p)
+{
+    if (value->type != JSON_ARRAY || value->len > ROLLOUT_METRIC_COUNT)
+        return op_fail_field(op, "metrics", "an array of at most %d names is wanted", ROLLOUT_METRIC_COUNT);
+    p->metric_count = (int)value->len;
+    for (uint32_t i = 0; i < value->len; i++) {
+        unsigned word = 0;
+        enum err e = word_find(op, &value->items[i], STR("metrics"), metric_names, ARRAY_LEN(metric_names), &word);
+        if (e)
+            return e;
+        p->metrics[i] = (enum rollout_metric)word;
+        for (uint32_t k = 0; k < i; k++)
+            if (p->metrics[k] == p->metrics[i])
+                return op_fail_field(op, "metrics", "'%s' stands twice", metric_names[word]);
     }
+    return OK;
+}
+
+static enum err parse_space(struct op *op, const struct json *value, struct rollout_plan *p)
+{
+    enum err e = value->type == JSON_OBJECT ? json_want_str(op, value, "name", &p->space)
+                                            : op_fail_field(op, "namespace", "a namespace is {\"name\", \"from\", \"to\"}");
+    if (!e)
+        e = json_want_i64(op, value, "from", 0, 999, &p->space_from);
+    if (!e)
+        e = json_want_i64(op, value, "to", p->space_from + 1, 1000, &p->space_to);
+    if (!e && (!p->space.len || p->space.len > LIMIT_ROLLOUT_NAMESPACE))
+        e = op_fail_field(op, "namespace", "a namespace has a name of 1 to %d bytes", LIMIT_ROLLOUT_NAMESPACE);
+    return e;
+}
+
+static enum err parse_scalar(struct op *op, const struct json_member *m, size_t field, struct rollout_plan *p)
+{
+    int64_t whole;
+    double real;
+    if (plan_fields[field].type == PLAN_I64 && json_as_i64(&m->value, &whole))
+        *plan_i64(p, plan_fields[field].offset) = whole;
+    else if (plan_fields[field].type == PLAN_F64 && json_as_f64(&m->value, &real))
+        *plan_f64(p, plan_fields[field].offset) = real;
+    else
+        return op_fail_field(op, plan_fields[field].name, "%s must be %s", plan_fields[field].name,
+                             plan_fields[field].type == PLAN_I64 ? "an integer" : "a number");
+    return OK;
+}
+
+/* Members that are lists or objects; *ret_known false: it is none of them. */
+static enum err parse_list(struct op *op, const struct json_member *m, struct rollout_plan *p, bool *ret_known)
+{
+    int64_t whole[LIMIT_ROLLOUT_ARMS];
+    int kind = 1 << p->kind;
+    enum err e = OK;
+    *ret_known = true;
+    if (kind & C && str_eqc(m->key, "steps_permille"))
+        return parse_steps(op, &m->value, p);
+    if (kind & A && str_eqc(m->key, "metrics"))
+        return parse_metrics(op, &m->value, p);
+    if (str_eqc(m->key, "namespace"))
+        return parse_space(op, &m->value, p);
+    if (kind & (A | B) && str_eqc(m->key, "versions"))
+        return parse_whole(op, &m->value, "versions", 1, INT64_MAX, p->versions, &p->version_count);
+    if (kind & (A | B) && str_eqc(m->key, "shares_permille")) {
+        e = parse_whole(op, &m->value, "shares_permille", 1, 999, whole, &p->share_count);
+        for (int i = 0; !e && i < p->share_count; i++)
+            p->shares_permille[i] = (int)whole[i];
+        return e;
+    }
+    if (kind & B && str_eqc(m->key, "rule")) {
+        int rule = m->value.type == JSON_STRING ? bandit_rule_find(m->value.s.p, m->value.s.len) : -1;
+        p->bandit.rule = rule < 0 ? p->bandit.rule : (enum bandit_rule)rule;
+        return rule < 0 ? op_fail_field(op, "rule", "unknown rule of a bandit") : OK;
+    }
+    *ret_known = false;
+    return OK;
+}
+
+static enum err parse_member(struct op *op, const struct json_member *m, struct rollout_plan *p)
+{
+    bool known = false;
+    enum err e = parse_list(op, m, p, &known);
+    if (e || known || str_eqc(m->key, "kind"))
+        return e;
+    for (size_t i = 0; i < ARRAY_LEN(plan_words); i++)
+        if (str_eqc(m->key, plan_words[i].name) && plan_words[i].kinds & (1 << p->kind))
+            return word_find(op, &m->value, m->key, plan_words[i].words, plan_words[i].count, plan_word(p, plan_words[i].offset));
+    for (size_t i = 0; i < ARRAY_LEN(plan_fields); i++)
+        if (str_eqc(m->key, plan_fields[i].name) && plan_fields[i].kinds & (1 << p->kind))
+            return parse_scalar(op, m, i, p);
     if (memchr(m->key.p, 0, m->key.len))
         return op_fail_field(op, "plan", "unknown member in a rollout plan");
-    return op_fail_field(op, str_cstr(op->arena, m->key), "a rollout plan has no member '%.*s'", STR_FMT(m->key));
+    return op_fail_field(op, str_cstr(op->arena, m->key), "a plan of kind '%s' has no member '%.*s'", kind_names[p->kind], STR_FMT(m->key));
 }
 
 enum err rollout_plan_parse(struct op *op, const struct json *obj, struct rollout_plan *ret)
 {
     struct rollout_plan p;
-    rollout_plan_default(&p);
+    unsigned kind = ROLLOUT_CANARY;
     if (obj && obj->type != JSON_OBJECT)
         return op_fail_field(op, "plan", "a rollout plan must be an object, not %s", json_type_name(obj->type));
-    for (uint32_t i = 0; obj && i < obj->len; i++) {
-        const struct json_member *m = &obj->members[i];
-        size_t word = 0;
-        enum err e = OK;
-        if (str_eqc(m->key, "steps_permille")) {
-            e = parse_steps(op, &m->value, &p);
-        } else if (str_eqc(m->key, "kind")) {
-            e = parse_word(op, m, kind_names, ARRAY_LEN(kind_names), &word);
-            p.kind = (enum rollout_kind)word;
-        } else if (str_eqc(m->key, "on_inconclusive")) {
-            e = parse_word(op, m, inconclusive_names, ARRAY_LEN(inconclusive_names), &word);
-            p.on_inconclusive = (enum rollout_inconclusive)word;
-        } else {
-            e = parse_scalar(op, m, &p);
-        }
-        if (e)
-            return e;
-    }
-    enum err e = rollout_plan_check(op, &p);
+    const struct json *named = json_get(obj, "kind");
+    enum err e = named ? word_find(op, named, STR("kind"), kind_names, ARRAY_LEN(kind_names), &kind) : OK;
     if (e)
         return e;
-    *ret = p;
-    return OK;
+    rollout_plan_default_of((enum rollout_kind)kind, &p);
+    for (uint32_t i = 0; !e && obj && i < obj->len; i++)
+        e = parse_member(op, &obj->members[i], &p);
+    if (p.kind == ROLLOUT_BLUE_GREEN)
+        p.steps_permille[0] = 1000 - (int)(p.hold_back_permille < 0 || p.hold_back_permille > 500 ? 0 : p.hold_back_permille);
+    if (!e)
+        e = rollout_plan_check(op, &p);
+    if (!e)
+        *ret = p;
+    return e;
+}
+
+/* ---- as JSON ---- */
+static void whole_json(struct json_out *w, const char *key, const int *v, int n)
+{
+    json_key(w, key);
+    json_begin_array(w);
+    for (int i = 0; i < n; i++)
+        json_i64(w, v[i]);
+    json_end_array(w);
+}
+
+static void arms_json(struct json_out *w, const struct rollout_plan *plan)
+{
+    if (plan->version_count) {
+        json_key(w, "versions");
+        json_begin_array(w);
+        for (int i = 0; i < plan->version_count; i++)
+            json_i64(w, plan->versions[i]);
+        json_end_array(w);
+    }
+    if (plan->share_count)
+        whole_json(w, "shares_permille", plan->shares_permille, plan->share_count);
+    if (plan->kind == ROLLOUT_BANDIT) {
+        json_kv_cstr(w, "rule", bandit_rule_name(plan->bandit.rule));
+        return;
+    }
+    json_key(w, "metrics");
+    json_begin_array(w);
+    for (int i = 0; i < plan->metric_count; i++)
+        json_cstr(w, metric_names[plan->metrics[i]]);
+    json_end_array(w);
 }
 
 void rollout_plan_json(struct json_out *w, const struct rollout_plan *plan)
@@ -175,17 +408,28 @@ void rollout_plan_json(struct json_out *w, const struct rollout_plan *plan)
     struct rollout_plan copy = *plan;
     json_begin_object(w);
     json_kv_cstr(w, "kind", kind_names[plan->kind]);
-    json_key(w, "steps_permille");
-    json_begin_array(w);
-    for (int i = 0; i < plan->step_count; i++)
-        json_i64(w, plan->steps_permille[i]);
-    json_end_array(w);
+    if (plan->kind == ROLLOUT_CANARY)
+        whole_json(w, "steps_permille", plan->steps_permille, plan->step_count);
+    if (plan->kind == ROLLOUT_AB || plan->kind == ROLLOUT_BANDIT)
+        arms_json(w, plan);
+    if (plan->space.len) {
+        json_key(w, "namespace");
+        json_begin_object(w);
+        json_kv_str(w, "name", plan->space);
+        json_kv_i64(w, "from", plan->space_from);
+        json_kv_i64(w, "to", plan->space_to);
+        json_end_object(w);
+    }
     for (size_t i = 0; i < ARRAY_LEN(plan_fields); i++) {
+        if (!(plan_fields[i].kinds & (1 << plan->kind)))
+            continue;
         if (plan_fields[i].type == PLAN_I64)
             json_kv_i64(w, plan_fields[i].name, *plan_i64(&copy, plan_fields[i].offset));
         else
             json_kv_f64(w, plan_fields[i].name, *plan_f64(&copy, plan_fields[i].offset));
     }
-    json_kv_cstr(w, "on_inconclusive", inconclusive_names[plan->on_inconclusive]);
+    for (size_t i = 0; i < ARRAY_LEN(plan_words); i++)
+        if (plan_words[i].kinds & (1 << plan->kind))
+            json_kv_cstr(w, plan_words[i].name, plan_words[i].words[*plan_word(&copy, plan_words[i].offset)]);
     json_end_object(w);
 }

@@ -10,6 +10,7 @@
 #include "sql_gen.h"
 
 #define ROLLOUT_BY_HAND "by_hand"
+#define ROLLOUT_PAUSED "paused"
 #define ROLLOUT_TIME_MAX 4000000000000000000 /* beyond it a difference of two times could overflow */
 
 /* A running rollout as read from its row. */
@@ -18,20 +19,31 @@ struct running {
     uint64_t seed;
     struct rollout_plan plan;
     struct rollout_position pos;
-    struct rollout_evidence evidence;
+    struct str paused;                /* why it waits for a person; "" = it does not */
+    struct rollout_evidence evidence; /* canary, blue-green */
+    struct rollout_shadow *shadow;    /* shadow */
 };
 
 /* ---- rows ---- */
-static enum err parse_stored(struct op *op, struct str plan, struct str evidence, struct rollout_plan *ret_plan, struct rollout_evidence *ret_ev)
+static enum err evidence_read(struct op *op, struct str text, struct running *r)
+{
+    struct json *j = NULL;
+    enum err e = json_parse(op, text, JSON_STRICT, &j);
+    if (!e && r->plan.kind == ROLLOUT_SHADOW) {
+        r->shadow = op_new(op, struct rollout_shadow);
+        return rollout_shadow_parse(op, j, r->shadow);
+    }
+    return e ? e : rollout_evidence_parse(op, j, &r->evidence);
+}
+
+static enum err parse_stored(struct op *op, struct str plan, struct str evidence, struct running *r)
 {
     struct json *j = NULL;
     enum err e = json_parse(op, plan, JSON_STRICT, &j);
     if (!e)
-        e = rollout_plan_parse(op, j, ret_plan);
+        e = rollout_plan_parse(op, j, &r->plan);
     if (!e)
-        e = json_parse(op, evidence, JSON_STRICT, &j);
-    if (!e)
-        e = rollout_evidence_parse(op, j, ret_ev);
+        e = evidence_read(op, evidence, r);
     return e ? op_context(op, "stored rollout") : OK;
 }
 
@@ -44,6 +56,7 @@ static enum err running_load(struct op *op, struct db_tx *tx, struct str endpoin
         return e;
     bool found = false;
     struct str plan = {0}, evidence = {0};
+    *ret = (struct running){.paused = STR("")};
     e = db_step(op, tx, rows, &found);
     if (!e && found) {
         ret->id = db_col_i64(tx, rows, 0);
@@ -56,10 +69,11 @@ static enum err running_load(struct op *op, struct db_tx *tx, struct str endpoin
         ret->started_us = db_col_i64(tx, rows, 7);
         evidence = db_col_dup(op, tx, rows, 8);
         ret->decisions = db_col_i64(tx, rows, 9);
+        ret->paused = db_col_null(tx, rows, 10) ? STR("") : db_col_dup(op, tx, rows, 10);
     }
     db_end(tx, rows);
     if (!e && found)
-        e = parse_stored(op, plan, evidence, &ret->plan, &ret->evidence);
+        e = parse_stored(op, plan, evidence, ret);
     if (!e && found && (ret->pos.step < 0 || ret->pos.step >= ret->plan.step_count))
         e = op_fail(op, E_CORRUPT, "rollout %lld stands at step %d of %d", (long long)ret->id, ret->pos.step, ret->plan.step_count);
     if (!e)
@@ -81,13 +95,16 @@ static enum err keep_text(struct op *op, struct buf *b, struct str *ret)
     return OK;
 }
 
-static enum err evidence_text(struct op *op, const struct rollout_evidence *ev, struct str *ret)
+static enum err evidence_text(struct op *op, const struct running *r, struct str *ret)
 {
     AUTO(buf) struct buf b;
-    buf_init(&b, LIMIT_KIB(64));
+    buf_init(&b, LIMIT_ROLLOUT_EVIDENCE);
     struct json_out w;
     json_out_init(&w, &b, 0);
-    rollout_evidence_json(&w, ev);
+    if (r->shadow)
+        rollout_shadow_json(&w, r->shadow);
+    else
+        rollout_evidence_json(&w, &r->evidence);
     return keep_text(op, &b, ret);
 }
 
@@ -114,12 +131,12 @@ static enum err audit_decision(struct op *op, struct db_tx *tx, struct str endpo
 static enum err evidence_store(struct op *op, struct db_tx *tx, const struct running *r)
 {
     struct str evidence;
-    enum err e = evidence_text(op, &r->evidence, &evidence);
+    enum err e = evidence_text(op, r, &evidence);
     if (e)
         return e;
     return db_exec(op, tx, &sql_rollout_update,
                    DB_ARGS(DB_I64(r->id), DB_TEXT(STR("running")), DB_I64(r->pos.step), DB_I64(r->pos.step_started_us), DB_TEXT(evidence),
-                           DB_I64(r->decisions), DB_NULL),
+                           DB_I64(r->decisions), DB_NULL, r->paused.len ? DB_TEXT(r->paused) : DB_NULL),
                    NULL);
 }
 
@@ -127,7 +144,7 @@ static enum err evidence_store(struct op *op, struct db_tx *tx, const struct run
 static enum err decision_store(struct op *op, struct db_tx *tx, struct str endpoint, struct running *r, struct rollout_decision *d, struct str note)
 {
     struct str evidence;
-    enum err e = evidence_text(op, &r->evidence, &evidence);
+    enum err e = evidence_text(op, r, &evidence);
     if (e)
         return e;
     d->rollout_id = r->id;
@@ -143,19 +160,25 @@ static enum err decision_store(struct op *op, struct db_tx *tx, struct str endpo
     if (e)
         return e;
     static const char *const states[] = {
-        [ROLLOUT_HOLD] = "running", [ROLLOUT_ADVANCE] = "running", [ROLLOUT_PROMOTE] = "promoted", [ROLLOUT_ROLLBACK] = "rolled_back"};
+        [ROLLOUT_HOLD] = "running",         [ROLLOUT_ADVANCE] = "running", [ROLLOUT_PROMOTE] = "promoted",
+        [ROLLOUT_ROLLBACK] = "rolled_back", [ROLLOUT_PAUSE] = "running",   [ROLLOUT_RESUME] = "running",
+        [ROLLOUT_SHIFT] = "running"};
     bool over = d->verdict == ROLLOUT_PROMOTE || d->verdict == ROLLOUT_ROLLBACK;
     if (d->verdict == ROLLOUT_ADVANCE) {
         r->pos.step++;
         r->pos.step_started_us = d->at_us;
         r->evidence.arm[ROLLOUT_ARM_CONTROL].step_labels = r->evidence.arm[ROLLOUT_ARM_CANDIDATE].step_labels = 0;
-        e = evidence_text(op, &r->evidence, &evidence);
+        e = evidence_text(op, r, &evidence);
         if (e)
             return e;
     }
+    if (d->verdict == ROLLOUT_PAUSE)
+        r->paused = str_from(d->reason);
+    else if (d->verdict != ROLLOUT_HOLD)
+        r->paused = STR("");
     e = db_exec(op, tx, &sql_rollout_update,
                 DB_ARGS(DB_I64(r->id), DB_TEXT(str_from(states[d->verdict])), DB_I64(r->pos.step), DB_I64(r->pos.step_started_us),
-                        DB_TEXT(evidence), DB_I64(r->decisions), over ? DB_I64(d->at_us) : DB_NULL),
+                        DB_TEXT(evidence), DB_I64(r->decisions), over ? DB_I64(d->at_us) : DB_NULL, r->paused.len ? DB_TEXT(r->paused) : DB_NULL),
                 NULL);
     if (e || d->verdict == ROLLOUT_HOLD)
         return e;
@@ -209,7 +232,7 @@ static enum err start_tx(struct op *op, struct db_tx *tx, void *arg)
     struct str plan, evidence;
     e = keep_text(op, &b, &plan);
     if (!e)
-        e = evidence_text(op, &(struct rollout_evidence){0}, &evidence);
+        e = evidence_text(op, &(struct running){.shadow = a->plan->kind == ROLLOUT_SHADOW ? op_new(op, struct rollout_shadow) : NULL}, &evidence);
     if (!e)
         e = db_exec(op, tx, &sql_rollout_insert,
                     DB_ARGS(DB_TEXT(a->endpoint), DB_I64(a->control), DB_I64(a->candidate), DB_I64((int64_t)a->seed), DB_TEXT(plan),
@@ -232,6 +255,8 @@ enum err rollout_start(struct op *op, struct db *db, struct str endpoint, int64_
                        const struct rollout_plan *plan, int64_t start_us, uint64_t seed, int64_t *ret_id)
 {
     enum err e = rollout_plan_check(op, plan);
+    if (!e && (plan->kind == ROLLOUT_AB || plan->kind == ROLLOUT_BANDIT))
+        e = op_fail(op, E_UNSUPPORTED, "rollouts of kind '%s' are not built yet", rollout_kind_name(plan->kind));
     if (!e)
         e = check_time(op, start_us);
     if (e)
@@ -283,6 +308,20 @@ static bool add_requests(struct running *r, const struct rollout_requests *reque
     return any;
 }
 
+/* What the evidence says now. While a rollout waits for a person only a guardrail may speak. */
+static void judge(const struct running *r, int64_t now_us, struct rollout_decision *d)
+{
+    if (r->shadow)
+        rollout_shadow_decide(&r->plan, &r->pos, r->shadow, now_us, d);
+    else
+        rollout_decide(&r->plan, &r->pos, &r->evidence, now_us, d);
+    if (r->paused.len && d->verdict != ROLLOUT_ROLLBACK && d->verdict != ROLLOUT_HOLD) {
+        d->verdict = ROLLOUT_HOLD;
+        d->reason = ROLLOUT_PAUSED;
+        d->to_permille = d->from_permille;
+    }
+}
+
 enum err rollout_advance(struct op *op, struct db_tx *tx, struct str endpoint, const struct rollout_outcome *rows, size_t n,
                          const struct rollout_requests *requests, int64_t now_us, struct rollout_decision *ret)
 {
@@ -301,8 +340,10 @@ enum err rollout_advance(struct op *op, struct db_tx *tx, struct str endpoint, c
         d.rollout_id = r.id;
         d.control = r.control;
         d.candidate = r.candidate;
-        rollout_decide(&r.plan, &r.pos, &r.evidence, now_us, &d);
-        if (labels || d.verdict != ROLLOUT_HOLD)
+        judge(&r, now_us, &d);
+        if (r.shadow)
+            d.verdict = ROLLOUT_HOLD; /* pairs decide, in rollout_shadow_flush */
+        else if (labels || d.verdict != ROLLOUT_HOLD)
             e = decision_store(op, tx, endpoint, &r, &d, STR(""));
         else if (traffic)
             e = evidence_store(op, tx, &r);
@@ -315,7 +356,7 @@ enum err rollout_advance(struct op *op, struct db_tx *tx, struct str endpoint, c
 /* ---- by hand ---- */
 struct finish_args {
     struct str endpoint, why;
-    bool promote;
+    enum rollout_verdict verdict;
     int64_t now_us;
     struct rollout_decision decision;
 };
@@ -331,17 +372,21 @@ static enum err finish_tx(struct op *op, struct db_tx *tx, void *arg)
     if (!found)
         return op_fail(op, E_NOT_FOUND, "no rollout runs on '%.*s'", STR_FMT(a->endpoint));
     struct rollout_decision d = {0};
-    rollout_decide(&r.plan, &r.pos, &r.evidence, a->now_us, &d); /* for the figures; the verdict is the hand's */
-    d.verdict = a->promote ? ROLLOUT_PROMOTE : ROLLOUT_ROLLBACK;
+    judge(&r, a->now_us, &d); /* for the figures; the verdict is the hand's */
+    d.verdict = a->verdict;
     d.reason = ROLLOUT_BY_HAND;
-    d.to_permille = a->promote ? 1000 : 0;
+    d.to_permille = a->verdict == ROLLOUT_PROMOTE ? 1000 : a->verdict == ROLLOUT_ROLLBACK ? 0 : d.from_permille;
+    if (a->verdict == ROLLOUT_RESUME && !r.paused.len)
+        return op_fail(op, E_CONFLICT, "the rollout on '%.*s' is not paused", STR_FMT(a->endpoint));
+    if (a->verdict == ROLLOUT_PAUSE && r.paused.len)
+        return op_fail(op, E_CONFLICT, "the rollout on '%.*s' is paused already", STR_FMT(a->endpoint));
     e = decision_store(op, tx, a->endpoint, &r, &d, a->why);
     if (!e)
         a->decision = d;
     return e;
 }
 
-enum err rollout_finish(struct op *op, struct db *db, struct str endpoint, bool promote, struct str why, int64_t now_us,
+static enum err by_hand(struct op *op, struct db *db, struct str endpoint, enum rollout_verdict verdict, struct str why, int64_t now_us,
                         struct rollout_decision *ret)
 {
     enum err e = check_time(op, now_us);
@@ -349,8 +394,74 @@ enum err rollout_finish(struct op *op, struct db *db, struct str endpoint, bool 
         return e;
     if (!str_is_utf8(why) || why.len > LIMIT_KIB(4))
         return op_fail_field(op, "why", "the reason must be UTF-8 text of at most 4096 bytes");
-    struct finish_args a = {.endpoint = endpoint, .why = why, .promote = promote, .now_us = now_us};
+    struct finish_args a = {.endpoint = endpoint, .why = why, .verdict = verdict, .now_us = now_us};
     e = db_write(op, db, finish_tx, &a);
+    if (!e)
+        *ret = a.decision;
+    return e;
+}
+
+enum err rollout_finish(struct op *op, struct db *db, struct str endpoint, bool promote, struct str why, int64_t now_us,
+                        struct rollout_decision *ret)
+{
+    return by_hand(op, db, endpoint, promote ? ROLLOUT_PROMOTE : ROLLOUT_ROLLBACK, why, now_us, ret);
+}
+
+enum err rollout_pause(struct op *op, struct db *db, struct str endpoint, struct str why, int64_t now_us, struct rollout_decision *ret)
+{
+    return by_hand(op, db, endpoint, ROLLOUT_PAUSE, why, now_us, ret);
+}
+
+enum err rollout_resume(struct op *op, struct db *db, struct str endpoint, struct str why, int64_t now_us, struct rollout_decision *ret)
+{
+    return by_hand(op, db, endpoint, ROLLOUT_RESUME, why, now_us, ret);
+}
+
+/* ---- shadow pairs ---- */
+struct flush_args {
+    struct str endpoint;
+    int64_t rollout, now_us;
+    const struct rollout_shadow *sums;
+    struct rollout_decision decision;
+};
+
+static enum err flush_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct flush_args *a = arg;
+    struct running r;
+    bool found = false;
+    enum err e = running_load(op, tx, a->endpoint, &r, &found);
+    struct rollout_decision d = {.verdict = ROLLOUT_NO_ROLLOUT, .reason = ""};
+    if (!e && found && r.shadow && r.id == a->rollout) {
+        rollout_shadow_merge(r.shadow, a->sums);
+        d.rollout_id = r.id;
+        d.control = r.control;
+        d.candidate = r.candidate;
+        judge(&r, a->now_us, &d);
+        if (d.verdict != ROLLOUT_HOLD || a->sums->labels)
+            e = decision_store(op, tx, a->endpoint, &r, &d, STR(""));
+        else
+            e = evidence_store(op, tx, &r);
+    }
+    a->decision = d;
+    return e;
+}
+
+enum err rollout_shadow_flush(struct op *op, struct db *db, struct rollout_live *live, struct str endpoint, int64_t now_us, struct rollout_decision *ret)
+{
+    struct rollout_weights w;
+    *ret = (struct rollout_decision){.verdict = ROLLOUT_NO_ROLLOUT, .reason = ""};
+    enum err e = check_time(op, now_us);
+    if (!e)
+        e = rollout_weights_load(op, db, endpoint, &w);
+    if (e || !w.active || !w.shadow)
+        return e;
+    struct rollout_shadow *sums = op_new(op, struct rollout_shadow);
+    struct flush_args a = {.endpoint = endpoint, .rollout = w.id, .now_us = now_us, .sums = sums};
+    bool taken = rollout_live_take_shadow(live, endpoint, w.id, sums);
+    e = db_write(op, db, flush_tx, &a);
+    if (e && taken)
+        rollout_live_put_back_shadow(live, endpoint, w.id, sums);
     if (!e)
         *ret = a.decision;
     return e;
@@ -367,7 +478,10 @@ enum err rollout_weights_tx(struct op *op, struct db_tx *tx, struct str endpoint
     *ret = (struct rollout_weights){0};
     if (found)
         *ret = (struct rollout_weights){
-            .control = r.control, .candidate = r.candidate, .permille = r.plan.steps_permille[r.pos.step], .seed = r.seed, .active = true};
+            .control = r.control, .candidate = r.candidate, .permille = r.plan.steps_permille[r.pos.step], .seed = r.seed, .active = true,
+            .kind = r.plan.kind, .id = r.id, .threshold = r.plan.threshold, .tolerance = r.plan.tolerance,
+            .shadow = r.shadow ? r.candidate : 0, .shadow_permille = (int)r.plan.shadow_permille,
+            .space_seed = hash64(r.plan.space.p, r.plan.space.len, 0), .space_from = (int)r.plan.space_from, .space_to = (int)r.plan.space_to};
     return OK;
 }
 
@@ -460,6 +574,11 @@ static enum err list_read(struct op *op, struct db_tx *tx, void *arg)
         json_raw(w, db_col_str(tx, rows, 7));
         json_key(w, "evidence");
         json_raw(w, db_col_str(tx, rows, 8));
+        json_key(w, "paused");
+        if (db_col_null(tx, rows, 9))
+            json_null(w);
+        else
+            json_str(w, db_col_str(tx, rows, 9));
         json_key(w, "decisions");
         e = list_decisions(op, tx, db_col_i64(tx, rows, 0), w);
         json_end_object(w);
@@ -488,26 +607,30 @@ static bool same_number(struct db_tx *tx, struct db_rows *rows, int i, double v)
     return isfinite(v) ? !db_col_null(tx, rows, i) && db_col_f64(tx, rows, i) == v : db_col_null(tx, rows, i);
 }
 
+/* A decision that a person took, or that waited for one, followed from more than its evidence. */
+static bool same_verdict(struct db_tx *tx, struct db_rows *rows, const struct rollout_decision *d)
+{
+    struct str verdict = db_col_str(tx, rows, 2), reason = db_col_str(tx, rows, 3);
+    if (str_eqc(reason, ROLLOUT_BY_HAND))
+        return true;
+    if (str_eqc(reason, ROLLOUT_PAUSED))
+        return str_eqc(verdict, "hold") && d->verdict != ROLLOUT_ROLLBACK && d->verdict != ROLLOUT_HOLD;
+    return str_eqc(verdict, rollout_verdict_name(d->verdict)) && str_eqc(reason, d->reason) && db_col_i64(tx, rows, 5) == d->to_permille;
+}
+
 static enum err replay_one(struct op *op, struct db_tx *tx, struct db_rows *rows, const struct rollout_plan *plan, int64_t id)
 {
-    struct rollout_position pos = {(int)db_col_i64(tx, rows, 6), db_col_i64(tx, rows, 7)};
+    struct running r = {.plan = *plan, .pos = {(int)db_col_i64(tx, rows, 6), db_col_i64(tx, rows, 7)}};
     long long seq = db_col_i64(tx, rows, 0);
-    struct json *j = NULL;
-    struct rollout_evidence ev;
-    enum err e = json_parse(op, db_col_dup(op, tx, rows, 11), JSON_STRICT, &j);
-    if (!e)
-        e = rollout_evidence_parse(op, j, &ev);
+    enum err e = evidence_read(op, db_col_dup(op, tx, rows, 11), &r);
     if (e)
         return op_context(op, "rollout %lld, decision %lld", (long long)id, seq);
-    if (pos.step < 0 || pos.step >= plan->step_count)
-        return op_fail(op, E_CORRUPT, "rollout %lld, decision %lld: no step %d in the plan", (long long)id, seq, pos.step);
+    if (r.pos.step < 0 || r.pos.step >= plan->step_count)
+        return op_fail(op, E_CORRUPT, "rollout %lld, decision %lld: no step %d in the plan", (long long)id, seq, r.pos.step);
     struct rollout_decision d = {0};
-    rollout_decide(plan, &pos, &ev, db_col_i64(tx, rows, 1), &d);
+    judge(&r, db_col_i64(tx, rows, 1), &d);
     bool same = same_number(tx, rows, 8, d.diff) && same_number(tx, rows, 9, d.lo) && same_number(tx, rows, 10, d.hi) &&
-                db_col_i64(tx, rows, 4) == d.from_permille;
-    if (!str_eqc(db_col_str(tx, rows, 3), ROLLOUT_BY_HAND))
-        same = same && str_eqc(db_col_str(tx, rows, 2), rollout_verdict_name(d.verdict)) && str_eqc(db_col_str(tx, rows, 3), d.reason) &&
-               db_col_i64(tx, rows, 5) == d.to_permille;
+                db_col_i64(tx, rows, 4) == d.from_permille && same_verdict(tx, rows, &d);
     if (!same)
         return op_fail(op, E_CORRUPT, "rollout %lld, decision %lld: its evidence now says '%s: %s'", (long long)id, seq,
                        rollout_verdict_name(d.verdict), d.reason);

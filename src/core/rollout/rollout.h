@@ -10,6 +10,7 @@
 #include "core/rollout/live.h"
 #include "core/rollout/pick.h"
 #include "core/rollout/plan.h"
+#include "core/rollout/shadow.h"
 #include "num/metrics.h"
 #include "port/db.h"
 
@@ -44,6 +45,13 @@ MUST_USE enum err rollout_advance(struct op *op, struct db_tx *tx, struct str en
 /* By hand: promote or roll back now. E_NOT_FOUND: nothing runs. `why` goes into the decision and the audit row. */
 MUST_USE enum err rollout_finish(struct op *op, struct db *db, struct str endpoint, bool promote, struct str why, int64_t now_us,
                                  struct rollout_decision *ret);
+/* By hand: stop deciding and keep the weights (guardrails go on), and go on. E_NOT_FOUND: nothing runs; E_CONFLICT: it is so already. */
+MUST_USE enum err rollout_pause(struct op *op, struct db *db, struct str endpoint, struct str why, int64_t now_us, struct rollout_decision *ret);
+MUST_USE enum err rollout_resume(struct op *op, struct db *db, struct str endpoint, struct str why, int64_t now_us, struct rollout_decision *ret);
+/* Shadow: writes the pairs that came since the last call and decides. Every minute (ticker) and after labels; verdict NO_ROLLOUT when no
+ * shadow runs. On an error nothing is lost and the call may be repeated. Apply the decision as after monitor_labels. */
+MUST_USE enum err rollout_shadow_flush(struct op *op, struct db *db, struct rollout_live *live, struct str endpoint, int64_t now_us,
+                                       struct rollout_decision *ret);
 /* What serve needs after a start, a decision or a restart. Nothing running: active = false, versions 0. */
 MUST_USE enum err rollout_weights_load(struct op *op, struct db *db, struct str endpoint, struct rollout_weights *ret);
 MUST_USE enum err rollout_weights_tx(struct op *op, struct db_tx *tx, struct str endpoint, struct rollout_weights *ret);

@@ -75,12 +75,77 @@ static void bad_plans_are_refused(void **state)
         assert_int_equal(p.step_count, 77);
         op_clear(&op);
     }
+}
+
+/* Every kind: its own members are taken and come back, those of others are refused. */
+static void each_kind_has_its_members(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *foreign;
+    } plans[] = {
+        {"{\"kind\":\"blue_green\",\"hold_back_permille\":50,\"on_inconclusive\":\"pause\"}", "{\"kind\":\"blue_green\",\"steps_permille\":[5,1000]}"},
+        {"{\"kind\":\"shadow\",\"shadow_permille\":100,\"min_agreement\":0.98,\"max_latency_ratio\":1.5,\"min_labels\":200,\"on_win\":\"promote\"}",
+         "{\"kind\":\"shadow\",\"max_p95_us\":5}"},
+        {"{\"kind\":\"ab\",\"versions\":[7,8],\"shares_permille\":[400,200,200,200],\"metrics\":[\"accuracy\",\"errors\"],\"test\":\"fixed\","
+         "\"samples_per_arm\":5000,\"correction\":\"bh\",\"namespace\":{\"name\":\"checkout\",\"from\":0,\"to\":500}}",
+         "{\"kind\":\"ab\",\"epsilon\":0.1}"},
+        {"{\"kind\":\"bandit\",\"rule\":\"top_two_beta\",\"reward\":\"reward\",\"floor\":0.05,\"half_life_us\":1e9,\"stop_at\":0.99}",
+         "{\"kind\":\"bandit\",\"metrics\":[\"accuracy\"]}"},
+    };
+    AUTO(arena) struct arena *arena = arena_create(LIMIT_MIB(4));
+    struct op op;
+    op_init(&op, arena);
+    for (size_t i = 0; i < ARRAY_LEN(plans); i++) {
+        struct rollout_plan p, q;
+        AUTO(buf) struct buf first;
+        AUTO(buf) struct buf again;
+        struct json_out w;
+        buf_init(&first, LIMIT_KIB(16));
+        buf_init(&again, LIMIT_KIB(16));
+        if (parse(&op, plans[i].text, &p))
+            fail_msg("%s: %s", plans[i].text, op.msg);
+        json_out_init(&w, &first, 0);
+        rollout_plan_json(&w, &p);
+        assert_int_equal(parse(&op, str_cstr(op.arena, buf_str(&first)), &q), OK);
+        json_out_init(&w, &again, 0);
+        rollout_plan_json(&w, &q);
+        assert_true(str_eq(buf_str(&first), buf_str(&again)));
+        assert_int_equal(parse(&op, plans[i].foreign, &p), E_INVALID);
+        op_clear(&op);
+    }
     struct rollout_plan p;
-    assert_int_equal(parse(&op, "{\"kind\":\"shadow\"}", &p), E_UNSUPPORTED);
+    assert_int_equal(parse(&op, plans[0].text, &p), OK);
+    assert_true(p.kind == ROLLOUT_BLUE_GREEN && p.step_count == 1 && p.steps_permille[0] == 950);
+    assert_int_equal(parse(&op, plans[2].text, &p), OK);
+    assert_true(p.version_count == 2 && p.shares_permille[3] == 200 && p.metrics[1] == ROLLOUT_ERRORS && p.space_to == 500 && str_eqc(p.space, "checkout"));
+    int shares[LIMIT_ROLLOUT_ARMS];
+    p.share_count = 0;
+    rollout_plan_shares(&p, 3, shares);
+    assert_true(shares[0] == 334 && shares[1] == 333 && shares[2] == 333);
+    static const char *const bad[] = {
+        "{\"kind\":\"ab\",\"shares_permille\":[500,400]}",
+        "{\"kind\":\"ab\",\"shares_permille\":[500,300,200]}",
+        "{\"kind\":\"ab\",\"metrics\":[]}",
+        "{\"kind\":\"ab\",\"metrics\":[\"brier\",\"brier\"]}",
+        "{\"kind\":\"ab\",\"test\":\"fixed\"}",
+        "{\"kind\":\"ab\",\"versions\":[2,3,4,5,6,7,8]}",
+        "{\"kind\":\"bandit\",\"rule\":\"best\"}",
+        "{\"kind\":\"bandit\",\"reward\":\"errors\"}",
+        "{\"kind\":\"bandit\",\"floor\":0.5,\"versions\":[3]}",
+        "{\"kind\":\"shadow\",\"namespace\":{\"name\":\"a\",\"from\":500,\"to\":500}}",
+        "{\"kind\":\"shadow\",\"namespace\":7}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        if (parse(&op, bad[i], &p) != E_INVALID)
+            fail_msg("taken: %s", bad[i]);
+        op_clear(&op);
+    }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(plans_round_trip), cmocka_unit_test(bad_plans_are_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(plans_round_trip), cmocka_unit_test(bad_plans_are_refused),
+                                       cmocka_unit_test(each_kind_has_its_members)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
