@@ -22,6 +22,16 @@ void log_setup(enum log_level min_level, enum log_format format)
     atomic_store(&log_line_format, (int)format);
 }
 
+enum log_level log_level_get(void)
+{
+    return (enum log_level)atomic_load(&log_min_level);
+}
+
+void log_level_set(enum log_level level)
+{
+    atomic_store(&log_min_level, (int)level);
+}
+
 bool log_enabled(enum log_level level)
 {
     return (int)level >= atomic_load_explicit(&log_min_level, memory_order_relaxed);

@@ -28,6 +28,9 @@ struct log_kv {
 
 void log_setup(enum log_level min_level, enum log_format format);
 bool log_enabled(enum log_level level);
+/* The lowest level that is written, alone. */
+enum log_level log_level_get(void);
+void log_level_set(enum log_level level);
 /* `kvs` has n pairs. */
 void log_event(enum log_level level, const char *event, const struct log_kv *kvs, size_t n);
 

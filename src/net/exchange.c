@@ -437,6 +437,15 @@ enum err http_body_read(struct op *op, struct http_req *req, void *p, size_t n, 
     return OK;
 }
 
+bool http_req_over(const struct http_req *req)
+{
+    struct http_exchange *ex = req->ex;
+    mutex_lock(&ex->mu);
+    bool over = ex->cancelled;
+    mutex_unlock(&ex->mu);
+    return over || __atomic_load_n(&ex->env->draining, __ATOMIC_RELAXED);
+}
+
 /* ---- the streamed answer ---- */
 
 enum err http_stream_begin(struct op *op, struct http_res *res, uint64_t length)

@@ -380,7 +380,7 @@ static void on_listen(uv_poll_t *poll, int status, int events)
 
 static void begin_drain(struct loop *l)
 {
-    l->env.draining = true;
+    __atomic_store_n(&l->env.draining, true, __ATOMIC_RELAXED); /* workers look at it too */
     l->drain_until_ms = l->env.now_ms + l->config.limits.drain_ms;
     l->listening = false;
     uv_poll_stop(&l->listener);
