@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "base/limits.h"
+
 enum err onnxml_unsupported(struct onnxml_call *c, const char *what)
 {
     return op_fail(c->op, E_UNSUPPORTED, "%s: %s", c->step->kernel->type, what);
@@ -171,8 +173,11 @@ static enum err keep_texts(struct op *op, struct arena *arena, const struct str 
     void *p = NULL;
     enum err e = keep(op, arena, from, n, sizeof(struct str), &p);
     struct str *texts = p;
-    for (size_t i = 0; !e && i < n; i++)
+    for (size_t i = 0; !e && i < n; i++) {
+        if (arena_left(arena) < from[i].len + LIMIT_KIB(64))
+            return op_fail(op, E_TOO_LARGE, "no memory for %zu texts", n);
         texts[i] = str_dup(arena, from[i]);
+    }
     *ret = texts;
     return e;
 }
@@ -186,6 +191,8 @@ enum err onnxml_keep_strings(struct op *op, struct arena *arena, const struct on
 enum err onnxml_keep_tensor(struct op *op, struct arena *arena, const struct tensor *t, struct tensor *ret)
 {
     void *p = NULL;
+    if (arena_left(arena) < t->name.len + LIMIT_KIB(64))
+        return op_fail(op, E_TOO_LARGE, "no memory for a tensor");
     *ret = *t;
     ret->name = str_dup(arena, t->name);
     if (t->type == TENSOR_BYTES)

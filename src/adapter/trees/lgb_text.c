@@ -285,6 +285,8 @@ static enum err names_read(struct op *op, struct arena *arena, const struct part
     if (!part_find(head, "feature_names", &rest))
         return op_fail_field(op, "feature_names", "feature_names is missing");
     while (rest.len && str_split(&rest, ' ', &word)) {
+        if (arena_left(arena) < word.len + LIMIT_KIB(64))
+            return op_fail(op, E_TOO_LARGE, "no memory for %zu names", m->features);
         if (n == m->features || !str_is_utf8(word))
             return op_fail_field(op, "feature_names", "feature_names are not %zu names", m->features);
         m->feature_names[n++] = str_dup(arena, word);

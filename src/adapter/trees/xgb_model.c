@@ -141,6 +141,8 @@ static enum err names_read(struct op *op, struct arena *arena, const struct json
     for (size_t i = 0; i < m->features; i++) {
         if (a->items[i].type != JSON_STRING || !str_is_utf8(a->items[i].s))
             return op_fail_field(op, "feature_names", "feature_names[%zu] is not a string", i);
+        if (arena_left(arena) < a->items[i].s.len + LIMIT_KIB(64))
+            return op_fail(op, E_TOO_LARGE, "no memory for %zu names", m->features);
         m->feature_names[i] = str_dup(arena, a->items[i].s);
     }
     return OK;

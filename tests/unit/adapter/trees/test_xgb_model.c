@@ -9,6 +9,8 @@
 
 #include "adapter/trees/trees.h"
 #include "adapter/trees/xgb_model.h"
+#include "adapter/trees/xgb_tree.h"
+#include "base/json.h"
 #include "base/limits.h"
 
 /* One split on feature 1, a leaf on each side; %s places are filled by the cases. */
@@ -210,9 +212,39 @@ static void test_truncated_and_foreign(void **state)
     assert_false(xgb_accepts(STR("")));
 }
 
+/* Lists of numbers, however the document holds them. */
+static void test_lists(void **state)
+{
+    (void)state;
+    struct arena *a = arena_create(LIMIT_MIB(1));
+    struct op op;
+    struct json *doc = NULL;
+    const int64_t *ints = NULL;
+    const double *reals = NULL;
+    size_t n = 0;
+    op_init(&op, a);
+    assert_int_equal(json_parse(&op, STR("{\"i\":[1,2],\"r\":[1.0,2.5],\"w\":[1.0,2.0],\"b\":[true,false],\"s\":[\"1\"],\"o\":7}"), JSON_PACK, &doc), OK);
+    assert_int_equal(xgb_ints(&op, a, doc, "i", &ints, &n), OK);
+    assert_true(n == 2 && ints[1] == 2);
+    assert_int_equal(xgb_ints(&op, a, doc, "w", &ints, &n), OK);
+    assert_true(n == 2 && ints[1] == 2);
+    assert_int_equal(xgb_ints(&op, a, doc, "b", &ints, &n), OK);
+    assert_true(n == 2 && ints[0] == 1 && ints[1] == 0);
+    assert_int_equal(xgb_reals(&op, a, doc, "i", &reals, &n), OK);
+    assert_true(n == 2 && reals[1] == 2);
+    assert_int_equal(xgb_reals(&op, a, doc, "r", &reals, &n), OK);
+    assert_true(n == 2 && reals[1] == 2.5);
+    assert_int_equal(xgb_ints(&op, a, doc, "r", &ints, &n), E_INVALID);
+    assert_int_equal(xgb_ints(&op, a, doc, "s", &ints, &n), E_INVALID);
+    assert_int_equal(xgb_ints(&op, a, doc, "o", &ints, &n), E_INVALID);
+    assert_int_equal(xgb_reals(&op, a, doc, "x", &reals, &n), E_INVALID);
+    arena_destroy(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_variants),
         cmocka_unit_test(test_softprob_with_class_bases),
         cmocka_unit_test(test_every_changed_byte_is_safe),
