@@ -124,7 +124,8 @@ const char *json_type_name(enum json_type t)
     static const char *const names[] = {
         [JSON_NULL] = "null",       [JSON_BOOL] = "a boolean",     [JSON_INT] = "an integer",
         [JSON_UINT] = "an integer", [JSON_REAL] = "a real number", [JSON_STRING] = "a string",
-        [JSON_ARRAY] = "an array",  [JSON_OBJECT] = "an object",
+        [JSON_ARRAY] = "an array",  [JSON_OBJECT] = "an object",   [JSON_INTS] = "an array",
+        [JSON_REALS] = "an array",
     };
     return names[t];
 }

@@ -10,7 +10,10 @@
 
 C_BEGIN
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_UINT, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NULL, JSON_BOOL, JSON_INT, JSON_UINT, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT,
+    JSON_INTS, JSON_REALS, /* arrays of numbers in one piece: only with JSON_PACK */
+};
 
 struct json {
     enum json_type type;
@@ -23,6 +26,8 @@ struct json {
         struct str s;         /* unescaped UTF-8; may hold NUL */
         struct json *items;   /* array: len values, contiguous */
         struct json_member *members; /* object: len members in source order */
+        int64_t *ints;        /* JSON_INTS: len values */
+        double *reals;        /* JSON_REALS: len values */
     };
 };
 
@@ -35,6 +40,9 @@ enum json_flags {
     JSON_STRICT = 0,
     JSON_NAN = 1 << 0,      /* bare NaN, Infinity, -Infinity as Python writes them */
     JSON_DUP_LAST = 1 << 1, /* a repeated key: the last one wins */
+    JSON_PACK = 1 << 2,     /* an array of nothing but numbers and nulls becomes JSON_INTS or, with a real or a null (NaN) in it, JSON_REALS;
+                               where that would not be exact (beyond 2^53 beside reals, UINT) it stays a JSON_ARRAY, as an empty one does.
+                               Only for readers that know; json_value() writes them. */
 };
 
 /* Parses one document; the tree and its strings live in op->arena. E_INVALID names line and column;

@@ -289,6 +289,17 @@ static void out_scalar(struct json_out *w, const struct json *j)
     case JSON_STRING:
         json_str(w, j->s);
         return;
+    case JSON_INTS:
+    case JSON_REALS:
+        json_begin_array(w);
+        for (uint32_t i = 0; i < j->len; i++) {
+            if (j->type == JSON_INTS)
+                json_i64(w, j->ints[i]);
+            else
+                json_f64(w, j->reals[i]);
+        }
+        json_end_array(w);
+        return;
     default:
         json_null(w);
         return;

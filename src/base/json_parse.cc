@@ -70,10 +70,59 @@ struct copier {
     int depth;
     frame stack[LIMIT_JSON_DEPTH];
 
+    /* JSON_PACK. False: not an array of numbers, or none that can be exact. `full` when there is no memory. */
+    bool pack(dom::array from, size_t n, struct json *to, bool &full)
+    {
+        constexpr int64_t exact_max = INT64_C(1) << 53;
+        void *room = arena_try_alloc(op->arena, n, sizeof(double));
+        full = !room;
+        if (full)
+            return false;
+        auto *ints = static_cast<int64_t *>(room);
+        auto *reals = static_cast<double *>(room);
+        size_t i = 0;
+        bool real = false, exact = true;
+        for (dom::element e : from) {
+            dom::element_type type = e.type();
+            if (type == dom::element_type::INT64) {
+                int64_t v = e.get_int64().value_unsafe();
+                exact = exact && v >= -exact_max && v <= exact_max;
+                if (real)
+                    reals[i++] = static_cast<double>(v);
+                else
+                    ints[i++] = v;
+            } else if (type == dom::element_type::DOUBLE || type == dom::element_type::NULL_VALUE) {
+                for (size_t k = 0; !real && k < i; k++)
+                    reals[k] = static_cast<double>(ints[k]);
+                real = true;
+                reals[i++] = type == dom::element_type::DOUBLE ? e.get_double().value_unsafe() : std::nan("");
+            } else {
+                return false;
+            }
+            if (real && !exact)
+                return false;
+        }
+        to->type = real ? JSON_REALS : JSON_INTS;
+        to->len = static_cast<uint32_t>(n);
+        if (real)
+            to->reals = reals;
+        else
+            to->ints = ints;
+        return true;
+    }
+
     step open(dom::array from, struct json *to)
     {
         if (depth == LIMIT_JSON_DEPTH)
             return step::declined;
+        if (size_t n = from.size(); (flags & JSON_PACK) && n > 0) {
+            dom::element_type first = (*from.begin()).type();
+            bool full = false, number = first == dom::element_type::INT64 || first == dom::element_type::DOUBLE || first == dom::element_type::NULL_VALUE;
+            if (number && pack(from, n, to, full))
+                return step::ok;
+            if (full)
+                return step::full;
+        }
         to->type = JSON_ARRAY;
         to->len = static_cast<uint32_t>(from.size());
         to->items = static_cast<struct json *>(arena_try_alloc(op->arena, to->len, sizeof(struct json)));

@@ -324,6 +324,40 @@ static enum err text_open(struct json_text *t, bool object)
     return OK;
 }
 
+/* JSON_PACK: `n` values as one array of numbers. False with *ret_full unset where they are none, or not exact in one type. */
+static bool text_pack(struct json_text *t, const struct json_member *from, size_t n, struct json *ret, bool *ret_full)
+{
+    const int64_t exact_max = (int64_t)1 << 53;
+    bool real = false, exact = true;
+    *ret_full = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct json *v = &from[i].value;
+        if (v->type == JSON_INT)
+            exact = exact && v->i >= -exact_max && v->i <= exact_max;
+        else if (v->type == JSON_REAL || v->type == JSON_NULL)
+            real = true;
+        else
+            return false;
+    }
+    if (!n || (real && !exact))
+        return false;
+    struct json packed = {.type = real ? JSON_REALS : JSON_INTS, .len = (uint32_t)n};
+    if (real)
+        packed.reals = arena_array(t->op->arena, n, double);
+    else
+        packed.ints = arena_array(t->op->arena, n, int64_t);
+    *ret_full = !(real ? (void *)packed.reals : (void *)packed.ints);
+    for (size_t i = 0; i < n && !*ret_full; i++) {
+        const struct json *v = &from[i].value;
+        if (!real)
+            packed.ints[i] = v->i;
+        else
+            packed.reals[i] = v->type == JSON_REAL ? v->f : v->type == JSON_INT ? (double)v->i : (double)NAN;
+    }
+    *ret = packed;
+    return !*ret_full;
+}
+
 /* Moves the members of the innermost container into the arena. */
 static enum err text_close(struct json_text *t, struct json *ret)
 {
@@ -351,7 +385,10 @@ static enum err text_close(struct json_text *t, struct json *ret)
                  STR_FMT(str_sub(ret->members[second].key, 0, 100)));
         return text_fail(t, t->at - 1, what);
     }
-    ret->items = arena_array(t->op->arena, n, struct json);
+    bool full = false;
+    if ((t->flags & JSON_PACK) && text_pack(t, t->stack + c->first, n, ret, &full))
+        return OK;
+    ret->items = full ? NULL : arena_array(t->op->arena, n, struct json);
     if (!ret->items)
         return text_full(t);
     for (size_t i = 0; i < n; i++)
@@ -405,7 +442,7 @@ static enum err text_document(struct json_text *t, struct json *ret)
         if (e)
             return e;
         while (done) {
-            bool container = value.type == JSON_ARRAY || value.type == JSON_OBJECT;
+            bool container = value.type >= JSON_ARRAY;
             if (container) {
                 assert(t->stack && t->len > 0); /* its mark lies there */
                 t->key = t->stack[--t->len].key;

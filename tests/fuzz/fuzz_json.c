@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     struct arena *arena = arena_create(LIMIT_MIB(64));
-    for (unsigned flags = 0; flags < 4; flags++) {
+    for (unsigned flags = 0; flags < 8; flags++) {
         struct op op;
         op_init(&op, arena);
         struct json *fast = NULL, *exact = NULL;
@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         op_clear(&op);
         if (fast)
             must_be_equal(fast, exact);
-        if (!e)
+        if (!e && !(flags & JSON_PACK))
             written_reads_back(&op, exact);
         arena_reset(arena);
     }

@@ -267,6 +267,8 @@ void dvc_scalar_text(struct buf *b, const struct json *j)
         break;
     case JSON_ARRAY:
     case JSON_OBJECT:
+    case JSON_INTS:
+    case JSON_REALS:
         break; /* refused before */
     }
 }

@@ -178,10 +178,39 @@ static void long_numbers(void **state)
     (void)f;
 }
 
+/* What is packed and what is not, by both parsers alike. */
+static void numbers_in_one_piece(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *text;
+        enum json_type type;
+    } cases[] = {
+        {"[1,-2,3]", JSON_INTS},    {"[1,2.5,null]", JSON_REALS},          {"[null]", JSON_REALS},       {"[]", JSON_ARRAY},
+        {"[1,\"a\"]", JSON_ARRAY}, {"[1,[2]]", JSON_ARRAY},              {"[true]", JSON_ARRAY},       {"[18446744073709551615]", JSON_ARRAY},
+        {"[1.5,{}]", JSON_ARRAY},   {"[9007199254740993,1.5]", JSON_ARRAY}, {"[1.5,9007199254740993]", JSON_ARRAY},
+        {"[9007199254740993,2]", JSON_INTS}, {"[-9007199254740992,0.5]", JSON_REALS},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct json *fast = NULL, *exact = NULL;
+        struct str text = str_from(cases[i].text);
+        assert_int_equal(json_parse_fast(&f->op, text, JSON_PACK, &fast), OK);
+        assert_int_equal(json_parse_exact(&f->op, text, JSON_PACK, &exact), OK);
+        if (!exact || exact->type != cases[i].type || (fast && fast->type != exact->type))
+            fail_msg("%s: %d", cases[i].text, exact ? (int)exact->type : -1);
+    }
+    struct json *j = NULL;
+    assert_int_equal(json_parse(&f->op, STR("[1,2.5,null,-9007199254740992]"), JSON_PACK, &j), OK);
+    assert_true(j->len == 4 && j->reals[0] == 1 && j->reals[1] == 2.5 && isnan(j->reals[2]) && j->reals[3] == -0x1p53);
+    assert_int_equal(json_parse(&f->op, STR("[NaN,-Infinity,7]"), JSON_PACK | JSON_NAN, &j), OK);
+    assert_true(j->type == JSON_REALS && isnan(j->reals[0]) && isinf(j->reals[1]) && j->reals[2] == 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(both_accept_the_same), TEST(both_refuse_the_same), TEST(prefixes), TEST(doubles_round_trip), TEST(floats_round_trip), TEST(long_numbers),
+        TEST(numbers_in_one_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
