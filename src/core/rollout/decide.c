@@ -26,7 +26,6 @@
 #include <math.h>
 
 #define ROLLOUT_N_STAR 5000 /* where the confidence sequence is tightest, requests of both arms */
-#define ROLLOUT_SLOW_SHARE 0.05
 
 static const char *const verdict_names[] = {
     [ROLLOUT_NO_ROLLOUT] = "none",    [ROLLOUT_HOLD] = "hold",         [ROLLOUT_ADVANCE] = "advance",
@@ -41,7 +40,7 @@ const char *rollout_verdict_name(enum rollout_verdict v)
 }
 
 /* The rate of the candidate is above `limit`, and above its control's. */
-static bool rate_broken(uint64_t bad, uint64_t n, uint64_t control_bad, uint64_t control_n, double limit, double alpha)
+bool rollout_rate_broken(uint64_t bad, uint64_t n, uint64_t control_bad, uint64_t control_n, double limit, double alpha)
 {
     if (!n || !(sequential_rate_log_e(bad, n, limit, 1, 1) >= -log(alpha)))
         return false;
@@ -51,9 +50,9 @@ static bool rate_broken(uint64_t bad, uint64_t n, uint64_t control_bad, uint64_t
 static const char *guardrail_broken(const struct rollout_plan *plan, const struct rollout_evidence *ev)
 {
     const struct rollout_arm_sums *a = &ev->arm[ROLLOUT_ARM_CONTROL], *b = &ev->arm[ROLLOUT_ARM_CANDIDATE];
-    if (rate_broken(b->errors, b->requests, a->errors, a->requests, plan->max_error_rate, plan->alpha / 4))
+    if (rollout_rate_broken(b->errors, b->requests, a->errors, a->requests, plan->max_error_rate, plan->alpha / 4))
         return "errors";
-    if (rate_broken(b->slow, b->requests, a->slow, a->requests, ROLLOUT_SLOW_SHARE, plan->alpha / 4))
+    if (rollout_rate_broken(b->slow, b->requests, a->slow, a->requests, ROLLOUT_SLOW_SHARE, plan->alpha / 4))
         return "latency";
     return NULL;
 }

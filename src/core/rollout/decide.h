@@ -43,6 +43,9 @@ struct rollout_decision {
     uint64_t labels_control, labels_candidate;
     int64_t at_us;
 };
+/* A guardrail: the rate bad/n is shown, at any time, to be above `limit`, and is above the control's (no control: limit alone). */
+bool rollout_rate_broken(uint64_t bad, uint64_t n, uint64_t control_bad, uint64_t control_n, double limit, double alpha);
+#define ROLLOUT_SLOW_SHARE 0.05 /* what "p95" means: at most so many answers are slower */
 const char *rollout_verdict_name(enum rollout_verdict v); /* "hold" ... */
 void rollout_decision_json(struct json_out *w, const struct rollout_decision *d);
 

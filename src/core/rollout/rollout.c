@@ -22,6 +22,8 @@ struct running {
     struct str paused;                /* why it waits for a person; "" = it does not */
     struct rollout_evidence evidence; /* canary, blue-green */
     struct rollout_shadow *shadow;    /* shadow */
+    struct rollout_trial *trial;      /* A/B, bandit */
+    int permille[LIMIT_ROLLOUT_ARMS]; /* a bandit's next shares, once judged */
 };
 
 /* ---- rows ---- */
@@ -32,6 +34,10 @@ static enum err evidence_read(struct op *op, struct str text, struct running *r)
     if (!e && r->plan.kind == ROLLOUT_SHADOW) {
         r->shadow = op_new(op, struct rollout_shadow);
         return rollout_shadow_parse(op, j, r->shadow);
+    }
+    if (!e && (r->plan.kind == ROLLOUT_AB || r->plan.kind == ROLLOUT_BANDIT)) {
+        r->trial = op_new(op, struct rollout_trial);
+        return rollout_trial_parse(op, j, r->trial);
     }
     return e ? e : rollout_evidence_parse(op, j, &r->evidence);
 }
@@ -103,6 +109,8 @@ static enum err evidence_text(struct op *op, const struct running *r, struct str
     json_out_init(&w, &b, 0);
     if (r->shadow)
         rollout_shadow_json(&w, r->shadow);
+    else if (r->trial)
+        rollout_trial_json(&w, r->trial);
     else
         rollout_evidence_json(&w, &r->evidence);
     return keep_text(op, &b, ret);
@@ -150,7 +158,8 @@ static enum err decision_store(struct op *op, struct db_tx *tx, struct str endpo
     d->rollout_id = r->id;
     d->seq = ++r->decisions;
     d->control = r->control;
-    d->candidate = r->candidate;
+    if (!r->trial)
+        d->candidate = r->candidate;
     e = db_exec(op, tx, &sql_rollout_decision_insert,
                 DB_ARGS(DB_I64(r->id), DB_I64(d->seq), DB_I64(d->at_us), DB_TEXT(str_from(rollout_verdict_name(d->verdict))),
                         DB_TEXT(str_from(d->reason)), DB_I64(d->from_permille), DB_I64(d->to_permille), DB_I64(r->pos.step),
@@ -172,6 +181,16 @@ static enum err decision_store(struct op *op, struct db_tx *tx, struct str endpo
         if (e)
             return e;
     }
+    if (d->verdict == ROLLOUT_SHIFT) {
+        r->pos.step_started_us = d->at_us;
+        memcpy(r->trial->permille, r->permille, sizeof r->permille);
+        rollout_deal(r->trial->bucket, r->permille, r->trial->arms);
+        e = evidence_text(op, r, &evidence);
+    }
+    if (!e && d->verdict == ROLLOUT_PROMOTE && d->candidate != r->candidate) /* the arm that won is what serving follows */
+        e = db_exec(op, tx, &sql_rollout_set_candidate, DB_ARGS(DB_I64(r->id), DB_I64(d->candidate)), NULL);
+    if (e)
+        return e;
     if (d->verdict == ROLLOUT_PAUSE)
         r->paused = str_from(d->reason);
     else if (d->verdict != ROLLOUT_HOLD)
@@ -213,6 +232,21 @@ static enum err audit_start(struct op *op, struct db_tx *tx, const struct start_
     return e ? e : audit_append(op, tx, STR("rollout_start"), STR("endpoint"), a->endpoint, text);
 }
 
+static enum err first_evidence(struct op *op, const struct start_args *a, struct str *ret)
+{
+    struct running r = {.plan = *a->plan};
+    if (a->plan->kind == ROLLOUT_SHADOW)
+        r.shadow = op_new(op, struct rollout_shadow);
+    if (a->plan->kind == ROLLOUT_AB || a->plan->kind == ROLLOUT_BANDIT) {
+        r.trial = op_new(op, struct rollout_trial);
+        rollout_trial_init(r.trial, a->plan, a->control, a->candidate, a->start_us);
+        for (int i = 0; i < r.trial->arms; i++)
+            if (rollout_trial_find(r.trial, r.trial->arm[i].version) != &r.trial->arm[i])
+                return op_fail_field(op, "versions", "version %lld stands twice among the arms", (long long)r.trial->arm[i].version);
+    }
+    return evidence_text(op, &r, ret);
+}
+
 static enum err start_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct start_args *a = arg;
@@ -232,7 +266,7 @@ static enum err start_tx(struct op *op, struct db_tx *tx, void *arg)
     struct str plan, evidence;
     e = keep_text(op, &b, &plan);
     if (!e)
-        e = evidence_text(op, &(struct running){.shadow = a->plan->kind == ROLLOUT_SHADOW ? op_new(op, struct rollout_shadow) : NULL}, &evidence);
+        e = first_evidence(op, a, &evidence);
     if (!e)
         e = db_exec(op, tx, &sql_rollout_insert,
                     DB_ARGS(DB_TEXT(a->endpoint), DB_I64(a->control), DB_I64(a->candidate), DB_I64((int64_t)a->seed), DB_TEXT(plan),
@@ -255,8 +289,6 @@ enum err rollout_start(struct op *op, struct db *db, struct str endpoint, int64_
                        const struct rollout_plan *plan, int64_t start_us, uint64_t seed, int64_t *ret_id)
 {
     enum err e = rollout_plan_check(op, plan);
-    if (!e && (plan->kind == ROLLOUT_AB || plan->kind == ROLLOUT_BANDIT))
-        e = op_fail(op, E_UNSUPPORTED, "rollouts of kind '%s' are not built yet", rollout_kind_name(plan->kind));
     if (!e)
         e = check_time(op, start_us);
     if (e)
@@ -277,6 +309,12 @@ static bool add_outcome(struct running *r, const struct rollout_outcome *o)
 {
     if (o->arm > ROLLOUT_ARM_CANDIDATE || o->event_us < r->started_us || !o->ok || isnan(o->score))
         return false;
+    if (r->trial) {
+        struct rollout_trial_arm *a = rollout_trial_find(r->trial, o->version);
+        if (a)
+            rollout_trial_label(a, &r->plan, (double)o->score, o->label);
+        return a != NULL;
+    }
     if (o->version != (o->arm == ROLLOUT_ARM_CANDIDATE ? r->candidate : r->control))
         return false;
     struct rollout_arm_sums *a = &r->evidence.arm[o->arm];
@@ -292,9 +330,27 @@ static bool add_outcome(struct running *r, const struct rollout_outcome *o)
     return true;
 }
 
+static bool add_trial_requests(struct running *r, const struct rollout_requests *requests)
+{
+    bool any = false;
+    for (int i = 0; i < 2; i++) {
+        const struct rollout_requests *q = &requests[i];
+        struct rollout_trial_arm *a = q->n ? rollout_trial_find(r->trial, q->version) : NULL;
+        if (!a)
+            continue;
+        a->requests += q->n;
+        a->errors += q->errors;
+        a->slow += q->latency ? latency_hist_above(q->latency, (uint32_t)r->plan.max_p95_us) : 0;
+        any = true;
+    }
+    return any;
+}
+
 static bool add_requests(struct running *r, const struct rollout_requests *requests)
 {
     bool any = false;
+    if (r->trial)
+        return add_trial_requests(r, requests);
     for (int arm = 0; arm < 2; arm++) {
         const struct rollout_requests *q = &requests[arm];
         if (!q->n || q->version != (arm == ROLLOUT_ARM_CANDIDATE ? r->candidate : r->control))
@@ -309,9 +365,13 @@ static bool add_requests(struct running *r, const struct rollout_requests *reque
 }
 
 /* What the evidence says now. While a rollout waits for a person only a guardrail may speak. */
-static void judge(const struct running *r, int64_t now_us, struct rollout_decision *d)
+static void judge(struct running *r, int64_t now_us, struct rollout_decision *d)
 {
-    if (r->shadow)
+    if (r->trial) {
+        /* Each decision draws from a sequence of its own, so that it can be taken again alone. */
+        int64_t number = r->decisions + 1;
+        rollout_trial_decide(&r->plan, &r->pos, r->trial, hash64(&number, sizeof number, r->seed), now_us, d, r->permille);
+    } else if (r->shadow)
         rollout_shadow_decide(&r->plan, &r->pos, r->shadow, now_us, d);
     else
         rollout_decide(&r->plan, &r->pos, &r->evidence, now_us, d);
@@ -334,6 +394,8 @@ enum err rollout_advance(struct op *op, struct db_tx *tx, struct str endpoint, c
         return e;
     struct rollout_decision d = {.verdict = ROLLOUT_NO_ROLLOUT, .reason = ""};
     if (found) {
+        if (r.trial)
+            rollout_trial_age(r.trial, &r.plan, now_us);
         bool traffic = requests && add_requests(&r, requests), labels = false;
         for (size_t i = 0; i < n; i++)
             labels = add_outcome(&r, &rows[i]) || labels;
@@ -417,6 +479,65 @@ enum err rollout_resume(struct op *op, struct db *db, struct str endpoint, struc
     return by_hand(op, db, endpoint, ROLLOUT_RESUME, why, now_us, ret);
 }
 
+/* ---- rewards ---- */
+struct reward_args {
+    struct str endpoint;
+    const struct rollout_given *given;
+    const struct rollout_noted *noted; /* version 0: unknown */
+    size_t n;
+    int64_t now_us;
+    uint64_t counted;
+    struct rollout_decision decision;
+};
+
+static enum err reward_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct reward_args *a = arg;
+    struct running r;
+    bool found = false;
+    enum err e = running_load(op, tx, a->endpoint, &r, &found);
+    a->counted = 0;
+    a->decision = (struct rollout_decision){.verdict = ROLLOUT_NO_ROLLOUT, .reason = ""};
+    if (e || !found || !r.trial)
+        return e;
+    rollout_trial_age(r.trial, &r.plan, a->now_us);
+    for (size_t i = 0; i < a->n; i++) {
+        struct rollout_trial_arm *arm = a->noted[i].rollout == r.id ? rollout_trial_find(r.trial, a->noted[i].version) : NULL;
+        a->counted += arm && rollout_trial_reward(arm, &r.plan, a->given[i].reward, a->given[i].covariate, (double)a->noted[i].propensity);
+    }
+    judge(&r, a->now_us, &a->decision);
+    return decision_store(op, tx, a->endpoint, &r, &a->decision, STR(""));
+}
+
+enum err rollout_reward(struct op *op, struct db *db, struct rollout_live *live, struct str endpoint, const struct rollout_given *given, size_t n,
+                        int64_t now_us, uint64_t *ret_counted, struct rollout_decision *ret)
+{
+    enum err e = check_time(op, now_us);
+    if (!e && n > LIMIT_ROLLOUT_REWARDS)
+        e = op_fail(op, E_TOO_LARGE, "%zu rewards in one call; the limit is %d", n, LIMIT_ROLLOUT_REWARDS);
+    for (size_t i = 0; !e && i < n; i++)
+        if (!isfinite(given[i].reward) || !isfinite(given[i].covariate))
+            e = op_fail_field(op, "rewards", "reward %zu is no finite number", i);
+    struct rollout_noted *noted = e ? NULL : arena_array(op->arena, n + 1, struct rollout_noted);
+    if (!e && !noted)
+        e = op_fail(op, E_TOO_LARGE, "%zu rewards find no room", n);
+    if (e)
+        return e;
+    for (size_t i = 0; i < n; i++)
+        if (!rollout_live_take_note(live, endpoint, given[i].id, &noted[i]))
+            noted[i] = (struct rollout_noted){0};
+    struct reward_args a = {.endpoint = endpoint, .given = given, .noted = noted, .n = n, .now_us = now_us};
+    e = db_write(op, db, reward_tx, &a);
+    for (size_t i = 0; e && i < n; i++)
+        if (noted[i].rollout)
+            rollout_live_put_back_note(live, endpoint, given[i].id, &noted[i]);
+    if (e)
+        return e;
+    *ret_counted = a.counted;
+    *ret = a.decision;
+    return OK;
+}
+
 /* ---- shadow pairs ---- */
 struct flush_args {
     struct str endpoint;
@@ -481,7 +602,16 @@ enum err rollout_weights_tx(struct op *op, struct db_tx *tx, struct str endpoint
             .control = r.control, .candidate = r.candidate, .permille = r.plan.steps_permille[r.pos.step], .seed = r.seed, .active = true,
             .kind = r.plan.kind, .id = r.id, .threshold = r.plan.threshold, .tolerance = r.plan.tolerance,
             .shadow = r.shadow ? r.candidate : 0, .shadow_permille = (int)r.plan.shadow_permille,
+            .arm_count = r.trial ? r.trial->arms : 0,
             .space_seed = hash64(r.plan.space.p, r.plan.space.len, 0), .space_from = (int)r.plan.space_from, .space_to = (int)r.plan.space_to};
+    for (int i = 0; i < ret->arm_count; i++) {
+        ret->arm[i].version = r.trial->arm[i].version;
+        ret->arm[i].permille = r.trial->permille[i];
+    }
+    if (ret->arm_count) {
+        ret->permille = 1000 - r.trial->permille[0];
+        memcpy(ret->bucket, r.trial->bucket, sizeof ret->bucket);
+    }
     return OK;
 }
 
@@ -618,9 +748,9 @@ static bool same_verdict(struct db_tx *tx, struct db_rows *rows, const struct ro
     return str_eqc(verdict, rollout_verdict_name(d->verdict)) && str_eqc(reason, d->reason) && db_col_i64(tx, rows, 5) == d->to_permille;
 }
 
-static enum err replay_one(struct op *op, struct db_tx *tx, struct db_rows *rows, const struct rollout_plan *plan, int64_t id)
+static enum err replay_one(struct op *op, struct db_tx *tx, struct db_rows *rows, const struct rollout_plan *plan, uint64_t seed, int64_t id)
 {
-    struct running r = {.plan = *plan, .pos = {(int)db_col_i64(tx, rows, 6), db_col_i64(tx, rows, 7)}};
+    struct running r = {.plan = *plan, .seed = seed, .decisions = db_col_i64(tx, rows, 0) - 1, .pos = {(int)db_col_i64(tx, rows, 6), db_col_i64(tx, rows, 7)}};
     long long seq = db_col_i64(tx, rows, 0);
     enum err e = evidence_read(op, db_col_dup(op, tx, rows, 11), &r);
     if (e)
@@ -658,7 +788,7 @@ static enum err replay_read(struct op *op, struct db_tx *tx, void *arg)
     bool more;
     a->decisions = 0;
     while (!(e = db_step(op, tx, rows, &more)) && more) {
-        e = replay_one(op, tx, rows, &plan, a->id);
+        e = replay_one(op, tx, rows, &plan, (uint64_t)row[1].i, a->id);
         if (e)
             break;
         a->decisions++;

@@ -11,6 +11,7 @@
 #include "core/rollout/pick.h"
 #include "core/rollout/plan.h"
 #include "core/rollout/shadow.h"
+#include "core/rollout/trial.h"
 #include "num/metrics.h"
 #include "port/db.h"
 
@@ -52,6 +53,15 @@ MUST_USE enum err rollout_resume(struct op *op, struct db *db, struct str endpoi
  * shadow runs. On an error nothing is lost and the call may be repeated. Apply the decision as after monitor_labels. */
 MUST_USE enum err rollout_shadow_flush(struct op *op, struct db *db, struct rollout_live *live, struct str endpoint, int64_t now_us,
                                        struct rollout_decision *ret);
+/* A reward that belongs to a request, by the id that rollout_note was given; `covariate`: what was known of the unit before (CUPED), or 0. */
+struct rollout_given {
+    int64_t id;
+    double reward, covariate;
+};
+/* A/B, bandit: adds the rewards whose picks are remembered (*ret_counted of them; each id once) and decides. Nothing running: OK, verdict
+ * NO_ROLLOUT. All or nothing: on an error the call may be repeated. E_INVALID: a number that is not finite. */
+MUST_USE enum err rollout_reward(struct op *op, struct db *db, struct rollout_live *live, struct str endpoint, const struct rollout_given *given,
+                                 size_t n, int64_t now_us, uint64_t *ret_counted, struct rollout_decision *ret);
 /* What serve needs after a start, a decision or a restart. Nothing running: active = false, versions 0. */
 MUST_USE enum err rollout_weights_load(struct op *op, struct db *db, struct str endpoint, struct rollout_weights *ret);
 MUST_USE enum err rollout_weights_tx(struct op *op, struct db_tx *tx, struct str endpoint, struct rollout_weights *ret);
