@@ -161,16 +161,15 @@ static void serve(struct host *h, int statm)
     AUTO(buf) struct buf b;
     static struct seat seats[LIMIT_CHILD_SLOTS];
     buf_init(&b, LIMIT_JSON_BYTES);
-    for (size_t i = 0; i < h->channel.slots; i++) {
-        seats[i] = (struct seat){h, i};
-        pthread_detach(thread_start("engine-seat", seat_main, &seats[i]));
-    }
     describe_format(&b, h->model, memory_held(statm));
     if (b.failed)
         tell(h, CHANNEL_REFUSED, E_TOO_LARGE, STR("the model's description is too long"));
     else
         tell(h, CHANNEL_READY, OK, buf_str(&b));
-    buf_clear(&b);
+    for (size_t i = 0; !b.failed && i < h->channel.slots; i++) {
+        seats[i] = (struct seat){h, i};
+        pthread_detach(thread_start("engine-seat", seat_main, &seats[i]));
+    }
     while (!b.failed)
         pause();
 }
