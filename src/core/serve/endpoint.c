@@ -6,58 +6,6 @@
 #include "base/hash.h"
 #include "base/time.h"
 
-enum { WARM_CALLS = 64, WARM_ROWS = 8 };
-
-/* Brings the nodes into the caches and shows that the model answers before anybody waits for it. */
-static enum err version_warm(struct op *op, const struct model *m)
-{
-    const struct engine_info *info = model_info(m);
-    float *rows = arena_array(op->arena, WARM_ROWS * info->features, float), *out = arena_array(op->arena, WARM_ROWS * info->outputs, float);
-    if (!rows || !out)
-        return op_fail(op, E_TOO_LARGE, "no memory to warm the model");
-    for (size_t i = 0; i < WARM_ROWS * info->features; i++)
-        rows[i] = i % 3 ? (float)(i % 97) : NAN;
-    for (size_t i = 0; i < WARM_CALLS; i++)
-        model_predict(m, rows, WARM_ROWS, out);
-    for (size_t i = 0; i < WARM_ROWS * info->outputs; i++)
-        if (!isfinite(out[i]))
-            return op_fail(op, E_INVALID, "the model answers %g to an ordinary row", (double)out[i]);
-    return OK;
-}
-
-enum err serve_version_load(struct op *op, const struct engine_ops *const *engines, struct str bytes, int64_t version, struct serve_version **ret)
-{
-    struct model *m = NULL;
-    enum err e = model_load(op, engines, bytes, &m);
-    if (!e)
-        e = version_warm(op, m);
-    if (e) {
-        model_unload(m);
-        return e;
-    }
-    struct serve_version *v = malloc(sizeof(*v));
-    if (!v)
-        abort();
-    *v = (struct serve_version){.version = version, .model = m};
-    atomic_init(&v->refs, 1);
-    *ret = v;
-    return OK;
-}
-
-struct serve_version *serve_version_ref(struct serve_version *v)
-{
-    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
-    return v;
-}
-
-void serve_version_unref(struct serve_version *v)
-{
-    if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    model_unload(v->model);
-    free(v);
-}
-
 enum err serve_features_match(struct op *op, const struct engine_info *info, const struct feature_view *view)
 {
     if (info->features != view->len)
@@ -121,6 +69,7 @@ enum err serve_endpoint_make(struct op *op, const struct serve_state *state, str
     }
     ep->table = state->table;
     ep->monitor = state->monitor;
+    ep->problem = str_dup(arena, state->problem);
     atomic_init(&ep->refs, 1);
     info_fill(ep, state);
     *ret = ep;

@@ -8,18 +8,7 @@
 #include "base/limits.h"
 #include "core/serve/serve.h"
 #include "core/serve/spec.h"
-
-/* One loaded version, shared by the states that know it. */
-struct serve_version {
-    atomic_int refs;
-    int64_t version;
-    struct model *model;
-};
-/* Loads, checks and warms. The version starts with one reference. */
-MUST_USE enum err serve_version_load(struct op *op, const struct engine_ops *const *engines, struct str bytes, int64_t version,
-                                     struct serve_version **ret);
-struct serve_version *serve_version_ref(struct serve_version *v);
-void serve_version_unref(struct serve_version *v); /* NULL is ignored */
+#include "core/serve/version.h"
 
 struct serve_endpoint {
     atomic_int refs;
@@ -30,6 +19,7 @@ struct serve_endpoint {
     size_t loaded_len;
     struct feature_table *table; /* NULL = no view */
     struct monitor *monitor;     /* NULL = nothing is recorded */
+    struct str problem;          /* why it is not ready; "" = not known */
 };
 
 struct serve_state {         /* what a new state is made of; everything is copied or counted */
@@ -40,6 +30,7 @@ struct serve_state {         /* what a new state is made of; everything is copie
     size_t loaded_len;
     struct feature_table *table;
     struct monitor *monitor;
+    struct str problem;
 };
 /* One reference. E_INVALID only for a configuration that does not parse. */
 MUST_USE enum err serve_endpoint_make(struct op *op, const struct serve_state *state, struct serve_endpoint **ret);

@@ -1,7 +1,4 @@
-/* Who holds what. `slots` maps names to the present state; `lock` guards the pointers and is held for a look-up or a swap
- * only. `change` makes changes of endpoints one after the other; it is held while models load, so it is never taken on an
- * I/O thread. A swap takes the new state's reference into the slot and gives the old state's up; whoever still reads the old
- * state keeps it (and its versions) alive until serve_release(). Lock order: change, lock.
+/* Changes of endpoints that have a row in the database (or, on a server without one, in memory only).
  *
  * What is live. The row says which version is live; a rollout that ends commits its verdict in its own transaction, with
  * the labels it was decided on. endpoint_follow() brings the row up to date with the ends it has not seen (`rollout_seen`),
@@ -12,135 +9,10 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/thread.h"
 #include "core/audit/audit.h"
-#include "core/serve/endpoint.h"
+#include "core/serve/repository.h"
+#include "core/serve/table.h"
 #include "sql_gen.h"
-
-struct serve {
-    struct serve_config config;
-    struct mutex lock, change;
-    struct serve_endpoint *slots[LIMIT_SERVE_ENDPOINTS]; /* sorted by name */
-    size_t len;
-};
-/* An endpoint's row. */
-struct row {
-    struct str name, model, config;
-    int64_t version, rollout_seen;
-};
-
-/* ---- the table of states; `lock` is held ---- */
-
-static size_t slot_find(const struct serve *s, struct str name, bool *ret_found)
-{
-    size_t lo = 0, hi = s->len;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        int c = str_cmp(s->slots[mid]->info.name, name);
-        if (c == 0) {
-            *ret_found = true;
-            return mid;
-        }
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    *ret_found = false;
-    return lo;
-}
-
-enum err serve_acquire(struct op *op, struct serve *s, struct str name, struct serve_endpoint **ret)
-{
-    bool found;
-    mutex_lock(&s->lock);
-    size_t at = slot_find(s, name, &found);
-    struct serve_endpoint *e = found ? serve_endpoint_ref(s->slots[at]) : NULL;
-    mutex_unlock(&s->lock);
-    if (!e)
-        return op_fail(op, E_NOT_FOUND, "there is no endpoint \"%.*s\"", STR_FMT(name));
-    *ret = e;
-    return OK;
-}
-
-/* Takes the reference of `take_new` (NULL: the endpoint goes). */
-static enum err slot_swap(struct op *op, struct serve *s, struct str name, struct serve_endpoint *take_new)
-{
-    bool found;
-    struct serve_endpoint *old = NULL;
-    mutex_lock(&s->lock);
-    size_t at = slot_find(s, name, &found);
-    bool full = take_new && !found && s->len == LIMIT_SERVE_ENDPOINTS;
-    if (found) {
-        old = s->slots[at];
-        if (take_new) {
-            s->slots[at] = take_new;
-        } else {
-            memmove(s->slots + at, s->slots + at + 1, (s->len - at - 1) * sizeof(*s->slots));
-            s->len--;
-        }
-    } else if (take_new && !full) {
-        memmove(s->slots + at + 1, s->slots + at, (s->len - at) * sizeof(*s->slots));
-        s->slots[at] = take_new;
-        s->len++;
-    }
-    mutex_unlock(&s->lock);
-    serve_release(old);
-    if (!full)
-        return OK;
-    serve_release(take_new);
-    return op_fail(op, E_TOO_LARGE, "there are %d endpoints already", LIMIT_SERVE_ENDPOINTS);
-}
-
-size_t serve_list(struct op *op, struct serve *s, struct str **ret)
-{
-    struct str *names = arena_alloc(op->arena, LIMIT_SERVE_ENDPOINTS * sizeof(*names));
-    mutex_lock(&s->lock);
-    size_t n = s->len;
-    for (size_t i = 0; i < n; i++)
-        names[i] = str_dup(op->arena, s->slots[i]->info.name);
-    mutex_unlock(&s->lock);
-    *ret = names;
-    return n;
-}
-
-/* NULL when there is none; else a reference. */
-static struct serve_endpoint *state_find(struct serve *s, struct str name)
-{
-    bool found;
-    mutex_lock(&s->lock);
-    size_t at = slot_find(s, name, &found);
-    struct serve_endpoint *e = found ? serve_endpoint_ref(s->slots[at]) : NULL;
-    mutex_unlock(&s->lock);
-    return e;
-}
-
-static inline void endpoint_auto(struct serve_endpoint **e)
-{
-    serve_release(*e);
-}
-static inline void version_auto(struct serve_version **v)
-{
-    serve_version_unref(*v);
-}
-
-/* ---- loading and publishing; `change` is held ---- */
-
-/* The files of a version as a loaded model, reusing the one that `old` has of the same registered model. */
-static enum err version_get(struct op *op, struct serve *s, const struct serve_endpoint *old, struct str model, int64_t version,
-                            struct serve_version **ret)
-{
-    struct serve_version *known = old && str_eq(old->info.model, model) ? serve_endpoint_version(old, version) : NULL;
-    if (known) {
-        *ret = serve_version_ref(known);
-        return OK;
-    }
-    struct serve_files files;
-    enum err e = s->config.source.fetch(&s->config.source, op, model, version, &files);
-    if (!e)
-        e = serve_version_load(op, s->config.engines, files.model, version, ret);
-    return e ? op_context(op, "%.*s version %lld", STR_FMT(model), (long long)version) : OK;
-}
 
 /* Gives the monitor what the version saw in training. A version without a reference leaves the old one standing. */
 static enum err reference_set(struct op *op, struct serve *s, struct str name, struct str model, int64_t version)
@@ -160,74 +32,15 @@ static enum err reference_set(struct op *op, struct serve *s, struct str name, s
     return e ? op_context(op, "%.*s version %lld: reference", STR_FMT(model), (long long)version) : OK;
 }
 
-static enum err table_find(struct op *op, struct serve *s, const struct serve_spec *spec, struct feature_table **ret)
-{
-    *ret = NULL;
-    if (!spec->view.len)
-        return OK;
-    *ret = s->config.features ? feature_online_find(s->config.features, spec->view) : NULL;
-    return *ret ? OK : op_fail_field(op, "view", "there is no online feature view \"%.*s\"", STR_FMT(spec->view));
-}
-
-static bool list_has(struct serve_version *const *list, size_t n, int64_t version)
-{
-    for (size_t i = 0; i < n; i++)
-        if (list[i]->version == version)
-            return true;
-    return false;
-}
-
-/* May `v` be asked by its number beside `live`? Requests are read in the live version's shape, so one of another shape would
- * read past their rows. */
-static bool takes_same_rows(const struct serve_version *live, const struct serve_version *v)
-{
-    const struct engine_info *a = model_info(live->model), *b = model_info(v->model);
-    if (a->features != b->features || a->outputs != b->outputs)
-        return false;
-    for (size_t i = 0; a->feature_names && b->feature_names && i < a->features; i++)
-        if (!str_eq(a->feature_names[i], b->feature_names[i]))
-            return false;
-    return true;
-}
-
-/* A new state of row, weights and the `needed` versions, the live one first, published in place of `old`; versions of `old`
- * that nobody needs any more stay loaded while there is room. Entries of `needed` may be NULL. */
-static enum err state_publish(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct row *row,
-                              const struct rollout_weights *weights, struct serve_version *const *needed, size_t needed_len)
-{
-    struct serve_version *list[LIMIT_SERVE_VERSIONS];
-    size_t n = 0;
-    for (size_t i = 0; i < needed_len; i++)
-        if (needed[i] && !list_has(list, n, needed[i]->version))
-            list[n++] = needed[i];
-    bool same = old && str_eq(old->info.model, row->model);
-    for (size_t i = same ? old->loaded_len : 0; i-- > 0 && n < LIMIT_SERVE_VERSIONS;)
-        if (!list_has(list, n, old->loaded[i]->version) && (!needed[0] || takes_same_rows(needed[0], old->loaded[i])))
-            list[n++] = old->loaded[i];
-    struct serve_spec spec;
-    struct json *doc = NULL;
-    struct serve_endpoint *fresh = NULL;
-    struct serve_state state = {.name = row->name, .config_text = row->config, .live = row->version, .weights = *weights,
-                                .loaded = list, .loaded_len = n, .monitor = s->config.monitor};
-    enum err e = json_parse(op, row->config, JSON_STRICT, &doc);
-    if (!e)
-        e = serve_spec_parse(op, row->name, doc, &spec);
-    if (!e)
-        e = table_find(op, s, &spec, &state.table);
-    if (!e)
-        e = serve_endpoint_make(op, &state, &fresh);
-    return e ? e : slot_swap(op, s, row->name, fresh);
-}
-
 /* ---- rows ---- */
 
-static void row_take(struct op *op, struct db_tx *tx, struct db_rows *rows, struct row *ret)
+static void row_take(struct op *op, struct db_tx *tx, struct db_rows *rows, struct serve_row *ret)
 {
-    *ret = (struct row){.name = db_col_dup(op, tx, rows, 0), .model = db_col_dup(op, tx, rows, 1), .version = db_col_i64(tx, rows, 2),
+    *ret = (struct serve_row){.name = db_col_dup(op, tx, rows, 0), .model = db_col_dup(op, tx, rows, 1), .version = db_col_i64(tx, rows, 2),
                         .config = db_col_dup(op, tx, rows, 3), .rollout_seen = db_col_i64(tx, rows, 4)};
 }
 
-static enum err row_get(struct op *op, struct db_tx *tx, struct str name, struct row *ret)
+static enum err row_get(struct op *op, struct db_tx *tx, struct str name, struct serve_row *ret)
 {
     struct db_rows *rows = NULL;
     bool more = false;
@@ -244,7 +57,7 @@ static enum err row_get(struct op *op, struct db_tx *tx, struct str name, struct
 }
 
 struct row_change {
-    struct row row;
+    struct serve_row row;
     bool remove;
     const char *verb;
     const struct serve_source *source;
@@ -256,7 +69,7 @@ static enum err check_there(struct op *op, struct db_tx *tx, const struct serve_
     return source->check ? source->check(source, op, tx, model, version) : OK;
 }
 
-static enum err audit_detail(struct op *op, struct db_tx *tx, const char *verb, const struct row *row)
+static enum err audit_detail(struct op *op, struct db_tx *tx, const char *verb, const struct serve_row *row)
 {
     struct buf b;
     struct json_out w;
@@ -274,7 +87,7 @@ static enum err audit_detail(struct op *op, struct db_tx *tx, const char *verb, 
 static enum err row_write(struct op *op, struct db_tx *tx, void *arg)
 {
     const struct row_change *c = arg;
-    const struct row *r = &c->row;
+    const struct serve_row *r = &c->row;
     enum err e = c->remove ? OK : check_there(op, tx, c->source, r->model, r->version);
     if (e)
         return e;
@@ -287,7 +100,7 @@ static enum err row_write(struct op *op, struct db_tx *tx, void *arg)
 /* ---- following the rollouts ---- */
 
 struct follow {
-    struct row row;
+    struct serve_row row;
     struct rollout_weights weights;
     bool moved;              /* the live version is another one now */
 };
@@ -327,48 +140,72 @@ static enum err follow_write(struct op *op, struct db_tx *tx, void *arg)
     return e ? e : rollout_weights_tx(op, tx, name, &f->weights);
 }
 
+/* The live version first, then those that the rollout needs; `ret` has room for LIMIT_SERVE_VERSIONS. */
+static enum err follow_load(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct follow *f,
+                            const struct serve_policy *policy, struct serve_version **ret, size_t *len)
+{
+    int64_t needed[LIMIT_ROLLOUT_ARMS + 1] = {f->row.version};
+    const size_t n = 1 + (f->weights.active ? rollout_versions(&f->weights, needed + 1) : 0);
+    for (size_t i = 0; i < n; i++) {
+        bool twice = i && needed[i] == needed[0];
+        enum err e = twice ? OK : table_load(op, s, old, f->row.model, needed[i], policy, false, &ret[*len]);
+        if (e)
+            return e;
+        *len += !twice;
+    }
+    return OK;
+}
+
 /* Brings row, memory and monitor to where the rollouts are. A version that cannot be loaded leaves the endpoint as ready as
  * the rest allows; the failure is the answer. */
 static enum err endpoint_follow(struct op *op, struct serve *s, struct str name, bool set_reference)
 {
-    AUTO(endpoint) struct serve_endpoint *old = state_find(s, name);
-    AUTO(version) struct serve_version *live = NULL;
-    AUTO(version) struct serve_version *control = NULL;
-    AUTO(version) struct serve_version *candidate = NULL;
+    AUTO(endpoint) struct serve_endpoint *old = table_find(s, name);
+    struct serve_version *needed[LIMIT_SERVE_VERSIONS] = {NULL};
+    size_t n = 0;
     struct follow f = {.row.name = name};
+    struct serve_spec spec;
+    struct json *doc = NULL;
     enum err e = db_write(op, s->config.db, follow_write, &f);
+    if (!e)
+        e = json_parse(op, f.row.config, JSON_STRICT, &doc);
+    if (!e)
+        e = serve_spec_parse(op, name, doc, &spec);
     if (e)
         return e;
-    enum err loaded = version_get(op, s, old, f.row.model, f.row.version, &live);
-    if (!loaded && f.weights.active && f.weights.control != f.row.version)
-        loaded = version_get(op, s, old, f.row.model, f.weights.control, &control);
-    if (!loaded && f.weights.active)
-        loaded = version_get(op, s, old, f.row.model, f.weights.candidate, &candidate);
+    enum err loaded = follow_load(op, s, old, &f, &spec.policy, needed, &n);
     if (loaded) /* without its candidate all traffic stays with the live version; nothing of it counts as evidence */
         f.weights.active = false;
     struct op note = *op; /* publishing must not hide the first failure */
-    e = state_publish(loaded ? &note : op, s, old, &f.row, &f.weights, (struct serve_version *[]){live, control, candidate}, 3);
+    e = table_publish(loaded ? &note : op, s, old, &f.row, &f.weights, needed, n);
+    for (size_t i = 0; i < n; i++)
+        serve_version_unref(needed[i]);
     if (!loaded && !e && (set_reference || f.moved))
         e = reference_set(op, s, name, f.row.model, f.row.version);
     return loaded ? loaded : e;
 }
 
+enum err serve_follow(struct op *op, struct serve *s, struct str name)
+{
+    return endpoint_follow(op, s, name, true);
+}
+
 /* ---- public changes ---- */
 
 /* What serve_put and serve_set_version share: load, check, configure the monitor, write, publish. */
-static enum err endpoint_set(struct op *op, struct serve *s, const struct row *row, const struct serve_spec *spec, const char *verb)
+static enum err endpoint_set(struct op *op, struct serve *s, const struct serve_row *row, const struct serve_spec *spec, const char *verb)
 {
-    AUTO(endpoint) struct serve_endpoint *old = state_find(s, row->name);
+    AUTO(endpoint) struct serve_endpoint *old = table_find(s, row->name);
     AUTO(version) struct serve_version *v = NULL;
-    struct rollout_weights weights;
+    struct rollout_weights weights = {0};
     struct feature_table *table = NULL;
-    enum err e = rollout_weights_load(op, s->config.db, row->name, &weights);
+    enum err e = s->config.db ? rollout_weights_load(op, s->config.db, row->name, &weights) : OK;
     if (!e && weights.active && (!old || !str_eq(old->info.model, row->model) || old->info.live != row->version))
         e = op_fail(op, E_CONFLICT, "a rollout of version %lld runs on \"%.*s\"; finish it first", (long long)weights.candidate, STR_FMT(row->name));
     if (!e)
-        e = table_find(op, s, spec, &table);
+        e = table_view(op, s, spec, &table);
     if (!e)
-        e = version_get(op, s, old, row->model, row->version, &v);
+        e = table_load(op, s, old, row->model, row->version, &spec->policy, false, &v);
     if (!e && table)
         e = serve_features_match(op, model_info(v->model), feature_table_view(table));
     if (!e && s->config.monitor)
@@ -378,9 +215,16 @@ static enum err endpoint_set(struct op *op, struct serve *s, const struct row *r
     if (e)
         return e;
     struct row_change c = {.row = *row, .verb = verb, .source = &s->config.source};
-    e = db_write(op, s->config.db, row_write, &c);
-    struct serve_version *candidate = weights.active && old ? serve_endpoint_version(old, weights.candidate) : NULL;
-    return e ? e : state_publish(op, s, old, row, &weights, (struct serve_version *[]){v, candidate}, 2);
+    e = s->config.db ? db_write(op, s->config.db, row_write, &c) : OK;
+    if (e)
+        return e;
+    struct serve_version *needed[LIMIT_SERVE_VERSIONS] = {v};
+    int64_t arms[LIMIT_ROLLOUT_ARMS];
+    size_t n = 1;
+    for (size_t i = 0, k = weights.active && old ? rollout_versions(&weights, arms) : 0; i < k; i++)
+        if ((needed[n] = serve_endpoint_version(old, arms[i])))
+            n++;
+    return table_publish(op, s, old, row, &weights, needed, n);
 }
 
 enum err serve_put(struct op *op, struct serve *s, struct str name, const struct json *config, int64_t version)
@@ -399,22 +243,37 @@ enum err serve_put(struct op *op, struct serve *s, struct str name, const struct
     if (text.failed)
         return op_fail(op, E_TOO_LARGE, "the configuration is larger than %zu bytes", LIMIT_SERVE_CONFIG_BYTES);
     LOCK(&s->change);
-    bool found;
-    mutex_lock(&s->lock);
-    slot_find(s, name, &found);
-    bool full = !found && s->len == LIMIT_SERVE_ENDPOINTS;
-    mutex_unlock(&s->lock);
-    if (full)
-        return op_fail(op, E_TOO_LARGE, "there are %d endpoints already", LIMIT_SERVE_ENDPOINTS);
-    const struct row row = {.name = name, .model = spec.model, .config = buf_str(&text), .version = version};
+    bool found = false;
+    if ((e = table_room(op, s, name, &found)))
+        return e;
+    const struct serve_row row = {.name = name, .model = spec.model, .config = buf_str(&text), .version = version};
     return endpoint_set(op, s, &row, &spec, found ? "update" : "create");
 }
 
 static enum err row_read(struct op *op, struct db_tx *tx, void *arg)
 {
-    struct row *r = arg;
+    struct serve_row *r = arg;
     struct str name = r->name;
     return row_get(op, tx, name, r);
+}
+
+/* The row under its name: the database's, or without one what is in memory. */
+static enum err row_find(struct op *op, struct serve *s, struct serve_row *row)
+{
+    if (s->config.db)
+        return db_read(op, s->config.db, row_read, row);
+    AUTO(endpoint) struct serve_endpoint *e = table_find(s, row->name);
+    if (!e)
+        return op_fail(op, E_NOT_FOUND, "there is no endpoint \"%.*s\"", STR_FMT(row->name));
+    struct buf text;
+    struct json_out w;
+    buf_init(&text, LIMIT_SERVE_CONFIG_BYTES);
+    json_out_init(&w, &text, 0);
+    json_value(&w, e->spec.doc);
+    *row = (struct serve_row){.name = row->name, .model = str_dup(op->arena, e->info.model), .config = str_dup(op->arena, buf_str(&text)),
+                              .version = e->info.live};
+    buf_clear(&text);
+    return OK;
 }
 
 enum err serve_set_version(struct op *op, struct serve *s, struct str name, int64_t version)
@@ -422,8 +281,8 @@ enum err serve_set_version(struct op *op, struct serve *s, struct str name, int6
     struct serve_spec spec;
     struct json *doc = NULL;
     LOCK(&s->change);
-    struct row row = {.name = name};
-    enum err e = db_read(op, s->config.db, row_read, &row);
+    struct serve_row row = {.name = name};
+    enum err e = row_find(op, s, &row);
     if (!e)
         e = json_parse(op, row.config, JSON_STRICT, &doc);
     if (!e)
@@ -435,33 +294,25 @@ enum err serve_set_version(struct op *op, struct serve *s, struct str name, int6
 enum err serve_remove(struct op *op, struct serve *s, struct str name)
 {
     LOCK(&s->change);
-    struct rollout_weights weights;
+    struct rollout_weights weights = {0};
     struct row_change c = {.row.name = name, .remove = true, .verb = "delete"};
-    enum err e = db_read(op, s->config.db, row_read, &c.row);
-    if (!e)
+    enum err e = row_find(op, s, &c.row);
+    if (!e && s->config.db)
         e = rollout_weights_load(op, s->config.db, name, &weights);
     if (!e && weights.active)
         e = op_fail(op, E_CONFLICT, "a rollout runs on \"%.*s\"; finish it first", STR_FMT(name));
-    if (!e)
+    if (!e && s->config.db)
         e = db_write(op, s->config.db, row_write, &c);
-    return e ? e : slot_swap(op, s, name, NULL);
+    return e ? e : table_swap(op, s, name, NULL);
 }
 
-/* A candidate must take the live version's rows. */
+/* A candidate must take what the live version takes. */
 static enum err candidate_check(struct op *op, const struct serve_endpoint *old, const struct serve_version *v)
 {
-    const struct engine_info *a = &(const struct engine_info){.features = old->info.features, .feature_names = (struct str *)(uintptr_t)old->info.feature_names};
-    const struct engine_info *b = model_info(v->model);
-    if (old->info.view)
-        return serve_features_match(op, b, old->info.view);
-    if (a->features != b->features || old->info.outputs != b->outputs)
-        return op_fail(op, E_INVALID, "version %lld takes %zu features and gives %zu values, the live one %zu and %zu", (long long)v->version,
-                       b->features, b->outputs, a->features, old->info.outputs);
-    for (size_t i = 0; a->feature_names && b->feature_names && i < a->features; i++)
-        if (!str_eq(a->feature_names[i], b->feature_names[i]))
-            return op_fail(op, E_INVALID, "feature %zu is \"%.*s\" in version %lld, \"%.*s\" in the live one", i, STR_FMT(b->feature_names[i]),
-                           (long long)v->version, STR_FMT(a->feature_names[i]));
-    return OK;
+    const char *why = NULL;
+    if (old->info.view && v->rows)
+        return serve_features_match(op, v->info, old->info.view);
+    return serve_version_alike(op, serve_endpoint_version(old, old->info.live), v, &why) ? OK : op_fail(op, E_INVALID, "%s", why);
 }
 
 struct rollout_begin {
@@ -482,14 +333,16 @@ static enum err rollout_write(struct op *op, struct db_tx *tx, void *arg)
 enum err serve_start_rollout(struct op *op, struct serve *s, struct str name, int64_t candidate, const struct rollout_plan *plan,
                              int64_t start_us, int64_t *ret_rollout_id)
 {
+    if (!s->config.db)
+        return op_fail(op, E_UNSUPPORTED, "a rollout needs a database");
     LOCK(&s->change);
-    AUTO(endpoint) struct serve_endpoint *old = state_find(s, name);
+    AUTO(endpoint) struct serve_endpoint *old = table_find(s, name);
     AUTO(version) struct serve_version *v = NULL;
     if (!old)
         return op_fail(op, E_NOT_FOUND, "there is no endpoint \"%.*s\"", STR_FMT(name));
     if (!old->info.ready)
         return op_fail(op, E_CONFLICT, "\"%.*s\" is not ready: there is nothing to compare with", STR_FMT(name));
-    enum err e = version_get(op, s, old, old->info.model, candidate, &v);
+    enum err e = table_load(op, s, old, old->info.model, candidate, &old->spec.policy, false, &v);
     if (!e)
         e = candidate_check(op, old, v);
     struct rollout_begin b = {s, name, old->info.model, old->info.live, candidate, start_us, plan ? plan : &old->spec.rollout, 0};
@@ -503,7 +356,7 @@ enum err serve_start_rollout(struct op *op, struct serve *s, struct str name, in
 
 enum err serve_apply(struct op *op, struct serve *s, struct str name, const struct rollout_decision *decision)
 {
-    if (decision->verdict == ROLLOUT_NO_ROLLOUT || decision->verdict == ROLLOUT_HOLD)
+    if (decision->verdict == ROLLOUT_NO_ROLLOUT || decision->verdict == ROLLOUT_HOLD || !s->config.db)
         return OK;
     LOCK(&s->change);
     return endpoint_follow(op, s, name, false);
@@ -512,7 +365,7 @@ enum err serve_apply(struct op *op, struct serve *s, struct str name, const stru
 /* ---- life ---- */
 
 struct row_list {
-    struct row *rows;
+    struct serve_row *rows;
     size_t len;
 };
 
@@ -531,7 +384,7 @@ static enum err rows_read(struct op *op, struct db_tx *tx, void *arg)
 }
 
 /* One stored endpoint; what fails is logged and leaves it not ready. */
-static void endpoint_restore(struct serve *s, const struct row *row)
+static void endpoint_restore(struct serve *s, const struct serve_row *row)
 {
     AUTO(arena) struct arena *arena = arena_create(LIMIT_REQUEST_ARENA);
     struct op op;
@@ -552,28 +405,21 @@ static void endpoint_restore(struct serve *s, const struct row *row)
 enum err serve_open(struct op *op, const struct serve_config *config, struct serve **ret)
 {
     struct row_list list = {0};
-    enum err e = db_read(op, config->db, rows_read, &list);
+    enum err e = config->db ? db_read(op, config->db, rows_read, &list) : OK;
     if (e)
         return op_context(op, "endpoints");
-    struct serve *s = calloc(1, sizeof(*s));
-    if (!s)
-        abort();
-    s->config = *config;
-    mutex_init(&s->lock);
-    mutex_init(&s->change);
+    struct serve *s = table_create(config);
     for (size_t i = 0; i < list.len; i++)
         endpoint_restore(s, &list.rows[i]);
+    if (!config->db && config->source.list && (e = repository_open(op, s))) {
+        serve_close(s);
+        return e;
+    }
     *ret = s;
     return OK;
 }
 
 void serve_close(struct serve *s)
 {
-    if (!s)
-        return;
-    for (size_t i = 0; i < s->len; i++)
-        serve_release(s->slots[i]);
-    mutex_clear(&s->lock);
-    mutex_clear(&s->change);
-    free(s);
+    table_destroy(s);
 }

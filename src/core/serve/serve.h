@@ -13,9 +13,26 @@
  *      "threshold": 0.5,              for accuracy
  *      "monitor": {...},              see core/monitor/monitor.h: monitor_config_parse
  *      "rollout": {...},              the plan of rollouts started by retraining: rollout_plan_parse
- *      "retrain": {...}}              kept as it is for the scheduler
+ *      "retrain": {...},              kept as it is for the scheduler
+ *      "batch": {"max_size": 32,      rows of one run; 0 or absent: where the measured cost says that more saves nothing; 1: never join
+ *                "max_delay_us": 2000, a request waits no longer for others, and only while the measured cost says that it pays
+ *                "preferred": [8, 16]}, sizes at which nothing is waited for, ascending
+ *      "queue": {"max_queue_size": 1024, requests that may wait for one version; one more is E_BUSY
+ *                "priority_levels": 0,  priorities 1 (first) to this; 0: all requests are equal
+ *                "default_priority_level": 1,
+ *                "default_queue_policy": {"timeout_action": "REJECT",    or "DELAY": timed-out requests run last
+ *                                         "default_timeout_microseconds": 0,   in the queue; 0: none
+ *                                         "allow_timeout_override": true}},    a request may ask for less
+ *      "cache": {"max_bytes": 0},     answers kept for equal questions; 0: none. Never for online features
+ *      "warmup": {"count": 8, "sample": "zero", or "random"
+ *                 "shapes": {"input": [1, 3, 224, 224]}}, of tensor models with free axes
+ *      "concurrency": 0,              runs of one version at a time; 0: as many as there are threads
+ *      "inline_us": 50,               a run expected to take no longer is done on the I/O thread; 0: all are queued
+ *      "memory_max_bytes": 0}         of all loaded versions; older ones go first; 0: the server's limit only
  * Unknown members are E_INVALID. Each change writes the endpoint's row and an audit row in one transaction.
- * Threads: everything from any thread; serve_acquire .. serve_release is what I/O threads use (~100 ns). */
+ * How requests are asked stands in infer.h.
+ * Threads: everything from any thread; serve_acquire .. serve_release is what I/O threads use (~50 ns). Models are loaded and
+ * unloaded on a thread of low priority of its own. */
 #ifndef INGOT_CORE_SERVE_SERVE_H
 #define INGOT_CORE_SERVE_SERVE_H
 
@@ -37,6 +54,13 @@ struct serve_files {
 };
 /* Where versions come from: core/serve/source.h in the server, memory in tests. E_NOT_FOUND, E_CORRUPT, E_IO.
  * A source is a value; `self` is the copy that serve keeps. */
+struct serve_source_model {
+    struct str name;
+    const struct json *config; /* an endpoint's configuration as above; NULL: {} */
+    const int64_t *versions;   /* that shall be loaded, ascending; the last one is live */
+    size_t version_count;      /* 0: none; `problem` says why */
+    struct str problem;        /* "" = none: why it cannot be loaded as it stands */
+};
 struct serve_source {
     void *arg;
     struct db *db;
@@ -44,13 +68,19 @@ struct serve_source {
     enum err (*fetch)(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret);
     /* Is the version still there? Asked in the transaction that makes an endpoint depend on it. NULL: it is. */
     enum err (*check)(const struct serve_source *self, struct op *op, struct db_tx *tx, struct str model, int64_t version);
+    /* What a server without a database serves, by name: each becomes an endpoint. NULL: this source is asked by name only. */
+    enum err (*list)(const struct serve_source *self, struct op *op, struct serve_source_model **ret, size_t *ret_len);
 };
 struct serve_config {      /* all borrowed; must outlive the serve */
-    struct db *db;
+    struct db *db;                   /* NULL: endpoints are what the source lists, in memory only; there are no rollouts */
     struct feature_online *features; /* NULL: no endpoint may name a view */
     struct monitor *monitor;         /* NULL: predictions are not recorded */
     const struct engine_ops *const *engines; /* NULL-ended */
     struct serve_source source;
+    struct rollout_live *live;       /* pairs and picks of running rollouts; NULL: none are kept */
+    size_t memory_max_bytes;         /* of all loaded models; 0: no limit */
+    int threads;                     /* that run queued requests; 0: as many as there are cores */
+    bool explicit_load;              /* without a database: nothing is loaded until serve_repository_load() asks for it */
 };
 
 /* Takes up all stored endpoints: loads their live versions and the candidates of running rollouts. An endpoint whose

@@ -14,7 +14,8 @@ static enum err name_check(struct op *op, const char *what, struct str s)
 
 static enum err keys_check(struct op *op, const struct json *config)
 {
-    static const char *const known[] = {"model", "view", "id_field", "threshold", "monitor", "rollout", "retrain"};
+    static const char *const known[] = {"model", "view", "id_field", "threshold", "monitor", "rollout", "retrain",
+                                        "batch", "queue", "cache", "warmup", "concurrency", "inline_us", "memory_max_bytes"};
     for (size_t i = 0; i < config->len; i++) {
         size_t k = 0;
         while (k < ARRAY_LEN(known) && !str_eqc(config->members[i].key, known[k]))
@@ -50,6 +51,8 @@ enum err serve_spec_parse(struct op *op, struct str name, const struct json *con
         e = op_fail_field(op, "threshold", "threshold must be in [0, 1]");
     if (!e)
         e = rollout_plan_parse(op, json_get(config, "rollout"), &s.rollout);
+    if (!e)
+        e = serve_policy_parse(op, config, &s.policy);
     if (!e)
         *ret = s;
     return e;

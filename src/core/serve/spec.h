@@ -5,12 +5,14 @@
 #include "base/json.h"
 #include "core/monitor/monitor.h"
 #include "core/rollout/rollout.h"
+#include "core/serve/policy.h"
 
 struct serve_spec {
     struct str model;       /* registered name */
     struct str view, id_field; /* "" = none */
     struct monitor_config monitor;
     struct rollout_plan rollout;
+    struct serve_policy policy;
     const struct json *doc; /* the whole configuration */
 };
 /* `name`: the endpoint's, checked too (1..LIMIT_SERVE_NAME bytes of UTF-8 without '/' or control bytes). E_INVALID names the

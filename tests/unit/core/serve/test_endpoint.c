@@ -7,8 +7,9 @@ static struct serve_version *version_load(struct fixture *f, int64_t n)
 {
     struct serve_files files;
     struct serve_version *v = NULL;
+    const struct serve_policy policy = serve_policy_default();
     if (fixture_fetch(&f->config.source, &f->op, STR("m"), n, &files) != OK ||
-        serve_version_load(&f->op, f->config.engines, files.model, n, &v) != OK)
+        serve_version_load(&f->op, f->config.engines, files.model, n, &policy, &v) != OK)
         fail_msg("%s", f->op.msg);
     return v;
 }
@@ -58,12 +59,13 @@ static void test_warming_finds_broken_models(void **state)
 {
     struct fixture *f = *state;
     struct serve_version *v = NULL;
+    const struct serve_policy policy = serve_policy_default();
     static const char text[] = "{\"format\":\"ingot-linear\",\"version\":1,\"objective\":\"binary:logistic\",\"names\":[\"a\",\"b\"],\"mean\":[0,0],"
                                "\"scale\":[1e-300,1e-300],\"weight\":[1e8,-1e8],\"bias\":0}";
-    assert_int_equal(serve_version_load(&f->op, f->config.engines, str_from(text), 1, &v), E_INVALID); /* inf - inf */
+    assert_int_equal(serve_version_load(&f->op, f->config.engines, str_from(text), 1, &policy, &v), E_INVALID); /* inf - inf */
     assert_non_null(strstr(f->op.msg, "ordinary row"));
     op_clear(&f->op);
-    assert_int_equal(serve_version_load(&f->op, f->config.engines, STR("x"), 1, &v), E_INVALID);
+    assert_int_equal(serve_version_load(&f->op, f->config.engines, STR("x"), 1, &policy, &v), E_INVALID);
 }
 
 static void test_features_match(void **state)

@@ -1,0 +1,206 @@
+#include "core/serve/call.h"
+
+#include <stdatomic.h>
+
+#include "base/limits.h"
+#include "base/time.h"
+#include "core/serve/classify.h"
+#include "core/serve/named.h"
+#include "core/serve/record.h"
+
+/* ---- which version ---- */
+
+/* A request that says nothing about itself gets a number, so that a rollout's share is its share of such requests too. */
+static struct str unit_make(struct serve_call *c)
+{
+    static atomic_uint_fast64_t next;
+    uint64_t n = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed);
+    char *end = c->unit_text + sizeof(c->unit_text), *p = end;
+    do {
+        *--p = (char)('0' + n % 10);
+    } while (n /= 10);
+    *--p = '#';
+    return (struct str){p, (size_t)(end - p)};
+}
+
+/* Who asks: as the request says, else the first id, else a number of its own. */
+static enum err unit_find(struct serve_call *c, const struct tensor_set *set)
+{
+    c->rows.unit = c->r->unit_id;
+    if (c->rows.unit.len || c->r->version || !c->ep->info.weights.active)
+        return OK;
+    const struct tensor *id = tensor_set_find(set, c->ep->info.id_field, SIZE_MAX);
+    enum err e = id ? rows_read_ids(c->op, id, 0, &c->rows) : OK;
+    if (!e && !c->rows.unit.len)
+        c->rows.unit = unit_make(c);
+    return e;
+}
+
+static enum err version_pick(struct serve_call *c)
+{
+    const struct serve_info *info = &c->ep->info;
+    const int64_t asked = c->r->version;
+    c->pick = (struct rollout_pick){.version = asked ? asked : info->live, .arm = ROLLOUT_ARM_NONE, .propensity = 1};
+    if (!asked && info->weights.active)
+        rollout_choose(&info->weights, c->rows.unit, &c->pick);
+    c->v = serve_endpoint_version(c->ep, c->pick.version);
+    if (c->v)
+        return OK;
+    if (asked)
+        return op_fail(c->op, E_NOT_FOUND, "version %lld of \"%.*s\" is not loaded", (long long)asked, STR_FMT(info->name));
+    return op_fail(c->op, E_BUSY, "\"%.*s\" is not ready: version %lld is not loaded", STR_FMT(info->name), (long long)c->pick.version);
+}
+
+/* ---- what the model gets ---- */
+
+static enum err online_features(struct serve_call *c)
+{
+    const struct serve_endpoint *e = c->ep;
+    const size_t width = e->info.view->len, n = c->rows.count;
+    float *x = arena_array(c->op->arena, n * width, float);
+    if (!x)
+        return op_fail(c->op, E_TOO_LARGE, "no memory for %zu rows", n);
+    for (size_t i = 0; i < n; i++) {
+        enum err err = feature_online_get(c->op, e->table, &c->rows.entities[i], x + i * width);
+        if (err)
+            return n > 1 ? op_context(c->op, "row %zu", i) : err;
+    }
+    c->rows.x = x;
+    return OK;
+}
+
+static enum err rows_prepare(struct serve_call *c, const struct tensor_set *set)
+{
+    const struct serve_info *info = &c->ep->info;
+    const struct rows_want want = {.endpoint = info->name, .features = c->v->info->features, .feature_names = c->v->info->feature_names,
+                                   .doubles = c->v->doubles, .view = info->view, .id_field = info->id_field};
+    const struct str unit = c->rows.unit;
+    enum err e = rows_read(c->op, &want, set, &c->rows);
+    if (!e && unit.len)
+        c->rows.unit = unit;
+    return e ? e : c->rows.entities ? online_features(c) : OK;
+}
+
+static enum err tensors_prepare(struct serve_call *c, const struct tensor_set *set)
+{
+    const struct serve_info *info = &c->ep->info;
+    const struct named_want want = {.endpoint = info->name, .inputs = c->v->inputs, .input_count = c->v->input_count, .joins = c->v->info->joins,
+                                    .id_field = info->id_field, .time_field = info->view ? info->view->timestamp_field : STR("")};
+    const struct str unit = c->rows.unit;
+    enum err e = named_read(c->op, &want, set, &c->inputs, &c->rows.count, &c->rows);
+    if (!e && unit.len)
+        c->rows.unit = unit;
+    return e;
+}
+
+static enum err outputs_prepare(struct serve_call *c)
+{
+    const struct infer_request *r = c->r;
+    if (!r->output_count)
+        return OK;
+    c->places = arena_array(c->op->arena, r->output_count, uint16_t);
+    c->wanted = arena_array(c->op->arena, c->v->output_count + 1, bool);
+    if (!c->places || !c->wanted || r->output_count > LIMIT_SERVE_OUTPUTS)
+        return op_fail(c->op, E_TOO_LARGE, "%zu outputs are wanted; %d may be", r->output_count, LIMIT_SERVE_OUTPUTS);
+    enum err e = named_outputs(c->op, c->ep->info.name, r->outputs, r->output_count, c->v->outputs, c->v->output_count, c->places);
+    for (size_t i = 0; !e && i < r->output_count; i++)
+        c->wanted[c->places[i]] = true;
+    return e;
+}
+
+enum err call_prepare(struct serve_call *c)
+{
+    struct tensor_set set;
+    enum err e = tensor_set_make(c->op, c->r->inputs, c->r->input_count, &set);
+    if (!e)
+        e = unit_find(c, &set);
+    if (!e)
+        e = version_pick(c);
+    if (!e)
+        e = outputs_prepare(c);
+    /* The chain's first half (validate, transform) belongs here: it takes the set and gives another one. */
+    if (!e)
+        e = c->v->rows ? rows_prepare(c, &set) : tensors_prepare(c, &set);
+    if (!e && !c->rows.unit.len && c->ep->monitor && !c->rows.ids)
+        c->rows.unit = unit_make(c);
+    return e;
+}
+
+/* ---- the model ---- */
+
+enum err call_run(struct serve_call *c)
+{
+    struct serve_version *v = c->v;
+    int64_t from = time_mono_ns();
+    enum err e = OK;
+    if (v->rows) {
+        c->scores = arena_array(c->op->arena, c->rows.count * v->info->outputs, float);
+        if (!c->scores)
+            return op_fail(c->op, E_TOO_LARGE, "no memory for the answers of %zu rows", c->rows.count);
+        if (c->rows.x)
+            model_predict(v->model, c->rows.x, c->rows.count, c->scores);
+        else
+            model_predict_f64(v->model, c->rows.x64, c->rows.count, c->scores);
+    } else {
+        c->outputs = arena_array(c->op->arena, v->output_count + 1, struct tensor);
+        e = c->outputs ? model_run(c->op, v->model, c->inputs, c->wanted, c->outputs) : op_fail(c->op, E_TOO_LARGE, "no memory for the answer");
+    }
+    c->t.infer = (uint64_t)(time_mono_ns() - from);
+    return e;
+}
+
+/* ---- the answer ---- */
+
+static struct tensor row_output(const struct serve_call *c)
+{
+    const struct tensor_spec *s = &c->v->outputs[0];
+    const size_t rows = c->rows.count, outputs = c->v->info->outputs;
+    return (struct tensor){.name = s->name, .type = s->type, .rank = s->rank, .shape = {(int64_t)rows, s->rank > 1 ? (int64_t)outputs : 0},
+                           .count = rows * outputs, .data = c->scores};
+}
+
+static enum err outputs_make(struct serve_call *c)
+{
+    const struct infer_request *r = c->r;
+    const size_t n = r->output_count ? r->output_count : c->v->output_count;
+    struct tensor *out = c->v->rows || r->output_count ? arena_array(c->op->arena, n, struct tensor) : c->outputs;
+    if (!out)
+        return op_fail(c->op, E_TOO_LARGE, "no memory for %zu outputs", n);
+    for (size_t i = 0; i < n && out != c->outputs; i++)
+        out[i] = c->v->rows ? row_output(c) : c->outputs[c->places[i]];
+    /* The chain's second half (post-process) belongs here. */
+    for (size_t i = 0; i < r->output_count; i++) {
+        const struct tensor_spec *s = &c->v->outputs[c->places[i]];
+        enum err e = r->outputs[i].classes ? classify(c->op, &out[i], s->labels, s->label_count, r->outputs[i].classes) : OK;
+        if (e)
+            return e;
+    }
+    *c->ret = (struct infer_answer){.outputs = out, .output_count = n, .version = c->v->version, .arm = c->pick.arm,
+                                    .propensity = c->pick.propensity, .cached = c->cached};
+    return OK;
+}
+
+enum err call_answer(struct serve_call *c)
+{
+    int64_t from = time_mono_ns();
+    enum err e = outputs_make(c);
+    if (e)
+        return call_refuse(c, e);
+    call_record(c, true);
+    int64_t now = time_mono_ns();
+    c->t.output += (uint64_t)(now - from);
+    c->t.total = (uint64_t)(now - c->started_ns);
+    if (!c->cached)
+        stats_success(c->v->stats, c->rows.count, &c->t, c->op->now_us);
+    return OK;
+}
+
+enum err call_refuse(struct serve_call *c, enum err e)
+{
+    if (!c->v)
+        return e;
+    stats_fail(c->v->stats, (uint64_t)(time_mono_ns() - c->started_ns));
+    if (err_http(e) >= 500) /* a wrong request is not the model's failure */
+        call_record(c, false);
+    return e;
+}

@@ -1,0 +1,54 @@
+/* call.h - one request on its way through the model: picked, read, run, answered, counted. Private to core/serve.
+ *
+ *     call_prepare    the version is picked; tensors become what the model takes; the chain's first half goes here
+ *     (the cache is asked)
+ *     call_run        the model, for this request alone (batch.c joins several)
+ *     call_answer     outputs become the answer; the chain's second half goes here; figures, monitor, cache
+ *     call_refuse     instead of the last, when anything before failed
+ *
+ * A call lives on the stack of who asks while it is answered at once; a queued one is copied to op's arena and holds a reference to
+ * its endpoint. It is used by one thread at a time. */
+#ifndef INGOT_CORE_SERVE_CALL_H
+#define INGOT_CORE_SERVE_CALL_H
+
+#include "core/serve/endpoint.h"
+#include "core/serve/infer.h"
+#include "core/serve/rows.h"
+
+struct serve_call {
+    struct op *op;
+    struct serve_endpoint *ep;
+    const struct infer_request *r;
+    struct infer_answer *ret;
+    struct serve_version *v;        /* alive through ep */
+    struct rollout_pick pick;
+    /* What the model gets. */
+    struct rows rows;               /* of any model: count, ids, times, unit; of a row model: x or x64 */
+    struct tensor *inputs;          /* of a tensor model, in its order */
+    uint16_t *places;               /* r->outputs[i] is the model's output places[i]; NULL: all are wanted */
+    bool *wanted;                   /* the same by the model's outputs; NULL: all */
+    /* What it gave. */
+    float *scores;                  /* row models: rows.count x outputs */
+    struct tensor *outputs;         /* tensor models, in their order */
+    bool cached;
+    /* How long it took. */
+    int64_t started_ns, entered_ns, queued_ns, left_ns; /* arrival; here; into the queue; out of it */
+    struct stats_times t;
+    char unit_text[24];
+    /* Queued ones. */
+    const struct infer_later *later;
+    void *token;
+    struct serve_call *next, *prev;
+    int64_t expires_ns;             /* 0: never */
+    bool delayed;
+    uint32_t level;
+};
+
+MUST_USE enum err call_prepare(struct serve_call *c);
+MUST_USE enum err call_run(struct serve_call *c);
+/* OK, or why the answer could not be made: then the request is refused already. */
+MUST_USE enum err call_answer(struct serve_call *c);
+/* Counts and records the failure; returns it. */
+enum err call_refuse(struct serve_call *c, enum err e);
+
+#endif

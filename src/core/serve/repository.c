@@ -1,0 +1,187 @@
+#include "core/serve/repository.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "core/serve/infer.h"
+
+static enum err source_list(struct op *op, struct serve *s, struct serve_source_model **ret, size_t *ret_len)
+{
+    *ret = NULL;
+    *ret_len = 0;
+    return s->config.source.list ? s->config.source.list(&s->config.source, op, ret, ret_len) : OK;
+}
+
+/* An endpoint that is there and says why it does not answer. */
+static void problem_publish(struct op *op, struct serve *s, struct str name, struct str problem)
+{
+    struct serve_endpoint *fresh = NULL;
+    const struct serve_state state = {.name = name, .config_text = STR("{}"), .monitor = s->config.monitor, .problem = problem};
+    struct op sub = *op;
+    enum err e = serve_endpoint_make(&sub, &state, &fresh);
+    if (!e)
+        e = table_swap(&sub, s, name, fresh);
+    if (e)
+        log_at(LOG_ERROR, "serve.repository", {"name", LOG_S(name)}, {"error", LOG_C(sub.msg)});
+}
+
+static enum err versions_load(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct serve_source_model *m,
+                              const struct serve_spec *spec, bool anew, struct serve_version **list, size_t *len)
+{
+    if (m->problem.len || !m->version_count)
+        return op_fail(op, E_INVALID, "%.*s: %.*s", STR_FMT(m->name), STR_FMT(m->problem.len ? m->problem : STR("there are no versions")));
+    if (m->version_count > LIMIT_SERVE_VERSIONS)
+        return op_fail(op, E_TOO_LARGE, "%.*s has %zu versions to load; %d are allowed", STR_FMT(m->name), m->version_count, LIMIT_SERVE_VERSIONS);
+    for (size_t i = m->version_count; i-- > 0;) { /* the live one first */
+        enum err e = table_load(op, s, old, spec->model, m->versions[i], &spec->policy, anew, &list[*len]);
+        if (e)
+            return e;
+        *len += 1;
+    }
+    return OK;
+}
+
+static enum err model_load_from(struct op *op, struct serve *s, const struct serve_source_model *m, const struct json *config, bool anew)
+{
+    AUTO(endpoint) struct serve_endpoint *old = table_find(s, m->name);
+    AUTO(buf) struct buf text;
+    struct serve_version *list[LIMIT_SERVE_VERSIONS] = {NULL};
+    size_t n = 0;
+    struct json_out w;
+    struct serve_spec spec;
+    const struct json none = {.type = JSON_OBJECT};
+    const struct rollout_weights weights = {0};
+    buf_init(&text, LIMIT_SERVE_CONFIG_BYTES);
+    config = config ? config : m->config ? m->config : &none;
+    enum err e = serve_spec_parse(op, m->name, config, &spec);
+    json_out_init(&w, &text, 0);
+    if (!e)
+        json_value(&w, config);
+    if (!e && text.failed)
+        e = op_fail(op, E_TOO_LARGE, "the configuration is larger than %zu bytes", LIMIT_SERVE_CONFIG_BYTES);
+    if (!e && s->config.monitor)
+        e = monitor_set_config(op, s->config.monitor, m->name, &spec.monitor);
+    if (!e)
+        e = versions_load(op, s, old, m, &spec, anew, list, &n);
+    const struct serve_row row = {.name = m->name, .model = spec.model, .config = buf_str(&text),
+                                  .version = m->version_count ? m->versions[m->version_count - 1] : 0};
+    if (!e) /* what the source no longer lists goes, so the old state lends nothing */
+        e = table_publish(op, s, NULL, &row, &weights, list, n);
+    for (size_t i = 0; i < n; i++)
+        serve_version_unref(list[i]);
+    if (e && !(old && old->info.ready)) /* one that answers goes on with what it has */
+        problem_publish(op, s, m->name, str_from(op->msg));
+    return e;
+}
+
+enum err repository_open(struct op *op, struct serve *s)
+{
+    struct serve_source_model *models = NULL;
+    size_t n = 0;
+    if (s->config.explicit_load)
+        return OK;
+    enum err e = source_list(op, s, &models, &n);
+    for (size_t i = 0; !e && i < n; i++) {
+        AUTO(arena) struct arena *arena = arena_create(LIMIT_COMMAND_ARENA);
+        struct op sub = *op;
+        sub.arena = arena;
+        if (model_load_from(&sub, s, &models[i], NULL, false))
+            log_at(LOG_ERROR, "serve.endpoint", {"name", LOG_S(models[i].name)}, {"error", LOG_C(sub.msg)});
+    }
+    return e;
+}
+
+enum err serve_repository_load(struct op *op, struct serve *s, struct str name, const struct json *config)
+{
+    struct serve_source_model *models = NULL;
+    size_t n = 0;
+    if (s->config.db && config)
+        return op_fail(op, E_UNSUPPORTED, "this server's endpoints are configured by their own API");
+    LOCK(&s->change);
+    if (s->config.db)
+        return serve_follow(op, s, name);
+    enum err e = source_list(op, s, &models, &n);
+    if (e)
+        return e;
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(models[i].name, name))
+            return model_load_from(op, s, &models[i], config, true);
+    return op_fail(op, E_NOT_FOUND, "the repository has no model \"%.*s\"", STR_FMT(name));
+}
+
+enum err serve_repository_unload(struct op *op, struct serve *s, struct str name)
+{
+    if (s->config.db)
+        return op_fail(op, E_UNSUPPORTED, "this server's endpoints are removed by their own API");
+    LOCK(&s->change);
+    bool found = false;
+    enum err e = table_room(op, s, name, &found);
+    if (!e && !found)
+        e = op_fail(op, E_NOT_FOUND, "there is no endpoint \"%.*s\"", STR_FMT(name));
+    return e ? e : table_swap(op, s, name, NULL);
+}
+
+/* ---- the index ---- */
+
+struct index_list {
+    struct serve_index_row *rows;
+    size_t len, cap;
+};
+
+static void index_add(struct op *op, struct index_list *list, struct str name, int64_t version, bool ready, struct str reason)
+{
+    if (list->len < list->cap)
+        list->rows[list->len++] = (struct serve_index_row){str_dup(op->arena, name), version, ready, str_dup(op->arena, reason)};
+}
+
+static void index_endpoint(struct op *op, struct index_list *list, const struct serve_endpoint *e)
+{
+    bool live = false;
+    for (size_t i = 0; i < e->loaded_len; i++) {
+        live = live || e->loaded[i]->version == e->info.live;
+        index_add(op, list, e->info.name, e->loaded[i]->version, true, STR(""));
+    }
+    if (!live)
+        index_add(op, list, e->info.name, e->info.live, false, e->problem.len ? e->problem : STR("not loaded"));
+}
+
+static int index_compare(const void *a, const void *b)
+{
+    const struct serve_index_row *x = a, *y = b;
+    int c = str_cmp(x->name, y->name);
+    return c ? c : (x->version > y->version) - (x->version < y->version);
+}
+
+enum err serve_index(struct op *op, struct serve *s, struct serve_index_row **ret, size_t *ret_len)
+{
+    struct serve_source_model *models = NULL;
+    struct str *names = NULL;
+    size_t model_count = 0, n = serve_list(op, s, &names);
+    enum err e = s->config.db ? OK : source_list(op, s, &models, &model_count);
+    if (e)
+        return e;
+    struct index_list list = {.cap = n * (LIMIT_SERVE_VERSIONS + 1)};
+    for (size_t i = 0; i < model_count; i++)
+        list.cap += models[i].version_count + 1;
+    list.rows = arena_array(op->arena, list.cap + 1, struct serve_index_row);
+    if (!list.rows)
+        return op_fail(op, E_TOO_LARGE, "no memory for an index of %zu rows", list.cap);
+    for (size_t i = 0; i < n; i++) {
+        AUTO(endpoint) struct serve_endpoint *ep = table_find(s, names[i]);
+        if (ep)
+            index_endpoint(op, &list, ep);
+    }
+    for (size_t i = 0; i < model_count; i++) {
+        bool there = false;
+        for (size_t k = 0; k < n; k++)
+            there = there || str_eq(names[k], models[i].name);
+        for (size_t k = 0; !there && k < models[i].version_count; k++)
+            index_add(op, &list, models[i].name, models[i].versions[k], false, models[i].problem.len ? models[i].problem : STR("unloaded"));
+        if (!there && !models[i].version_count)
+            index_add(op, &list, models[i].name, 0, false, models[i].problem);
+    }
+    qsort(list.rows, list.len, sizeof(*list.rows), index_compare);
+    *ret = list.rows;
+    *ret_len = list.len;
+    return OK;
+}

@@ -1,0 +1,54 @@
+/* table.h - the endpoints of a server by name, and how a new state of one is made and takes the old one's place. Private to
+ * core/serve: serve.c changes endpoints that have a row in the database, repository.c those that come from files. */
+#ifndef INGOT_CORE_SERVE_TABLE_H
+#define INGOT_CORE_SERVE_TABLE_H
+
+#include "base/thread.h"
+#include "core/serve/endpoint.h"
+#include "core/serve/loader.h"
+
+enum { SERVE_LOCKS = 16 };
+
+/* A look-up takes the lock of its thread alone, so that I/O threads do not meet; a change takes all of them. */
+struct table_lock {
+    _Alignas(64) struct mutex m;
+};
+struct serve {
+    struct serve_config config;
+    struct table_lock locks[SERVE_LOCKS];
+    struct mutex change;
+    struct serve_endpoint *slots[LIMIT_SERVE_ENDPOINTS]; /* sorted by name */
+    size_t len;
+    struct loader *loader;
+};
+/* An endpoint as it is stored. */
+struct serve_row {
+    struct str name, model, config;
+    int64_t version, rollout_seen;
+};
+
+static inline void endpoint_auto(struct serve_endpoint **e) { serve_release(*e); }
+
+/* Without endpoints; the loader's thread runs. */
+struct serve *table_create(const struct serve_config *config);
+void table_destroy(struct serve *s); /* NULL is ignored */
+/* A reference, or NULL. */
+struct serve_endpoint *table_find(struct serve *s, struct str name);
+/* E_TOO_LARGE: there is no room for one more. */
+MUST_USE enum err table_room(struct op *op, struct serve *s, struct str name, bool *ret_found);
+/* Takes the reference of `take_new` (NULL: the endpoint goes). */
+MUST_USE enum err table_swap(struct op *op, struct serve *s, struct str name, struct serve_endpoint *take_new);
+
+/* ---- `change` is held ---- */
+
+/* The version, loaded; the one that `old` has is taken unless `anew`. E_TOO_LARGE: the server's memory for models is used up. */
+MUST_USE enum err table_load(struct op *op, struct serve *s, const struct serve_endpoint *old, struct str model, int64_t version,
+                             const struct serve_policy *policy, bool anew, struct serve_version **ret);
+/* The view that an endpoint names; *ret NULL: it names none. */
+MUST_USE enum err table_view(struct op *op, struct serve *s, const struct serve_spec *spec, struct feature_table **ret);
+/* A new state of row, weights and the `needed` versions, the live one first, in place of `old`; versions of `old` that nobody
+ * needs any more stay loaded while there is room and they take the same rows. Entries of `needed` may be NULL. */
+MUST_USE enum err table_publish(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct serve_row *row,
+                                const struct rollout_weights *weights, struct serve_version *const *needed, size_t needed_len);
+
+#endif

@@ -1,0 +1,45 @@
+/* version.h - one loaded version of a model: counted, shared by the states of an endpoint that know it. Private to core/serve. */
+#ifndef INGOT_CORE_SERVE_VERSION_H
+#define INGOT_CORE_SERVE_VERSION_H
+
+#include <stdatomic.h>
+
+#include "core/serve/cost.h"
+#include "core/serve/policy.h"
+#include "core/serve/stats.h"
+#include "port/engine.h"
+
+struct loader;
+
+struct serve_version {
+    atomic_int refs;
+    int64_t version;
+    uint64_t serial;                /* no other version that this process ever loaded has it */
+    struct model *model;
+    const struct engine_info *info; /* of the model */
+    bool rows;                      /* a row model (port/engine.h) */
+    bool doubles;                   /* ... that tells doubles from floats */
+    const struct tensor_spec *inputs, *outputs;
+    size_t input_count, output_count;
+    char platform[64];
+    size_t memory_bytes;
+    struct stats *stats;
+    struct cost cost;
+    atomic_int running;             /* runs under way outside the queue */
+    void *queue;                    /* batch.c's: requests that wait for this version; NULL: none ever did */
+    struct loader *loader;          /* who unloads it; NULL: the thread that gives up the last reference */
+    struct serve_version *next_buried; /* in the loader's list */
+};
+/* Loads, checks, warms and measures on this thread. One reference. */
+MUST_USE enum err serve_version_load(struct op *op, const struct engine_ops *const *engines, struct str bytes, int64_t version,
+                                     const struct serve_policy *policy, struct serve_version **ret);
+struct serve_version *serve_version_ref(struct serve_version *v);
+void serve_version_unref(struct serve_version *v); /* NULL is ignored */
+/* Frees one that nobody refers to; takes as long as the engine takes. */
+void serve_version_destroy(struct serve_version *v);
+/* Do requests made for `a` fit `b`, and are the answers alike? *ret_why (may be NULL) says what differs, in op's arena. */
+bool serve_version_alike(struct op *op, const struct serve_version *a, const struct serve_version *b, const char **ret_why);
+
+static inline void version_auto(struct serve_version **v) { serve_version_unref(*v); }
+
+#endif
