@@ -184,7 +184,7 @@ static const struct child_guest *find_guest(const struct child_guest *guests, co
 int child_host_main(int argc, char **argv, const struct child_guest *guests)
 {
     static struct host h;
-    struct arena *arena = arena_create(LIMIT_COMMAND_ARENA);
+    AUTO(arena) struct arena *arena = arena_create(LIMIT_COMMAND_ARENA);
     struct op op;
     int64_t parent = 0;
     uint64_t memory = 0;

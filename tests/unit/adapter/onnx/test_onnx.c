@@ -14,13 +14,6 @@
 #include "adapter/onnx/watch.h"
 #include "base/time.h"
 
-/* The library keeps a few bytes of its own for ever (166 in version 1.30). */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libonnxruntime\n";
-}
-
 enum { FLOAT = 1, INT64 = 7, STRING = 8, BOOL = 9 };
 
 struct fixture {
