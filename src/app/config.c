@@ -37,6 +37,7 @@ const struct option_row config_options[] = {
     {"version-source-pattern", OPTION_STRING, "REGEX", "what the source of every new model version must match", NULL, false},
     {"graphql-max-root-fields", OPTION_INT, "N", "root fields in one GraphQL document", "10", false},
     {"graphql-max-aliases", OPTION_INT, "N", "aliases in one GraphQL document", "10", false},
+    {"grpc-stream", OPTION_STRING, "WORD", "answers of ModelStreamInfer: triton (each may carry an error) or mlserver (bare ones)", "triton", false},
     {"io-threads", OPTION_INT, "N", "I/O threads; 0 = one per core", "0", false},
     {"pool-threads", OPTION_INT, "N", "worker threads for requests that may block", "16", false},
     {"head-timeout-ms", OPTION_INT, "MS", "time for a request's head", "30000", false},
@@ -465,13 +466,16 @@ static enum err webhook_load(struct op *op, const struct sources *src, struct co
     return OK;
 }
 
-static enum err engines_load(struct op *op, const struct sources *src, struct config *c)
+static enum err serving_load(struct op *op, const struct sources *src, struct config *c)
 {
     struct str word = STR("");
     enum err e = get_str(op, src, "engines-isolate", &word);
     if (!e && !child_isolate_parse(word, &c->isolate))
         return op_fail_field(op, "engines-isolate", "'%.*s' is not auto, always or never", STR_FMT(word));
-    return e;
+    if (e || (e = get_str(op, src, "grpc-stream", &word)))
+        return e;
+    c->grpc_stream_plain = str_eqc(word, "mlserver");
+    return c->grpc_stream_plain || str_eqc(word, "triton") ? OK : op_fail_field(op, "grpc-stream", "'%.*s' is not triton or mlserver", STR_FMT(word));
 }
 
 enum err config_load(struct op *op, struct command_ctx *ctx, struct config *ret)
@@ -489,7 +493,7 @@ enum err config_load(struct op *op, struct command_ctx *ctx, struct config *ret)
         (e = get_str(op, &src, "log-format", &c.log_format)) || (e = get_str(op, &src, "ui-dir", &ui)) ||
         (e = get_str(op, &src, "static-prefix", &c.static_prefix)) || (e = dropin_check_prefix(op, c.static_prefix)) ||
         (e = get_str(op, &src, "version-source-pattern", &c.version_source_pattern)) || (e = limits_load(op, &src, &c)) ||
-        (e = webhook_load(op, &src, &c)) || (e = engines_load(op, &src, &c)) || (e = artifacts_load(op, &src, &c)) || (e = lists_load(op, &src, &c)) || (e = dropin_load(op, &src, &c)))
+        (e = webhook_load(op, &src, &c)) || (e = serving_load(op, &src, &c)) || (e = artifacts_load(op, &src, &c)) || (e = lists_load(op, &src, &c)) || (e = dropin_load(op, &src, &c)))
         return e;
     c.tls_cert = cert.len ? str_cstr(op->arena, cert) : NULL;
     c.tls_key = key.len ? str_cstr(op->arena, key) : NULL;

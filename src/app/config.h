@@ -30,6 +30,7 @@ struct config {
     struct str artifact_root;  /* of new experiments; "": mlflow-artifacts:/ */
     struct str version_source_pattern; /* POSIX extended; "": any source */
     int graphql_root_fields, graphql_aliases;
+    bool grpc_stream_plain;    /* ModelStreamInfer as MLServer has it */
     struct outbox_settings webhook;
     struct str *notes;         /* settings that were accepted without an effect, for the log */
     size_t note_count;
