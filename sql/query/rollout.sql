@@ -6,6 +6,8 @@ SELECT id, control, candidate, seed, plan, step, step_started_us, started_us, ev
 FROM rollout WHERE endpoint = ?1 AND state = 'running'
 -- name: rollout_update
 UPDATE rollout SET state = ?2, step = ?3, step_started_us = ?4, evidence = ?5, decisions = ?6, finished_us = ?7, paused = ?8 WHERE id = ?1
+-- name: rollout_by_id
+SELECT id, control, candidate, seed, plan, step, step_started_us, evidence, decisions, paused, state FROM rollout WHERE id = ?1 AND endpoint = ?2
 -- name: rollout_set_candidate
 UPDATE rollout SET candidate = ?2 WHERE id = ?1
 -- name: rollout_plan_by_id

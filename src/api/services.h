@@ -20,6 +20,7 @@ struct services {
     struct serve *serve;             /* endpoints and loaded models */
     struct feature_online *features; /* online windows */
     struct monitor *monitor;         /* prediction windows, labels, alerts */
+    struct rollout_live *live;       /* pairs and picks of running rollouts; NULL: rewards and shadows are not taken */
     struct series_cache *series;     /* points of metrics; NULL: histories are read from the database */
     struct run_index *run_index;     /* columns of runs in memory; NULL: runs are searched row by row */
     struct webhooks *webhooks;       /* who is told of what, and the outbox; NULL: webhooks are not served */

@@ -20,6 +20,7 @@ extern const struct command model_move_commands[];
 extern const struct command model_gate_commands[];
 extern const struct command model_card_commands[];
 extern const struct command deploy_commands[];
+extern const struct command rollout_commands[];
 extern const struct command replay_commands[];
 extern const struct command alert_commands[];
 extern const struct command audit_commands[];

@@ -7,6 +7,7 @@
 #include "adapter/localfs/datadir.h"
 #include "api/dispatch.h"
 #include "api/graphql/graphql.h"
+#include "api/grpc/grpc.h"
 #include "api/mlflow/absent.h"
 #include "api/mlflow/mlflow.h"
 #include "api/native/native.h"
@@ -46,6 +47,7 @@ struct platform {
     struct predlog *predlog;
     struct feature_online *features;
     struct monitor *monitor;
+    struct rollout_live *live;
     struct series_cache *series;
     struct run_index *run_index;
     struct serve_source source;
@@ -65,10 +67,10 @@ struct platform {
 };
 
 static const struct route_table *const route_tables[] = {
-    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &native_routes, &mlflow_proxy_routes, NULL,
+    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &grpc_routes, &native_routes, &mlflow_proxy_routes, NULL,
 };
 static const struct route_table *const route_tables_elsewhere[] = {
-    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &native_routes, &mlflow_proxy_off_routes, NULL,
+    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &grpc_routes, &native_routes, &mlflow_proxy_off_routes, NULL,
 };
 
 static enum err tables_open(void *arg, struct op *op, struct table_engine **ret)
@@ -97,6 +99,7 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
     p->predlog = predlog_create(p->db, p->blobs, &tables, str_from(op_printf(op, "%.*s/tmp", STR_FMT(config->data_dir))));
     struct prediction_sink sink = predlog_sink(p->predlog);
     p->monitor = monitor_create(p->db, &sink);
+    p->live = rollout_live_create();
     p->series = series_cache_create(LIMIT_TRACK_SERIES_CACHE);
     p->run_index = run_index_create(LIMIT_TRACK_INDEX_BYTES);
     enum err e = feature_online_open(op, p->db, &p->features);
@@ -136,6 +139,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .serve = p->serve,
         .features = p->features,
         .monitor = p->monitor,
+        .live = p->live,
         .series = p->series,
         .run_index = p->run_index,
         .webhooks = p->webhooks,
@@ -150,6 +154,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .graphql_root_fields = config->graphql_root_fields,
         .graphql_aliases = config->graphql_aliases,
         .data_dir = config->data_dir,
+        .grpc_stream_plain = config->grpc_stream_plain,
         .started_us = op->now_us,
     };
     struct dispatch_config dispatch = {
@@ -203,7 +208,8 @@ enum err platform_start(struct op *op, const struct config *config, struct platf
         platform_stop(&end, p);
         return e;
     }
-    p->ticker = ticker_start(&(struct ticker_config){p->serve, p->monitor, p->services.retrainer, p->db, LIMIT_RETENTION_MS, LIMIT_MONITOR_TICK_MS});
+    p->ticker = ticker_start(&(struct ticker_config){.serve = p->serve, .monitor = p->monitor, .retrainer = p->services.retrainer, .db = p->db,
+                                                     .live = p->live, .retention_ms = LIMIT_RETENTION_MS, .interval_ms = LIMIT_MONITOR_TICK_MS});
     *ret = p;
     return OK;
 }
@@ -230,6 +236,7 @@ void platform_stop(struct op *op, struct platform *p)
     source_pattern_destroy(p->version_sources);
     serve_close(p->serve);
     monitor_destroy(p->monitor);
+    rollout_live_destroy(p->live);
     feature_online_close(p->features);
     run_index_destroy(p->run_index);
     series_cache_destroy(p->series);

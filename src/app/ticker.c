@@ -30,6 +30,11 @@ static void look(struct op *op, struct ticker *t, struct str endpoint)
     enum err e = monitor_tick(op, t->config.monitor, endpoint, &report);
     if (e == E_NOT_FOUND) /* nobody has asked it anything yet */
         return;
+    struct monitor_stats stats;
+    struct rollout_decision shadow;
+    if (!e && t->config.live && monitor_stats(t->config.monitor, endpoint, &stats) && stats.latest_event_us != INT64_MIN &&
+        !(e = rollout_shadow_flush(op, t->config.db, t->config.live, endpoint, stats.latest_event_us, &shadow)))
+        e = serve_apply(op, t->config.serve, endpoint, &shadow);
     if (!e)
         e = serve_react(op, t->config.serve, &t->config.retrainer, endpoint, report, &started);
     if (e)

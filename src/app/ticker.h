@@ -18,6 +18,7 @@ struct ticker_config {     /* serve and monitor are borrowed and must outlive th
     struct retrainer retrainer;
     struct db *db;         /* of the retention rules; borrowed as well */
     int64_t retention_ms;  /* 0: never */
+    struct rollout_live *live; /* whose shadow pairs are written at each look; NULL: none */
     int64_t interval_ms;   /* between the end of one round and the start of the next; the first comes after one interval */
 };
 

@@ -373,7 +373,8 @@ def test_a_missing_version_is_not_found_and_changes_nothing(site):
     assert site.put("endpoints/fresh", {"version": INT64_MAX, "config": config}).status_code == 404
     assert site.post("endpoints/tiny/rollouts", {"version": 99, "start_us": START_US + 50 * DAY_US}).status_code == 404
     assert site.post("endpoints/tiny/rollouts", {"version": 1, "start_us": START_US + 50 * DAY_US}).status_code == 400
-    assert site.post("endpoints/tiny/rollouts", {"version": 2, "kind": "shadow"}).status_code == 501
+    assert site.post("endpoints/tiny/rollouts", {"version": 99, "kind": "shadow"}).status_code == 404
+    assert site.post("endpoints/tiny/rollouts", {"version": 2, "kind": "roulette"}).status_code == 400
     assert site.state() == before
 
 

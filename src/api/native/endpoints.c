@@ -137,6 +137,12 @@ enum err native_endpoint_labels(struct op *op, struct services *s, struct http_r
     if ((e = monitor_labels(op, s->monitor, name, ids, labels, times, n, watermark, &report)) ||
         (e = serve_react(op, s->serve, &s->retrainer, name, report, &started)))
         return e;
+    if (s->live) { /* a shadow's pairs wait for the same labels */
+        struct rollout_decision shadow;
+        rollout_live_labels(s->live, name, ids, labels, n);
+        if ((e = rollout_shadow_flush(op, s->db, s->live, name, watermark, &shadow)) || (e = serve_apply(op, s->serve, name, &shadow)))
+            return e;
+    }
     struct json_out w;
     native_reply(res, &w);
     json_begin_object(&w);

@@ -60,6 +60,13 @@ enum err native_alert_rule_list(struct op *op, struct services *s, struct http_r
 enum err native_alert_rule_add(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_alert_rule_remove(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_alert_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* trials.c */
+enum err native_rollout_rewards(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_rollout_report(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_rollout_replay(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_rollout_plan(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* rollouts.c: event time for what names none. */
+int64_t native_event_now(struct op *op, struct services *s, struct str endpoint);
 /* retention.c */
 enum err native_gc(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* audit.c */

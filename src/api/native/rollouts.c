@@ -8,7 +8,7 @@
 /* Event time for a rollout that names none: the newest prediction that the endpoint's monitor has seen; after a restart the end of
  * the last window that was closed (too early does no harm, but evidence from before a start does not count, so that a start
  * by the clock would never end where event time is in the past); else the clock. */
-static int64_t event_now(struct op *op, struct services *s, struct str endpoint)
+int64_t native_event_now(struct op *op, struct services *s, struct str endpoint)
 {
     struct monitor_stats m;
     if (!monitor_stats(s->monitor, endpoint, &m) || (m.latest_event_us == INT64_MIN && m.closed_until_us == INT64_MIN))
@@ -36,21 +36,35 @@ static enum err state_reply(struct op *op, struct services *s, struct str name, 
     return OK;
 }
 
+/* The plan with the member "kind", where it lacks one and the request names one. */
+static const struct json *plan_of_kind(struct op *op, const struct json *plan, struct str kind)
+{
+    if (!kind.len || json_get(plan, "kind") || (plan && plan->type != JSON_OBJECT))
+        return plan;
+    uint32_t n = plan ? plan->len : 0;
+    struct json *whole = op_new(op, struct json);
+    *whole = (struct json){.type = JSON_OBJECT, .len = n + 1, .members = arena_alloc(op->arena, (n + 1) * sizeof(struct json_member))};
+    whole->members[0] = (struct json_member){STR("kind"), {.type = JSON_STRING, .s = kind}};
+    for (uint32_t i = 0; i < n; i++)
+        whole->members[i + 1] = plan->members[i];
+    return whole;
+}
+
 enum err native_rollout_start(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct json *body = NULL;
-    struct str kind = STR("canary"), name = req->path_args[0];
+    struct str kind = STR(""), name = req->path_args[0];
     struct rollout_plan plan, *given = NULL;
-    int64_t version = 0, start = event_now(op, s, name), id = 0;
+    int64_t version = 0, start = native_event_now(op, s, name), id = 0;
     enum err e = native_body(op, req, &body);
-    if (e || (e = json_opt_str(op, body, "kind", STR("canary"), &kind)) || (e = json_want_i64(op, body, "version", 1, INT64_MAX, &version)) ||
+    if (e || (e = json_opt_str(op, body, "kind", STR(""), &kind)) || (e = json_want_i64(op, body, "version", 1, INT64_MAX, &version)) ||
         (e = json_opt_i64(op, body, "start_us", INT64_MIN, INT64_MAX, start, &start)))
         return e;
-    if (!str_eqc(kind, "canary"))
-        return op_fail(op, E_UNSUPPORTED, "rollouts of kind '%.*s' are not built; 'canary' is", STR_FMT(kind));
-    if (json_get(body, "plan")) {
-        if ((e = rollout_plan_parse(op, json_get(body, "plan"), &plan)))
+    if (json_get(body, "plan") || (kind.len && !str_eqc(kind, "canary"))) {
+        if ((e = rollout_plan_parse(op, plan_of_kind(op, json_get(body, "plan"), kind), &plan)))
             return e;
+        if (kind.len && !str_eqc(kind, rollout_kind_name(plan.kind)))
+            return op_fail_field(op, "kind", "the plan is of kind '%s', not '%.*s'", rollout_kind_name(plan.kind), STR_FMT(kind));
         given = &plan;
     }
     if ((e = serve_start_rollout(op, s->serve, name, version, given, start, &id)))
@@ -77,12 +91,15 @@ enum err native_rollout_finish(struct op *op, struct services *s, struct http_re
     struct json *body = NULL;
     struct str why = STR(""), name = req->path_args[0];
     struct rollout_decision decision;
-    bool promote = str_eqc(req->path_args[1], "promote");
-    if (!promote && !str_eqc(req->path_args[1], "rollback"))
-        return op_fail(op, E_NOT_FOUND, "a rollout can be ended by 'promote' or 'rollback', not '%.*s'", STR_FMT(req->path_args[1]));
+    struct str action = req->path_args[1];
+    bool promote = str_eqc(action, "promote"), pause = str_eqc(action, "pause"), resume = str_eqc(action, "resume");
+    if (!promote && !pause && !resume && !str_eqc(action, "rollback"))
+        return op_fail(op, E_NOT_FOUND, "a rollout knows 'promote', 'rollback', 'pause' and 'resume', not '%.*s'", STR_FMT(action));
     enum err e = req->body.len ? native_body(op, req, &body) : OK;
     if (e || (body && (e = json_opt_str(op, body, "why", STR(""), &why))) ||
-        (e = rollout_finish(op, s->db, name, promote, why, event_now(op, s, name), &decision)) ||
+        (e = pause    ? rollout_pause(op, s->db, name, why, native_event_now(op, s, name), &decision)
+             : resume ? rollout_resume(op, s->db, name, why, native_event_now(op, s, name), &decision)
+                      : rollout_finish(op, s->db, name, promote, why, native_event_now(op, s, name), &decision)) ||
         (e = serve_apply(op, s->serve, name, &decision)))
         return e;
     return state_reply(op, s, name, decision.rollout_id, res);

@@ -7,6 +7,7 @@
 #define INGOT_CORE_ROLLOUT_ROLLOUT_H
 
 #include "core/rollout/decide.h"
+#include "core/rollout/history.h"
 #include "core/rollout/live.h"
 #include "core/rollout/pick.h"
 #include "core/rollout/plan.h"
@@ -65,9 +66,5 @@ MUST_USE enum err rollout_reward(struct op *op, struct db *db, struct rollout_li
 /* What serve needs after a start, a decision or a restart. Nothing running: active = false, versions 0. */
 MUST_USE enum err rollout_weights_load(struct op *op, struct db *db, struct str endpoint, struct rollout_weights *ret);
 MUST_USE enum err rollout_weights_tx(struct op *op, struct db_tx *tx, struct str endpoint, struct rollout_weights *ret);
-/* All rollouts of the endpoint with their plans and decisions, oldest first, as one JSON array. */
-MUST_USE enum err rollout_list_json(struct op *op, struct db *db, struct str endpoint, struct json_out *w);
-/* Takes every stored decision of the rollout again from its stored evidence. E_CORRUPT names the first that differs. */
-MUST_USE enum err rollout_replay(struct op *op, struct db *db, int64_t rollout_id, size_t *ret_decisions);
 
 #endif

@@ -25,6 +25,7 @@
 
 #include "core/rollout/sums.h"
 #include "num/metrics.h"
+#include "num/offpolicy.h"
 #include "num/special.h"
 
 #define TRIAL_N_STAR 5000
@@ -78,8 +79,7 @@ bool rollout_trial_reward(struct rollout_trial_arm *a, const struct rollout_plan
     if (!isfinite(reward) || !isfinite(covariate) || !(propensity > 0))
         return false;
     moments2_add(&a->reward, reward, covariate);
-    a->weighted_sum += reward / propensity;
-    a->weight_sum += 1 / propensity;
+    moments2_add(&a->weighted, reward / propensity, 1 / propensity);
     if (plan->kind == ROLLOUT_BANDIT && plan->reward == ROLLOUT_REWARD)
         bandit_add(&a->learned, reward);
     return true;
@@ -102,8 +102,7 @@ static void arm_json(struct json_out *w, const struct rollout_trial_arm *a, int 
     json_kv_f64(w, "learned_n", a->learned.n);
     json_kv_f64(w, "learned_sum", a->learned.sum);
     json_kv_f64(w, "learned_square", a->learned.square);
-    json_kv_f64(w, "weighted_sum", a->weighted_sum);
-    json_kv_f64(w, "weight_sum", a->weight_sum);
+    sums_moments2_json(w, "weighted", &a->weighted);
     json_end_object(w);
 }
 
@@ -134,8 +133,7 @@ static enum err arm_parse(struct op *op, const struct json *obj, struct rollout_
     struct {
         const char *name;
         double *to;
-    } reals[] = {{"learned_n", &a->learned.n}, {"learned_sum", &a->learned.sum}, {"learned_square", &a->learned.square},
-                 {"weighted_sum", &a->weighted_sum}, {"weight_sum", &a->weight_sum}};
+    } reals[] = {{"learned_n", &a->learned.n}, {"learned_sum", &a->learned.sum}, {"learned_square", &a->learned.square}};
     for (size_t i = 0; !e && i < ARRAY_LEN(counts); i++)
         e = sums_count_parse(op, obj, counts[i].name, counts[i].to);
     for (size_t i = 0; !e && i < ARRAY_LEN(reals); i++)
@@ -144,6 +142,8 @@ static enum err arm_parse(struct op *op, const struct json *obj, struct rollout_
         e = sums_moments_parse(op, obj, rollout_metric_name(label_metrics[i]), &a->metric[label_metrics[i]]);
     if (!e)
         e = sums_moments2_parse(op, obj, "reward", &a->reward);
+    if (!e)
+        e = sums_moments2_parse(op, obj, "weighted", &a->weighted);
     a->version = (int64_t)version;
     *ret_permille = (int)(permille > 1000 ? 1001 : permille);
     return e;
@@ -421,6 +421,16 @@ static void comparison_json(struct json_out *w, const struct rollout_plan *plan,
     json_end_object(w);
 }
 
+/* What "always this arm" would have earned: its rewards by inverse propensity; the picks of the other arms have weight 0. */
+static struct offpolicy_value always_value(const struct rollout_trial *t, int i)
+{
+    struct offpolicy log = {.weighted = t->arm[i].weighted};
+    for (int k = 0; k < t->arms; k++)
+        if (k != i)
+            moments2_merge(&log.weighted, &(const struct moments2){.n = t->arm[k].weighted.n});
+    return offpolicy_snips(&log);
+}
+
 void rollout_trial_report_json(struct json_out *w, const struct rollout_plan *plan, const struct rollout_trial *t, uint64_t seed)
 {
     double p[LIMIT_ROLLOUT_ARMS * ROLLOUT_METRIC_COUNT], share[LIMIT_ROLLOUT_ARMS], best[LIMIT_ROLLOUT_ARMS];
@@ -448,7 +458,9 @@ void rollout_trial_report_json(struct json_out *w, const struct rollout_plan *pl
         json_kv_i64(w, "version", a->version);
         json_kv_i64(w, "permille", t->permille[i]);
         json_kv_f64(w, "mean_reward", plan->kind == ROLLOUT_BANDIT ? bandit_mean(&a->learned) : a->reward.n ? a->reward.mean_y : NAN);
-        json_kv_f64(w, "snips", a->weight_sum > 0 ? a->weighted_sum / a->weight_sum : NAN);
+        struct offpolicy_value value = always_value(t, i);
+        json_kv_f64(w, "snips", value.value);
+        json_kv_f64(w, "snips_se", value.se);
         json_kv_f64(w, "chance_best", plan->kind == ROLLOUT_BANDIT ? best[i] : NAN);
         json_kv_cstr(w, "broken", i ? arm_broken(plan, t, i) : NULL);
         json_end_object(w);

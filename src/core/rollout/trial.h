@@ -14,7 +14,7 @@ struct rollout_trial_arm {
     struct moments metric[ROLLOUT_METRIC_COUNT]; /* LOGLOSS, BRIER, ACCURACY: one value per labelled request */
     struct moments2 reward;                      /* y: rewards that were sent in, x: their covariate */
     struct bandit_sums learned;                  /* what the bandit maximises, discounted */
-    double weighted_sum, weight_sum;             /* over rewards with their propensity p: sum r / p, sum 1 / p */
+    struct moments2 weighted;                    /* of each reward r with its propensity p: y = r / p, x = 1 / p */
 };
 struct rollout_trial {
     int arms;

@@ -1,0 +1,16 @@
+/* history.h - the rollouts of an endpoint as they were and are, and every decision taken again. Part of rollout.h's interface. */
+#ifndef INGOT_CORE_ROLLOUT_HISTORY_H
+#define INGOT_CORE_ROLLOUT_HISTORY_H
+
+#include "base/json.h"
+#include "port/db.h"
+
+/* All rollouts of the endpoint with their plans and decisions, oldest first, as one JSON array. */
+MUST_USE enum err rollout_list_json(struct op *op, struct db *db, struct str endpoint, struct json_out *w);
+/* What one rollout's evidence says now: {"id", "kind", "state", "paused", "plan", "report": by the kind, with bounds}.
+ * E_NOT_FOUND: no such rollout on the endpoint. */
+MUST_USE enum err rollout_report_json(struct op *op, struct db *db, struct str endpoint, int64_t rollout_id, struct json_out *w);
+/* Takes every stored decision of the rollout again from its stored evidence. E_CORRUPT names the first that differs. */
+MUST_USE enum err rollout_replay(struct op *op, struct db *db, int64_t rollout_id, size_t *ret_decisions);
+
+#endif
