@@ -41,7 +41,9 @@ struct op {
     int64_t now_us;            /* wall clock at the start, microseconds since 1970 UTC; tests set it */
     int64_t deadline_ms;       /* CLOCK_MONOTONIC; 0 = none */
     struct db_tx *tx;          /* the transaction in whose callback we are, or NULL */
+    const int *gone;           /* atomic; not 0: nobody waits for the answer any more, work that has not begun may be left. NULL: unknown */
 };
+static inline bool op_is_gone(const struct op *op) { return op->gone && __atomic_load_n(op->gone, __ATOMIC_RELAXED) != 0; }
 
 /* Fills `op` with the present time, actor "system" with all permissions and no deadline. */
 void op_init(struct op *op, struct arena *arena);

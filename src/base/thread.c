@@ -94,24 +94,24 @@ void cond_wait(struct cond *c, struct mutex *m)
     thread_must(pthread_cond_wait(&c->c, &m->m), "cond_wait");
 }
 
-bool cond_wait_ms(struct cond *c, struct mutex *m, int64_t timeout_ms)
+bool cond_wait_until(struct cond *c, struct mutex *m, int64_t mono_ns)
 {
-    struct timespec until;
-    if (clock_gettime(CLOCK_MONOTONIC, &until) != 0)
-        abort();
-    if (timeout_ms < 0)
-        timeout_ms = 0;
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    struct timespec until = {.tv_sec = mono_ns / 1000000000, .tv_nsec = mono_ns % 1000000000};
     int rc = pthread_cond_timedwait(&c->c, &m->m, &until);
     if (rc == ETIMEDOUT)
         return false;
-    thread_must(rc, "cond_wait_ms");
+    thread_must(rc, "cond_wait_until");
     return true;
+}
+
+bool cond_wait_ms(struct cond *c, struct mutex *m, int64_t timeout_ms)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        abort();
+    if (timeout_ms < 0)
+        timeout_ms = 0;
+    return cond_wait_until(c, m, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + timeout_ms * 1000000);
 }
 
 void cond_signal(struct cond *c)

@@ -19,6 +19,8 @@ void cond_clear(struct cond *c);
 void cond_wait(struct cond *c, struct mutex *m);
 /* False when `timeout_ms` passed first. */
 bool cond_wait_ms(struct cond *c, struct mutex *m, int64_t timeout_ms);
+/* The same until time_mono_ns() is `mono_ns`. */
+bool cond_wait_until(struct cond *c, struct mutex *m, int64_t mono_ns);
 void cond_signal(struct cond *c);
 void cond_broadcast(struct cond *c);
 

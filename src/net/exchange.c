@@ -127,6 +127,8 @@ struct http_exchange *exchange_get(struct net_env *env, struct conn *c)
     env->warm -= ex->warm;
     ex->warm = 0;
     op_init(&ex->op, ex->arena);
+    ex->gone = 0;
+    ex->op.gone = &ex->gone;
     ex->req = (struct http_req){.ex = ex, .version = 11, .peer = c->peer, .peer_loopback = c->peer_loopback, .tls = c->tls,
                                 .body = STR(""), .content_type = STR(""), .query = STR("")};
     ex->res.status = 200;
@@ -377,6 +379,7 @@ bool exchange_body_full(struct http_exchange *ex)
 
 void exchange_cancel(struct http_exchange *ex, enum err e)
 {
+    __atomic_store_n(&ex->gone, 1, __ATOMIC_RELAXED);
     mutex_lock(&ex->mu);
     ex->cancelled = true;
     if (!ex->in_err)

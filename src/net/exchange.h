@@ -93,6 +93,7 @@ struct http_exchange {
     struct http_res res;
     struct http_plan plan;
     bool head_only;                /* HEAD: no byte of the body leaves */
+    int gone;                      /* atomic, op.gone: the peer left, or takes no answer */
     bool submitted, done;          /* handed to a worker or waiting for a later answer; given back */
     struct http2_stream h2;
     struct buf piece;              /* HTTP/2: swapped with `out`, leaves as the peer's window allows */

@@ -97,7 +97,7 @@ MUST_USE enum err http_stream_write(struct op *op, struct http_res *res, const v
 /* LATER handlers only: the answer comes when the handler has returned OK and http_later_done() was called with what is
  * returned here; both may happen in any order and on any thread. If the handler returns an error, that is the answer, and
  * http_later_done() must never be called. In between op, req, res and op's arena belong to whoever will call it, and
- * nothing blocks any thread; a peer that leaves does not end it. Then, on a thread of the server, `answer(op, req, res, arg)`
+ * nothing blocks any thread; a peer that leaves does not end it (op_is_gone() tells who has not begun yet). Then, on a thread of the server, `answer(op, req, res, arg)`
  * fills `res` as a handler does (NULL: it is filled already), or the failure is answered. `answer` must not block. */
 typedef enum err (*http_answer_fn)(struct op *op, struct http_req *req, struct http_res *res, void *arg);
 void *http_later(struct http_res *res, http_answer_fn answer, void *arg);

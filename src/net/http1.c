@@ -571,8 +571,12 @@ static void http1_eof(struct conn *c)
             conn_finish(c);
         return;
     }
-    if (h->body_done || (held && exchange_body_full(h->ex)))
-        return; /* the answer is still to come */
+    if (h->body_done || (held && exchange_body_full(h->ex))) {
+        /* The answer is still to come. One that only closed its sending side gets it; but work that waits in a queue is dropped, as
+         * most that end here gave up waiting. */
+        __atomic_store_n(&h->ex->gone, 1, __ATOMIC_RELAXED);
+        return;
+    }
     h->keep = false;
     h->body_done = h->broken = true;
     if (h->ex->submitted) {
