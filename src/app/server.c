@@ -8,12 +8,14 @@
 #include "api/dispatch.h"
 #include "api/graphql/graphql.h"
 #include "api/grpc/grpc.h"
+#include "api/invocations/invocations.h"
 #include "api/mlflow/absent.h"
 #include "api/mlflow/mlflow.h"
 #include "api/native/native.h"
 #include "api/services.h"
 #include "api/system/system.h"
 #include "api/ui/ui.h"
+#include "api/v1/v1.h"
 #include "api/v2/v2.h"
 #include "app/backends.h"
 #include "app/metrics.h"
@@ -67,10 +69,12 @@ struct platform {
 };
 
 static const struct route_table *const route_tables[] = {
-    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &grpc_routes, &native_routes, &mlflow_proxy_routes, NULL,
+    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &v1_routes, &invocations_routes, &grpc_routes,
+    &native_routes, &mlflow_proxy_routes, NULL,
 };
 static const struct route_table *const route_tables_elsewhere[] = {
-    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &grpc_routes, &native_routes, &mlflow_proxy_off_routes, NULL,
+    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &v1_routes, &invocations_routes, &grpc_routes,
+    &native_routes, &mlflow_proxy_off_routes, NULL,
 };
 
 static enum err tables_open(void *arg, struct op *op, struct table_engine **ret)
@@ -108,7 +112,7 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
     p->source = serve_source_registry(p->db, p->blobs);
     backend_engines_setup(config->isolate, (size_t)config->engine_memory_mib << 20);
     struct serve_config serve = {
-        .db = p->db, .features = p->features, .monitor = p->monitor, .engines = backend_engines, .source = p->source};
+        .db = p->db, .features = p->features, .monitor = p->monitor, .engines = backend_engines, .source = p->source, .live = p->live};
     if ((e = serve_open(op, &serve, &p->serve)))
         return e;
     return retrain_open(op, p->db, p->serve, config->data_dir, &p->retrain);

@@ -1,0 +1,255 @@
+#include "api/v2/control.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/ask.h"
+#include "api/settings.h"
+
+/* The body as an object; NULL for an empty one. */
+static enum err body_read(struct op *op, const struct http_req *req, const struct json **ret)
+{
+    struct json *doc = NULL;
+    *ret = NULL;
+    if (!str_trim(req->body).len)
+        return OK;
+    enum err e = json_parse(op, req->body, JSON_STRICT, &doc);
+    if (e)
+        return op_context(op, "request body");
+    if (doc->type != JSON_OBJECT)
+        return op_fail(op, E_INVALID, "request body: it is %s, not an object", json_type_name(doc->type));
+    *ret = doc;
+    return OK;
+}
+
+/* ---- repository ---- */
+
+enum err v2_repository_index(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    const struct json *doc = NULL;
+    struct serve_index_row *rows = NULL;
+    struct json_out w;
+    bool ready = false;
+    size_t n = 0;
+    enum err e = body_read(op, req, &doc);
+    if (!e && doc)
+        e = json_opt_bool(op, doc, "ready", false, &ready);
+    if (!e)
+        e = serve_index(op, s->serve, &rows, &n);
+    if (e)
+        return e;
+    ask_reply(res, &w);
+    json_begin_array(&w);
+    for (size_t i = 0; i < n; i++) {
+        char version[24];
+        if (ready && !rows[i].ready)
+            continue;
+        snprintf(version, sizeof(version), "%" PRId64, rows[i].version);
+        json_begin_object(&w);
+        json_kv_str(&w, "name", rows[i].name);
+        if (rows[i].version)
+            json_kv_cstr(&w, "version", version);
+        json_kv_cstr(&w, "state", rows[i].ready ? "READY" : "UNAVAILABLE");
+        if (!rows[i].ready)
+            json_kv_str(&w, "reason", rows[i].reason);
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    return OK;
+}
+
+/* The configuration that a load brings, as text. */
+static enum err load_config(struct op *op, const struct json *doc, struct json **ret)
+{
+    const struct json *parameters = doc ? json_get(doc, "parameters") : NULL;
+    *ret = NULL;
+    if (!parameters || parameters->type == JSON_NULL)
+        return OK;
+    if (parameters->type != JSON_OBJECT)
+        return op_fail(op, E_INVALID, "parameters is %s, not an object", json_type_name(parameters->type));
+    for (uint32_t i = 0; i < parameters->len; i++) {
+        const struct json_member *m = &parameters->members[i];
+        if (str_starts(m->key, STR("file:")))
+            return op_fail(op, E_UNSUPPORTED, "parameter \"%.*s\": models come from the repository, not with the request", STR_FMT(m->key));
+        if (!str_eqc(m->key, "config"))
+            continue;
+        if (m->value.type != JSON_STRING)
+            return op_fail(op, E_INVALID, "parameter \"config\" is not a text");
+        if (json_parse(op, m->value.s, JSON_STRICT, ret))
+            return op_context(op, "parameter \"config\"");
+    }
+    return OK;
+}
+
+static enum err done(struct http_res *res)
+{
+    http_set_type(res, "application/json");
+    buf_add_cstr(&res->body, "{}");
+    return OK;
+}
+
+enum err v2_repository_load(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    const struct json *doc = NULL;
+    struct json *config = NULL;
+    enum err e = body_read(op, req, &doc);
+    if (!e)
+        e = load_config(op, doc, &config);
+    if (!e)
+        e = serve_repository_load(op, s->serve, req->path_args[0], config);
+    return e ? e : done(res);
+}
+
+enum err v2_repository_unload(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    const struct json *doc = NULL; /* parameters.unload_dependents: nothing depends on another model here */
+    enum err e = body_read(op, req, &doc);
+    if (!e)
+        e = serve_repository_unload(op, s->serve, req->path_args[0]);
+    return e ? e : done(res);
+}
+
+/* ---- settings ---- */
+
+static void setting_write(struct json_out *w, const struct setting *v)
+{
+    json_key_str(w, v->name);
+    if (v->kind == SETTING_BOOL)
+        json_bool(w, v->number);
+    else if (v->kind == SETTING_UINT)
+        json_u64(w, v->number);
+    else if (v->kind == SETTING_TEXT)
+        json_str(w, v->text);
+    else if (str_eqc(v->name, "trace_level")) {
+        json_begin_array(w);
+        for (size_t i = 0; i < v->list_len; i++)
+            json_str(w, v->list[i]);
+        json_end_array(w);
+    } else {
+        json_str(w, v->list_len ? v->list[0] : STR(""));
+    }
+}
+
+static void settings_write(struct http_res *res, const struct setting *all, size_t n)
+{
+    struct json_out w;
+    ask_reply(res, &w);
+    json_begin_object(&w);
+    for (size_t i = 0; i < n; i++)
+        setting_write(&w, &all[i]);
+    json_end_object(&w);
+}
+
+/* Tracing takes a text or a list of texts, null for the default; numbers as texts. */
+static enum err trace_value(struct op *op, const struct json *j, struct setting *ret)
+{
+    uint32_t n = j->type == JSON_ARRAY ? j->len : j->type == JSON_NULL ? 0 : 1;
+    struct str *list = arena_array(op->arena, (size_t)n + 1, struct str);
+    if (!list)
+        return op_fail(op, E_TOO_LARGE, "no memory for a setting");
+    for (uint32_t i = 0; i < n; i++) {
+        const struct json *v = j->type == JSON_ARRAY ? &j->items[i] : j;
+        if (v->type == JSON_INT)
+            list[i] = str_from(op_printf(op, "%" PRId64, v->i));
+        else if (v->type == JSON_STRING)
+            list[i] = v->s;
+        else
+            return op_fail(op, E_INVALID, "setting \"%.*s\" is not a text", STR_FMT(ret->name));
+    }
+    ret->kind = SETTING_LIST;
+    ret->list = list;
+    ret->list_len = n;
+    return OK;
+}
+
+static enum err log_value(struct op *op, const struct json *j, struct setting *ret)
+{
+    int64_t v = 0;
+    if (j->type == JSON_BOOL) {
+        ret->kind = SETTING_BOOL;
+        ret->number = j->boolean;
+    } else if (j->type == JSON_STRING) {
+        ret->kind = SETTING_TEXT;
+        ret->text = j->s;
+    } else if (json_as_i64(j, &v) && v >= 0) {
+        ret->kind = SETTING_UINT;
+        ret->number = (uint64_t)v;
+    } else {
+        return op_fail(op, E_INVALID, "setting \"%.*s\" is no value that a setting can have", STR_FMT(ret->name));
+    }
+    return OK;
+}
+
+typedef enum err (*value_fn)(struct op *op, const struct json *j, struct setting *ret);
+static enum err changes_read(struct op *op, const struct http_req *req, value_fn value, struct setting **ret, size_t *ret_n)
+{
+    const struct json *doc = NULL;
+    enum err e = req->method == HTTP_POST ? body_read(op, req, &doc) : OK; /* others only ask */
+    size_t n = !e && doc ? doc->len : 0;
+    struct setting *all = arena_array(op->arena, n + 1, struct setting);
+    if (!e && !all)
+        e = op_fail(op, E_TOO_LARGE, "no memory for %zu settings", n);
+    for (size_t i = 0; !e && i < n; i++) {
+        all[i].name = doc->members[i].key;
+        e = value(op, &doc->members[i].value, &all[i]);
+    }
+    *ret = all;
+    *ret_n = n;
+    return e;
+}
+
+enum err v2_trace_setting(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct serve_endpoint *ep = NULL;
+    struct setting *all = NULL;
+    size_t n = 0;
+    struct str model = req->path_arg_count ? req->path_args[0] : STR("");
+    enum err e = model.len ? serve_acquire(op, s->serve, model, &ep) : OK;
+    serve_release(ep);
+    if (!e)
+        e = changes_read(op, req, trace_value, &all, &n);
+    if (!e)
+        e = settings_trace_put(op, model, all, n);
+    if (e)
+        return e;
+    n = settings_trace_get(op, &all);
+    settings_write(res, all, n);
+    return OK;
+}
+
+enum err v2_logging(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct setting *all = NULL;
+    size_t n = 0;
+    (void)s;
+    enum err e = changes_read(op, req, log_value, &all, &n);
+    if (!e)
+        e = settings_log_put(op, all, n);
+    if (e)
+        return e;
+    n = settings_log_get(op, &all);
+    settings_write(res, all, n);
+    return OK;
+}
+
+/* ---- shared memory: a server that reads none. Ending what was never begun is no error: clients do so before they begin. ---- */
+
+enum err v2_memory_status(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)op, (void)s, (void)req;
+    http_set_type(res, "application/json");
+    buf_add_cstr(&res->body, "[]");
+    return OK;
+}
+
+enum err v2_memory_register(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)s, (void)req, (void)res;
+    return op_fail(op, E_UNSUPPORTED, "this server reads no shared memory");
+}
+
+enum err v2_memory_unregister(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)op, (void)s, (void)req;
+    return done(res);
+}
