@@ -191,7 +191,7 @@ static const struct option_row planner_options[] = {
     {"power", OPTION_REAL, "P", "chance to find the difference", "0.8", false},
     {"candidates", OPTION_INT, "N", "versions compared with the control", "1", false},
     {"covariate-r", OPTION_REAL, "R", "correlation with what is known of a unit before (CUPED)", NULL, false},
-    {"units-per-day", OPTION_REAL, "N", "traffic, for the days it takes", NULL, false},
+    {"units-per-day", OPTION_REAL, "U", "traffic, for the days it takes", NULL, false},
     {0},
 };
 
@@ -210,8 +210,8 @@ const struct command rollout_commands[] = {
     {"deploy resume", "ENDPOINT", 1, 1, "let a paused rollout go on", NULL, "  ingot deploy resume flights-delay", hand_options, resume_run},
     {"deploy evidence", "ENDPOINT ROLLOUT", 2, 2, "what a rollout's evidence says, with its bounds", NULL, "  ingot deploy evidence flights-delay 3",
      look_options, evidence_run},
-    {"deploy replay-decisions", "ENDPOINT ROLLOUT", 2, 2, "take every decision of a rollout again from its stored evidence", NULL,
-     "  ingot deploy replay-decisions flights-delay 3", look_options, replay_run},
+    {"deploy replay", "ENDPOINT ROLLOUT", 2, 2, "take every decision of a rollout again from its stored evidence", NULL,
+     "  ingot deploy replay flights-delay 3", look_options, replay_run},
     {"deploy plan", "", 0, 0, "how many units an A/B test needs", NULL, "  ingot deploy plan --baseline-rate 0.2 --delta 0.01 --units-per-day 16000",
      planner_options, planner_run},
     {0},
