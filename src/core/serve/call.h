@@ -32,14 +32,15 @@ struct serve_call {
     struct tensor *outputs;         /* tensor models, in their order */
     bool cached;
     /* How long it took. */
-    int64_t started_ns, entered_ns, queued_ns, left_ns; /* arrival; here; into the queue; out of it */
+    int64_t started_ns, entered_ns, queued_ns; /* arrival; here; into the queue */
     struct stats_times t;
     char unit_text[24];
     /* Queued ones. */
-    const struct infer_later *later;
+    struct infer_later later;
     void *token;
     struct serve_call *next, *prev;
-    int64_t expires_ns;             /* 0: never */
+    int64_t expires_ns;             /* refused from then on; INT64_MAX: never */
+    int64_t delays_ns;              /* run last from then on; INT64_MAX: never */
     bool delayed;
     uint32_t level;
 };

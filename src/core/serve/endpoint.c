@@ -69,6 +69,7 @@ enum err serve_endpoint_make(struct op *op, const struct serve_state *state, str
     }
     ep->table = state->table;
     ep->monitor = state->monitor;
+    ep->batcher = state->batcher;
     ep->problem = str_dup(arena, state->problem);
     atomic_init(&ep->refs, 1);
     info_fill(ep, state);

@@ -10,6 +10,8 @@
 #include "core/serve/spec.h"
 #include "core/serve/version.h"
 
+struct batcher;
+
 struct serve_endpoint {
     atomic_int refs;
     struct arena *arena;     /* holds this struct and what it points to */
@@ -19,6 +21,7 @@ struct serve_endpoint {
     size_t loaded_len;
     struct feature_table *table; /* NULL = no view */
     struct monitor *monitor;     /* NULL = nothing is recorded */
+    struct batcher *batcher;     /* NULL: everything runs on the thread that asks */
     struct str problem;          /* why it is not ready; "" = not known */
 };
 
@@ -30,6 +33,7 @@ struct serve_state {         /* what a new state is made of; everything is copie
     size_t loaded_len;
     struct feature_table *table;
     struct monitor *monitor;
+    struct batcher *batcher;
     struct str problem;
 };
 /* One reference. E_INVALID only for a configuration that does not parse. */

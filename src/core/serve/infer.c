@@ -1,22 +1,55 @@
 #include "core/serve/infer.h"
 
 #include "base/time.h"
+#include "core/serve/batch.h"
 #include "core/serve/call.h"
 
-/* The whole of it on this thread. */
+enum { SAMPLE_EVERY = 64 }; /* runs on I/O threads, of which one tells the cost */
+
+static bool is_cheap(const struct serve_call *c)
+{
+    return !c->ep->batcher || cost_of(&c->v->cost, c->rows.count) <= (double)c->ep->spec.policy.inline_ns;
+}
+
+/* A model that was quick once may not be so with what it is asked now. */
+static void cost_sample(struct serve_call *c)
+{
+    static _Thread_local unsigned runs;
+    if (++runs % SAMPLE_EVERY == 0)
+        cost_add(&c->v->cost, c->rows.count, (double)c->t.infer);
+}
+
+/* The model on this thread. */
 static enum err infer_now(struct serve_call *c)
 {
-    int64_t from = time_mono_ns();
     atomic_fetch_add_explicit(&c->v->running, 1, memory_order_relaxed);
-    c->t.input = (uint64_t)(from - c->entered_ns);
+    c->t.input = (uint64_t)(time_mono_ns() - c->entered_ns);
     enum err e = call_run(c);
     atomic_fetch_sub_explicit(&c->v->running, 1, memory_order_relaxed);
     if (e)
         return call_refuse(c, e);
+    cost_sample(c);
     e = call_answer(c);
     if (!e)
         stats_execution(c->v->stats, c->rows.count, &c->t);
     return e;
+}
+
+/* Hands a copy that lives as long as op to the queue. */
+static enum err infer_queued(struct serve_call *c, const struct infer_later *later)
+{
+    struct serve_call *mine = arena_array(c->op->arena, 1, struct serve_call);
+    if (!mine)
+        return call_refuse(c, op_fail(c->op, E_TOO_LARGE, "no memory to queue the request"));
+    *mine = *c;
+    mine->later = *later;
+    if (c->rows.unit.p >= c->unit_text && c->rows.unit.p < c->unit_text + sizeof(c->unit_text))
+        mine->rows.unit.p = mine->unit_text + (c->rows.unit.p - c->unit_text);
+    serve_endpoint_ref(mine->ep);
+    enum err e = batch_submit(c->ep->batcher, mine);
+    if (e)
+        serve_release(mine->ep); /* whoever asks holds another one */
+    return e ? call_refuse(c, e) : OK;
 }
 
 static struct serve_call call_make(struct op *op, struct serve_endpoint *e, const struct infer_request *r, struct infer_answer *ret)
@@ -29,15 +62,54 @@ static struct serve_call call_make(struct op *op, struct serve_endpoint *e, cons
 enum err serve_infer_start(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret,
                            const struct infer_later *later)
 {
-    (void)later;
     struct serve_call c = call_make(op, ep, r, ret);
     enum err e = call_prepare(&c);
-    return e ? call_refuse(&c, e) : infer_now(&c);
+    if (e)
+        return call_refuse(&c, e);
+    return is_cheap(&c) ? infer_now(&c) : infer_queued(&c, later);
+}
+
+/* ---- waiting ---- */
+
+struct wait {
+    struct mutex lock;
+    struct cond over;
+    bool begun, done;
+    enum err err;
+};
+
+static void *wait_begin(void *arg)
+{
+    struct wait *w = arg;
+    w->begun = true;
+    return w;
+}
+
+static void wait_done(void *token, enum err e)
+{
+    struct wait *w = token;
+    LOCK(&w->lock);
+    w->err = e;
+    w->done = true;
+    cond_signal(&w->over);
 }
 
 enum err serve_infer(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret)
 {
-    return serve_infer_start(op, ep, r, ret, NULL);
+    struct wait w = {.err = OK};
+    mutex_init(&w.lock);
+    cond_init(&w.over);
+    enum err e = serve_infer_start(op, ep, r, ret, &(struct infer_later){wait_begin, wait_done, &w});
+    if (!e && w.begun) {
+        mutex_lock(&w.lock);
+        while (!w.done)
+            cond_wait(&w.over, &w.lock);
+        e = w.err;
+        mutex_unlock(&w.lock);
+    }
+    cond_clear(&w.over);
+    mutex_clear(&w.lock);
+    return e;
 }
 
 enum err serve_signature(struct op *op, struct serve_endpoint *e, int64_t version, struct infer_signature *ret)
@@ -61,7 +133,9 @@ size_t serve_stats(struct op *op, struct serve_endpoint *e, struct infer_stats *
         all[i].version = v->version;
         all[i].memory_bytes = v->memory_bytes;
         int running = atomic_load_explicit(&v->running, memory_order_relaxed);
-        all[i].running += running > 0 ? (uint64_t)running : 0;
+        all[i].running = running > 0 ? (uint64_t)running : 0;
+        if (e->batcher)
+            batch_read(e->batcher, v, &all[i]);
     }
     *ret = all;
     return e->loaded_len;

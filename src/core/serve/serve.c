@@ -369,7 +369,7 @@ struct row_list {
     size_t len;
 };
 
-static enum err rows_read(struct op *op, struct db_tx *tx, void *arg)
+static enum err stored_read(struct op *op, struct db_tx *tx, void *arg)
 {
     struct row_list *list = arg;
     struct db_rows *rows = NULL;
@@ -405,7 +405,7 @@ static void endpoint_restore(struct serve *s, const struct serve_row *row)
 enum err serve_open(struct op *op, const struct serve_config *config, struct serve **ret)
 {
     struct row_list list = {0};
-    enum err e = config->db ? db_read(op, config->db, rows_read, &list) : OK;
+    enum err e = config->db ? db_read(op, config->db, stored_read, &list) : OK;
     if (e)
         return op_context(op, "endpoints");
     struct serve *s = table_create(config);

@@ -201,7 +201,7 @@ enum err table_publish(struct op *op, struct serve *s, const struct serve_endpoi
     struct json *doc = NULL;
     struct serve_endpoint *fresh = NULL;
     struct serve_state state = {.name = row->name, .config_text = row->config, .live = row->version, .weights = *weights,
-                                .loaded = list, .monitor = s->config.monitor};
+                                .loaded = list, .monitor = s->config.monitor, .batcher = s->batcher};
     enum err e = json_parse(op, row->config, JSON_STRICT, &doc);
     if (!e)
         e = serve_spec_parse(op, row->name, doc, &spec);
@@ -226,6 +226,7 @@ struct serve *table_create(const struct serve_config *config)
         mutex_init(&s->locks[i].m);
     mutex_init(&s->change);
     s->loader = loader_create();
+    s->batcher = batcher_create(config->threads);
     return s;
 }
 
@@ -233,6 +234,7 @@ void table_destroy(struct serve *s)
 {
     if (!s)
         return;
+    batcher_destroy(s->batcher); /* its calls hold states */
     for (size_t i = 0; i < s->len; i++)
         serve_release(s->slots[i]);
     loader_destroy(s->loader);

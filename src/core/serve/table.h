@@ -4,6 +4,7 @@
 #define INGOT_CORE_SERVE_TABLE_H
 
 #include "base/thread.h"
+#include "core/serve/batch.h"
 #include "core/serve/endpoint.h"
 #include "core/serve/loader.h"
 
@@ -20,6 +21,7 @@ struct serve {
     struct serve_endpoint *slots[LIMIT_SERVE_ENDPOINTS]; /* sorted by name */
     size_t len;
     struct loader *loader;
+    struct batcher *batcher;
 };
 /* An endpoint as it is stored. */
 struct serve_row {

@@ -39,6 +39,7 @@ enum err serve_version_load(struct op *op, const struct engine_ops *const *engin
     atomic_init(&v->refs, 1);
     atomic_init(&v->running, 0);
     cost_init(&v->cost);
+    v->queue.expires_ns = INT64_MAX;
     version_describe(v);
     if (v->output_count > LIMIT_SERVE_OUTPUTS || v->input_count > LIMIT_SERVE_INPUTS)
         e = op_fail(op, E_TOO_LARGE, "the model has %zu inputs and %zu outputs; %d and %d are allowed", v->input_count, v->output_count,

@@ -10,7 +10,22 @@
 #include "port/engine.h"
 
 struct loader;
+struct serve_call;
 
+struct call_list {
+    struct serve_call *first, *last;
+};
+/* Requests that wait for one version; batch.c's, under its lock. */
+struct version_queue {
+    struct call_list levels[LIMIT_SERVE_PRIORITIES + 1][2]; /* by priority; those in time, those delayed */
+    size_t waiting, waiting_rows, promised; /* requests, their rows, requests that are on their way in */
+    uint32_t running;               /* runs */
+    int64_t arrived_ns;             /* the last request */
+    int64_t expires_ns;             /* none of those that wait expires before; INT64_MAX: none expires */
+    double gap_ns;                  /* between requests, smoothed; 0: not known */
+    double used_ns;                 /* engine time, for fairness */
+    struct serve_version *next, *prev; /* among those with requests that wait */
+};
 struct serve_version {
     atomic_int refs;
     int64_t version;
@@ -25,8 +40,8 @@ struct serve_version {
     size_t memory_bytes;
     struct stats *stats;
     struct cost cost;
-    atomic_int running;             /* runs under way outside the queue */
-    void *queue;                    /* batch.c's: requests that wait for this version; NULL: none ever did */
+    atomic_int running;             /* runs under way outside the queue's threads */
+    struct version_queue queue;
     struct loader *loader;          /* who unloads it; NULL: the thread that gives up the last reference */
     struct serve_version *next_buried; /* in the loader's list */
 };
