@@ -156,7 +156,7 @@ def test_a_full_disk_tears_no_batch(tmp_path):
     start = tmp_path / "start"
     # When the server has ended, what it leaves is copied out of the small file system, which goes with it.
     start.write_text(f"""#!/bin/sh
-exec {' '.join(words)} sh -c 'mount -t tmpfs -o size=12m small {data.parent} || exit 9
+exec {' '.join(words)} sh -c 'mount -t tmpfs -o size=8m small {data.parent} || exit 9
 trap "kill -TERM \\$child" TERM
 "$0" "$@" & child=$!
 wait $child; wait $child
@@ -170,7 +170,7 @@ cp -r {data} {mark}' '{ingot_server.program()}' "$@"
     finally:
         os.environ.pop("INGOT_BIN") if before is None else os.environ.update(INGOT_BIN=before)
     run_id, ok, refused, lost = new_run(server.url), set(), {}, 0
-    for step in range(400):
+    for step in range(900):
         try:
             status, answer = call(server.url, "/runs/log-batch", batch(run_id, step))
         except (OSError, ValueError):
@@ -186,7 +186,7 @@ cp -r {data} {mark}' '{ingot_server.program()}' "$@"
             if len(refused) > 5:
                 break
     print(len(ok), "stored, then", list(refused.items())[:2], lost, server.process.poll())
-    assert refused or lost, "12 MiB held 400 batches"
+    assert refused or lost, "8 MiB held 900 batches"
     if not lost:  # it lives on, and what it says is what was told
         assert found_steps(server.url, run_id) == ok
     server.stop()
