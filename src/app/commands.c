@@ -1,7 +1,8 @@
 #include "app/commands.h"
 
 const struct command *const command_groups[] = {
-    server_commands,     run_commands,        run_exec_commands,
+    server_commands,     serve_commands,      run_commands,
+    run_exec_commands,
     data_commands,
     query_commands,      features_commands,   train_commands,
     evaluate_commands,   model_commands,      model_move_commands,

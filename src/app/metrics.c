@@ -41,10 +41,11 @@ struct sample {
 
 void metrics_write(struct services *s, struct buf *out)
 {
-    struct backend_db_stats db;
+    struct backend_db_stats db = {0};
     struct server_stats net = {0};
     struct series_cache_stats series = {0};
-    backend_db_stats(s->db, &db);
+    if (s->db)
+        backend_db_stats(s->db, &db);
     if (s->server)
         server_stats_get(s->server, &net);
     if (s->series)

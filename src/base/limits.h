@@ -59,7 +59,7 @@
 #define LIMIT_COMMAND_ARENA LIMIT_MIB(4096)
 #define LIMIT_POOL_THREADS 32
 #define LIMIT_POOL_QUEUE 1024
-#define LIMIT_TRANSFER_THREADS 32         /* uploads and downloads under way; the rest waits in the queue */
+#define LIMIT_TRANSFER_THREADS 192        /* uploads, downloads and calls of both ways under way; the rest waits in the queue */
 #define LIMIT_DB_QUEUE 4096
 #define LIMIT_DB_GROUP 512                /* writes in one commit */
 
@@ -146,6 +146,9 @@
 #define LIMIT_SERVE_SHADOWS 1024          /* copies of requests that wait for a candidate; the next ones are dropped */
 #define LIMIT_SERVE_SHADOW_BYTES LIMIT_MIB(64)
 #define LIMIT_TENSOR_RANK 8
+#define LIMIT_REPOSITORY_MODELS 1024      /* models that `ingot serve` finds on disk */
+#define LIMIT_MODEL_SERVER_THREADS 4      /* workers of `ingot serve` */
+#define LIMIT_REPOSITORY_FILES 4096       /* names in one of its folders */
 #define LIMIT_TENSOR_VALUES LIMIT_MIB(64) /* values of one tensor */
 
 /* gRPC */

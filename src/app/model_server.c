@@ -1,0 +1,175 @@
+#include "app/model_server.h"
+
+#include <stdlib.h>
+
+#include "adapter/repository/repository.h"
+#include "api/dispatch.h"
+#include "api/grpc/grpc.h"
+#include "api/invocations/invocations.h"
+#include "api/services.h"
+#include "api/system/system.h"
+#include "api/v1/v1.h"
+#include "api/v2/v2.h"
+#include "app/metrics.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "core/serve/infer.h"
+#include "net/server.h"
+
+struct model_server {
+    const struct model_server_config *config;
+    struct serve *serve;
+    struct services services;
+    struct dispatch *dispatch;
+    struct pool *pool, *transfer_pool;
+    struct server *server;
+};
+
+static const struct route_table *const tables[] = {&system_routes, &v2_routes, &v1_routes, &invocations_routes, &grpc_routes, NULL};
+
+/* ---- the paths as a source of models ---- */
+
+static enum err disk_list(const struct serve_source *self, struct op *op, struct serve_source_model **ret, size_t *ret_len)
+{
+    const struct model_server_config *c = self->arg;
+    struct repository_model *found = NULL;
+    size_t n = 0;
+    enum err e = repository_scan(op, c->paths, c->path_count, &found, &n);
+    struct serve_source_model *models = e ? NULL : arena_array(op->arena, n + 1, struct serve_source_model);
+    if (e || !models)
+        return e ? e : op_fail(op, E_TOO_LARGE, "no memory for %zu models", n);
+    for (size_t i = 0; i < n; i++)
+        models[i] = (struct serve_source_model){
+            .name = found[i].name, .versions = &found[i].version, .version_count = found[i].version > 0, .problem = found[i].problem};
+    *ret = models;
+    *ret_len = n;
+    return OK;
+}
+
+static enum err disk_fetch(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret)
+{
+    const struct model_server_config *c = self->arg;
+    struct repository_model *found = NULL;
+    size_t n = 0;
+    enum err e = repository_scan(op, c->paths, c->path_count, &found, &n);
+    for (size_t i = 0; !e && i < n; i++) {
+        if (!str_eq(found[i].name, model) || found[i].version != version)
+            continue;
+        *ret = (struct serve_files){.reference = STR("")};
+        return file_read(op, str_cstr(op->arena, found[i].file), LIMIT_MODEL_BYTES, &ret->model);
+    }
+    return e ? e : op_fail(op, E_NOT_FOUND, "version %lld of \"%.*s\" is gone", (long long)version, STR_FMT(model));
+}
+
+static enum err notes_log(struct op *op, const struct model_server_config *c)
+{
+    struct repository_model *found = NULL;
+    size_t n = 0;
+    enum err e = repository_scan(op, c->paths, c->path_count, &found, &n);
+    for (size_t i = 0; !e && i < n; i++)
+        if (found[i].note.len)
+            log_at(LOG_WARN, "serve.note", {"name", LOG_S(found[i].name)}, {"note", LOG_S(found[i].note)});
+    return e;
+}
+
+/* ---- who may ask ---- */
+
+/* Equal in time that depends on the length only. */
+static bool token_is(struct str token, struct str want)
+{
+    unsigned char diff = token.len != want.len;
+    for (size_t i = 0; i < want.len; i++)
+        diff |= (unsigned char)want.p[i] ^ (unsigned char)(token.len ? token.p[i % token.len] : 0);
+    return !diff;
+}
+
+/* Without a token whoever reaches us may read and ask; models are loaded and unloaded from this machine only. */
+static enum err caller_check(void *arg, struct op *op, struct str token, bool peer_loopback, struct actor *ret)
+{
+    const struct model_server_config *c = arg;
+    const uint32_t asks = 1u << PERM_PUBLIC | 1u << PERM_READ | 1u << PERM_INFER;
+    if (c->token.len && !token_is(token, c->token))
+        return op_fail(op, E_UNAUTHENTICATED, "this server asks for its token");
+    *ret = (struct actor){.name = STR("caller"), .perms = c->token.len || peer_loopback ? asks | 1u << PERM_DEPLOY : asks};
+    return OK;
+}
+
+/* ---- life ---- */
+
+static enum err net_open(struct op *op, struct model_server *m, int *ret_port)
+{
+    const struct model_server_config *c = m->config;
+    m->services = (struct services){.serve = m->serve, .metrics = metrics_write, .data_dir = STR(""), .grpc_stream_plain = c->stream_plain, .started_us = op->now_us};
+    const struct dispatch_config dispatch = {.tables = tables,
+                                             .services = &m->services,
+                                             .auth = {(void *)(uintptr_t)c, caller_check},
+                                             .allowed_hosts = c->allowed_hosts,
+                                             .allowed_host_count = c->allowed_host_count};
+    enum err e = dispatch_create(op, &dispatch, &m->dispatch);
+    if (e)
+        return e;
+    m->services.dispatch = m->dispatch;
+    m->pool = pool_create("pool", LIMIT_MODEL_SERVER_THREADS, LIMIT_POOL_QUEUE);
+    m->transfer_pool = pool_create("transfer", LIMIT_TRANSFER_THREADS, LIMIT_POOL_QUEUE);
+    const struct server_config server = {.host = c->host,
+                                         .port = c->port,
+                                         .io_threads = c->io_threads,
+                                         .tls_cert_path = c->tls_cert,
+                                         .tls_key_path = c->tls_key,
+                                         .pool = m->pool,
+                                         .transfer_pool = m->transfer_pool,
+                                         .handler = dispatch_handler(m->dispatch)};
+    if ((e = server_open(op, &server, &m->server, ret_port)))
+        return e;
+    m->services.server = m->server;
+    server_run(m->server);
+    return OK;
+}
+
+enum err model_server_start(struct op *op, const struct model_server_config *config, struct model_server **ret, int *ret_port)
+{
+    struct model_server *m = calloc(1, sizeof *m);
+    if (!m)
+        return op_fail(op, E_IO, "out of memory");
+    m->config = config;
+    backend_engines_setup(config->isolate, config->engine_memory_bytes);
+    const struct serve_config serve = {.engines = backend_engines,
+                                       .source = {.arg = (void *)(uintptr_t)config, .fetch = disk_fetch, .list = disk_list},
+                                       .explicit_load = config->explicit_load};
+    enum err e = notes_log(op, config);
+    if (e || (e = serve_open(op, &serve, &m->serve)) || (e = net_open(op, m, ret_port))) {
+        model_server_stop(m);
+        return e;
+    }
+    *ret = m;
+    return OK;
+}
+
+void model_server_stop(struct model_server *m)
+{
+    if (!m)
+        return;
+    if (m->server)
+        server_stop(m->server);
+    pool_destroy(m->pool);
+    pool_destroy(m->transfer_pool);
+    dispatch_destroy(m->dispatch);
+    serve_close(m->serve);
+    free(m);
+}
+
+void model_server_count(struct op *op, struct model_server *m, size_t *ret_models, size_t *ret_ready)
+{
+    struct str *names = NULL;
+    *ret_models = serve_list(op, m->serve, &names);
+    *ret_ready = 0;
+    for (size_t i = 0; i < *ret_models; i++) {
+        struct serve_endpoint *ep = NULL;
+        if (serve_acquire(op, m->serve, names[i], &ep))
+            continue;
+        *ret_ready += serve_endpoint_info(ep)->ready;
+        serve_release(ep);
+    }
+}

@@ -1,0 +1,31 @@
+/* model_server.h - serves models from disk without a database: the model dialects of the platform (V2 over REST and gRPC, V1, TensorFlow
+ * Serving's REST, MLflow's scoring) on one port, by the same code. Nothing is written anywhere.
+ * Owned by the command that started it. */
+#ifndef INGOT_APP_MODEL_SERVER_H
+#define INGOT_APP_MODEL_SERVER_H
+
+#include "app/backends.h"
+
+struct model_server_config { /* borrowed; must outlive the server */
+    const struct str *paths; /* adapter/repository/repository.h says what they stand for */
+    size_t path_count;
+    struct str host;
+    int port;
+    const char *tls_cert, *tls_key; /* both or none */
+    struct str token;        /* "": none is asked for. Asked of everybody but public routes */
+    const struct str *allowed_hosts;
+    size_t allowed_host_count;
+    int io_threads;
+    bool explicit_load;      /* nothing is loaded until a client asks for it */
+    bool stream_plain;       /* ModelStreamInfer as MLServer has it */
+    enum child_isolate isolate;
+    size_t engine_memory_bytes;
+};
+struct model_server;
+/* E_NOT_FOUND: a path; E_IO: the address. A model that cannot be loaded is there, not ready, and logged. */
+MUST_USE enum err model_server_start(struct op *op, const struct model_server_config *config, struct model_server **ret, int *ret_port);
+void model_server_stop(struct model_server *m); /* NULL is ignored */
+/* How many models there are, and how many of them answer. */
+void model_server_count(struct op *op, struct model_server *m, size_t *ret_models, size_t *ret_ready);
+
+#endif
