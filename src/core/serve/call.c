@@ -4,7 +4,9 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/serve/cache.h"
 #include "core/serve/classify.h"
+#include "core/serve/mirror.h"
 #include "core/serve/named.h"
 #include "core/serve/record.h"
 
@@ -121,7 +123,7 @@ enum err call_prepare(struct serve_call *c)
     /* The chain's first half (validate, transform) belongs here: it takes the set and gives another one. */
     if (!e)
         e = c->v->rows ? rows_prepare(c, &set) : tensors_prepare(c, &set);
-    if (!e && !c->rows.unit.len && c->ep->monitor && !c->rows.ids)
+    if (!e && !c->rows.unit.len && !c->rows.ids && (c->ep->monitor || c->pick.shadow_version))
         c->rows.unit = unit_make(c);
     return e;
 }
@@ -186,11 +188,16 @@ enum err call_answer(struct serve_call *c)
     enum err e = outputs_make(c);
     if (e)
         return call_refuse(c, e);
+    if (!c->cached && c->ep->cache)
+        cache_put(c->ep->cache, c);
     call_record(c, true);
+    mirror_send(c->ep->mirror, c, true);
     int64_t now = time_mono_ns();
     c->t.output += (uint64_t)(now - from);
     c->t.total = (uint64_t)(now - c->started_ns);
-    if (!c->cached)
+    if (c->cached)
+        stats_cache_hit(c->v->stats, c->lookup_ns, c->t.total);
+    else
         stats_success(c->v->stats, c->rows.count, &c->t, c->op->now_us);
     return OK;
 }
@@ -200,7 +207,10 @@ enum err call_refuse(struct serve_call *c, enum err e)
     if (!c->v)
         return e;
     stats_fail(c->v->stats, (uint64_t)(time_mono_ns() - c->started_ns));
-    if (err_http(e) >= 500) /* a wrong request is not the model's failure */
-        call_record(c, false);
+    if (err_http(e) < 500) /* a wrong request is not the model's failure */
+        return e;
+    call_record(c, false);
+    if (e == E_IO && (c->inputs || c->rows.x || c->rows.x64)) /* the engine, not the queue */
+        mirror_send(c->ep->mirror, c, false);
     return e;
 }

@@ -31,6 +31,8 @@ struct serve_call {
     float *scores;                  /* row models: rows.count x outputs */
     struct tensor *outputs;         /* tensor models, in their order */
     bool cached;
+    struct str key;                 /* cache.h: the question in bytes; "": the answer is not kept */
+    uint64_t key_hash, lookup_ns;
     /* How long it took. */
     int64_t started_ns, entered_ns, queued_ns; /* arrival; here; into the queue */
     struct stats_times t;

@@ -1,7 +1,7 @@
-/* The fit is weighted least squares of t on n with weights 1/t^2, so that errors count in proportion at every size (a plain
- * fit of runs of 1 to 100000 rows would say nothing of the small ones), and older runs fade by KEEP per run. Neither part
- * of the cost is negative: where the fit says so, the other part alone is fitted. Runs of one size only tell how much dearer
- * the model has become as a whole, so then both parts are scaled. */
+/* The fit is weighted least squares of t on n with weights 1/t^2 of the t that was expected, so that errors count in proportion at
+ * every size (a plain fit of runs of 1 to 100000 rows would say nothing of the small ones), and older runs fade by KEEP per run.
+ * Neither part of the cost is negative: where the fit says so, the other part alone is fitted. Runs of one size only tell how
+ * much dearer the model has become as a whole, so then both parts are scaled. */
 #include "core/serve/cost.h"
 
 #include <math.h>
@@ -44,14 +44,22 @@ static void solve(struct cost *c, double expected, double mean_rows)
     atomic_store_explicit(&c->row_ns, row, memory_order_relaxed);
 }
 
+/* Do the runs so far say what one over `n` rows should take? */
+static bool is_known(const struct cost *c, double n)
+{
+    if (!(c->w > 0))
+        return false;
+    bool spread = c->w * c->nn - c->n * c->n > 0.01 * c->w * c->nn;
+    return spread || fabs(n - c->n / c->w) <= 0.25 * n;
+}
+
 void cost_add(struct cost *c, size_t rows, double ns)
 {
     LOCK(&c->lock);
     double n = rows ? (double)rows : 1, expected = cost_of(c, rows ? rows : 1);
-    if (c->w > 0 && expected > 0)
-        ns = fmin(fmax(ns, expected / 4), expected * 4);
-    ns = fmax(ns, 1);
-    double w = 1 / (ns * ns);
+    bool known = is_known(c, n) && expected > 0;
+    ns = fmax(known ? fmin(fmax(ns, expected / 4), expected * 4) : ns, 1);
+    double scale = known ? expected : ns, w = 1 / (scale * scale);
     c->w = c->w * KEEP + w;
     c->n = c->n * KEEP + w * n;
     c->nn = c->nn * KEEP + w * n * n;

@@ -1,10 +1,6 @@
 #include "core/serve/endpoint.h"
 
-#include <math.h>
-#include <stdlib.h>
-
-#include "base/hash.h"
-#include "base/time.h"
+#include "core/serve/cache.h"
 
 enum err serve_features_match(struct op *op, const struct engine_info *info, const struct feature_view *view)
 {
@@ -70,6 +66,9 @@ enum err serve_endpoint_make(struct op *op, const struct serve_state *state, str
     ep->table = state->table;
     ep->monitor = state->monitor;
     ep->batcher = state->batcher;
+    ep->cache = cache_ref(state->cache);
+    ep->live = state->live_notes;
+    ep->mirror = state->mirror;
     ep->problem = str_dup(arena, state->problem);
     atomic_init(&ep->refs, 1);
     info_fill(ep, state);
@@ -89,6 +88,7 @@ void serve_release(struct serve_endpoint *e)
         return;
     for (size_t i = 0; i < e->loaded_len; i++)
         serve_version_unref(e->loaded[i]);
+    cache_unref(e->cache);
     arena_destroy(e->arena);
 }
 
@@ -103,92 +103,4 @@ struct serve_version *serve_endpoint_version(const struct serve_endpoint *e, int
 const struct serve_info *serve_endpoint_info(const struct serve_endpoint *e)
 {
     return &e->info;
-}
-
-/* Which version answers, and in which arm. */
-static enum err version_pick(struct op *op, const struct serve_endpoint *e, const struct serve_request *r, struct serve_version **ret, int *ret_arm)
-{
-    *ret_arm = ROLLOUT_ARM_NONE;
-    int64_t version = r->version ? r->version : e->info.live;
-    if (!r->version && e->info.weights.active)
-        version = rollout_pick(&e->info.weights, r->unit_id, ret_arm);
-    *ret = serve_endpoint_version(e, version);
-    if (*ret)
-        return OK;
-    if (r->version)
-        return op_fail(op, E_NOT_FOUND, "version %lld of \"%.*s\" is not loaded", (long long)version, STR_FMT(e->info.name));
-    return op_fail(op, E_BUSY, "\"%.*s\" is not ready: version %lld is not loaded", STR_FMT(e->info.name), (long long)version);
-}
-
-static enum err features_get(struct op *op, const struct serve_endpoint *e, const struct serve_request *r, const float **ret)
-{
-    if (r->features) {
-        *ret = r->features;
-        return OK;
-    }
-    if (!e->table)
-        return op_fail(op, E_INVALID, "\"%.*s\" has no feature view: send the features themselves", STR_FMT(e->info.name));
-    const size_t width = e->info.view->len;
-    float *x = arena_array(op->arena, r->rows * width, float);
-    if (!x)
-        return op_fail(op, E_TOO_LARGE, "no memory for %zu rows", r->rows);
-    for (size_t i = 0; i < r->rows; i++) {
-        enum err err = feature_online_get(op, e->table, &r->entities[i], x + i * width);
-        if (err)
-            return r->rows > 1 ? op_context(op, "row %zu", i) : err;
-    }
-    *ret = x;
-    return OK;
-}
-
-/* `scores` NULL: the request failed. */
-static void record(struct op *op, const struct serve_endpoint *e, const struct serve_request *r, const struct serve_version *v, int arm,
-                   const float *features, const float *scores)
-{
-    if (!e->monitor)
-        return;
-    struct prediction one, *p = r->rows == 1 ? &one : arena_array(op->arena, r->rows, struct prediction);
-    if (!p)
-        return;
-    int64_t us = (time_mono_ns() - r->started_ns) / 1000;
-    const struct engine_info *info = model_info(v->model);
-    uint64_t first = r->ids ? 0 : hash64(r->unit_id.p, r->unit_id.len, 0);
-    for (size_t i = 0; i < r->rows; i++)
-        p[i] = (struct prediction){.id = r->ids ? r->ids[i] : (int64_t)(first + i),
-                                   .event_us = r->event_us ? r->event_us[i] : op->now_us,
-                                   .version = v->version,
-                                   .score = scores ? scores[i * info->outputs] : NAN,
-                                   .latency_us = us < 0 ? 0 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us,
-                                   .arm = (uint8_t)arm,
-                                   .ok = scores != NULL,
-                                   .features = features ? features + i * info->features : NULL,
-                                   .feature_count = (uint32_t)info->features};
-    if (r->rows == 1)
-        monitor_record(e->monitor, e->info.name, p);
-    else
-        monitor_record_many(e->monitor, e->info.name, p, r->rows);
-}
-
-enum err serve_predict(struct op *op, struct serve_endpoint *e, const struct serve_request *r, struct serve_answer *ret)
-{
-    struct serve_version *v = NULL;
-    const float *features = NULL;
-    int arm = ROLLOUT_ARM_NONE;
-    if (!r->rows || r->rows > LIMIT_SERVE_ROWS)
-        return op_fail(op, E_INVALID, "%zu rows; a request may have 1 to %d", r->rows, LIMIT_SERVE_ROWS);
-    enum err err = version_pick(op, e, r, &v, &arm);
-    if (err)
-        return err;
-    const size_t outputs = model_info(v->model)->outputs;
-    float *scores = arena_array(op->arena, r->rows * outputs, float);
-    err = scores ? features_get(op, e, r, &features) : op_fail(op, E_TOO_LARGE, "no memory for %zu rows", r->rows);
-    if (err) {
-        if (err_http(err) >= 500) /* a wrong request is not the model's failure */
-            record(op, e, r, v, arm, NULL, NULL);
-        return err;
-    }
-    model_predict(v->model, features, r->rows, scores);
-    record(op, e, r, v, arm, features, scores);
-    *ret = (struct serve_answer){.scores = scores, .outputs = outputs, .version = v->version, .arm = arm};
-    return OK;
 }

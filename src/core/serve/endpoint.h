@@ -1,5 +1,5 @@
 /* endpoint.h - one state of one endpoint: immutable, counted, built by serve.c and read by I/O threads. Private to
- * core/serve; its public side stands in serve.h (serve_endpoint_info, serve_release, serve_predict). */
+ * core/serve; its public side stands in serve.h (serve_endpoint_info, serve_release). */
 #ifndef INGOT_CORE_SERVE_ENDPOINT_H
 #define INGOT_CORE_SERVE_ENDPOINT_H
 
@@ -11,6 +11,8 @@
 #include "core/serve/version.h"
 
 struct batcher;
+struct cache;
+struct mirror;
 
 struct serve_endpoint {
     atomic_int refs;
@@ -21,6 +23,9 @@ struct serve_endpoint {
     size_t loaded_len;
     struct feature_table *table; /* NULL = no view */
     struct monitor *monitor;     /* NULL = nothing is recorded */
+    struct cache *cache;         /* counted; NULL: answers are not kept */
+    struct rollout_live *live;   /* NULL: picks are not noted */
+    struct mirror *mirror;       /* NULL: nothing is shadowed */
     struct batcher *batcher;     /* NULL: everything runs on the thread that asks */
     struct str problem;          /* why it is not ready; "" = not known */
 };
@@ -34,6 +39,9 @@ struct serve_state {         /* what a new state is made of; everything is copie
     struct feature_table *table;
     struct monitor *monitor;
     struct batcher *batcher;
+    struct cache *cache;
+    struct rollout_live *live_notes;
+    struct mirror *mirror;
     struct str problem;
 };
 /* One reference. E_INVALID only for a configuration that does not parse. */

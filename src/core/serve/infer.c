@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "core/serve/batch.h"
+#include "core/serve/cache.h"
 #include "core/serve/call.h"
 
 enum { SAMPLE_EVERY = 64 }; /* runs on I/O threads, of which one tells the cost */
@@ -35,6 +36,19 @@ static enum err infer_now(struct serve_call *c)
     return e;
 }
 
+/* Was the same asked before? */
+static bool cache_answers(struct serve_call *c)
+{
+    if (!c->ep->cache)
+        return false;
+    int64_t from = time_mono_ns();
+    c->cached = cache_get(c->ep->cache, c);
+    c->lookup_ns = (uint64_t)(time_mono_ns() - from);
+    if (!c->cached && c->key.len)
+        stats_cache_miss(c->v->stats, c->lookup_ns);
+    return c->cached;
+}
+
 /* Hands a copy that lives as long as op to the queue. */
 static enum err infer_queued(struct serve_call *c, const struct infer_later *later)
 {
@@ -66,6 +80,8 @@ enum err serve_infer_start(struct op *op, struct serve_endpoint *ep, const struc
     enum err e = call_prepare(&c);
     if (e)
         return call_refuse(&c, e);
+    if (cache_answers(&c))
+        return call_answer(&c);
     return is_cheap(&c) ? infer_now(&c) : infer_queued(&c, later);
 }
 

@@ -4,14 +4,14 @@
 
 #include "base/hash.h"
 #include "base/time.h"
+#include "core/rollout/live.h"
 
 static bool is_float(enum tensor_type t)
 {
     return t == TENSOR_FP32 || t == TENSOR_FP64 || t == TENSOR_FP16 || t == TENSOR_BF16;
 }
 
-/* The scores of a tensor model's answer, one per row; NULL: it has none. */
-static const float *tensor_scores(struct serve_call *c)
+static const float *tensor_scores(struct serve_call *c, size_t *ret_per_row)
 {
     const size_t rows = c->rows.count;
     for (size_t i = 0; i < c->v->output_count; i++) {
@@ -23,11 +23,28 @@ static const float *tensor_scores(struct serve_call *c)
         struct op sub = *c->op; /* its failure is nobody's */
         if (!all || tensor_to_f32(&sub, t, all, 1))
             return NULL;
-        for (size_t k = 0; width > 1 && k < rows; k++)
-            all[k] = all[k * width + (width == 2)];
+        for (size_t k = 0; width == 2 && k < rows; k++)
+            all[k] = all[2 * k + 1];
+        *ret_per_row = width == 2 ? 1 : width;
         return all;
     }
     return NULL;
+}
+
+const float *call_scores(struct serve_call *c, size_t *ret_per_row)
+{
+    *ret_per_row = c->v->info->outputs;
+    return c->v->rows ? c->scores : tensor_scores(c, ret_per_row);
+}
+
+int64_t call_row_id(const struct serve_call *c, size_t row)
+{
+    return c->rows.ids ? c->rows.ids[row] : (int64_t)(hash64(c->rows.unit.p, c->rows.unit.len, 0) + row);
+}
+
+int64_t call_row_time(const struct serve_call *c, size_t row)
+{
+    return c->rows.event_us ? c->rows.event_us[row] : c->op->now_us;
 }
 
 /* The features as floats, as the monitor keeps them. */
@@ -42,22 +59,18 @@ static const float *features_of(struct serve_call *c)
     return x;
 }
 
-void call_record(struct serve_call *c, bool ok)
+static void monitor_tell(struct serve_call *c, bool ok, size_t rows)
 {
-    const struct serve_endpoint *e = c->ep;
-    const size_t rows = c->rows.count ? c->rows.count : 1;
-    if (!e->monitor)
-        return;
     struct prediction one, *p = rows == 1 ? &one : arena_array(c->op->arena, rows, struct prediction);
     if (!p)
         return;
-    const float *scores = !ok ? NULL : c->v->rows ? c->scores : tensor_scores(c), *features = c->v->rows && c->rows.count ? features_of(c) : NULL;
-    const size_t stride = c->v->rows ? c->v->info->outputs : 1, width = c->v->info->features;
+    size_t stride = 1;
+    const float *scores = ok ? call_scores(c, &stride) : NULL, *features = c->v->rows && c->rows.count ? features_of(c) : NULL;
+    const size_t width = c->v->info->features;
     int64_t us = (time_mono_ns() - c->started_ns) / 1000;
-    uint64_t first = c->rows.ids ? 0 : hash64(c->rows.unit.p, c->rows.unit.len, 0);
     for (size_t i = 0; i < rows; i++)
-        p[i] = (struct prediction){.id = c->rows.ids ? c->rows.ids[i] : (int64_t)(first + i),
-                                   .event_us = c->rows.event_us ? c->rows.event_us[i] : c->op->now_us,
+        p[i] = (struct prediction){.id = call_row_id(c, i),
+                                   .event_us = call_row_time(c, i),
                                    .version = c->v->version,
                                    .score = scores ? scores[i * stride] : NAN,
                                    .latency_us = us < 0 ? 0 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us,
@@ -65,5 +78,16 @@ void call_record(struct serve_call *c, bool ok)
                                    .ok = ok,
                                    .features = features ? features + i * width : NULL,
                                    .feature_count = (uint32_t)width};
-    monitor_record_many(e->monitor, e->info.name, p, rows);
+    monitor_record_many(c->ep->monitor, c->ep->info.name, p, rows);
+}
+
+void call_record(struct serve_call *c, bool ok)
+{
+    const size_t rows = c->rows.count ? c->rows.count : 1;
+    const struct rollout_weights *w = &c->ep->info.weights;
+    if (c->ep->monitor)
+        monitor_tell(c, ok, rows);
+    /* An unasked-for version is no pick of the rollout's. */
+    for (size_t i = 0; ok && c->ep->live && w->active && !c->r->version && i < rows; i++)
+        rollout_note(c->ep->live, c->ep->info.name, w, call_row_id(c, i), call_row_time(c, i), &c->pick);
 }

@@ -106,7 +106,7 @@ MUST_USE enum err serve_start_rollout(struct op *op, struct serve *s, struct str
  * that lost stays loaded for a quick way back until the next change. */
 MUST_USE enum err serve_apply(struct op *op, struct serve *s, struct str name, const struct rollout_decision *decision);
 
-/* ---- asking (I/O threads) ---- */
+/* ---- looking (I/O threads); asking: infer.h ---- */
 struct serve_info {
     struct str name, model;
     struct str id_field;               /* "" = none */
@@ -127,26 +127,5 @@ void serve_release(struct serve_endpoint *e); /* NULL is ignored */
 const struct serve_info *serve_endpoint_info(const struct serve_endpoint *e);
 /* Names in op's arena, in alphabetical order. */
 size_t serve_list(struct op *op, struct serve *s, struct str **ret);
-
-struct serve_request {
-    size_t rows;
-    const float *features;              /* rows x info->features, row major, NaN = missing; or NULL: `entities` */
-    const struct feature_row *entities; /* `rows` rows of the view */
-    struct str unit_id;                 /* decides the version during a rollout; the whole request goes to one version */
-    int64_t version;                    /* 0: as the rollout says; else a loaded one (E_NOT_FOUND) */
-    const int64_t *ids;                 /* what labels refer to; NULL: predictions are recorded under hash64(unit_id) + row */
-    const int64_t *event_us;            /* NULL: op->now_us */
-    int64_t started_ns;                 /* time_mono_ns() at arrival, for the recorded latency */
-};
-struct serve_answer {
-    const float *scores;                /* rows x outputs, op's arena */
-    size_t outputs;
-    int64_t version;
-    int arm;                            /* enum rollout_arm */
-};
-/* Fills features from the online view where the request brings entities, asks the model, records every row with the
- * monitor (failures too). Does not block. E_BUSY: not ready; E_INVALID: an instant before the view's oldest readable
- * one, or a request with entities for an endpoint without a view. */
-MUST_USE enum err serve_predict(struct op *op, struct serve_endpoint *e, const struct serve_request *request, struct serve_answer *ret);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "core/serve/cache.h"
 
 static atomic_uint next_lock;
 static _Thread_local unsigned my_lock = SERVE_LOCKS;
@@ -183,6 +184,14 @@ static enum err memory_fit(struct op *op, const struct serve_spec *spec, struct 
     return OK;
 }
 
+/* The old state's cache, if it has the size that is wanted: what it knows of versions that go is never asked for. A reference. */
+static struct cache *cache_of(const struct serve_endpoint *old, size_t bytes)
+{
+    if (!bytes)
+        return NULL;
+    return old && old->cache && cache_max(old->cache) == bytes ? cache_ref(old->cache) : cache_create(bytes);
+}
+
 enum err table_publish(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct serve_row *row,
                        const struct rollout_weights *weights, struct serve_version *const *needed, size_t needed_len)
 {
@@ -201,7 +210,8 @@ enum err table_publish(struct op *op, struct serve *s, const struct serve_endpoi
     struct json *doc = NULL;
     struct serve_endpoint *fresh = NULL;
     struct serve_state state = {.name = row->name, .config_text = row->config, .live = row->version, .weights = *weights,
-                                .loaded = list, .monitor = s->config.monitor, .batcher = s->batcher};
+                                .loaded = list, .monitor = s->config.monitor, .batcher = s->batcher,
+                                .live_notes = s->config.live, .mirror = s->mirror};
     enum err e = json_parse(op, row->config, JSON_STRICT, &doc);
     if (!e)
         e = serve_spec_parse(op, row->name, doc, &spec);
@@ -211,7 +221,10 @@ enum err table_publish(struct op *op, struct serve *s, const struct serve_endpoi
         e = memory_fit(op, &spec, list, must, &n);
     state.loaded_len = n;
     if (!e)
+        state.cache = cache_of(old, spec.policy.cache_bytes);
+    if (!e)
         e = serve_endpoint_make(op, &state, &fresh);
+    cache_unref(state.cache);
     return e ? e : table_swap(op, s, row->name, fresh);
 }
 
@@ -227,6 +240,7 @@ struct serve *table_create(const struct serve_config *config)
     mutex_init(&s->change);
     s->loader = loader_create();
     s->batcher = batcher_create(config->threads);
+    s->mirror = config->live ? mirror_create(config->live) : NULL;
     return s;
 }
 
@@ -234,7 +248,8 @@ void table_destroy(struct serve *s)
 {
     if (!s)
         return;
-    batcher_destroy(s->batcher); /* its calls hold states */
+    batcher_destroy(s->batcher); /* its calls hold states, and so do copies */
+    mirror_destroy(s->mirror);
     for (size_t i = 0; i < s->len; i++)
         serve_release(s->slots[i]);
     loader_destroy(s->loader);

@@ -7,6 +7,7 @@
 #include "core/serve/batch.h"
 #include "core/serve/endpoint.h"
 #include "core/serve/loader.h"
+#include "core/serve/mirror.h"
 
 enum { SERVE_LOCKS = 16 };
 
@@ -22,6 +23,7 @@ struct serve {
     size_t len;
     struct loader *loader;
     struct batcher *batcher;
+    struct mirror *mirror;          /* NULL: nothing is shadowed */
 };
 /* An endpoint as it is stored. */
 struct serve_row {

@@ -443,6 +443,66 @@ static void test_what_waits_at_the_end_is_answered(void **state)
         fail_msg("%s", f->op.msg);
 }
 
+/* ---- swapping under load ---- */
+
+struct load {
+    struct fixture *f;
+    atomic_bool stop;
+    atomic_int asked, failed;
+};
+
+static void *load_run(void *arg)
+{
+    struct load *l = arg;
+    struct arena *arena = arena_create(LIMIT_MIB(8));
+    const float x[2] = {1, 2};
+    const struct tensor t = tensor_of("x", TENSOR_FP32, (int64_t[]){1, 2}, 2, x);
+    const struct infer_request r = {.inputs = &t, .input_count = 1};
+    while (!atomic_load(&l->stop)) {
+        struct op op;
+        struct serve_endpoint *e = NULL;
+        struct infer_answer a;
+        arena_reset(arena);
+        op_init(&op, arena);
+        bool ok = serve_acquire(&op, l->f->serve, STR("a"), &e) == OK && serve_infer(&op, e, &r, &a) == OK;
+        ok = ok && ((const float *)a.outputs[0].data)[0] == 3 + 10 * (float)a.version;
+        serve_release(e);
+        atomic_fetch_add(&l->asked, 1);
+        atomic_fetch_add(&l->failed, !ok);
+    }
+    arena_destroy(arena);
+    return NULL;
+}
+
+/* No room to keep versions: each swap loads one and lets one go, while requests for it wait or run. */
+static void test_no_request_fails_while_versions_change(void **state)
+{
+    struct fixture *f = *state;
+    struct load load = {.f = f};
+    pthread_t threads[6];
+    for (int i = 1; i < TOYS; i++)
+        toy_files[i] = op_printf(&f->op, "toy fixed_us=100 row_us=5 memory=1000 add=%d", 10 * i);
+    CHECK(fixture_put(f, "a", "{\"model\":\"toys\",\"memory_max_bytes\":1500,\"warmup\":{\"count\":1}}", 1));
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, load_run, &load), 0);
+    for (int i = 0; i < 200; i++) {
+        op_clear(&f->op);
+        CHECK(serve_set_version(&f->op, f->serve, STR("a"), 1 + i % 9));
+    }
+    while (atomic_load(&load.asked) < 1000)
+        time_sleep_ms(1);
+    atomic_store(&load.stop, true);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&load.failed), 0);
+    for (int i = 0; atomic_load(&toy_loaded) > 1 && i < 2000; i++)
+        time_sleep_ms(1);
+    assert_int_equal(atomic_load(&toy_loaded), 1);
+    assert_false(pthread_equal(toy_unload_thread, pthread_self()));
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_false(pthread_equal(toy_unload_thread, threads[i]));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, fixture_teardown)
 
 int main(void)
@@ -460,6 +520,7 @@ int main(void)
         TEST(test_concurrency),
         TEST(test_models_share_the_threads),
         TEST(test_what_waits_at_the_end_is_answered),
+        TEST(test_no_request_fails_while_versions_change),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }

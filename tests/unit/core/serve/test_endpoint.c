@@ -1,5 +1,6 @@
 /* A state by itself: what it holds is counted, sorted and outlives the slot it came from. */
 #include "core/serve/endpoint.h"
+#include "core/serve/infer.h"
 
 #include "serve_fixture.h"
 
@@ -32,11 +33,12 @@ static void test_state_counts_its_versions(void **state)
     assert_null(serve_endpoint_version(e, 3));
     struct serve_endpoint *again = serve_endpoint_ref(e);
     serve_release(e);
-    struct serve_answer answer;
+    struct infer_answer answer;
     const float x[3] = {0, NAN, 0};
-    const struct serve_request r = {.rows = 1, .features = x, .unit_id = STR("u"), .started_ns = time_mono_ns()};
-    assert_int_equal(serve_predict(&f->op, again, &r, &answer), OK); /* no monitor: nothing is recorded */
-    assert_true(answer.scores[0] == fixture_score(7));
+    const struct tensor t = {.name = STR("x"), .type = TENSOR_FP32, .rank = 1, .shape = {3}, .count = 3, .data = x};
+    const struct infer_request r = {.inputs = &t, .input_count = 1};
+    assert_int_equal(serve_infer(&f->op, again, &r, &answer), OK); /* no monitor: nothing is recorded; no batcher: on this thread */
+    assert_true(((const float *)answer.outputs[0].data)[0] == fixture_score(7));
     serve_release(again);
     serve_release(NULL);
 }

@@ -2,21 +2,39 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/serve/infer.h"
 #include "serve_fixture.h"
 
-static struct serve_answer ask(struct fixture *f, const char *name, const char *unit, int64_t version, enum err want)
+struct answer {
+    const float *scores;
+    int64_t version;
+    int arm;
+};
+
+static enum err ask_with(struct op *op, struct serve *serve, const char *name, const char *unit, int64_t version, struct answer *ret)
 {
     static const float x[3] = {1, 2, 3};
     struct serve_endpoint *e = NULL;
-    struct serve_answer a = {0};
+    struct infer_answer a;
+    if (serve_acquire(op, serve, str_from(name), &e) != OK)
+        return op->err;
+    const size_t width = serve_endpoint_info(e)->features ? serve_endpoint_info(e)->features : 3;
+    const struct tensor t = {.name = STR("x"), .type = TENSOR_FP32, .rank = 2, .shape = {1, (int64_t)width}, .count = width, .data = x};
+    const struct infer_request r = {.inputs = &t, .input_count = 1, .unit_id = str_from(unit), .version = version, .started_ns = time_mono_ns()};
+    enum err got = serve_infer(op, e, &r, &a);
+    serve_release(e);
+    if (!got)
+        *ret = (struct answer){a.outputs[0].data, a.version, a.arm};
+    return got;
+}
+
+static struct answer ask(struct fixture *f, const char *name, const char *unit, int64_t version, enum err want)
+{
+    struct answer a = {0};
     op_clear(&f->op);
-    if (serve_acquire(&f->op, f->serve, str_from(name), &e) != OK)
-        fail_msg("%s", f->op.msg);
-    const struct serve_request r = {.rows = 1, .features = x, .unit_id = str_from(unit), .version = version, .started_ns = time_mono_ns()};
-    enum err got = serve_predict(&f->op, e, &r, &a);
+    enum err got = ask_with(&f->op, f->serve, name, unit, version, &a);
     if (got != want)
         fail_msg("%s %s: %s \"%s\"", name, unit, err_name(got), got ? f->op.msg : "");
-    serve_release(e);
     return a;
 }
 
@@ -49,7 +67,7 @@ static void test_create_ask_replace(void **state)
     assert_int_equal(fixture_put(f, "a", FIXTURE_CONFIG, 3), OK);
     struct serve_info i = info_of(f, "a");
     assert_true(i.ready && i.live == 3 && i.features == 3 && i.outputs == 1 && i.version_count == 1 && i.view);
-    struct serve_answer a = ask(f, "a", "u", 0, OK);
+    struct answer a = ask(f, "a", "u", 0, OK);
     assert_true(a.version == 3 && a.scores[0] == fixture_score(3) && a.arm == ROLLOUT_ARM_NONE);
     ask(f, "a", "u", 4, E_NOT_FOUND);
     assert_int_equal(fixture_put(f, "a", FIXTURE_CONFIG, 4), OK);
@@ -122,53 +140,13 @@ static void test_refusals_change_nothing(void **state)
     assert_int_equal(ask(f, "a", "u", 0, OK).version, 3);
 }
 
-static void test_entities_get_online_features_and_are_recorded(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(fixture_put(f, "a", FIXTURE_CONFIG, 6), OK);
-    struct serve_endpoint *e = NULL;
-    struct serve_answer a;
-    const struct str keys[] = {STR("ORD"), STR("XXX")};
-    const double numbers[] = {100, 200};
-    const struct feature_row rows[] = {{T0, keys, numbers}, {T0, keys + 1, numbers + 1}};
-    const int64_t ids[] = {41, 42}, when[] = {T0, T0};
-    assert_int_equal(serve_acquire(&f->op, f->serve, STR("a"), &e), OK);
-    struct serve_request r = {.rows = 2, .entities = rows, .unit_id = STR("41"), .ids = ids, .event_us = when, .started_ns = time_mono_ns()};
-    assert_int_equal(serve_predict(&f->op, e, &r, &a), OK);
-    assert_true(a.scores[0] == fixture_score(6) && a.scores[1] == fixture_score(6));
-    /* An instant that the index no longer answers for is the client's fault: no failure of the model is recorded. */
-    struct feature_row old = rows[0];
-    old.t_us = T0 - 10 * DAY_US;
-    r = (struct serve_request){.rows = 1, .entities = &old, .unit_id = STR("43"), .started_ns = time_mono_ns()};
-    assert_int_equal(serve_predict(&f->op, e, &r, &a), E_INVALID);
-    r.rows = 0;
-    assert_int_equal(serve_predict(&f->op, e, &r, &a), E_INVALID);
-    serve_release(e);
-    struct monitor_stats stats;
-    assert_true(monitor_stats(f->monitor, STR("a"), &stats));
-    assert_int_equal(stats.recorded, 2);
-    assert_int_equal(stats.errors, 0);
-    /* Labels of these ids are joined. */
-    struct monitor_report *report;
-    const uint8_t labels[] = {1, 0};
-    op_clear(&f->op);
-    assert_int_equal(monitor_labels(&f->op, f->monitor, STR("a"), ids, labels, when, 2, T0 + DAY_US, &report), OK);
-    assert_int_equal(report->joined, 2);
-    /* Without a view entity rows have no meaning. */
-    assert_int_equal(fixture_put(f, "b", "{\"model\":\"m\"}", 6), OK);
-    assert_int_equal(serve_acquire(&f->op, f->serve, STR("b"), &e), OK);
-    r = (struct serve_request){.rows = 1, .entities = rows, .unit_id = STR("1"), .started_ns = time_mono_ns()};
-    assert_int_equal(serve_predict(&f->op, e, &r, &a), E_INVALID);
-    serve_release(e);
-}
-
 static int candidates(struct fixture *f, int n)
 {
     int c = 0;
     for (int i = 0; i < n; i++) {
         char unit[16];
         snprintf(unit, sizeof(unit), "%d", i);
-        struct serve_answer a = ask(f, "a", unit, 0, OK);
+        struct answer a = ask(f, "a", unit, 0, OK);
         assert_true(a.arm == ROLLOUT_ARM_CANDIDATE ? a.version == 4 : a.version == 3);
         assert_true(a.scores[0] == fixture_score(a.version));
         c += a.arm == ROLLOUT_ARM_CANDIDATE;
@@ -279,16 +257,12 @@ static void *load_run(void *arg)
 {
     struct load *l = arg;
     struct arena *arena = arena_create(LIMIT_MIB(8));
-    static const float x[3] = {1, 2, 3};
     while (!atomic_load(&l->stop)) {
         struct op op;
-        struct serve_endpoint *e = NULL;
-        struct serve_answer a;
+        struct answer a;
         arena_reset(arena);
         op_init(&op, arena);
-        const struct serve_request r = {.rows = 1, .features = x, .unit_id = STR("u"), .started_ns = time_mono_ns()};
-        bool ok = serve_acquire(&op, l->f->serve, STR("a"), &e) == OK && serve_predict(&op, e, &r, &a) == OK && a.scores[0] == fixture_score(a.version);
-        serve_release(e);
+        bool ok = ask_with(&op, l->f->serve, "a", "u", 0, &a) == OK && a.scores[0] == fixture_score(a.version);
         atomic_fetch_add(&l->asked, 1);
         atomic_fetch_add(&l->failed, !ok);
     }
@@ -300,7 +274,7 @@ static void test_no_request_fails_while_versions_change(void **state)
 {
     struct fixture *f = *state;
     struct load load = {.f = f};
-    pthread_t threads[2];
+    pthread_t threads[6];
     assert_int_equal(fixture_put(f, "a", FIXTURE_CONFIG, 1), OK);
     for (size_t i = 0; i < ARRAY_LEN(threads); i++)
         assert_int_equal(pthread_create(&threads[i], NULL, load_run, &load), 0);
@@ -322,7 +296,6 @@ int main(void)
         TEST(test_create_ask_replace),
         TEST(test_a_version_of_another_shape_is_not_kept),
         TEST(test_refusals_change_nothing),
-        TEST(test_entities_get_online_features_and_are_recorded),
         TEST(test_rollout_splits_promotes_and_survives_a_restart),
         TEST(test_rollback_keeps_the_control),
         TEST(test_a_crash_between_verdict_and_row_heals),
