@@ -295,3 +295,26 @@ def test_a_password_is_not_told(tmp_path, postgres):
     with IngotServer(tmp_path / "data", "--db", url) as server:
         create_run(server)
     assert "hunter2" not in (tmp_path / "data.log").read_text()
+
+
+def test_points_of_a_database_of_before_are_packed_when_it_is_opened(postgres, tmp_path):
+    """Earlier versions kept a row per point. What they left, a NaN and a short metric among it, reads the same, and a point sent again is known."""
+    url = postgres.database("before")
+    point = lambda key, step: {"key": key, "value": 1.5, "timestamp": 1000 + step, "step": step}
+    with IngotServer(tmp_path / "data", "--db", url) as server:
+        run_id = create_run(server)
+        call(server, "POST", "/api/2.0/mlflow/runs/log-batch", {"run_id": run_id, "metrics": [point("long", 6000), point("short", 3)]})
+    postgres.sql("""INSERT INTO track_point SELECT id, 1000 + n, n, value, 0 FROM track_series, generate_series(1, 6000) n WHERE key = 'long' AND n <> 77;
+        INSERT INTO track_point SELECT id, 1077, 77, 0, 1 FROM track_series WHERE key = 'long';
+        INSERT INTO track_point SELECT id, time_ms, step, value, 0 FROM track_series WHERE key = 'short';
+        UPDATE track_series SET tail = NULL, points = (SELECT count(*) FROM track_point WHERE series = id)""", "before")
+    with IngotServer(tmp_path / "data", "--db", url) as server:
+        assert postgres.sql("SELECT count(*) FROM track_point", "before") == [["0"]]
+        history = lambda key: call(server, "GET", f"/api/2.0/mlflow/metrics/get-history?run_id={run_id}&metric_key={key}&max_results=10000")["metrics"]
+        whole = history("long")
+        assert [m["step"] for m in whole] == list(range(1, 6001)) and [m["step"] for m in history("short")] == [3]
+        assert {m["step"] for m in whole if m["value"] != 1.5} == {77}
+        call(server, "POST", "/api/2.0/mlflow/runs/log-batch", {"run_id": run_id, "metrics": [point("long", s) for s in (5, 3000, 6000, 6001)]})
+        assert [m["step"] for m in history("long")] == list(range(1, 6002))
+        assert postgres.sql("SELECT points FROM track_series ORDER BY key", "before") == [["6001"], ["1"]]
+        assert int(postgres.sql("SELECT count(*) FROM track_chunk", "before")[0][0]) >= 5
