@@ -3,11 +3,14 @@ other spellings of a request that must not lead around them."""
 import base64
 import json
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+import httpx
 import pytest
 import requests
 import valid_requests
@@ -16,7 +19,9 @@ from ingot_server import IngotServer
 SRC = Path(__file__).resolve().parents[2] / "src" / "api"
 # Open to anybody who may connect: they say that the server is up and what it is, nothing of what it holds.
 PUBLIC = {("GET", "/health"), ("GET", "/version"), ("GET", "/v2"), ("GET", "/v2/health/live"), ("GET", "/v2/health/ready"), ("GET", "/v2/models/{name}/ready"),
-          ("GET", "/v2/models/{name}/versions/{version}/ready"), ("GET", "/api/3.0/mlflow/server-info"), ("GET", "/ajax-api/3.0/mlflow/server-info"),
+          ("GET", "/v2/models/{name}/versions/{version}/ready"), ("GET", "/ping"),
+          *(("POST", "/inference.GRPCInferenceService/" + call) for call in ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "{method}")),
+          *(("POST", "/grpc.health.v1.Health/" + call) for call in ("Check", "Watch", "{method}")), ("GET", "/api/3.0/mlflow/server-info"), ("GET", "/ajax-api/3.0/mlflow/server-info"),
           # MLflow's client sends the parts of a file without its credentials: the upload's id, which only its owner was told, is the permission.
           ("PUT", "/api/2.0/mlflow-artifacts/mpu/part"), ("PUT", "/ajax-api/2.0/mlflow-artifacts/mpu/part")}
 
@@ -24,21 +29,29 @@ PUBLIC = {("GET", "/health"), ("GET", "/version"), ("GET", "/v2"), ("GET", "/v2/
 def source_routes():
     """(method, path, permission, flags) of every row, as the compiler sees it: with all macros written out."""
     rows = []
+    # What protoc writes at build time says nothing of routes.
+    stubs = Path(tempfile.mkdtemp())
+    for name in ("health", "inference"):
+        (stubs / f"{name}.pb-c.h").write_text("")
     row = re.compile(r'\{\s*"([A-Z]+)",\s*((?:"[^"]*"\s*)+),\s*(\w+),\s*(PERM_\w+),([^,]+),')
     for file in sorted(SRC.glob("*/*.c")):
         if "struct route_table" not in file.read_text():
             continue
-        text = subprocess.run(["cc", "-E", "-P", "-D_GNU_SOURCE", f"-I{SRC.parent}", str(file)], check=True, capture_output=True, text=True).stdout
-        table = text[text.index("static const struct route "):]
+        text = subprocess.run(["cc", "-E", "-P", "-D_GNU_SOURCE", f"-I{SRC.parent}", f"-I{stubs}", str(file)], check=True, capture_output=True, text=True).stdout
+        table = text[re.search(r"static const struct route \w+\[\] = ", text).start():]
         matches = row.findall(table)
         # proxy_off stands in for the artifact proxy on servers that were started without one.
         found = [(method, "".join(re.findall(r'"([^"]*)"', path)), perm, flags) for method, path, handler, perm, flags in matches if handler != "proxy_off"]
         assert len(matches) == len(re.findall(r"\bPERM_\w+", table)) > 0, f"{file}: a row that this test does not see"
         rows += found
+    shutil.rmtree(stubs)
     return rows
 
 
-ROUTES = source_routes()
+ALL_ROUTES = source_routes()
+# gRPC is HTTP/2 alone and tells its refusals in trailers.
+GRPC_ROUTES = [r for r in ALL_ROUTES if r[1].startswith(("/inference.", "/grpc."))]
+ROUTES = [r for r in ALL_ROUTES if r not in GRPC_ROUTES]
 PROTECTED = [r for r in ROUTES if (r[0], r[1]) not in PUBLIC]
 WRITES = [r for r in ROUTES if "ROUTE_WRITES" in r[3]]
 
@@ -103,8 +116,8 @@ def open_site(tmp_path_factory):
 # ---- tokens ----
 
 def test_the_tables_are_read_whole():
-    assert len(ROUTES) > 150 and len(set((m, p) for m, p, _, _ in ROUTES)) == len(ROUTES)
-    assert {(m, p) for m, p, perm, _ in ROUTES if perm == "PERM_PUBLIC"} == PUBLIC, "a public row is a decision: write it down here"
+    assert len(ROUTES) > 150 and len(GRPC_ROUTES) > 20 and len(set((m, p) for m, p, _, _ in ALL_ROUTES)) == len(ALL_ROUTES)
+    assert {(m, p) for m, p, perm, _ in ALL_ROUTES if perm == "PERM_PUBLIC"} == PUBLIC, "a public row is a decision: write it down here"
 
 
 def bad_credentials(token):
@@ -130,11 +143,25 @@ def test_every_route_wants_the_token(locked):
             head = locked.send("HEAD", target)
             assert head.status_code == 401 and head.content == b"", (path, head.status_code)
     assert seen > 300 and locked.state() == before
-    for method, path in sorted(PUBLIC):
+    for method, path in sorted(PUBLIC - {(m, p) for m, p, _, _ in GRPC_ROUTES}):
         assert locked.send(method, concrete(path)).status_code in (200, 400, 404), path
     for method, path, perm, flags in PROTECTED:  # the same requests with the token come further
         if method == "GET":
             assert locked.send(method, concrete(path), locked.good).status_code != 401, path
+
+
+def test_every_grpc_method_wants_the_token(locked):
+    before = locked.state()
+    empty = {"content-type": "application/grpc", "te": "trailers"}
+    with httpx.Client(http1=False, http2=True, trust_env=False) as client:
+        status = lambda path, **headers: client.post(locked.url + path, headers={**empty, **headers}, content=bytes(5)).headers.get("grpc-status")
+        for method, path, perm, flags in GRPC_ROUTES:
+            if (method, path) in PUBLIC:
+                continue
+            assert status(path) == "16", path
+            assert status(path, authorization="Bearer wrong") == "16", path
+            assert status(path, authorization=locked.good["Authorization"]) != "16", path
+    assert locked.state() == before
 
 
 def test_good_requests_without_the_token_do_nothing(locked):
@@ -309,8 +336,11 @@ def test_forms_of_any_site_cannot_write(open_site):
             assert answer.status_code == 415, (method, path, kind, answer.status_code, answer.text[:200])
     assert open_site.state() == before
     any_type = {(m, p) for m, p, _, f in WRITES if "ROUTE_ANY_TYPE" in f and not p.startswith("/ajax-api")}
-    assert any_type == {("PUT", "/api/2.0/mlflow-artifacts/artifacts/{path*}"), ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/{path*}"), ("POST", "/v2/models/{name}/infer"),
-                        ("PUT", "/api/2.0/mlflow-artifacts/mpu/part"), ("PUT", "/api/ingot/v1/runs/{run}/console"), ("POST", "/v2/models/{name}/versions/{version}/infer")}, "what takes any type is a decision: a form can send only the two that predict"
+    # Clients of the model protocols send JSON without saying so; what their forms may do is bounded by the check of Origin.
+    model = tuple(f"/{p}" for p in ("v1/", "v2/", "invocations", "endpoints/"))
+    assert {(m, p) for m, p in any_type if not p.startswith(model)} == {
+        ("PUT", "/api/2.0/mlflow-artifacts/artifacts/{path*}"), ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/{path*}"),
+        ("PUT", "/api/2.0/mlflow-artifacts/mpu/part"), ("PUT", "/api/ingot/v1/runs/{run}/console")}, "what takes any type is a decision"
 
 
 def test_answers_carry_the_headers_that_browsers_heed(open_site, locked):

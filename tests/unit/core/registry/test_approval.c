@@ -222,7 +222,7 @@ static enum err promoted_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     (void)arg;
     return db_exec(op, tx, &sql_rollout_update,
-                   DB_ARGS(DB_I64(1), DB_TEXT(STR("promoted")), DB_I64(0), DB_I64(300), DB_TEXT(STR("{}")), DB_I64(0), DB_I64(400)), NULL);
+                   DB_ARGS(DB_I64(1), DB_TEXT(STR("promoted")), DB_I64(0), DB_I64(300), DB_TEXT(STR("{}")), DB_I64(0), DB_I64(400), DB_TEXT(STR(""))), NULL);
 }
 
 /* What an endpoint answers with stays. */
