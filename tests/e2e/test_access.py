@@ -337,7 +337,7 @@ def test_forms_of_any_site_cannot_write(open_site):
     assert open_site.state() == before
     any_type = {(m, p) for m, p, _, f in WRITES if "ROUTE_ANY_TYPE" in f and not p.startswith("/ajax-api")}
     # Clients of the model protocols send JSON without saying so; what their forms may do is bounded by the check of Origin.
-    model = tuple(f"/{p}" for p in ("v1/", "v2/", "invocations", "endpoints/"))
+    model = tuple(f"/{p}" for p in ("v1/", "v2/", "invocations", "endpoints/", "serving-endpoints/"))
     assert {(m, p) for m, p in any_type if not p.startswith(model)} == {
         ("PUT", "/api/2.0/mlflow-artifacts/artifacts/{path*}"), ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/{path*}"),
         ("PUT", "/api/2.0/mlflow-artifacts/mpu/part"), ("PUT", "/api/ingot/v1/runs/{run}/console")}, "what takes any type is a decision"
