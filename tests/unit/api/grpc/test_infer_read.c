@@ -332,7 +332,7 @@ static void refusals(void **state)
 static void other_writers(void **state)
 {
     struct op *op = &((struct fixture *)*state)->op;
-    static const char message[] = "\x2a\x25" /* inputs */
+    static const char message[] = "\x2a\x24" /* inputs */
                                   "\x2a\x05\x35\0\0\x80\x3f"          /* contents: 1.0 alone */
                                   "\x18\x01\x1a\x01\x03"              /* shape 1, then packed 3 */
                                   "\xf8\x07\x05"                      /* field 127: unknown */
