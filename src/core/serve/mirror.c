@@ -53,9 +53,9 @@ static void *bytes_copy(struct arena *a, const void *p, size_t n)
 
 static bool tensor_copy(struct arena *a, struct tensor *t)
 {
-    const size_t size = tensor_type_size(t->type);
     if (t->type == TENSOR_TYPE_COUNT)
         return true;
+    const size_t size = tensor_type_size(t->type);
     if (size)
         return (t->data = bytes_copy(a, t->data, t->count * size)) != NULL;
     struct str *texts = arena_array(a, t->count + 1, struct str);

@@ -140,15 +140,38 @@ static enum err follow_write(struct op *op, struct db_tx *tx, void *arg)
     return e ? e : rollout_weights_tx(op, tx, name, &f->weights);
 }
 
+/* Versions that are loaded already, beside those that the present state has. */
+struct at_hand {
+    struct serve_version *versions[LIMIT_ROLLOUT_ARMS];
+    size_t len;
+};
+
+static void at_hand_auto(struct at_hand *h)
+{
+    for (size_t i = 0; i < h->len; i++)
+        serve_version_unref(h->versions[i]);
+}
+
+static struct serve_version *at_hand_find(const struct at_hand *h, int64_t version)
+{
+    for (size_t i = 0; h && i < h->len; i++)
+        if (h->versions[i]->version == version)
+            return h->versions[i];
+    return NULL;
+}
+
 /* The live version first, then those that the rollout needs; `ret` has room for LIMIT_SERVE_VERSIONS. */
-static enum err follow_load(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct follow *f,
+static enum err follow_load(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct at_hand *hand, const struct follow *f,
                             const struct serve_policy *policy, struct serve_version **ret, size_t *len)
 {
     int64_t needed[LIMIT_ROLLOUT_ARMS + 1] = {f->row.version};
     const size_t n = 1 + (f->weights.active ? rollout_versions(&f->weights, needed + 1) : 0);
     for (size_t i = 0; i < n; i++) {
         bool twice = i && needed[i] == needed[0];
-        enum err e = twice ? OK : table_load(op, s, old, f->row.model, needed[i], policy, false, &ret[*len]);
+        struct serve_version *v = twice ? NULL : at_hand_find(hand, needed[i]);
+        if (v)
+            ret[*len] = serve_version_ref(v);
+        enum err e = twice || v ? OK : table_load(op, s, old, f->row.model, needed[i], policy, false, &ret[*len]);
         if (e)
             return e;
         *len += !twice;
@@ -158,7 +181,7 @@ static enum err follow_load(struct op *op, struct serve *s, const struct serve_e
 
 /* Brings row, memory and monitor to where the rollouts are. A version that cannot be loaded leaves the endpoint as ready as
  * the rest allows; the failure is the answer. */
-static enum err endpoint_follow(struct op *op, struct serve *s, struct str name, bool set_reference)
+static enum err endpoint_follow(struct op *op, struct serve *s, struct str name, const struct at_hand *hand, bool set_reference)
 {
     AUTO(endpoint) struct serve_endpoint *old = table_find(s, name);
     struct serve_version *needed[LIMIT_SERVE_VERSIONS] = {NULL};
@@ -173,7 +196,7 @@ static enum err endpoint_follow(struct op *op, struct serve *s, struct str name,
         e = serve_spec_parse(op, name, doc, &spec);
     if (e)
         return e;
-    enum err loaded = follow_load(op, s, old, &f, &spec.policy, needed, &n);
+    enum err loaded = follow_load(op, s, old, hand, &f, &spec.policy, needed, &n);
     if (loaded) /* without its candidate all traffic stays with the live version; nothing of it counts as evidence */
         f.weights.active = false;
     struct op note = *op; /* publishing must not hide the first failure */
@@ -187,7 +210,7 @@ static enum err endpoint_follow(struct op *op, struct serve *s, struct str name,
 
 enum err serve_follow(struct op *op, struct serve *s, struct str name)
 {
-    return endpoint_follow(op, s, name, true);
+    return endpoint_follow(op, s, name, NULL, true);
 }
 
 /* ---- public changes ---- */
@@ -327,7 +350,27 @@ static enum err rollout_write(struct op *op, struct db_tx *tx, void *arg)
 {
     struct rollout_begin *b = arg;
     enum err e = check_there(op, tx, &b->s->config.source, b->model, b->candidate);
+    for (int i = 0; !e && i < b->plan->version_count; i++)
+        e = check_there(op, tx, &b->s->config.source, b->model, b->plan->versions[i]);
     return e ? e : rollout_start(op, b->s->config.db, b->name, b->control, b->candidate, b->plan, b->start_us, 0, &b->id);
+}
+
+/* Loads what the plan wants to serve beside the live version. */
+static enum err candidates_load(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct rollout_begin *b, struct at_hand *hand)
+{
+    for (int i = -1; i < b->plan->version_count; i++) {
+        const int64_t version = i < 0 ? b->candidate : b->plan->versions[i];
+        if (at_hand_find(hand, version))
+            continue;
+        if (hand->len == ARRAY_LEN(hand->versions))
+            return op_fail(op, E_TOO_LARGE, "a rollout may have %d versions", LIMIT_ROLLOUT_ARMS);
+        enum err e = table_load(op, s, old, b->model, version, &old->spec.policy, false, &hand->versions[hand->len]);
+        if (e)
+            return e;
+        if ((e = candidate_check(op, old, hand->versions[hand->len++])))
+            return e;
+    }
+    return OK;
 }
 
 enum err serve_start_rollout(struct op *op, struct serve *s, struct str name, int64_t candidate, const struct rollout_plan *plan,
@@ -337,21 +380,19 @@ enum err serve_start_rollout(struct op *op, struct serve *s, struct str name, in
         return op_fail(op, E_UNSUPPORTED, "a rollout needs a database");
     LOCK(&s->change);
     AUTO(endpoint) struct serve_endpoint *old = table_find(s, name);
-    AUTO(version) struct serve_version *v = NULL;
+    AUTO(at_hand) struct at_hand hand = {.len = 0};
     if (!old)
         return op_fail(op, E_NOT_FOUND, "there is no endpoint \"%.*s\"", STR_FMT(name));
     if (!old->info.ready)
         return op_fail(op, E_CONFLICT, "\"%.*s\" is not ready: there is nothing to compare with", STR_FMT(name));
-    enum err e = table_load(op, s, old, old->info.model, candidate, &old->spec.policy, false, &v);
-    if (!e)
-        e = candidate_check(op, old, v);
     struct rollout_begin b = {s, name, old->info.model, old->info.live, candidate, start_us, plan ? plan : &old->spec.rollout, 0};
+    enum err e = candidates_load(op, s, old, &b, &hand);
     if (!e)
         e = db_write(op, s->config.db, rollout_write, &b);
     if (e)
         return e;
     *ret_rollout_id = b.id;
-    return endpoint_follow(op, s, name, false);
+    return endpoint_follow(op, s, name, &hand, false);
 }
 
 enum err serve_apply(struct op *op, struct serve *s, struct str name, const struct rollout_decision *decision)
@@ -359,7 +400,7 @@ enum err serve_apply(struct op *op, struct serve *s, struct str name, const stru
     if (decision->verdict == ROLLOUT_NO_ROLLOUT || decision->verdict == ROLLOUT_HOLD || !s->config.db)
         return OK;
     LOCK(&s->change);
-    return endpoint_follow(op, s, name, false);
+    return endpoint_follow(op, s, name, NULL, false);
 }
 
 /* ---- life ---- */
@@ -397,7 +438,7 @@ static void endpoint_restore(struct serve *s, const struct serve_row *row)
     if (!e && s->config.monitor)
         e = monitor_set_config(&op, s->config.monitor, row->name, &spec.monitor);
     if (!e)
-        e = endpoint_follow(&op, s, row->name, true);
+        e = endpoint_follow(&op, s, row->name, NULL, true);
     if (e)
         log_at(LOG_ERROR, "serve.endpoint", {"name", LOG_S(row->name)}, {"error", LOG_C(op.msg)});
 }

@@ -11,7 +11,7 @@ enum { TOYS = 10 };
 static const char *toy_files[TOYS];
 
 /* Model "toys" is ours, the rest is serve_fixture.h's. */
-static enum err toy_fetch(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret)
+static inline enum err toy_fetch(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret)
 {
     if (!str_eqc(model, "toys"))
         return fixture_fetch(self, op, model, version, ret);
@@ -21,7 +21,7 @@ static enum err toy_fetch(const struct serve_source *self, struct op *op, struct
     return OK;
 }
 
-static int infer_setup(void **state)
+static inline int infer_setup(void **state)
 {
     static const struct engine_ops *const engines[] = {&linear_engine, &toy_engine, NULL};
     int rc = fixture_setup(state);

@@ -84,7 +84,7 @@ static void fixture_push(struct fixture *f)
         fail_msg("%s", f->op.msg);
 }
 
-static int fixture_setup(void **state)
+static inline int fixture_setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     f->arena = arena_create(LIMIT_MIB(1024));
@@ -102,7 +102,7 @@ static int fixture_setup(void **state)
     return 0;
 }
 
-static int fixture_teardown(void **state)
+static inline int fixture_teardown(void **state)
 {
     struct fixture *f = *state;
     serve_close(f->serve);

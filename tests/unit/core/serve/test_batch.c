@@ -1,5 +1,8 @@
 /* The queue: what is joined, in which order, what is refused, and that nobody fails by a neighbour's fault. */
+#include "core/serve/batch.h"
+#include "core/serve/call.h"
 #include "core/serve/endpoint.h"
+#include "core/serve/join.h"
 #include "infer_fixture.h"
 
 /* One request that is answered later. */

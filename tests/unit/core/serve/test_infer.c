@@ -1,4 +1,5 @@
 /* Asking: forms of input, choice of version, outputs, figures, the index; and what is refused. */
+#include "core/serve/named.h"
 #include "infer_fixture.h"
 
 static float score_of(const struct infer_answer *a)

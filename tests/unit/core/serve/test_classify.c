@@ -1,0 +1,56 @@
+/* The largest values as texts. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "core/serve/classify.h"
+
+static void check(const struct tensor *in, const struct str *labels, size_t label_count, size_t n, const char *const *want, size_t want_len)
+{
+    struct arena *a = arena_create(LIMIT_MIB(1));
+    struct op op;
+    struct tensor t = *in;
+    op_init(&op, a);
+    assert_int_equal(classify(&op, &t, labels, label_count, n), OK);
+    assert_int_equal(t.count, want_len);
+    assert_true(t.type == TENSOR_BYTES && t.rank >= 2);
+    for (size_t i = 0; i < want_len; i++)
+        if (!str_eqc(t.texts[i], want[i]))
+            fail_msg("%zu: %.*s, not %s", i, STR_FMT(t.texts[i]), want[i]);
+    arena_destroy(a);
+}
+
+static void test_classify(void **state)
+{
+    (void)state;
+    const float x[] = {0.1F, 0.7F, 0.2F, 3, NAN, 3};
+    const struct tensor floats = {.name = STR("p"), .type = TENSOR_FP32, .rank = 2, .shape = {2, 3}, .count = 6, .data = x};
+    const struct str labels[] = {STR("cat"), STR("dog")};
+    check(&floats, labels, 2, 2, (const char *[]){"0.700000:1:dog", "0.200000:2", "3.000000:0:cat", "3.000000:2"}, 4);
+    check(&floats, NULL, 0, 9, (const char *[]){"0.700000:1", "0.200000:2", "0.100000:0", "3.000000:0", "3.000000:2", "nan:1"}, 6);
+    const int32_t whole[] = {-5, 7};
+    const struct tensor ints = {.name = STR("i"), .type = TENSOR_INT32, .rank = 1, .shape = {2}, .count = 2, .data = whole};
+    check(&ints, NULL, 0, 1, (const char *[]){"-5:0", "7:0"}, 2);
+    const struct tensor empty = {.name = STR("e"), .type = TENSOR_FP32, .rank = 2, .shape = {0, 3}};
+    check(&empty, NULL, 0, 2, NULL, 0);
+    const double large = 1e308;
+    const struct tensor d = {.name = STR("d"), .type = TENSOR_FP64, .rank = 2, .shape = {1, 1}, .count = 1, .data = &large};
+    struct arena *a = arena_create(LIMIT_MIB(1));
+    struct op op;
+    struct tensor t = d;
+    op_init(&op, a);
+    assert_int_equal(classify(&op, &t, NULL, 0, 1), OK);
+    assert_true(t.texts[0].len > 310);
+    struct tensor texts = {.name = STR("t"), .type = TENSOR_BYTES, .rank = 1, .shape = {1}, .count = 1, .texts = labels};
+    assert_int_equal(classify(&op, &texts, NULL, 0, 1), E_INVALID);
+    arena_destroy(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classify)};
+    return cmocka_run_group_tests_name("classify", tests, NULL, NULL);
+}

@@ -1,0 +1,73 @@
+/* Counting by more threads than there are shards loses nothing. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "core/serve/stats.h"
+
+enum { THREADS = 24, EACH = 2000 };
+
+static void *count(void *arg)
+{
+    struct stats *s = arg;
+    const struct stats_times t = {.queue = 1, .input = 2, .infer = 3, .output = 4, .total = 10};
+    for (size_t i = 0; i < EACH; i++) {
+        stats_success(s, 1 + i % 2, &t, 1000 + (int64_t)i);
+        stats_execution(s, 1 + i % 2, &t);
+        stats_fail(s, 5);
+        stats_cache_miss(s, 1);
+        stats_count(s, STATS_TIMED_OUT);
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    struct stats *s = stats_create();
+    struct infer_stats r = {0};
+    pthread_t t[THREADS];
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, count, s), 0);
+    for (size_t i = 0; i < 200; i++)
+        stats_read(s, &r); /* beside them */
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(t[i], NULL);
+    stats_read(s, &r);
+    const uint64_t n = THREADS * EACH;
+    assert_true(r.success.count == n && r.success.ns == 10 * n && r.queue.ns == n && r.input.ns == 2 * n && r.infer.ns == 3 * n && r.output.ns == 4 * n);
+    assert_true(r.inference_count == n / 2 * 3 && r.execution_count == n && r.fail.count == n && r.fail.ns == 5 * n && r.timed_out == n && r.cache_miss.ns == n);
+    assert_true(r.last_us == 1000 + EACH - 1 && r.batch_count == 2 && r.batches[0].batch_size == 1 && r.batches[1].batch_size == 2);
+    assert_true(r.batches[0].infer.count == n / 2 && r.batches[1].infer.count == n / 2 && r.batches[1].input.ns == n);
+    stats_destroy(s);
+    stats_destroy(NULL);
+}
+
+static void test_batch_sizes(void **state)
+{
+    (void)state;
+    struct stats *s = stats_create();
+    struct infer_stats r = {0};
+    const struct stats_times t = {.infer = 1};
+    for (size_t i = 0; i < 100; i++)
+        stats_execution(s, 100 - i, &t);
+    stats_cache_hit(s, 2, 9);
+    stats_read(s, &r);
+    uint64_t runs = 0;
+    assert_int_equal(r.batch_count, INFER_BATCH_SIZES);
+    for (size_t i = 0; i < r.batch_count; i++) {
+        runs += r.batches[i].infer.count;
+        assert_true(!i || r.batches[i].batch_size > r.batches[i - 1].batch_size);
+    }
+    assert_true(runs == 100 && r.execution_count == 100 && r.inference_count == 0 && r.cache_hit.ns == 2 && r.success.ns == 9);
+    stats_destroy(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_batch_sizes)};
+    return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
+}
