@@ -343,9 +343,10 @@ bool head_note_field(struct arena *a, const struct http_header *h, struct http_r
             break;
         if (head->gzipped)
             return fault(f, 400, "The request has more than one Content-Encoding");
-        head->gzipped = str_ieq(v, STR("gzip")) || str_ieq(v, STR("x-gzip"));
+        head->zlib = str_ieq(v, STR("deflate"));
+        head->gzipped = head->zlib || str_ieq(v, STR("gzip")) || str_ieq(v, STR("x-gzip"));
         if (!head->gzipped && !str_ieq(v, STR("identity")))
-            return fault(f, 415, "The only content encoding this server takes is gzip");
+            return fault(f, 415, "The only content encodings this server takes are gzip and deflate");
         break;
     case 17:
         if (!str_eqc(n, "transfer-encoding"))

@@ -28,7 +28,8 @@ struct head {
     bool has_length, chunked;
     uint64_t length;
     bool expect_continue;
-    bool gzipped;       /* Content-Encoding: gzip */
+    bool gzipped;       /* Content-Encoding: gzip or deflate */
+    bool zlib;          /* ... deflate, which is zlib's form (RFC 9110 8.4.1.2) */
 };
 /* `text` is a complete, scanned head in `a`, from the request line to the empty line; it is changed in place
  * (header names to lower case) and req's views point into it. False: *ret_fault says why. */

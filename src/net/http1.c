@@ -410,7 +410,7 @@ static void plan_request(struct conn *c, bool more_bytes)
         refuse(c, 413, "The request body is larger than this resource allows");
         return;
     }
-    if (!ex->plan.reject && h->head.gzipped && !(ex->gunzip = gunzip_create())) {
+    if (!ex->plan.reject && h->head.gzipped && !(ex->gunzip = h->head.zlib ? gunzip_create_zlib() : gunzip_create())) {
         refuse(c, 503, "There is no memory to unpack the request body");
         return;
     }

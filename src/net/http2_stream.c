@@ -178,7 +178,7 @@ void http2_stream_start(struct conn *c, struct http_exchange *ex, bool ended)
         http2_stream_refuse(c, ex, 413, "The request body is larger than this resource allows");
         return;
     }
-    if (s->head.gzipped && !ended && !(ex->gunzip = gunzip_create())) {
+    if (s->head.gzipped && !ended && !(ex->gunzip = s->head.zlib ? gunzip_create_zlib() : gunzip_create())) {
         http2_stream_refuse(c, ex, 503, "There is no memory to unpack the request body");
         return;
     }

@@ -352,6 +352,15 @@ static void gzip_both_ways(void **state)
         expect_at(__FILE__, __LINE__, &t, piece, "gzip body", 200, 1, false);
         assert_string_equal(t.seen.last_body, "squeezed body");
     }
+    static const char zlib_form[] = "\x78\x9c\x2b\x2e\x2c\x4d\x4d\xad\x4a\x4d\x51\x48\xca\x4f\xa9\x04\x00\x25\x57\x05\x35";
+    struct buf zlib;
+    buf_init(&zlib, LIMIT_MIB(1));
+    buf_addf(&zlib, "POST /echo HTTP/1.1\r\n" H "Content-Encoding: deflate\r\nContent-Length: %zu\r\n\r\n", sizeof(zlib_form) - 1);
+    buf_add(&zlib, zlib_form, sizeof(zlib_form) - 1);
+    talk_raw(&t, zlib.p, zlib.len, 0);
+    expect_at(__FILE__, __LINE__, &t, 0, "deflate body", 200, 1, false);
+    assert_string_equal(t.seen.last_body, "squeezed body");
+    buf_clear(&zlib);
     /* Bytes changed, cut short, something behind the end, and a bomb. */
     b.p[b.len - 6] ^= 1;
     talk_raw(&t, b.p, b.len, 0);
