@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what the Python tests need: build/venv, and build/venv222 with an MLflow client of the 2.x series.
+# Makes what the Python tests need: build/venv, build/venv222 with an MLflow client of the 2.x series, build/venv-kserve with KServe's SDK.
 # Does nothing when the requirements have not changed since.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -20,3 +20,4 @@ make_venv() {
 
 make_venv venv requirements.txt
 make_venv venv222 requirements-mlflow2.txt
+make_venv venv-kserve requirements-kserve.txt
