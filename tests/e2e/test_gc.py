@@ -266,15 +266,14 @@ def test_a_kill_in_the_middle_is_ended_by_the_next(world):
     c = world.client
     x = c.create_experiment("x")
     big = world.run(x, [("f", "of the big one")], points=0)
-    for at in range(0, 200000, 1000):
-        c.log_batch(big, [Metric(f"m{at // 100000}", float(i), 1, i) for i in range(at, at + 1000)])
+    for at in range(0, 50000, 1000):
+        c.log_batch(big, [Metric(f"m{i}", float(i), 1, i) for i in range(at, at + 1000)])
     small = world.run(x, points=9)
     c.delete_run(big)
     gc = subprocess.Popen([program(), "gc", "--server", world.server.url, "--older-than-days", "0"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 60
     while world.found(x) != {small} and time.monotonic() < until:  # its first step hides it
         pass
-    time.sleep(0.05)
     world.server.process.send_signal(signal.SIGKILL)
     world.server.stop()
     assert gc.wait(60) != 0, "the purge was over before the kill: nothing was tested"
@@ -284,7 +283,7 @@ def test_a_kill_in_the_middle_is_ended_by_the_next(world):
     assert world.found(x) == {small}
     world.age_blobs(3 * DAY_S)
     r = world.gc()  # however long ago it was deleted: what was begun is ended
-    assert r["runs"] == 1 and 0 < r["points"] <= 200000 and r["artifacts"] == 1
+    assert r["runs"] == 1 and 0 < r["points"] <= 50000 and r["artifacts"] == 1
     assert not world.holds("of the big one")
     assert len(c.get_metric_history(small, "loss")) == 9 and world.found(x) == {small}
     assert world.gc()["runs"] == 0
