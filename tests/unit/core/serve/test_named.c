@@ -84,10 +84,10 @@ static void test_extras(void **state)
     assert_true(!g.in && g.rows == 777);
     /* An input that has the name of the ids is an input. */
     const struct tensor_spec id_spec = {.name = STR("id"), .type = TENSOR_INT64, .rank = 1, .shape = {-1}};
-    struct named_want w = {.endpoint = STR("e"), .inputs = &id_spec, .input_count = 1, .joins = true, .id_field = STR("id"), .time_field = STR("")};
-    assert_int_equal(READ(op, &w, &g, &id3), OK);
-    assert_true(g.rows == 3 && !g.extras.ids);
-    w.id_field = STR("");
+    struct named_want w = {.endpoint = STR("e"), .inputs = &id_spec, .input_count = 1, .joins = true, .id_field = STR("id"), .time_field = STR("at")};
+    assert_int_equal(READ(op, &w, &g, &id2, &at2), OK);
+    assert_true(g.rows == 2 && g.in[0].data == id_data && !g.extras.ids && g.extras.event_us);
+    w.time_field = STR("");
     assert_int_equal(READ(op, &w, &g, &id3, &at2), E_INVALID);
     assert_non_null(strstr(op->msg, "no input \"at\""));
 }
