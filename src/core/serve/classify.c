@@ -1,4 +1,5 @@
-/* The form of the texts is Triton's: a value of a float type is printed with six decimals, of a whole type as it is. */
+/* The form of the texts is Triton's: a value of a float type is printed with six decimals, of a whole type as it is. Values are
+ * ordered as doubles: whole ones above 2^53 that differ in the last digits only count as equal. */
 #include "core/serve/classify.h"
 
 #include <inttypes.h>
@@ -29,12 +30,18 @@ static void largest(const double *v, size_t len, size_t n, size_t *ret)
     }
 }
 
-/* "value:index[:label]"; p NULL without memory. */
-static struct str text_make(struct op *op, bool whole, double value, size_t place, struct str label)
+/* "value:index[:label]" of t's value `at`, which is `value` as a double; p NULL without memory. */
+static struct str text_make(struct op *op, const struct tensor *t, size_t at, double value, size_t place, struct str label)
 {
     char number[352]; /* %f of the largest double has 316 bytes */
-    int n = whole ? snprintf(number, sizeof(number), "%" PRId64 ":%zu", (int64_t)value, place)
-                  : snprintf(number, sizeof(number), "%f:%zu", value, place);
+    const char *data = t->data;
+    uint64_t bits = 0;
+    if (tensor_type_size(t->type) == sizeof(bits)) /* a double does not hold all of them */
+        memcpy(&bits, data + at * sizeof(bits), sizeof(bits));
+    int n = t->type == TENSOR_UINT64  ? snprintf(number, sizeof(number), "%" PRIu64 ":%zu", bits, place)
+            : t->type == TENSOR_INT64 ? snprintf(number, sizeof(number), "%" PRId64 ":%zu", (int64_t)bits, place)
+            : is_whole(t->type)       ? snprintf(number, sizeof(number), "%" PRId64 ":%zu", (int64_t)value, place)
+                                      : snprintf(number, sizeof(number), "%f:%zu", value, place);
     char *p = arena_array(op->arena, (size_t)n + 1 + label.len, char);
     if (!p)
         return (struct str){NULL, 0};
@@ -65,7 +72,8 @@ enum err classify(struct op *op, struct tensor *t, const struct str *labels, siz
         largest(v + i * width, width, n, places);
         for (size_t k = 0; k < n; k++) {
             struct str label = places[k] < label_count ? labels[places[k]] : STR("");
-            texts[i * n + k] = text_make(op, is_whole(t->type), v[i * width + places[k]], places[k], label);
+            const size_t at = i * width + places[k];
+            texts[i * n + k] = text_make(op, t, at, v[at], places[k], label);
             if (!texts[i * n + k].p)
                 return op_fail(op, E_TOO_LARGE, "no memory for the classes of %zu rows", rows);
         }
