@@ -151,13 +151,15 @@ static void request_over(struct dispatch *d, struct op *op, const struct http_re
 {
     struct compiled *row = (struct compiled *)(uintptr_t)req->match;
     int64_t us = (time_mono_ns() - req->started_ns) / 1000;
-    stats_add(row ? &row->stats : &d->unmatched, res->status, us);
-    bool failed = res->status >= 400 || op->err;
-    enum log_level level = res->status >= 500 ? LOG_ERROR : failed ? LOG_INFO : LOG_DEBUG;
+    /* gRPC answers failures with 200 and says them in its own fields: here they count as what they are. */
+    int status = op->err && res->status < 400 ? err_http(op->err) : res->status;
+    stats_add(row ? &row->stats : &d->unmatched, status, us);
+    bool failed = status >= 400 || op->err;
+    enum log_level level = status >= 500 ? LOG_ERROR : failed ? LOG_INFO : LOG_DEBUG;
     if (!log_enabled(level))
         return;
     log_at(level, "http.request", {"id", LOG_S(op->request_id)}, {"method", LOG_S(req->method_text)}, {"path", LOG_S(req->path)},
-           {"status", LOG_I(res->status)}, {"us", LOG_I(us)}, {"peer", LOG_S(req->peer)}, {"actor", LOG_S(op->actor.name)},
+           {"status", LOG_I(status)}, {"us", LOG_I(us)}, {"peer", LOG_S(req->peer)}, {"actor", LOG_S(op->actor.name)},
            {"error", LOG_C(op->msg ? op->msg : "")});
 }
 
@@ -187,6 +189,14 @@ static void house_error(struct op *op, int status, const char *code, const char 
     json_kv_str(&w, "request_id", op->request_id);
     json_end_object(&w);
     http_set_type(res, "application/json");
+}
+
+static enum err err_of_status(int status)
+{
+    for (int e = E_INVALID; e < ERR_COUNT; e++)
+        if (err_http((enum err)e) == status)
+            return (enum err)e;
+    return status == 408 ? E_TIMEOUT : status >= 500 ? E_INTERNAL : E_INVALID;
 }
 
 static const char *code_of_status(int status)
@@ -437,11 +447,18 @@ static void dispatch_handle(void *arg, struct op *op, struct http_req *req, stru
 static void dispatch_refuse(void *arg, struct op *op, int status, const char *text, struct http_res *res)
 {
     struct dispatch *d = arg;
-    struct http_req none = {0};
+    struct http_req none = {0}, *req = http_res_request(res);
+    const struct compiled *row = req ? req->match : NULL;
     if (!op->request_id.len)
         request_id_set(d, op, &none);
-    base_headers(d, op, &none, res);
-    house_error(op, status, code_of_status(status), text, res);
+    if (row && (row->route->flags & ROUTE_OWN_REFUSALS)) {
+        op_clear(op);
+        (void)op_fail(op, err_of_status(status), "%s", text);
+        dialect_error(d, op, row, req, res, 0);
+    } else {
+        base_headers(d, op, &none, res);
+        house_error(op, status, code_of_status(status), text, res);
+    }
     stats_add(&d->refused, status, 0);
     log_at(status >= 500 ? LOG_ERROR : LOG_INFO, "http.refused", {"id", LOG_S(op->request_id)}, {"status", LOG_I(status)}, {"error", LOG_C(text)});
 }

@@ -159,7 +159,9 @@ struct pool {
     struct pool_job *jobs; /* a ring of queue_max */
     size_t queue_max, first, len;
     pthread_t *threads;
-    int thread_count;
+    const char *name;
+    int thread_count, thread_max;
+    size_t idle;           /* threads that wait for work */
     bool stopping;
 };
 
@@ -168,8 +170,11 @@ static void *pool_thread(void *arg)
     struct pool *p = arg;
     mutex_lock(&p->mutex);
     for (;;) {
-        while (p->len == 0 && !p->stopping)
+        while (p->len == 0 && !p->stopping) {
+            p->idle++;
             cond_wait(&p->work, &p->mutex);
+            p->idle--;
+        }
         if (p->len == 0)
             break;
         struct pool_job job = p->jobs[p->first];
@@ -195,11 +200,10 @@ struct pool *pool_create(const char *name, int threads, size_t queue_max)
     if (!p->jobs || !p->threads)
         abort();
     p->queue_max = queue_max;
-    p->thread_count = threads;
+    p->name = name;
+    p->thread_max = threads;
     mutex_init(&p->mutex);
     cond_init(&p->work);
-    for (int i = 0; i < threads; i++)
-        p->threads[i] = thread_start(name, pool_thread, p);
     return p;
 }
 
@@ -210,6 +214,10 @@ bool pool_submit(struct pool *p, void (*fn)(void *arg), void *arg)
         return false;
     p->jobs[(p->first + p->len) % p->queue_max] = (struct pool_job){fn, arg};
     p->len++;
+    if (p->len > p->idle && p->thread_count < p->thread_max) {
+        p->threads[p->thread_count] = thread_start(p->name, pool_thread, p);
+        p->thread_count++;
+    }
     cond_signal(&p->work);
     return true;
 }

@@ -41,7 +41,7 @@ pthread_t thread_start(const char *name, void *(*fn)(void *), void *arg);
 void thread_join(pthread_t t);
 int thread_cpu_count(void);
 
-/* A fixed number of threads and a bounded queue. */
+/* At most so many threads, started as work waits for one, and a bounded queue. `name` is borrowed. */
 struct pool;
 struct pool *pool_create(const char *name, int threads, size_t queue_max);
 /* False when the queue is full or the pool is stopping: the caller answers E_BUSY. */

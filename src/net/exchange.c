@@ -440,6 +440,11 @@ enum err http_body_read(struct op *op, struct http_req *req, void *p, size_t n, 
     return OK;
 }
 
+struct http_req *http_res_request(const struct http_res *res)
+{
+    return res->ex ? &res->ex->req : NULL;
+}
+
 bool http_req_over(const struct http_req *req)
 {
     struct http_exchange *ex = req->ex;

@@ -85,6 +85,8 @@ void http_set_trailer(struct http_res *res, const char *name, struct str value);
 /* POOL handlers only. Reads up to n bytes of a streamed body; *ret_n 0 at its end. E_CANCELLED: the peer
  * left; E_TIMEOUT; E_TOO_LARGE: above the route's limit; E_INVALID: broken framing. */
 MUST_USE enum err http_body_read(struct op *op, struct http_req *req, void *p, size_t n, size_t *ret_n);
+/* The request that `res` answers; NULL: there is none. */
+struct http_req *http_res_request(const struct http_res *res);
 /* True when nobody waits for the answer any more, or the server stops: for handlers that run until something happens. Any thread. */
 bool http_req_over(const struct http_req *req);
 /* POOL handlers only. Sends the head now; the body follows in pieces. `length` UINT64_MAX: chunked. HEAD and 304

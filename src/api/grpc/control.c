@@ -102,7 +102,7 @@ enum err control_server_ready(struct op *op, struct services *s, const void *in,
     return OK;
 }
 
-/* A model that is not there is an error, as Triton and MLServer have it; a version that is not loaded is not ready. */
+/* A model or version that is not there is not ready, as Triton has it: probes ask before models are deployed. */
 enum err control_model_ready(struct op *op, struct services *s, const void *in, void **ret)
 {
     const Inference__ModelReadyRequest *q = in;
@@ -110,9 +110,10 @@ enum err control_model_ready(struct op *op, struct services *s, const void *in, 
     int64_t version = 0;
     Inference__ModelReadyResponse *r = CONTROL_NEW(op, Inference__ModelReadyResponse, inference__model_ready_response);
     enum err e = control_model_get(op, s, q->name, q->version, &ep, &version);
-    if (e)
+    if (e && e != E_NOT_FOUND)
         return e;
-    r->ready = serve_endpoint_info(ep)->ready;
+    op_clear(op);
+    r->ready = !e && serve_endpoint_info(ep)->ready;
     serve_release(ep);
     *ret = r;
     return OK;

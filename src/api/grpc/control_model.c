@@ -85,14 +85,14 @@ static void batching_configure(struct op *op, const struct json *config, Inferen
     const struct json *preferred = config ? json_path(config, "batch.preferred") : NULL;
     Inference__ModelDynamicBatching *b = CONTROL_NEW(op, Inference__ModelDynamicBatching, inference__model_dynamic_batching);
     Inference__ModelQueuePolicy *q = CONTROL_NEW(op, Inference__ModelQueuePolicy, inference__model_queue_policy);
-    const struct json *action = config ? json_path(config, "queue.timeout_action") : NULL;
+    const struct json *action = config ? json_path(config, "queue.default_queue_policy.timeout_action") : NULL;
     b->max_queue_delay_microseconds = (uint64_t)config_number(config, "batch.max_delay_us", INT64_MAX, 0);
     b->preserve_ordering = true;
     b->priority_levels = (uint64_t)config_number(config, "queue.priority_levels", INT32_MAX, 0);
     b->default_priority_level = (uint64_t)config_number(config, "queue.default_priority_level", INT32_MAX, 0);
     b->default_queue_policy = q;
     q->max_queue_size = (uint32_t)config_number(config, "queue.max_queue_size", INT32_MAX, 0);
-    q->default_timeout_microseconds = (uint64_t)config_number(config, "queue.default_timeout_microseconds", INT64_MAX, 0);
+    q->default_timeout_microseconds = (uint64_t)config_number(config, "queue.default_queue_policy.default_timeout_microseconds", INT64_MAX, 0);
     q->allow_timeout_override = true;
     if (action && action->type == JSON_STRING && str_eqc(action->s, "DELAY"))
         q->timeout_action = INFERENCE__MODEL_QUEUE_POLICY__TIMEOUT_ACTION__DELAY;

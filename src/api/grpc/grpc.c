@@ -11,9 +11,10 @@
 
 #define INFERENCE "/inference.GRPCInferenceService/"
 #define HEALTH "/grpc.health.v1.Health/"
-#define FAST (ROUTE_INLINE | ROUTE_WRITES | ROUTE_ANY_TYPE)
-#define SLOW (ROUTE_POOL | ROUTE_WRITES | ROUTE_ANY_TYPE)
-#define BOTH_WAYS (ROUTE_POOL | ROUTE_STREAM_BODY | ROUTE_DUPLEX | ROUTE_WRITES | ROUTE_ANY_TYPE)
+#define EACH (ROUTE_WRITES | ROUTE_ANY_TYPE | ROUTE_OWN_REFUSALS)
+#define FAST (EACH | ROUTE_INLINE)
+#define SLOW (EACH | ROUTE_POOL)
+#define BOTH_WAYS (EACH | ROUTE_POOL | ROUTE_STREAM_BODY | ROUTE_DUPLEX)
 
 /* Calls of one request and one answer: path, request message, handler, permission, flags, help. Settings ask for more when they change. */
 #define METHODS(ROW) \
@@ -106,7 +107,7 @@ static const struct route rows[] = {
 #define ROUTE(path, request, call, perm, flags, help) {"POST", path, control, perm, flags, LIMIT_GRPC_CONTROL_BYTES, help},
     METHODS(ROUTE)
 #undef ROUTE
-    {"POST", INFERENCE "ModelInfer", grpc_model_infer, PERM_INFER, ROUTE_LATER | ROUTE_WRITES | ROUTE_ANY_TYPE, LIMIT_GRPC_MESSAGE_BYTES + GRPC_PREFIX_BYTES,
+    {"POST", INFERENCE "ModelInfer", grpc_model_infer, PERM_INFER, EACH | ROUTE_LATER, LIMIT_GRPC_MESSAGE_BYTES + GRPC_PREFIX_BYTES,
      "Ask the endpoint; a running rollout decides which version answers."},
     {"POST", INFERENCE "ModelStreamInfer", grpc_model_stream_infer, PERM_INFER, BOTH_WAYS, LIMIT_GRPC_STREAM_BYTES, "Ask again and again over one call."},
     {"POST", HEALTH "Watch", grpc_health_watch, PERM_PUBLIC, BOTH_WAYS, LIMIT_GRPC_CONTROL_BYTES, "The health now, and after every change."},
