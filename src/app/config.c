@@ -57,6 +57,8 @@ const struct option_row config_options[] = {
     {"webhook-cache-ttl", OPTION_STRING, "S", "without effect", NULL, false},
     {"engines-isolate", OPTION_STRING, "WORD", "foreign engines (ONNX Runtime) in processes of their own: auto, always or never", "auto", false},
     {"engines-memory-mb", OPTION_INT, "MIB", "memory that one of these processes may take; 0 = half of the machine's", "0", false},
+    {"models-memory-mb", OPTION_INT, "MIB", "memory that all loaded models together may take; 0 = no limit", "0", false},
+    {"engine-threads", OPTION_INT, "N", "threads for models that are too dear for an I/O thread; 0 = one per core", "0", false},
     {"log-level", OPTION_STRING, "LEVEL", "debug, info, warn or error", "info", false},
     {"log-format", OPTION_STRING, "FORMAT", "text or json", "text", false},
     /* As `mlflow server` has them. */
@@ -435,6 +437,8 @@ static enum err limits_load(struct op *op, const struct sources *src, struct con
         {"graphql-max-root-fields", 1, 10000, &c->graphql_root_fields},
         {"graphql-max-aliases", 1, 10000, &c->graphql_aliases},
         {"engines-memory-mb", 0, INT32_MAX, &c->engine_memory_mib},
+        {"models-memory-mb", 0, INT32_MAX, &c->models_memory_mib},
+        {"engine-threads", 0, LIMIT_SERVE_THREADS, &c->engine_threads},
         {"webhook-timeout-s", 1, 3600, &c->webhook.timeout_s},
         {"webhook-workers", 1, LIMIT_WEBHOOK_WORKERS, &c->webhook.workers},
         {"webhook-retries", 0, LIMIT_WEBHOOK_RETRIES, &c->webhook.retries},

@@ -35,6 +35,8 @@ struct config {
     struct str *notes;         /* settings that were accepted without an effect, for the log */
     size_t note_count;
     enum child_isolate isolate; /* of foreign engines */
+    int models_memory_mib;     /* of all loaded models; 0: no limit */
+    int engine_threads;        /* for queued requests; 0: one per core */
     int engine_memory_mib;     /* 0: half of the machine's */
     int io_threads, pool_threads;
     int head_ms, body_ms, idle_ms, drain_ms, connections, connections_per_peer;

@@ -112,7 +112,8 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
     p->source = serve_source_registry(p->db, p->blobs);
     backend_engines_setup(config->isolate, (size_t)config->engine_memory_mib << 20);
     struct serve_config serve = {
-        .db = p->db, .features = p->features, .monitor = p->monitor, .engines = backend_engines, .source = p->source, .live = p->live};
+        .db = p->db, .features = p->features, .monitor = p->monitor, .engines = backend_engines, .source = p->source, .live = p->live,
+        .memory_max_bytes = (size_t)config->models_memory_mib << 20, .threads = config->engine_threads};
     if ((e = serve_open(op, &serve, &p->serve)))
         return e;
     return retrain_open(op, p->db, p->serve, config->data_dir, &p->retrain);
