@@ -147,7 +147,9 @@ enum err call_run(struct serve_call *c)
         c->outputs = arena_array(c->op->arena, v->output_count + 1, struct tensor);
         e = c->outputs ? model_run(c->op, v->model, c->inputs, c->wanted, c->outputs) : op_fail(c->op, E_TOO_LARGE, "no memory for the answer");
     }
-    c->t.infer = (uint64_t)(time_mono_ns() - from);
+    c->run_ns = from;
+    c->ran_ns = time_mono_ns();
+    c->t.infer = (uint64_t)(c->ran_ns - from);
     return e;
 }
 
@@ -184,7 +186,7 @@ static enum err outputs_make(struct serve_call *c)
 
 enum err call_answer(struct serve_call *c)
 {
-    int64_t from = time_mono_ns();
+    int64_t from = c->ran_ns ? c->ran_ns : time_mono_ns();
     enum err e = outputs_make(c);
     if (e)
         return call_refuse(c, e);

@@ -35,6 +35,7 @@ struct serve_call {
     uint64_t key_hash, lookup_ns;
     /* How long it took. */
     int64_t started_ns, entered_ns, queued_ns; /* arrival; here; into the queue */
+    int64_t run_ns, ran_ns;         /* of call_run: begin, end */
     struct stats_times t;
     char unit_text[24];
     /* Queued ones. */

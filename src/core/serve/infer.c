@@ -24,11 +24,11 @@ static void cost_sample(struct serve_call *c)
 static enum err infer_now(struct serve_call *c)
 {
     atomic_fetch_add_explicit(&c->v->running, 1, memory_order_relaxed);
-    c->t.input = (uint64_t)(time_mono_ns() - c->entered_ns);
     enum err e = call_run(c);
     atomic_fetch_sub_explicit(&c->v->running, 1, memory_order_relaxed);
     if (e)
         return call_refuse(c, e);
+    c->t.input = (uint64_t)(c->run_ns - c->entered_ns);
     cost_sample(c);
     e = call_answer(c);
     if (!e)
