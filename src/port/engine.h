@@ -36,6 +36,9 @@ struct engine_ops {
     /* E_INVALID: malformed or out of range; E_UNSUPPORTED: sound, but has parts that this engine does not know (another may).
      * Nothing kept then. Everything is copied from `bytes`. */
     enum err (*load)(struct op *op, struct str bytes, void **ret_model);
+    /* load starts threads or processes. They inherit the priority of the thread that loads, and without privileges nobody can raise it
+     * again: such a model must not be loaded on a thread of low priority. */
+    bool spawns;
     void (*unload)(void *model);
     const struct engine_info *(*info)(const void *model);
     /* Row models, else NULL: rows x features floats, row major, NaN = missing -> rows x outputs. Probability for

@@ -47,6 +47,7 @@ MUST_USE enum err child_run(struct op *op, const void *hosted, const struct tens
         .name = engine_name,                                                                       \
         .accepts = variable##_accepts,                                                             \
         .load = variable##_load,                                                                   \
+        .spawns = true,                                                                            \
         .unload = child_unload,                                                                    \
         .info = child_info,                                                                        \
         .run = child_run,                                                                          \

@@ -117,6 +117,7 @@ const struct engine_ops onnx_engine = {
     .name = "onnx",
     .accepts = onnx_outline_accepts,
     .load = onnx_load,
+    .spawns = true,
     .unload = onnx_unload,
     .info = onnx_info,
     .run = onnx_run,

@@ -113,10 +113,24 @@ void loader_destroy(struct loader *l)
     free(l);
 }
 
+static bool any_spawns(const struct engine_ops *const *engines, struct str bytes)
+{
+    for (size_t i = 0; engines[i]; i++)
+        if (engines[i]->spawns && engines[i]->accepts(bytes))
+            return true;
+    return false;
+}
+
 enum err loader_load(struct op *op, struct loader *l, const struct engine_ops *const *engines, struct str bytes, int64_t version,
                      const struct serve_policy *policy, struct serve_version **ret)
 {
     struct load_job j = {.op = op, .engines = engines, .bytes = bytes, .version = version, .policy = policy};
+    if (any_spawns(engines, bytes)) {
+        job_run(l, &j);
+        if (!j.err)
+            *ret = j.made;
+        return j.err;
+    }
     mutex_lock(&l->lock);
     *l->last = &j;
     l->last = &j.next;

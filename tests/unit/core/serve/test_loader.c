@@ -43,6 +43,14 @@ static void test_load_and_bury(void **state)
     op_clear(&op);
     assert_int_equal(loader_load(&op, l, engines, STR("toy memory=500"), 7, &policy, &w), OK);
     assert_true(w->serial != v->serial && serve_version_alike(&op, v, w, NULL));
+    /* One that starts threads of its own is loaded here, or they would be slow for ever. */
+    struct serve_version *own = NULL;
+    pthread_t there = load_thread;
+    noting.spawns = true;
+    assert_int_equal(loader_load(&op, l, engines, STR("toy memory=500"), 7, &policy, &own), OK);
+    assert_true(pthread_equal(load_thread, pthread_self()) && load_nice == 0 && loader_memory(l) == 1500);
+    load_thread = there;
+    serve_version_unref(own);
     serve_version_unref(v);
     serve_version_unref(w);
     loader_destroy(l); /* lets go what is buried */
