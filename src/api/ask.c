@@ -15,10 +15,11 @@ enum err ask_endpoint(struct op *op, struct services *s, struct str name, struct
     bool loaded = !n;
     for (size_t i = 0; i < info->version_count; i++)
         loaded = loaded || info->versions[i] == n;
-    *ret = ep;
-    *ret_version = n;
-    if (loaded)
+    if (loaded) {
+        *ret = ep;
+        *ret_version = n;
         return OK;
+    }
     e = op_fail(op, E_NOT_FOUND, "version %" PRId64 " of \"%.*s\" is not loaded", n, STR_FMT(info->name));
     serve_release(ep);
     return e;
