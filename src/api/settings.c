@@ -101,6 +101,15 @@ size_t settings_trace_get(struct op *op, struct setting **ret)
     return n;
 }
 
+/* Levels by their names, the rest but the file by numbers. */
+static bool trace_value_fits(struct str name, struct str value)
+{
+    int64_t n;
+    if (str_eqc(name, "trace_level"))
+        return str_eqc(value, "OFF") || str_eqc(value, "TIMESTAMPS") || str_eqc(value, "TENSORS");
+    return !(str_eqc(name, "trace_rate") || str_eqc(name, "trace_count")) || (str_parse_i64(value, &n) && n >= -1);
+}
+
 /* The row of a change, checked. */
 static enum err trace_row(struct op *op, const struct setting *change, size_t *ret)
 {
@@ -111,6 +120,8 @@ static enum err trace_row(struct op *op, const struct setting *change, size_t *r
         return op_fail(op, E_INVALID, "\"%.*s\" is not a setting of tracing", STR_FMT(change->name));
     if (change->kind != SETTING_LIST || change->list_len > 1 || (change->list_len && change->list[0].len > TEXT_MAX))
         return op_fail(op, E_INVALID, "setting \"%.*s\" is one text of at most %d bytes", STR_FMT(change->name), TEXT_MAX);
+    if (change->list_len && !trace_value_fits(change->name, change->list[0]))
+        return op_fail(op, E_INVALID, "setting \"%.*s\" cannot be \"%.*s\"", STR_FMT(change->name), STR_FMT(change->list[0]));
     *ret = i;
     return OK;
 }

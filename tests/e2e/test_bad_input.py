@@ -388,10 +388,6 @@ def test_v2_requests_of_wrong_form(box):
     stats = lambda: box.session.get(box.url + "/api/ingot/v1/endpoints/tiny", timeout=10).json()["monitor"]
     before = stats()["recorded"]
     for name, body in cases.items():
-        if name == "binary":  # understood and not built: the one 501
-            answer = box.session.post(box.url + "/v2/models/tiny/infer", json=body, timeout=10)
-            assert answer.status_code == 501
-            continue
         answer = post(body)
         assert answer.status_code in (400, 413), (name, answer.status_code, answer.text[:300])
         assert answer.json()["error"] and len(answer.text) < 1000, name
@@ -499,7 +495,8 @@ def test_compressed_bombs(box):
     good = gzip.compress(b'{"name": "zipped"}')
     for data in (good[:-5], good + b"junk", good[:10], b"", b"\x1f\x8b", b"plain", good[:20] + b"\xff" + good[21:]):
         assert box.send("POST", "/api/2.0/mlflow/experiments/create", data=data, headers=headers).status_code == 400, data
-    for coding in ("br", "deflate", "gzip, gzip", "zstd", "gzip;q=1"):
+    assert box.send("POST", "/api/2.0/mlflow/experiments/create", data=good, headers={**headers, "Content-Encoding": "deflate"}).status_code == 400
+    for coding in ("br", "gzip, gzip", "zstd", "gzip;q=1"):
         assert box.send("POST", "/api/2.0/mlflow/experiments/create", data=good, headers={**headers, "Content-Encoding": coding}).status_code == 415
     assert box.mlflow_state() == state and rss_mib(box.server.process.pid) - before < 150
     box.unhurt()

@@ -37,6 +37,35 @@ class Things:
         return f"{self.model}-{self.n}"
 
 
+def serving(q):
+    """The model dialects; of gRPC see test_grpc.py."""
+    tiny, row, region = {"name": "tiny"}, {"instances": [[1.0, 2.0]]}, {"region": "r"}
+    out = {("GET", path): (q, q, None) for path in ("/ping", "/v1/models", "/v2/models/stats", "/v2/trace/setting", "/v2/logging")}
+    out |= {("POST", path): (args, {"endpoint": "tiny"}, {"inputs": [[1.0, 2.0]], "params": {"a": 1}}) for path, args in (
+        ("/invocations", q), ("/endpoints/{name}/invocations", tiny), ("/serving-endpoints/{name}/invocations", tiny))}
+    for at, args in (("", tiny), ("/versions/{version}", {**tiny, "version": "1"}), ("/labels/{label}", {**tiny, "label": "champion"})):
+        out[("GET", "/v1/models/{name}" + at)] = out[("GET", f"/v1/models/{{name}}{at}/metadata")] = (args, q, None)
+        last = list(args)[-1]
+        out[("POST", "/v1/models/{name}" + at)] = ({**args, last: args[last] + ":predict"}, q, row)
+        if at.startswith("/labels"):
+            continue
+        out[("GET", f"/v2/models/{{name}}{at}/config")] = out[("GET", f"/v2/models/{{name}}{at}/stats")] = (args, q, None)
+        out[("POST", f"/v2/models/{{name}}{at}/generate")] = out[("POST", f"/v2/models/{{name}}{at}/generate_stream")] = (args, q, {"text_input": "x", "parameters": {"a": 1}})
+    out[("GET", "/v2/models/{name}/trace/setting")] = (tiny, q, None)
+    out[("POST", "/v2/models/{name}/trace/setting")] = (tiny, q, {"trace_level": ["OFF"]})
+    out[("POST", "/v2/trace/setting")] = (q, q, {"trace_level": ["OFF"]})
+    out[("POST", "/v2/logging")] = (q, q, {"log_info": True, "log_verbose_level": 0})
+    out[("POST", "/v2/repository/index")] = (q, q, {"ready": True})
+    out[("POST", "/v2/repository/models/{name}/load")] = (tiny, q, {})
+    out[("POST", "/v2/repository/models/{name}/unload")] = (tiny, q, {"parameters": {"unload_dependents": False}})
+    for kind in ("/v2/systemsharedmemory", "/v2/cudasharedmemory"):
+        out[("GET", kind + "/status")], out[("POST", kind + "/unregister")] = (q, q, None), (q, q, {})
+        out[("GET", kind + "/region/{region}/status")] = (region, q, None)
+        out[("POST", kind + "/region/{region}/register")] = (region, q, {"key": "/k", "offset": 0, "byte_size": 8})
+        out[("POST", kind + "/region/{region}/unregister")] = (region, q, {})
+    return out
+
+
 def requests(t):
     """{(method, path as in the route table): (path arguments, query, body)}; a body of bytes is sent as it is."""
     r, m, q = t.run, t.model, {}
@@ -69,6 +98,7 @@ def requests(t):
         ("GET", "/v2/models/{name}/versions/{version}/ready"): ({"name": "tiny", "version": "1"}, q, None),
         ("GET", OWN + "/audit"): (q, {"limit": "10", "before": "1000", "kind": "run", "object": r, "verb": "run.create"}, None),
     }
+    out |= serving(q)
     for path in ("/", "/health", "/version", "/metrics", "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models", OWN + "/features", OWN + "/endpoints", OWN + "/audit/verify",
                  OWN + "/registry/policy", OWN + "/outbox", OWN + "/alert-rules", "/api/3.0/mlflow/server-info"):
         out["GET", path] = (q, q, None)
@@ -172,6 +202,10 @@ def requests(t):
     own("GET", "/endpoints/{endpoint}/predictions/{seq}", args={**point_of, "seq": "1"})
     own("POST", "/endpoints/{endpoint}/flush", {}, args=point_of)
     own("POST", "/endpoints/{endpoint}/rollouts", {"kind": "canary", "version": 2, "start_us": 1}, args=point_of)
+    own("GET", "/endpoints/{endpoint}/rollouts/{rollout}", args={**point_of, "rollout": "1"})
+    own("GET", "/endpoints/{endpoint}/rollouts/{rollout}/replay", args={**point_of, "rollout": "1"})
+    own("POST", "/endpoints/{endpoint}/rewards", {"ids": [1], "rewards": [0.5]}, args=point_of)
+    own("POST", "/rollout-planner", {"baseline_rate": 0.2, "delta": 0.01, "alpha": 0.05, "power": 0.8})
     own("POST", "/endpoints/{endpoint}/rollouts/{action}", {"why": "w"}, args={**point_of, "action": "promote"})
     own("GET", "/webhooks/{webhook}/deliveries", query={**page, "state": "failed"}, args={"webhook": t.webhook})
     own("POST", "/webhooks/{webhook}/deliveries/{delivery}/retry", {}, args={"webhook": t.webhook, "delivery": "1"})
