@@ -65,7 +65,7 @@ def test_help_and_wrong_usage_of_every_command(command, tmp_path):
     arguments = ["x" for _ in h.args if not _.startswith("[")]
     needed = [w for name, value in h.required for w in (f"--{name}", "x")]
     for name, value in h.required:
-        others = [w for n, v in h.required if n != name for w in (f"--{n}", "1" if v == "N" else "x")]
+        others = [w for n, v in h.required if n != name for w in (f"--{n}", "1" if len(v) == 1 else "x")]
         assert f"--{name} {value} is needed" in one_line(ingot(*words, *arguments, *others, ok=False, cwd=tmp_path), 2)
     for name, value, _ in h.options:
         if value:
@@ -75,7 +75,7 @@ def test_help_and_wrong_usage_of_every_command(command, tmp_path):
         if value in ("N", "MS") and command != "server":
             for wrong in ("x", "", "1.5", "1e3", "9" * 30, "0x10", " 1"):
                 assert "wants a whole number" in one_line(ingot(*words, f"--{name}={wrong}", ok=False, cwd=tmp_path), 2)
-    numbers = ["1" if w == "x" and needed[i - 1] in [f"--{n}" for n, v in h.required if v == "N"] else w for i, w in enumerate(needed)]
+    numbers = ["1" if w == "x" and needed[i - 1] in [f"--{n}" for n, v in h.required if len(v) == 1] else w for i, w in enumerate(needed)]
     if arguments:
         assert one_line(ingot(*words, *numbers, ok=False, cwd=tmp_path), 2).startswith("usage: ")
     if not any("..." in a for a in h.args):
