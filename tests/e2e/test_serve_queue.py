@@ -72,8 +72,8 @@ def answer(r, shape):
 
 
 def test_many_clients_are_joined_and_each_gets_its_own(world, server):
-    configure(server, "dear", {"concurrency": 1, "batch": {"max_size": 16}})
-    session = onnxruntime.InferenceSession(str(world / "dear.onnx"))
+    configure(server, "slow", {"concurrency": 1, "batch": {"max_size": 16}})
+    session = onnxruntime.InferenceSession(str(world / "slow.onnx"))
     rng = np.random.default_rng(9)
     questions = [rng.standard_normal((1 + i % 3, WIDTH)).astype(np.float32) for i in range(96)]
     with concurrent.futures.ThreadPoolExecutor(24) as pool:
@@ -81,11 +81,11 @@ def test_many_clients_are_joined_and_each_gets_its_own(world, server):
 
         def one(x):
             local.session = getattr(local, "session", None) or requests.Session()
-            return answer(ask(local.session, server, "dear", x), x.shape)
+            return answer(ask(local.session, server, "slow", x), x.shape)
 
         for x, got in zip(questions, pool.map(one, questions)):
             np.testing.assert_allclose(got, session.run(None, {"x": x})[0], atol=2e-5)
-    s = stats(server, "dear")
+    s = stats(server, "slow")
     assert s["inference_count"] == sum(len(x) for x in questions)
     assert s["execution_count"] < len(questions) * 0.7, s["execution_count"]
     assert max(b["batch_size"] for b in s["batch_stats"]) > 3

@@ -47,8 +47,18 @@ static void predict(const void *m, const float *rows, size_t n, float *out)
     for (size_t i = 0; i < n; i++)
         out[i] = 2 * rows[i];
 }
-static const struct engine_ops first = {"first", accepts_a, load_ok, unload, get_info, predict, NULL, NULL};
-static const struct engine_ops second = {"second", accepts_all, load_fail, unload, get_info, predict, NULL, NULL};
+static const struct engine_ops first = {.name = "first",
+                                        .accepts = accepts_a,
+                                        .load = load_ok,
+                                        .unload = unload,
+                                        .info = get_info,
+                                        .predict = predict};
+static const struct engine_ops second = {.name = "second",
+                                         .accepts = accepts_all,
+                                         .load = load_fail,
+                                         .unload = unload,
+                                         .info = get_info,
+                                         .predict = predict};
 
 static void test_order_and_calls(void **state)
 {
@@ -56,7 +66,8 @@ static void test_order_and_calls(void **state)
     struct arena *a = arena_create(LIMIT_MIB(1));
     struct op op;
     struct model *m = NULL;
-    static const struct engine_ops *const both[] = {&first, &second, NULL}, *const none[] = {NULL}, *const one[] = {&first, NULL};
+    static const struct engine_ops *const both[] = {&first, &second, NULL}, *const none[] = {NULL},
+                                          *const one[] = {&first, NULL};
     op_init(&op, a);
     assert_int_equal(model_load(&op, both, STR("abc"), &m), OK);
     assert_ptr_equal(model_info(m), &info);
