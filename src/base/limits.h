@@ -337,6 +337,36 @@
 #define LIMIT_TRACK_CONSOLE_WAIT_MS 5000         /* of a reader for more */
 #define LIMIT_TRACK_CONSOLE_WAITERS 8            /* at once; further ones are answered at once and ask again */
 
+/* Observability */
+#define LIMIT_METRICS_VERSIONS 512               /* loaded versions with series of their own; more are left out and counted */
+#define LIMIT_TRACE_SPANS 48                     /* of one request; more are left out and counted */
+#define LIMIT_TRACE_ATTRS 160                    /* of all its spans */
+#define LIMIT_TRACE_TEXT 8192                    /* bytes of their names and values */
+#define LIMIT_TRACE_STATE 512                    /* bytes of a tracestate that are passed on; a longer one is dropped, as W3C allows */
+#define LIMIT_TRACE_QUEUE_BYTES LIMIT_MIB(16)    /* finished traces that wait to be sent; then the oldest go */
+#define LIMIT_TRACE_BATCH 512                    /* spans that make a message worth sending before its time */
+#define LIMIT_TRACE_DELAY_MS 5000                /* a finished trace waits no longer for others */
+#define LIMIT_TRACE_TIMEOUT_MS 10000             /* for one message */
+#define LIMIT_TRACE_BACKOFF_MS 30000             /* between two attempts, unless the receiver says more */
+#define LIMIT_TRACE_RETRY_AFTER_MS 300000        /* ... which is believed up to here */
+#define LIMIT_TRACE_GIVE_UP_MS 300000            /* a message that was tried so long is dropped */
+#define LIMIT_TRACE_STOP_MS 3000                 /* what waits is sent within this time when the server stops */
+#define LIMIT_TRACE_HEADERS 16                   /* fields that a receiver asks for */
+#define LIMIT_TRACE_RESOURCE 32                  /* attributes of the server itself */
+#define LIMIT_PAYLOAD_QUEUE_BYTES LIMIT_MIB(64)  /* sampled requests that wait to be written; then the oldest go */
+#define LIMIT_PAYLOAD_REQUEST_BYTES LIMIT_MIB(4) /* of one request and its answer; a larger one is dropped and counted */
+#define LIMIT_PAYLOAD_FILE_BYTES LIMIT_MIB(64)   /* of values in memory that become one file; a setting of the endpoint as well */
+#define LIMIT_PAYLOAD_FLUSH_S 3600               /* between a row and its file */
+#define LIMIT_PAYLOAD_COLUMNS 4096               /* of one file */
+#define LIMIT_PAYLOAD_OPEN 256                   /* files that are being filled; then the oldest is closed */
+#define LIMIT_PAYLOAD_NAMES 256                  /* columns that a configuration names */
+#define LIMIT_PAYLOAD_KEEP_DAYS 36500
+#define LIMIT_PAYLOAD_PAGE 1000                  /* files in one listing */
+#define LIMIT_EVENT_QUEUE_BYTES LIMIT_MIB(32)    /* CloudEvents that wait for their receiver; then the oldest go */
+#define LIMIT_EVENT_TIMEOUT_MS 10000             /* for one of them */
+#define LIMIT_EVENT_ATTEMPTS 3
+#define LIMIT_EVENT_PAUSE_MS 1000                /* between two attempts */
+
 /* Replay */
 #define LIMIT_REPLAY_CONNECTIONS 64
 #define LIMIT_REPLAY_SILENCE_MS 60000     /* a server that says nothing for so long is gone */

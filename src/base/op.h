@@ -10,6 +10,7 @@
 #include "base/str.h"
 
 struct db_tx;
+struct trace; /* base/trace.h */
 
 /* Named authorities; roles map to sets of them. A route row names exactly one. */
 enum perm {
@@ -40,6 +41,7 @@ struct op {
     struct str reason;         /* why, as the caller says (X-Ingot-Reason); histories keep it */
     int64_t now_us;            /* wall clock at the start, microseconds since 1970 UTC; tests set it */
     int64_t deadline_ms;       /* CLOCK_MONOTONIC; 0 = none */
+    struct trace *trace;       /* what this request's trace records; NULL: it is not sampled, the usual case */
     struct db_tx *tx;          /* the transaction in whose callback we are, or NULL */
     const int *gone;           /* atomic; not 0: nobody waits for the answer any more, work that has not begun may be left. NULL: unknown */
 };
