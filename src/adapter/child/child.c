@@ -65,6 +65,11 @@ void child_stats(struct child_stats *ret)
     keeper_stats(ret);
 }
 
+size_t child_figures(struct child_figure *ret, size_t max)
+{
+    return keeper_figures(ret, max);
+}
+
 int child_pid(const void *hosted)
 {
     struct hosted *h = (struct hosted *)(uintptr_t)hosted;

@@ -26,6 +26,17 @@ struct child_stats {
     uint64_t starts, deaths, hangs;
 };
 void child_stats(struct child_stats *ret);
+/* One child, for metrics: read from the kernel when asked, so call it when somebody looks, not per request. */
+struct child_figure {
+    const char *engine;      /* static text */
+    int64_t number;          /* of the model since this program started, from 1; stays over restarts */
+    int pid;                 /* 0: none at the moment */
+    bool ready;
+    uint64_t starts, deaths; /* of this model's processes; restarts = starts - 1 */
+    uint64_t rss_bytes;      /* resident now; 0: no process */
+};
+/* At most `max` of them, LIMIT_CHILDREN are all; the youngest model first. How many. */
+size_t child_figures(struct child_figure *ret, size_t max);
 /* The process that hosts this model, for tests and the log; 0: none at the moment, or it runs in this process. */
 int child_pid(const void *hosted);
 

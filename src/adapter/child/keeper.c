@@ -33,6 +33,7 @@ static struct {
     size_t count;
     int event_fd;
     uint64_t starts, deaths, hangs;
+    int64_t numbers;              /* given out */
 } keeper = {.once = PTHREAD_ONCE_INIT};
 
 void keeper_line_unref(struct keeper_line *l)
@@ -155,6 +156,7 @@ static void child_start(struct keeper_child *c)
         return;
     }
     keeper.starts++;
+    c->starts++;
     c->line = line;
     c->pid = pid;
     c->pidfd = pidfd;
@@ -168,6 +170,7 @@ static void child_start(struct keeper_child *c)
 static void child_buried(struct keeper_child *c, int status)
 {
     keeper.deaths++;
+    c->deaths++;
     mutex_lock(&c->lock);
     struct keeper_line *line = c->line;
     c->line = NULL;
@@ -304,6 +307,7 @@ enum err keeper_add(struct op *op, struct keeper_child *c)
     if (keeper.count >= LIMIT_CHILDREN)
         return op_fail(op, E_TOO_LARGE, "%d models run in processes of their own already", LIMIT_CHILDREN);
     keeper.count++;
+    c->number = ++keeper.numbers;
     c->pidfd = -1;
     c->added = true;
     c->next = keeper.first;
@@ -334,4 +338,31 @@ void keeper_stats(struct child_stats *ret)
     *ret = (struct child_stats){.children = keeper.count, .starts = keeper.starts, .deaths = keeper.deaths, .hangs = keeper.hangs};
     for (struct keeper_child *c = keeper.first; c; c = c->next)
         ret->ready += is_ready(c);
+}
+
+/* Resident pages from /proc/PID/statm; the process cannot be another one, as only the keeper reaps it and the keeper's lock is held. */
+static uint64_t rss_bytes(pid_t pid)
+{
+    char path[64], text[128];
+    unsigned long long size = 0, resident = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    text[n < 0 ? 0 : n] = 0;
+    if (n <= 0 || sscanf(text, "%llu %llu", &size, &resident) != 2)
+        return 0;
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t keeper_figures(struct child_figure *ret, size_t max)
+{
+    size_t n = 0;
+    pthread_once(&keeper.once, keeper_start);
+    LOCK(&keeper.lock);
+    for (struct keeper_child *c = keeper.first; c && n < max; c = c->next, n++)
+        ret[n] = (struct child_figure){.engine = c->engine, .number = c->number, .pid = c->pid, .ready = is_ready(c), .starts = c->starts,
+                                       .deaths = c->deaths, .rss_bytes = c->pid ? rss_bytes(c->pid) : 0};
+    return n;
 }

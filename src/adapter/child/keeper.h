@@ -34,7 +34,8 @@ struct keeper_child {
     /* The keeper's own. */
     int pidfd;
     bool stopping, added;
-    int64_t next_start_ms, started_ms;
+    int64_t next_start_ms, started_ms, number;
+    uint64_t starts, deaths;
     struct keeper_child *next;
 };
 
@@ -45,5 +46,6 @@ void keeper_remove(struct keeper_child *c);
 /* Somebody lost a slot: the keeper watches it from now on. */
 void keeper_poke(void);
 void keeper_stats(struct child_stats *ret);
+size_t keeper_figures(struct child_figure *ret, size_t max);
 
 #endif

@@ -251,6 +251,12 @@ static void a_crash_is_mended(void **state)
     assert_int_equal(ask_patiently(&f->op, f->model, 6, &y), OK);
     assert_true(y == 12);
     assert_int_equal(child_pid(other), others);
+    struct child_figure figures[LIMIT_CHILDREN];
+    size_t n = child_figures(figures, LIMIT_CHILDREN);
+    assert_true(n >= 2 && figures[0].pid == others && figures[0].starts == 1 && figures[0].deaths == 0 && figures[0].ready);
+    assert_true(figures[1].pid == child_pid(f->model) && figures[1].starts == 5 && figures[1].deaths == 4 && figures[1].number < figures[0].number);
+    assert_true(figures[0].rss_bytes > 100000 && !strcmp(figures[0].engine, "puppet"));
+    assert_int_equal(child_figures(figures, 1), 1);
     hosted_puppet.unload(other);
 }
 
