@@ -161,6 +161,19 @@
 #define LIMIT_GRPC_WATCHERS 16                  /* of the health, likewise */
 #define LIMIT_GRPC_WATCH_MS 250                 /* between two looks at the health */
 
+/* Streams */
+#define LIMIT_STREAM_POLL 4096                 /* records handed out by one poll */
+#define LIMIT_STREAM_POLL_BYTES LIMIT_MIB(32)  /* ... or fewer, when they are large */
+#define LIMIT_STREAM_RECORD_BYTES LIMIT_MIB(64) /* key, value and headers of one record that is written */
+#define LIMIT_STREAM_HEADERS 256               /* of one record */
+#define LIMIT_STREAM_PARTITIONS 4096           /* that one member of a group may hold */
+#define LIMIT_STREAM_BUFFER_KIB 65536          /* records fetched ahead, and records on their way out */
+#define LIMIT_STREAM_FLIGHT 256                /* records that are being scored at once */
+#define LIMIT_STREAM_TRANSACTION 1000000       /* records of one transaction */
+#define LIMIT_STREAM_RETRIES 10                /* of a record whose engine failed, before it goes to the errors topic */
+#define LIMIT_STREAM_ABORTS 100                /* transactions in a row that could not be committed */
+#define LIMIT_STREAM_SETTINGS 64               /* --kafka-set */
+
 /* Training */
 #define LIMIT_TRAIN_BYTES LIMIT_MIB(4096) /* rows held in memory */
 #define LIMIT_TRAIN_GATES 256
@@ -298,6 +311,7 @@
 #define LIMIT_ROLLOUT_ARMS 8                     /* versions that share the traffic of one endpoint */
 #define LIMIT_ROLLOUT_METRICS 8                  /* judged in one A/B test */
 #define LIMIT_ROLLOUT_NAMESPACE 63               /* bytes of the name of a namespace of experiments */
+#define LIMIT_ROLLOUT_UNITS (1 << 16)            /* bits that tell new units from known ones in an A/B test's split; a power of two */
 #define LIMIT_ROLLOUT_PAIRS (1 << 16)            /* shadowed requests per endpoint that wait for their label; the oldest go */
 #define LIMIT_ROLLOUT_NOTES (1 << 18)            /* picks per endpoint that wait for their reward; the oldest go */
 #define LIMIT_ROLLOUT_REWARDS 100000             /* in one call */
