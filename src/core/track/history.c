@@ -1,6 +1,7 @@
 #include "core/track/history.h"
 
 #include "base/limits.h"
+#include "core/track/heads.h"
 #include "core/track/points.h"
 #include "sql_gen.h"
 
@@ -110,10 +111,35 @@ static enum err take_points(struct op *op, const struct series *s, const size_t 
     return OK;
 }
 
-static enum err some_of_run(struct op *op, struct db_tx *tx, struct some_arg *a, size_t run, size_t *at)
+/* A long metric of which no points are in memory; *ret_done false: all of them have to be read. */
+static enum err sample_long(struct op *op, struct db_tx *tx, struct some_arg *a, const struct series_name *name, struct history_points *ret, bool *ret_done)
+{
+    size_t n = 0;
+    struct history_point *p = arena_array(op->arena, a->max, struct history_point);
+    if (!p)
+        return op_fail(op, E_TOO_LARGE, "the points do not fit in memory: ask for fewer runs or points");
+    *ret_done = a->cache && series_cache_sample_find(a->cache, name, a->range, a->max, p, &n);
+    if (!*ret_done) {
+        enum err e = heads_sample(op, tx, name->id, a->range, a->max, p, &n, ret_done);
+        if (e || !*ret_done)
+            return e;
+        if (a->cache)
+            series_cache_sample_keep(a->cache, name, a->range, a->max, p, n);
+    }
+    *ret = (struct history_points){p, n};
+    return OK;
+}
+
+static enum err some_of_series(struct op *op, struct db_tx *tx, struct some_arg *a, const struct series_name *name, size_t run, size_t *at)
 {
     AUTO(series) struct series s = {.by_step = true};
-    enum err e = series_cache_get(op, a->cache, tx, a->run_ids[run], a->key, &s);
+    bool done = false;
+    enum err e = OK;
+    if (at && heads_pay(name->points, a->max) && !(a->cache && series_cache_holds(a->cache, name)))
+        e = sample_long(op, tx, a, name, &a->ret[run], &done);
+    if (e || done)
+        return e;
+    e = series_cache_load(op, a->cache, tx, name, &s);
     size_t n = s.len < a->left ? s.len : a->left;
     if (!e && at)
         e = sample_rows(op, &s, a->range, a->max, at, &n);
@@ -121,6 +147,16 @@ static enum err some_of_run(struct op *op, struct db_tx *tx, struct some_arg *a,
         e = take_points(op, &s, at, n, &a->ret[run]);
     if (!e && !at)
         a->left -= n;
+    return e;
+}
+
+static enum err some_of_run(struct op *op, struct db_tx *tx, struct some_arg *a, size_t run, size_t *at)
+{
+    struct series_name name;
+    bool found = false;
+    enum err e = series_find(op, tx, a->run_ids[run], a->key, &name, &found);
+    if (!e && found)
+        e = some_of_series(op, tx, a, &name, run, at);
     return e ? e : op_check_deadline(op);
 }
 

@@ -16,10 +16,6 @@ struct history_page {
  * LIMIT_TRACK_HISTORY_PAGE then. Release ret->series. E_INVALID: the token. */
 MUST_USE enum err history_page(struct op *op, struct db *db, struct series_cache *cache, struct str run_id, struct str key, int64_t max_results, struct str page_token, struct history_page *ret);
 
-struct history_point {
-    double value;
-    int64_t time_ms, step;
-};
 struct history_points {
     struct history_point *p; /* in op's arena */
     size_t len;

@@ -24,7 +24,7 @@
 #include <stdlib.h>
 
 #define ANCHORED 1
-#define TAIL_POINTS 256                /* at most, with the anchor */
+#define TAIL_POINTS POINTS_TAIL
 #define EDIT_POINTS 2048               /* gathered before they are moved */
 #define CHUNK LIMIT_TRACK_CHUNK_POINTS
 #define UPGRADE_POINTS 200000          /* of short series in one write */
@@ -389,6 +389,27 @@ static enum err read_first(struct op *op, struct db_tx *tx, struct reading *r, i
     return e || !row ? e : give_chunk(op, r);
 }
 
+enum err points_tail_read(struct op *op, struct db_tx *tx, int64_t series, struct page_point *ret, size_t *ret_n, bool *ret_anchored, struct page_point *ret_anchor)
+{
+    struct db_val tail;
+    enum err e = db_query_one(op, tx, &sql_points_tail, DB_ARGS(DB_I64(series)), &tail, 1);
+    return e ? e : tail_read(op, tail.type == DB_TYPE_BLOB ? tail.s : (struct str){0}, ret, ret_n, ret_anchored, ret_anchor);
+}
+
+enum err points_chunk_read(struct op *op, struct db_tx *tx, int64_t series, const struct page_point *key, struct page_point *ret, size_t *ret_n)
+{
+    struct db_rows *rows = NULL;
+    bool row = false;
+    enum err e = db_query(op, tx, &sql_points_chunk_get, KEY_ARGS(series, key), &rows);
+    if (e)
+        return e;
+    e = db_step(op, tx, rows, &row);
+    if (!e)
+        e = row ? chunk_row(op, tx, rows, ret, ret_n) : op_fail(op, E_CORRUPT, "a metric lacks the stored points that it tells of");
+    db_end(tx, rows);
+    return e;
+}
+
 enum err points_read(struct op *op, struct db_tx *tx, int64_t series, const struct page_point *after, size_t max, points_fn fn, void *arg)
 {
     AUTO(reading) struct reading *r = malloc(sizeof *r);
@@ -399,12 +420,9 @@ enum err points_read(struct op *op, struct db_tx *tx, int64_t series, const stru
     r->left = max;
     r->fn = fn;
     r->arg = arg;
-    struct db_val tail;
     bool anchored = false;
     struct page_point anchor;
-    enum err e = db_query_one(op, tx, &sql_points_tail, DB_ARGS(DB_I64(series)), &tail, 1);
-    if (!e && tail.type == DB_TYPE_BLOB)
-        e = tail_read(op, tail.s, r->tail, &r->tail_n, &anchored, &anchor);
+    enum err e = points_tail_read(op, tx, series, r->tail, &r->tail_n, &anchored, &anchor);
     if (!e && anchored && (!after || page_point_compare(after, &anchor) < 0)) {
         if (after)
             e = read_first(op, tx, r, series);

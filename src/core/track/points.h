@@ -13,6 +13,13 @@ typedef enum err (*points_fn)(struct op *op, void *arg, const struct page_point 
 /* The points of a series behind `after` (NULL: from the first one on), at most `max`. */
 MUST_USE enum err points_read(struct op *op, struct db_tx *tx, int64_t series, const struct page_point *after, size_t max, points_fn fn, void *arg);
 
+/* The parts, for heads.h. `ret` has room for POINTS_TAIL: the points of the row, without the one that repeats the last of the chunks,
+ * which is *ret_anchor where *ret_anchored says that there are chunks. */
+#define POINTS_TAIL 256
+MUST_USE enum err points_tail_read(struct op *op, struct db_tx *tx, int64_t series, struct page_point *ret, size_t *ret_n, bool *ret_anchored, struct page_point *ret_anchor);
+/* The chunk that begins with `key`, which is there; `ret` has room for LIMIT_TRACK_CHUNK_POINTS. */
+MUST_USE enum err points_chunk_read(struct op *op, struct db_tx *tx, int64_t series, const struct page_point *key, struct page_point *ret, size_t *ret_n);
+
 /* Adding points to one series after the other. Some 250 KiB, of which little is touched as a rule: not from the arena, which zeroes. */
 struct points_edit;
 MUST_USE enum err points_edit_create(struct op *op, struct points_edit **ret);

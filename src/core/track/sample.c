@@ -30,13 +30,9 @@ enum err sample_rows(struct op *op, struct series *s, struct sample_range range,
         return e;
     size_t from = range.limited ? rank_of(s, range.first, false) : 0;
     size_t to = range.limited ? rank_of(s, range.last, true) : s->len;
-    size_t n = to > from ? to - from : 0, tiles = n < max ? n : max;
-    for (size_t i = 0; i < tiles; i++) {
-        size_t rest = n % tiles;
-        ret[i] = series_ranked(s, from + i * (n / tiles) + (i < rest ? i : rest));
-    }
-    if (tiles > 0)
-        ret[tiles - 1] = series_ranked(s, to - 1);
+    size_t n = to > from ? to - from : 0, tiles = sample_tiles(n, max);
+    for (size_t i = 0; i < tiles; i++)
+        ret[i] = series_ranked(s, from + sample_place(n, tiles, i));
     *ret_len = tiles;
     return OK;
 }

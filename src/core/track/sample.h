@@ -7,10 +7,24 @@
 
 #include "core/track/series.h"
 
+struct history_point {
+    double value;
+    int64_t time_ms, step;
+};
 struct sample_range {
     bool limited;        /* else all steps */
     int64_t first, last; /* both belong to it */
 };
+/* How many of `n` rows at most `max` rows stand for them, and which the i-th of these is (sample.c). */
+static inline size_t sample_tiles(size_t n, size_t max)
+{
+    return n < max ? n : max;
+}
+static inline size_t sample_place(size_t n, size_t tiles, size_t i)
+{
+    size_t rest = n % tiles;
+    return i + 1 == tiles ? n - 1 : i * (n / tiles) + (i < rest ? i : rest);
+}
 /* Positions in `s` of at most `max` (> 0) points of the range, in the order (step, time, value, NaN): the first of each of `max`
  * groups of equal size (the earlier ones one larger where that does not come out even), and the last point of all, in the
  * place of the last group's when there is no room. All points when there are no more than `max`.

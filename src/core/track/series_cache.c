@@ -21,6 +21,11 @@
 #define BUCKETS 16384
 #define LATE_POINTS 4096 /* read again before the end */
 
+struct kept {
+    struct sample_range range;
+    size_t points, max, n; /* points: that the series had */
+    struct history_point p[];
+};
 struct entry {
     struct entry *next;         /* in its bucket */
     struct entry *newer, *older;
@@ -28,7 +33,9 @@ struct entry {
     struct mutex busy;
     int pins;                   /* threads that use the entry; under the table's lock */
     struct series series;       /* all points of the block; under busy */
-    size_t bytes;               /* counted in the table's sum; under the table's lock */
+    size_t bytes;               /* counted in the table's sum; under the table's lock, as are the next two */
+    bool held;                  /* `series` has points */
+    struct kept *sample;        /* NULL: none */
     size_t run_len, name_len;
     char name[];                /* run and key, one behind the other */
 };
@@ -54,6 +61,7 @@ static void entry_free(struct entry *x)
 {
     series_release(&x->series);
     mutex_clear(&x->busy);
+    free(x->sample);
     free(x);
 }
 
@@ -138,13 +146,18 @@ static struct entry *entry_create(int64_t id, struct str run_id, struct str key)
     return x;
 }
 
-/* The pinned entry of a series, made when there is none; NULL: no memory. */
-static struct entry *table_pin(struct series_cache *c, int64_t id, struct str run_id, struct str key)
+static struct entry *table_find(struct series_cache *c, int64_t id, struct str run_id, struct str key)
 {
-    LOCK(&c->lock);
     struct entry *x = *bucket_of(c, id);
     while (x && !entry_is(x, id, run_id, key))
         x = x->next;
+    return x;
+}
+
+/* The entry of a series, made when there is none, as the newest; NULL: no memory. */
+static struct entry *table_take(struct series_cache *c, int64_t id, struct str run_id, struct str key)
+{
+    struct entry *x = table_find(c, id, run_id, key);
     if (x) {
         list_remove(c, x);
     } else {
@@ -158,19 +171,85 @@ static struct entry *table_pin(struct series_cache *c, int64_t id, struct str ru
         c->count++;
     }
     list_push(c, x);
-    x->pins++;
     return x;
 }
 
-static void table_unpin(struct series_cache *c, struct entry *x, size_t bytes, uint64_t *counter)
+static struct entry *table_pin(struct series_cache *c, int64_t id, struct str run_id, struct str key)
+{
+    LOCK(&c->lock);
+    struct entry *x = table_take(c, id, run_id, key);
+    if (x)
+        x->pins++;
+    return x;
+}
+
+static size_t sample_bytes(const struct kept *s)
+{
+    return s ? sizeof *s + s->n * sizeof s->p[0] : 0;
+}
+
+/* `points_bytes`: what the entry's series takes now. */
+static void table_unpin(struct series_cache *c, struct entry *x, size_t points_bytes, uint64_t *counter)
 {
     LOCK(&c->lock);
     ++*counter;
     x->pins--;
+    size_t bytes = sizeof *x + x->name_len + points_bytes + sample_bytes(x->sample);
     c->bytes = c->bytes - x->bytes + bytes;
     x->bytes = bytes;
+    x->held = points_bytes > 0;
     if (x->pins == 0 && bytes > c->max_bytes / 2)
         table_drop(c, x); /* it would drive out all the others */
+    table_shrink(c);
+}
+
+/* ---- samples ---- */
+
+bool series_cache_holds(struct series_cache *c, const struct series_name *name)
+{
+    LOCK(&c->lock);
+    struct entry *x = table_find(c, name->id, name->run_id, name->key);
+    return x && x->held;
+}
+
+static bool same_range(struct sample_range a, struct sample_range b)
+{
+    return a.limited == b.limited && (!a.limited || (a.first == b.first && a.last == b.last));
+}
+
+bool series_cache_sample_find(struct series_cache *c, const struct series_name *name, struct sample_range range, size_t max, struct history_point *ret, size_t *ret_n)
+{
+    LOCK(&c->lock);
+    struct entry *x = table_find(c, name->id, name->run_id, name->key);
+    const struct kept *s = x ? x->sample : NULL;
+    if (!s || s->points != name->points || s->max != max || !same_range(s->range, range))
+        return false;
+    list_remove(c, x);
+    list_push(c, x);
+    memcpy(ret, s->p, s->n * sizeof *ret);
+    *ret_n = s->n;
+    c->hits++;
+    return true;
+}
+
+void series_cache_sample_keep(struct series_cache *c, const struct series_name *name, struct sample_range range, size_t max, const struct history_point *p, size_t n)
+{
+    struct kept *s = malloc(sizeof *s + n * sizeof *p);
+    if (!s)
+        return;
+    *s = (struct kept){.range = range, .points = name->points, .max = max, .n = n};
+    memcpy(s->p, p, n * sizeof *p);
+    LOCK(&c->lock);
+    struct entry *x = table_take(c, name->id, name->run_id, name->key);
+    if (!x) {
+        free(s);
+        return;
+    }
+    size_t bytes = x->bytes - sample_bytes(x->sample) + sample_bytes(s);
+    c->bytes = c->bytes - x->bytes + bytes;
+    x->bytes = bytes;
+    free(x->sample);
+    x->sample = s;
     table_shrink(c);
 }
 
@@ -259,26 +338,40 @@ static enum err cached(struct op *op, struct series_cache *c, struct db_tx *tx, 
             series_release(&x->series);
         else
             *ret = series_ref(&x->series);
-        bytes = sizeof *x + x->name_len + series_bytes(&x->series);
+        bytes = series_bytes(&x->series);
     }
     table_unpin(c, x, bytes, hit ? &c->hits : appended ? &c->appends : &c->loads);
     return e;
 }
 
-enum err series_cache_get(struct op *op, struct series_cache *c, struct db_tx *tx, struct str run_id, struct str key, struct series *ret)
+enum err series_find(struct op *op, struct db_tx *tx, struct str run_id, struct str key, struct series_name *ret, bool *ret_found)
 {
     struct db_val row[2];
     enum err e = db_query_one(op, tx, &sql_history_series, DB_ARGS(DB_TEXT(run_id), DB_TEXT(key)), row, ARRAY_LEN(row));
+    *ret_found = !e;
     if (e == E_NOT_FOUND) {
         op_clear(op);
-        *ret = (struct series){.by_step = true};
         return OK;
     }
-    if (e)
-        return e;
-    size_t points = row[1].i > 0 ? (size_t)row[1].i : 0;
-    if (points > LIMIT_TRACK_SERIES_POINTS)
+    if (!e)
+        *ret = (struct series_name){row[0].i, row[1].i > 0 ? (size_t)row[1].i : 0, run_id, key};
+    return e;
+}
+
+enum err series_cache_load(struct op *op, struct series_cache *c, struct db_tx *tx, const struct series_name *name, struct series *ret)
+{
+    if (name->points > LIMIT_TRACK_SERIES_POINTS)
         return too_many(op);
-    struct entry *x = c ? table_pin(c, row[0].i, run_id, key) : NULL;
-    return x ? cached(op, c, tx, x, points, ret) : read_all(op, tx, row[0].i, points, ret);
+    struct entry *x = c ? table_pin(c, name->id, name->run_id, name->key) : NULL;
+    return x ? cached(op, c, tx, x, name->points, ret) : read_all(op, tx, name->id, name->points, ret);
+}
+
+enum err series_cache_get(struct op *op, struct series_cache *c, struct db_tx *tx, struct str run_id, struct str key, struct series *ret)
+{
+    struct series_name name;
+    bool found = false;
+    enum err e = series_find(op, tx, run_id, key, &name, &found);
+    if (!e && !found)
+        *ret = (struct series){.by_step = true};
+    return e || !found ? e : series_cache_load(op, c, tx, &name, ret);
 }
