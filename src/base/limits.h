@@ -10,6 +10,9 @@
 #define LIMIT_JSON_DEPTH 64
 #define LIMIT_YAML_NODES 100000
 #define LIMIT_YAML_BYTES LIMIT_MIB(16)
+#define LIMIT_PBTXT_BYTES LIMIT_MIB(1)
+#define LIMIT_PBTXT_DEPTH 16             /* messages in each other */
+#define LIMIT_PBTXT_VALUES 20000         /* values that stand directly in one message */
 
 /* HTTP, server side */
 #define LIMIT_HTTP_TARGET_BYTES LIMIT_KIB(8)
@@ -150,6 +153,28 @@
 #define LIMIT_MODEL_SERVER_THREADS 4      /* workers of `ingot serve` */
 #define LIMIT_REPOSITORY_FILES 4096       /* names in one of its folders */
 #define LIMIT_TENSOR_VALUES LIMIT_MIB(64) /* values of one tensor */
+
+/* The chain of an endpoint */
+#define LIMIT_CHAIN_COLUMNS 8192          /* columns that are checked or transformed */
+#define LIMIT_CHAIN_VIOLATIONS 10         /* that one answer names; all are counted */
+#define LIMIT_CHAIN_CHOICES 10000         /* values that a column may be limited to */
+#define LIMIT_CHAIN_STEPS 16              /* steps of one column */
+#define LIMIT_CHAIN_CATEGORIES 100000     /* of one column */
+#define LIMIT_CHAIN_OUTPUTS 65536         /* columns that a transform makes */
+#define LIMIT_CHAIN_CLASSES 10000         /* of a model whose answer is post-processed */
+#define LIMIT_CHAIN_POINTS 1000000        /* of an isotonic calibration */
+#define LIMIT_CHAIN_FILE_BYTES LIMIT_MIB(64) /* a transform or a calibrator */
+
+/* Batch scoring */
+#define LIMIT_SCORING_FILES 100000        /* input files of one job */
+#define LIMIT_SCORING_CHUNKS 100000000    /* parts of one job */
+#define LIMIT_SCORING_CHUNK_ROWS 65536    /* rows of one part, unless the user says otherwise */
+#define LIMIT_SCORING_BATCH_BYTES LIMIT_MIB(64) /* ... and of its values; fewer rows are taken of wide tables */
+#define LIMIT_SCORING_SHARDS 100000
+#define LIMIT_SCORING_THREADS 64
+#define LIMIT_SCORING_FOOTER_BYTES LIMIT_MIB(64) /* of a Parquet file, hashed as a whole */
+#define LIMIT_SCORING_MANIFEST_BYTES LIMIT_MIB(64)
+#define LIMIT_SCORING_ARENA LIMIT_MIB(4096) /* to score one part: tensors in, tensors out, texts */
 
 /* gRPC */
 #define LIMIT_GRPC_MESSAGE_BYTES LIMIT_MIB(64)  /* one message, before and behind its compression; gRPC's own default is 4 MiB */
