@@ -148,6 +148,12 @@
 #define LIMIT_SERVE_WARM_CALLS 10000
 #define LIMIT_SERVE_SHADOWS 1024          /* copies of requests that wait for a candidate; the next ones are dropped */
 #define LIMIT_SERVE_SHADOW_BYTES LIMIT_MIB(64)
+#define LIMIT_SERVE_GRAPH_BYTES LIMIT_MIB(1) /* of the file of a graph of models */
+#define LIMIT_SERVE_GRAPH_STEPS 64        /* bits of a word say which are over */
+#define LIMIT_SERVE_GRAPH_TENSORS 4096    /* of the request and of all steps */
+#define LIMIT_SERVE_GRAPH_CONDITIONS 16   /* of one step or case */
+#define LIMIT_SERVE_GRAPH_DEPTH 8         /* graphs within graphs */
+#define LIMIT_SERVE_GRAPH_RUNS 1024       /* runs of models that one request may cause */
 #define LIMIT_TENSOR_RANK 8
 #define LIMIT_REPOSITORY_MODELS 1024      /* models that `ingot serve` finds on disk */
 #define LIMIT_MODEL_SERVER_THREADS 4      /* workers of `ingot serve` */
