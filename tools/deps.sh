@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages="
 gcc g++ make cmake ninja-build pkg-config ccache git python3 python3-venv nodejs npm
 libuv1-dev node-llhttp libnghttp2-dev libgnutls28-dev libcurl4-gnutls-dev libsqlite3-dev libpq-dev zlib1g-dev
-libsimdjson-dev libyaml-dev libprotobuf-c-dev protobuf-c-compiler libxgboost-dev liblinear-dev libcmocka-dev
+libsimdjson-dev libyaml-dev libprotobuf-c-dev protobuf-c-compiler libxgboost-dev liblinear-dev librdkafka-dev libcmocka-dev
 curl openssl util-linux chromium nghttp2-client
 "
 missing=""

@@ -204,6 +204,8 @@
 #define LIMIT_STREAM_RETRIES 10                /* of a record whose engine failed, before it goes to the errors topic */
 #define LIMIT_STREAM_ABORTS 100                /* transactions in a row that could not be committed */
 #define LIMIT_STREAM_SETTINGS 64               /* --kafka-set */
+#define LIMIT_STREAM_OPEN_MS 60000             /* for brokers to answer at the start */
+#define LIMIT_STREAM_CLOSE_MS 5000             /* for an abort at the end */
 
 /* Training */
 #define LIMIT_TRAIN_BYTES LIMIT_MIB(4096) /* rows held in memory */
@@ -346,6 +348,8 @@
 #define LIMIT_ROLLOUT_PAIRS (1 << 16)            /* shadowed requests per endpoint that wait for their label; the oldest go */
 #define LIMIT_ROLLOUT_NOTES (1 << 18)            /* picks per endpoint that wait for their reward; the oldest go */
 #define LIMIT_ROLLOUT_REWARDS 100000             /* in one call */
+#define LIMIT_ROLLOUT_FLUSH_MS 1000              /* pairs and picks lie in memory alone for so long */
+#define LIMIT_ROLLOUT_JOURNAL (1 << 15)          /* entries of one row of the journal of pairs and picks */
 #define LIMIT_ROLLOUT_EVIDENCE LIMIT_KIB(256)    /* of one decision, as text */
 
 /* Webhooks and alerts */

@@ -13,7 +13,7 @@
  * Two writers with one `transactional_id` cannot both live: opening the second ends the first, whose open transaction is aborted and
  * whose next call fails with E_DENIED.
  *
- * Errors of poll, put, commit: E_CONFLICT: the open transaction cannot be committed: call abort and go on. E_DENIED: another instance
+ * A poll that waits returns early when op->gone is set. Errors of poll, put, commit: E_CONFLICT: the open transaction cannot be committed: call abort and go on. E_DENIED: another instance
  * took our place, or we may not do it. E_CANCELLED: op->gone was set while we waited. E_TOO_LARGE: a record is larger than
  * the log takes. E_NOT_FOUND: no such topic or partition. E_TIMEOUT: op's deadline passed. E_IO: all else. After any but E_CONFLICT, and E_TOO_LARGE and
  * E_NOT_FOUND from put, the stream can only be closed; closing aborts what is open. */
