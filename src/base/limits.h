@@ -151,6 +151,8 @@
 #define LIMIT_SERVE_GRAPH_BYTES LIMIT_MIB(1) /* of the file of a graph of models */
 #define LIMIT_SERVE_GRAPH_STEPS 64        /* bits of a word say which are over */
 #define LIMIT_SERVE_GRAPH_TENSORS 4096    /* of the request and of all steps */
+#define LIMIT_SERVE_GRAPH_COMBINED 256    /* tensors that one operator takes */
+#define LIMIT_SERVE_GRAPH_CASES 16        /* models that one step chooses from */
 #define LIMIT_SERVE_GRAPH_CONDITIONS 16   /* of one step or case */
 #define LIMIT_SERVE_GRAPH_DEPTH 8         /* graphs within graphs */
 #define LIMIT_SERVE_GRAPH_RUNS 1024       /* runs of models that one request may cause */
