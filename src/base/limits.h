@@ -160,6 +160,12 @@
 #define LIMIT_REPOSITORY_MODELS 1024      /* models that `ingot serve` finds on disk */
 #define LIMIT_MODEL_SERVER_THREADS 4      /* workers of `ingot serve` */
 #define LIMIT_REPOSITORY_FILES 4096       /* names in one of its folders */
+#define LIMIT_REPOSITORY_LABELS 100000    /* lines of a file of labels */
+#define LIMIT_REPOSITORY_CACHE_BYTES LIMIT_MIB(64) /* of answers, for a model whose config.pbtxt switches its response cache on */
+#define LIMIT_REPOSITORY_POLL_S 86400     /* between two looks at the disk */
+#define LIMIT_REPOSITORY_UPLOAD_BYTES LIMIT_MIB(256) /* files that come with one load */
+#define LIMIT_DECLARED_BYTES LIMIT_MIB(16) /* what is said of a model beside its file: names, shapes, labels */
+#define LIMIT_DECLARED_TENSORS 256        /* inputs or outputs that are declared */
 #define LIMIT_TENSOR_VALUES LIMIT_MIB(64) /* values of one tensor */
 
 /* The chain of an endpoint */
