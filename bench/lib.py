@@ -39,9 +39,11 @@ def request_file(name, port, method, path, body):
     return file
 
 
-def load(port, pid, request, connections, seconds):
+def load(port, pid, requests, connections, seconds, rate=0):
+    """`requests`: one request file, or a list of them that are sent with weights 1, 1/2, 1/3 ...; `rate` > 0: an open loop."""
+    files = [part for r in (requests if isinstance(requests, list) else [requests]) for part in ("--request", str(r))]
     out = subprocess.run([str(RELEASE / "bench_load"), "--port", str(port), "--pid", str(pid), "--connections", str(connections),
-                          "--seconds", str(seconds), "--request", str(request)], check=True, capture_output=True, text=True)
+                          "--seconds", str(seconds), "--rate", str(rate), *files], check=True, capture_output=True, text=True)
     return json.loads(out.stdout)
 
 
@@ -78,10 +80,10 @@ def tree_cpu_us(pid):
     return ticks * 1e6 / os.sysconf("SC_CLK_TCK"), rss * os.sysconf("SC_PAGESIZE") / 2**20
 
 
-def measure(port, pid, request, connections, seconds):
+def measure(port, pid, requests, connections, seconds, rate=0):
     """bench_load with the CPU time of the whole process tree."""
     before, _ = tree_cpu_us(pid)
-    result = load(port, pid, request, connections, seconds)
+    result = load(port, pid, requests, connections, seconds, rate)
     after, rss = tree_cpu_us(pid)
     result["server_cpu_us"] = (after - before) / max(1, result["requests"])
     result["rss_mib"] = rss

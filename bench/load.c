@@ -1,14 +1,17 @@
-/* load.c - a closed-loop HTTP/1.1 load generator on epoll: C connections, each sends one prepared request, waits for the whole
- * answer, and sends it again. Prints one JSON line: rate, latency quantiles, errors, and the CPU time that the server process
- * (--pid) used per request. One thread, so that on two cores the server has the other one.
+/* load.c - an HTTP/1.1 load generator on epoll. C connections send prepared requests. Closed loop: each waits for the whole answer and
+ * sends the next. Open loop (--rate R): requests fall due at the times of a Poisson process, whatever the server does; one that
+ * finds no free connection waits here, and its latency counts from when it was due (no coordinated omission). Prints one JSON line: rate,
+ * latency quantiles, errors, and the CPU time that the server process (--pid) used per request. One thread, so that on two cores
+ * the server has the other one.
  *
- *     load --port 5000 --pid 123 --connections 16 --seconds 5 --request request.bin
+ *     load --port 5000 --pid 123 --connections 16 --seconds 5 --request request.bin [--request more.bin ...] [--rate 1000]
  *
- * The request file holds the raw bytes. Every "@@N@@" in it is replaced by a number of ten digits that counts up (so that each
- * request can differ). Answers must have a Content-Length. */
+ * A request file holds the raw bytes. Every "@@N@@" in it is replaced by a number of ten digits that counts up (so that each
+ * request can differ). Of several files the k-th is sent with a weight of 1/k (Zipf). Answers must have a Content-Length. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,12 +25,15 @@
 #include <unistd.h>
 
 #define MAX_CONNECTIONS 1024
-#define MAX_REQUEST (1 << 20)
+#define MAX_REQUEST (8 << 20)
 #define MAX_SAMPLES (1 << 23)
-#define ANSWER_BYTES (1 << 20)
+#define ANSWER_BYTES (8 << 20)
 #define COUNTER_DIGITS 10
 #define MARKER_BYTES 5 /* "@@N@@" */
 #define MAX_MARKERS 1024
+#define MAX_REQUESTS 1024
+#define MAX_WAITING (1 << 16)
+#define PATIENCE_NS 10000000000 /* without any answer */
 
 struct connection {
     int fd;
@@ -36,14 +42,23 @@ struct connection {
     bool bad;
     char *buf;
 };
+struct request {
+    char *bytes;
+    size_t len;
+    char **counters; /* where the digits go */
+    size_t counter_count;
+};
 struct plan {
     int port, pid, connections;
-    double seconds;
-    char *request;
-    size_t request_len;
-    char *counters[MAX_MARKERS]; /* where the digits go */
-    size_t counter_count;
-    uint64_t next;
+    double seconds, rate; /* rate 0: closed loop */
+    struct request *requests;
+    double *cumulative; /* of the requests' weights */
+    size_t request_count;
+    uint64_t next, random;
+};
+struct waiting { /* due, and no connection was free */
+    int64_t *due_ns;
+    size_t head, len;
 };
 
 static int64_t now_ns(void)
@@ -71,7 +86,10 @@ static double process_cpu_us(int pid, long *ret_rss_kib)
     char *p = strrchr(text, ')');
     unsigned long utime = 0, stime = 0;
     long rss = 0;
-    if (!p || sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld", &utime, &stime, &rss) != 3)
+    if (!p ||
+        sscanf(p + 2,
+               "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld",
+               &utime, &stime, &rss) != 3)
         die("parse stat");
     *ret_rss_kib = rss * (sysconf(_SC_PAGESIZE) / 1024);
     return (double)(utime + stime) * 1e6 / (double)sysconf(_SC_CLK_TCK);
@@ -82,32 +100,70 @@ static void request_load(struct plan *p, const char *path)
     FILE *f = fopen(path, "rb");
     if (!f)
         die(path);
-    p->request = malloc(MAX_REQUEST);
-    p->request_len = fread(p->request, 1, MAX_REQUEST, f);
+    if (p->request_count == MAX_REQUESTS)
+        die("too many requests");
+    fseek(f, 0, SEEK_END);
+    size_t size = (size_t)ftell(f), room = size + MAX_MARKERS * COUNTER_DIGITS;
+    rewind(f);
+    if (size > MAX_REQUEST)
+        die("too large a request");
+    struct request *r = &p->requests[p->request_count];
+    *r = (struct request){.bytes = malloc(room), .counters = malloc(MAX_MARKERS * sizeof(char *))};
+    r->len = fread(r->bytes, 1, size, f);
     fclose(f);
-    for (size_t i = 0; i + MARKER_BYTES <= p->request_len; i++)
-        if (!memcmp(p->request + i, "@@N@@", MARKER_BYTES)) {
+    for (size_t i = 0; i + MARKER_BYTES <= r->len; i++)
+        if (!memcmp(r->bytes + i, "@@N@@", MARKER_BYTES)) {
             /* The marker is five bytes, the number ten: the tail moves, and the file's Content-Length counts the ten. */
-            memmove(p->request + i + COUNTER_DIGITS, p->request + i + MARKER_BYTES, p->request_len - i - MARKER_BYTES);
-            p->request_len += COUNTER_DIGITS - MARKER_BYTES;
-            if (p->counter_count == MAX_MARKERS || p->request_len > MAX_REQUEST - COUNTER_DIGITS)
+            if (r->counter_count == MAX_MARKERS)
                 die("too many markers");
-            p->counters[p->counter_count++] = p->request + i;
+            memmove(r->bytes + i + COUNTER_DIGITS, r->bytes + i + MARKER_BYTES, r->len - i - MARKER_BYTES);
+            r->len += COUNTER_DIGITS - MARKER_BYTES;
+            r->counters[r->counter_count++] = r->bytes + i;
         }
+    double before = p->request_count ? p->cumulative[p->request_count - 1] : 0;
+    p->cumulative[p->request_count] = before + 1.0 / (double)(p->request_count + 1);
+    p->request_count++;
 }
 
-static void request_send(struct plan *p, struct connection *c)
+/* Uniform in (0, 1): splitmix64. */
+static double random_unit(struct plan *p)
 {
-    if (p->counter_count) {
+    uint64_t z = p->random += 0x9e3779b97f4a7c15ULL;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return ((double)((z ^ (z >> 31)) >> 11) + 0.5) / 9007199254740992.0;
+}
+
+static struct request *request_choose(struct plan *p)
+{
+    if (p->request_count == 1)
+        return p->requests;
+    double at = random_unit(p) * p->cumulative[p->request_count - 1];
+    size_t low = 0, high = p->request_count - 1;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->cumulative[middle] < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return &p->requests[low];
+}
+
+static void request_send(struct plan *p, struct connection *c, int64_t due_ns)
+{
+    struct request *r = request_choose(p);
+    if (r->counter_count) {
         char digits[COUNTER_DIGITS + 1];
-        snprintf(digits, sizeof digits, "%010llu", 1000000000ULL + (unsigned long long)(p->next++ % 1000000000ULL));
-        for (size_t i = 0; i < p->counter_count; i++)
-            memcpy(p->counters[i], digits, COUNTER_DIGITS);
+        snprintf(digits, sizeof digits, "%010llu",
+                 1000000000ULL + (unsigned long long)(p->next++ % 1000000000ULL));
+        for (size_t i = 0; i < r->counter_count; i++)
+            memcpy(r->counters[i], digits, COUNTER_DIGITS);
     }
     c->have = c->want = 0;
-    c->sent_ns = now_ns();
-    for (size_t off = 0; off < p->request_len;) {
-        ssize_t n = send(c->fd, p->request + off, p->request_len - off, MSG_NOSIGNAL);
+    c->sent_ns = due_ns;
+    for (size_t off = 0; off < r->len;) {
+        ssize_t n = send(c->fd, r->bytes + off, r->len - off, MSG_NOSIGNAL);
         if (n < 0 && errno != EAGAIN)
             die("send");
         off += n > 0 ? (size_t)n : 0;
@@ -142,7 +198,8 @@ static bool answer_read(struct connection *c)
 
 static int connect_one(int port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a))
         die("connect");
@@ -157,54 +214,127 @@ static int compare_u32(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+struct run {
+    struct plan *p;
+    struct connection conns[MAX_CONNECTIONS];
+    struct connection *idle[MAX_CONNECTIONS];
+    size_t idle_count;
+    struct waiting waiting;
+    int ep;
+    int64_t next_due_ns, stop_ns;
+    uint32_t *samples; /* tenths of microseconds */
+    uint64_t done, bad, dropped;
+    size_t waiting_most;
+};
+
+static void run_open(struct run *r)
+{
+    r->ep = epoll_create1(EPOLL_CLOEXEC);
+    r->samples = malloc(MAX_SAMPLES * sizeof *r->samples);
+    r->waiting.due_ns = malloc(MAX_WAITING * sizeof(int64_t));
+    for (int i = 0; i < r->p->connections; i++) {
+        struct connection *c = &r->conns[i];
+        *c = (struct connection){.fd = connect_one(r->p->port), .buf = malloc(ANSWER_BYTES)};
+        struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
+        epoll_ctl(r->ep, EPOLL_CTL_ADD, c->fd, &ev);
+        r->idle[r->idle_count++] = c;
+    }
+}
+
+/* Open loop: what fell due goes out, or waits. */
+static void due_send(struct run *r)
+{
+    struct waiting *w = &r->waiting;
+    for (int64_t now = now_ns(); r->next_due_ns <= now && r->next_due_ns < r->stop_ns;) {
+        if (w->len == MAX_WAITING)
+            r->dropped++;
+        else
+            w->due_ns[(w->head + w->len++) % MAX_WAITING] = r->next_due_ns;
+        r->next_due_ns += (int64_t)(-log(random_unit(r->p)) * 1e9 / r->p->rate);
+    }
+    if (w->len > r->waiting_most)
+        r->waiting_most = w->len;
+    for (; w->len && r->idle_count; w->len--, w->head = (w->head + 1) % MAX_WAITING)
+        request_send(r->p, r->idle[--r->idle_count], w->due_ns[w->head]);
+}
+
+/* How long epoll may wait: until the next request is due, or the end. */
+static struct timespec wait_time(const struct run *r)
+{
+    int64_t ns = PATIENCE_NS;
+    if (r->p->rate > 0) {
+        const int64_t until = r->next_due_ns < r->stop_ns ? r->next_due_ns : r->stop_ns, now = now_ns();
+        if (until > now)
+            ns = until - now;
+        else if (r->next_due_ns < r->stop_ns)
+            ns = 0;
+    }
+    return (struct timespec){ns / 1000000000, ns % 1000000000};
+}
+
+static void answers_take(struct run *r)
+{
+    struct epoll_event evs[64];
+    struct timespec wait = wait_time(r);
+    int n = epoll_pwait2(r->ep, evs, 64, &wait, NULL);
+    if (n < 0 || (!n && wait.tv_sec >= PATIENCE_NS / 1000000000))
+        die("no answer for ten seconds");
+    for (int i = 0; i < n; i++) {
+        struct connection *c = evs[i].data.ptr;
+        if (!answer_read(c))
+            continue;
+        int64_t t = now_ns();
+        r->samples[r->done++ % MAX_SAMPLES] = (uint32_t)((t - c->sent_ns) / 100);
+        r->bad += c->bad;
+        if (r->p->rate > 0 || t >= r->stop_ns)
+            r->idle[r->idle_count++] = c;
+        else
+            request_send(r->p, c, t);
+    }
+}
+
+static double quantile(const struct run *r, size_t n, double q)
+{
+    size_t at = (size_t)((double)n * q);
+    return n ? r->samples[at < n ? at : n - 1] / 10.0 : 0;
+}
+
 static void run(struct plan *p)
 {
-    static struct connection conns[MAX_CONNECTIONS];
-    uint32_t *samples = malloc(MAX_SAMPLES * sizeof *samples);
-    uint64_t done = 0, bad = 0;
-    int ep = epoll_create1(EPOLL_CLOEXEC);
-    for (int i = 0; i < p->connections; i++) {
-        conns[i] = (struct connection){.fd = connect_one(p->port), .buf = malloc(ANSWER_BYTES)};
-        struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &conns[i]};
-        epoll_ctl(ep, EPOLL_CTL_ADD, conns[i].fd, &ev);
-    }
+    static struct run r;
+    r.p = p;
+    run_open(&r);
     long rss = 0;
     double cpu = p->pid ? process_cpu_us(p->pid, &rss) : 0;
-    int64_t start = now_ns(), stop = start + (int64_t)(p->seconds * 1e9);
-    for (int i = 0; i < p->connections; i++)
-        request_send(p, &conns[i]);
-    int open = p->connections;
-    while (open > 0) {
-        struct epoll_event evs[64];
-        int n = epoll_wait(ep, evs, 64, 10000);
-        if (n <= 0)
-            die("no answer for ten seconds");
-        for (int i = 0; i < n; i++) {
-            struct connection *c = evs[i].data.ptr;
-            if (!answer_read(c))
-                continue;
-            int64_t t = now_ns();
-            samples[done % MAX_SAMPLES] = (uint32_t)((t - c->sent_ns) / 100);
-            done++;
-            bad += c->bad;
-            if (t < stop)
-                request_send(p, c);
-            else
-                open--;
-        }
+    int64_t start = now_ns();
+    r.next_due_ns = start;
+    r.stop_ns = start + (int64_t)(p->seconds * 1e9);
+    while (p->rate <= 0 && r.idle_count)
+        request_send(p, r.idle[--r.idle_count], now_ns());
+    while (r.idle_count < (size_t)p->connections ||
+           (p->rate > 0 && (r.waiting.len || now_ns() < r.stop_ns))) {
+        if (p->rate > 0)
+            due_send(&r);
+        answers_take(&r);
     }
     double wall = (double)(now_ns() - start) / 1e9;
     cpu = p->pid ? process_cpu_us(p->pid, &rss) - cpu : 0;
-    size_t n = done < MAX_SAMPLES ? done : MAX_SAMPLES;
-    qsort(samples, n, sizeof *samples, compare_u32);
-    printf("{\"requests\": %llu, \"bad\": %llu, \"per_second\": %.0f, \"server_cpu_us\": %.2f, \"rss_kib\": %ld, \"p50_us\": %.1f, \"p95_us\": %.1f, \"p99_us\": %.1f}\n",
-           (unsigned long long)done, (unsigned long long)bad, (double)done / wall, cpu / (double)done, rss, samples[n / 2] / 10.0, samples[n * 95 / 100] / 10.0,
-           samples[n * 99 / 100] / 10.0);
+    size_t n = r.done < MAX_SAMPLES ? r.done : MAX_SAMPLES;
+    qsort(r.samples, n, sizeof *r.samples, compare_u32);
+    printf("{\"requests\": %llu, \"bad\": %llu, \"dropped\": %llu, \"waiting_most\": %zu, \"per_second\": "
+           "%.0f, \"server_cpu_us\": %.2f, \"rss_kib\": %ld, ",
+           (unsigned long long)r.done, (unsigned long long)r.bad, (unsigned long long)r.dropped,
+           r.waiting_most, (double)r.done / wall, cpu / (double)(r.done ? r.done : 1), rss);
+    printf("\"p50_us\": %.1f, \"p95_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
+           quantile(&r, n, 0.5), quantile(&r, n, 0.95), quantile(&r, n, 0.99), quantile(&r, n, 0.999),
+           quantile(&r, n, 1));
 }
 
 int main(int argc, char **argv)
 {
-    struct plan p = {.connections = 1, .seconds = 5};
+    struct plan p = {.connections = 1, .seconds = 5, .random = 1};
+    p.requests = calloc(MAX_REQUESTS, sizeof *p.requests);
+    p.cumulative = calloc(MAX_REQUESTS, sizeof *p.cumulative);
     for (int i = 1; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "--port"))
             p.port = (int)strtol(argv[i + 1], NULL, 10);
@@ -214,11 +344,15 @@ int main(int argc, char **argv)
             p.connections = (int)strtol(argv[i + 1], NULL, 10);
         else if (!strcmp(argv[i], "--seconds"))
             p.seconds = strtod(argv[i + 1], NULL);
+        else if (!strcmp(argv[i], "--rate"))
+            p.rate = strtod(argv[i + 1], NULL);
         else if (!strcmp(argv[i], "--request"))
             request_load(&p, argv[i + 1]);
     }
-    if (!p.port || !p.request || p.connections < 1 || p.connections > MAX_CONNECTIONS) {
-        fprintf(stderr, "usage: load --port N --request FILE [--pid N] [--connections N] [--seconds S]\n");
+    if (!p.port || !p.request_count || p.connections < 1 || p.connections > MAX_CONNECTIONS) {
+        fprintf(
+            stderr,
+            "usage: load --port N --request FILE... [--pid N] [--connections N] [--seconds S] [--rate R]\n");
         return 2;
     }
     run(&p);

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""The other workloads of a model server, Ingot beside the servers that can do the same; answers are compared first.
+
+    workloads.py [--only identity,dense,image,many,rollout] [--seconds 5]
+
+identity  sixteen integers there and back: what the protocol costs
+dense     a multi-layer perceptron in ONNX Runtime: the highest rate at which p99 stays below 10 ms, joining requests and not
+image     a tensor of 602 KB in JSON and binary through a small convolutional net
+many      200 models under Zipf traffic while one is loaded anew again and again: p99 and failures against the same without loads
+rollout   one endpoint alone, under a canary, under a shadow: what a rollout adds"""
+import argparse
+import json
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import lib
+import models
+import numpy as np
+import onnxruntime
+import peers
+
+P99_LIMIT_US = 10000
+MODELS, RELOADS = 200, 200
+
+
+def binary_file(name, port, path, x):
+    head = json.dumps({"inputs": [{"name": "X", "shape": list(x.shape), "datatype": "FP32", "parameters": {"binary_data_size": x.nbytes}}],
+                       "parameters": {"binary_data_output": True}}).encode()
+    text = (f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/octet-stream\r\nInference-Header-Content-Length: {len(head)}\r\n"
+            f"Content-Length: {len(head) + x.nbytes}\r\n\r\n").encode()
+    file = lib.RESULTS / f"{name}.request"
+    file.write_bytes(text + head + x.tobytes())
+    return file
+
+
+def figures(r):
+    assert not r["bad"] and not r["dropped"], r
+    return {k: r[k] for k in ("per_second", "server_cpu_us", "p50_us", "p99_us", "p999_us", "rss_mib")}
+
+
+def same_answers(peer, path, x, want, datatype):
+    got = lib.call(f"http://127.0.0.1:{peer.port}{path}", "POST", models.tensor_body(x, datatype=datatype))
+    np.testing.assert_allclose(np.asarray(got["outputs"][0]["data"]).ravel(), want.ravel(), rtol=1e-4, atol=1e-5)
+
+
+class Ingot(peers.Ingot):
+    name, model = "ingot", "m.onnx"
+
+
+def one_model(folder, x, datatype, seconds, counts, rows, workload):
+    want = onnxruntime.InferenceSession(str(folder / "m.onnx")).run(None, {"X": x})[0]
+    for kind in (Ingot, peers.FastApi):
+        with kind(folder) as peer:
+            same_answers(peer, peer.path, x, want, datatype)
+            request = lib.request_file(workload, peer.port, "POST", peer.path, models.tensor_body(x, datatype=datatype))
+            for c in counts:
+                rows.append({"workload": workload, "server": peer.name, "how": f"JSON x {c}", **figures(lib.measure(peer.port, peer.process.pid, request, c, seconds))})
+            if datatype == "FP32" and kind is Ingot:
+                request = binary_file(workload, peer.port, peer.path, x)
+                for c in counts:
+                    rows.append({"workload": workload, "server": peer.name, "how": f"binary x {c}", **figures(lib.measure(peer.port, peer.process.pid, request, c, seconds))})
+
+
+def identity(folder, seconds, rows):
+    models.identity(folder / "m.onnx")
+    one_model(folder, np.arange(16, dtype=np.int32).reshape(1, 16), "INT32", seconds, (1, 16, 64), rows, "identity")
+
+
+def image(folder, seconds, rows):
+    models.image_net(folder / "m.onnx")
+    x = np.random.default_rng(1).random((1, 3, 224, 224), dtype=np.float32)
+    one_model(folder, x, "FP32", seconds, (1, 4), rows, "image")
+
+
+def highest_rate(peer, request, seconds):
+    """The highest Poisson rate whose p99 is below the limit: growing by a fifth from a low rate until it is not."""
+    rate, best = 100.0, None
+    while rate < 50000:
+        r = lib.measure(peer.port, peer.process.pid, request, 256, seconds, rate=rate)
+        if r["p99_us"] > P99_LIMIT_US or r["dropped"] or r["bad"]:
+            break
+        best, rate = r, rate * 1.2
+    return best
+
+
+def dense(folder, seconds, rows):
+    models.dense(folder / "m.onnx")
+    x = np.random.default_rng(2).random((1, models.FEATURES), dtype=np.float32)
+    want = onnxruntime.InferenceSession(str(folder / "m.onnx")).run(None, {"X": x})[0]
+    for kind, how, config in ((Ingot, "never joined", {"batch": {"max_size": 1}}), (Ingot, "joined, as by default", {}),
+                              (Ingot, "joined, waits 2 ms at most", {"batch": {"max_size": 32, "max_delay_us": 2000}}), (peers.FastApi, "-", None)):
+        with kind(folder) as peer:
+            if config is not None:
+                lib.call(f"http://127.0.0.1:{peer.port}/v2/repository/models/m/load", "POST", {"parameters": {"config": json.dumps(config)}})
+            same_answers(peer, peer.path, x, want, "FP32")
+            request = lib.request_file("dense", peer.port, "POST", peer.path, models.tensor_body(x))
+            best = highest_rate(peer, request, seconds)
+            rows.append({"workload": "dense", "server": peer.name, "how": how, **(figures(best) if best else {"per_second": 0})})
+
+
+def many(folder, seconds, rows):
+    booster, x = models.trees(folder, 100)
+    home = folder / "models"
+    home.mkdir()
+    for i in range(MODELS):
+        (home / f"m{i}.json").write_bytes((folder / "m.json").read_bytes())
+
+    class Many(Ingot):
+        name, model, ready = "ingot", "models", "/v2/health/ready"
+
+    with Many(folder) as peer:
+        files = [lib.request_file(f"many-{i}", peer.port, "POST", f"/v2/models/m{i}/infer", models.tensor_body(x[:1])) for i in range(MODELS)]
+        rate = lib.measure(peer.port, peer.process.pid, files, 16, seconds)["per_second"] * 0.5
+        # In turns, so that what else the machine does falls on both.
+        for turn in range(3):
+            rows.append({"workload": "many", "server": peer.name, "how": f"no loads, {turn + 1}", **figures(lib.measure(peer.port, peer.process.pid, files, 64, 3 * seconds, rate=rate))})
+            loads = threading.Thread(target=load_again, args=(peer, 3 * seconds, stop := threading.Event(), done := []))
+            loads.start()
+            r = lib.measure(peer.port, peer.process.pid, files, 64, 3 * seconds, rate=rate)
+            stop.set()
+            loads.join()
+            rows.append({"workload": "many", "server": peer.name, "how": f"{len(done)} loads, {turn + 1}", **figures(r)})
+
+
+def load_again(peer, seconds, stop, done):
+    """The most asked model, RELOADS / 3 times spread over the time."""
+    while not stop.wait(seconds / (RELOADS / 3 + 1)):
+        lib.call(f"http://127.0.0.1:{peer.port}/v2/repository/models/m0/load", "POST", {})
+        done.append(1)
+
+
+def rollout(folder, seconds, rows):
+    import tiny
+    from ingot_server import IngotServer
+    world = tiny.world()
+    plans = {"alone": None, "canary of 10 %": ("canary", "steps_permille: [100, 1000]\nmin_samples: 100000000\n"),
+             "shadow of all": ("shadow", "min_samples: 100000000\n")}
+    for how, plan in plans.items():
+        with IngotServer(folder / how.split()[0]) as server:
+            world.deploy(server.url)
+            if plan:
+                (folder / "plan.yaml").write_text(plan[1])
+                tiny.ingot("deploy", plan[0], "tiny", "--version", 2, "--plan", folder / "plan.yaml", env={"INGOT_SERVER": server.url})
+            body = {"inputs": [{"name": "flight", "datatype": "INT64", "shape": [1], "data": ["@@N@@"]},
+                               {"name": "x", "datatype": "FP64", "shape": [1, len(tiny.FEATURE_NAMES)], "data": [float(i) for i in range(len(tiny.FEATURE_NAMES))]}]}
+            request = lib.request_file("rollout", server.port, "POST", "/v2/models/tiny/infer", json.dumps(body).replace('"@@N@@"', "@@N@@").encode())
+            rows.append({"workload": "rollout", "server": "ingot", "how": how, **figures(lib.measure(server.port, server.process.pid, request, 16, seconds))})
+
+
+WORKLOADS = {"identity": identity, "dense": dense, "image": image, "many": many, "rollout": rollout}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(WORKLOADS))
+    parser.add_argument("--seconds", type=float, default=5)
+    args = parser.parse_args()
+    lib.build()
+    rows = []
+    for name in args.only.split(","):
+        with tempfile.TemporaryDirectory() as folder:
+            WORKLOADS[name](Path(folder), args.seconds, rows)
+    lib.report("serving-workloads", rows, "server CPU per request and latency; the generator shares the machine")
+
+
+if __name__ == "__main__":
+    main()
