@@ -14,7 +14,7 @@
 #include "base/vec.h"
 #include "port/table.h"
 
-enum { END_BYTES = 65536 }; /* of head and tail */
+enum { END_BYTES = 65536, PIECE_BYTES = 16384 }; /* END: of head and tail */
 
 struct finding {
     struct op *op;
@@ -31,7 +31,7 @@ struct str scoring_base_name(struct str path)
 
 static enum err digest_range(struct op *op, const struct scoring_file *f, int fd, uint64_t from, uint64_t len, struct hash_state *h)
 {
-    char piece[END_BYTES];
+    char piece[PIECE_BYTES];
     while (len) {
         ssize_t n = pread(fd, piece, len < sizeof(piece) ? (size_t)len : sizeof(piece), (off_t)from);
         if (n < 0 && errno == EINTR)
