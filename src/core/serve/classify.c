@@ -1,5 +1,5 @@
 /* The form of the texts is Triton's: a value of a float type is printed with six decimals, of a whole type as it is. Values are
- * ordered as doubles: whole ones above 2^53 that differ in the last digits only count as equal. */
+ * ordered by keys that keep the order of their type: a double does not tell all 64-bit integers apart. NaN comes last. */
 #include "core/serve/classify.h"
 
 #include <inttypes.h>
@@ -11,37 +11,55 @@ static bool is_whole(enum tensor_type t)
     return t != TENSOR_FP16 && t != TENSOR_BF16 && t != TENSOR_FP32 && t != TENSOR_FP64;
 }
 
-static bool before(double a, double b)
+static uint64_t bits_at(const struct tensor *t, size_t at)
 {
-    return isnan(b) ? !isnan(a) : a > b;
+    uint64_t bits = 0;
+    memcpy(&bits, (const char *)t->data + at * sizeof(bits), sizeof(bits));
+    return bits;
 }
 
-/* The places of the `n` largest of `v`, largest first. n is small, so a place is found by moving the smaller ones back. */
-static void largest(const double *v, size_t len, size_t n, size_t *ret)
+/* A number that grows with the value; `value` is the same as a double. */
+static uint64_t key_of(const struct tensor *t, size_t at, double value)
+{
+    const uint64_t sign = (uint64_t)1 << 63;
+    if (t->type == TENSOR_UINT64)
+        return bits_at(t, at);
+    if (t->type == TENSOR_INT64)
+        return bits_at(t, at) ^ sign;
+    if (isnan(value))
+        return 0;
+    uint64_t bits;
+    value += 0.0; /* -0 is 0 */
+    memcpy(&bits, &value, sizeof(bits));
+    return bits & sign ? ~bits : bits | sign;
+}
+
+/* The places of the `n` largest keys, largest first, of equal ones the first. n is small, so a place is found by moving the
+ * smaller ones back. */
+static void largest(const uint64_t *keys, size_t len, size_t n, size_t *ret)
 {
     size_t have = 0;
     for (size_t i = 0; i < len; i++) {
-        if (have == n && !before(v[i], v[ret[n - 1]]))
+        if (have == n && keys[i] <= keys[ret[n - 1]])
             continue;
         size_t at = have < n ? have++ : n - 1;
-        for (; at && before(v[i], v[ret[at - 1]]); at--)
+        for (; at && keys[i] > keys[ret[at - 1]]; at--)
             ret[at] = ret[at - 1];
         ret[at] = i;
     }
 }
 
 /* "value:index[:label]" of t's value `at`, which is `value` as a double; p NULL without memory. */
-static struct str text_make(struct op *op, const struct tensor *t, size_t at, double value, size_t place, struct str label)
+static struct str text_make(struct op *op, const struct tensor *t, size_t at, double value, size_t place,
+                            struct str label)
 {
     char number[352]; /* %f of the largest double has 316 bytes */
-    const char *data = t->data;
-    uint64_t bits = 0;
-    if (tensor_type_size(t->type) == sizeof(bits)) /* a double does not hold all of them */
-        memcpy(&bits, data + at * sizeof(bits), sizeof(bits));
-    int n = t->type == TENSOR_UINT64  ? snprintf(number, sizeof(number), "%" PRIu64 ":%zu", bits, place)
-            : t->type == TENSOR_INT64 ? snprintf(number, sizeof(number), "%" PRId64 ":%zu", (int64_t)bits, place)
-            : is_whole(t->type)       ? snprintf(number, sizeof(number), "%" PRId64 ":%zu", (int64_t)value, place)
-                                      : snprintf(number, sizeof(number), "%f:%zu", value, place);
+    int n = t->type == TENSOR_UINT64
+                ? snprintf(number, sizeof(number), "%" PRIu64 ":%zu", bits_at(t, at), place)
+            : t->type == TENSOR_INT64
+                ? snprintf(number, sizeof(number), "%" PRId64 ":%zu", (int64_t)bits_at(t, at), place)
+            : is_whole(t->type) ? snprintf(number, sizeof(number), "%" PRId64 ":%zu", (int64_t)value, place)
+                                : snprintf(number, sizeof(number), "%f:%zu", value, place);
     char *p = arena_array(op->arena, (size_t)n + 1 + label.len, char);
     if (!p)
         return (struct str){NULL, 0};
@@ -58,18 +76,22 @@ enum err classify(struct op *op, struct tensor *t, const struct str *labels, siz
     const size_t width = t->rank > 1 ? (size_t)t->shape[t->rank - 1] : 1;
     const size_t rows = width ? t->count / width : 0;
     if (t->type == TENSOR_BYTES)
-        return op_fail(op, E_INVALID, "output \"%.*s\" has texts; there is nothing to classify", STR_FMT(t->name));
+        return op_fail(op, E_INVALID, "output \"%.*s\" has texts; there is nothing to classify",
+                       STR_FMT(t->name));
     n = n < width ? n : width;
     double *v = arena_array(op->arena, t->count + 1, double);
+    uint64_t *keys = arena_array(op->arena, width + 1, uint64_t);
     size_t *places = arena_array(op->arena, n + 1, size_t);
     struct str *texts = arena_array(op->arena, rows * n + 1, struct str);
-    if (!v || !places || !texts)
+    if (!v || !keys || !places || !texts)
         return op_fail(op, E_TOO_LARGE, "no memory for the classes of %zu rows", rows);
     enum err e = tensor_to_f64(op, t, v, 1);
     if (e)
         return e;
     for (size_t i = 0; i < rows; i++) {
-        largest(v + i * width, width, n, places);
+        for (size_t k = 0; k < width; k++)
+            keys[k] = key_of(t, i * width + k, v[i * width + k]);
+        largest(keys, width, n, places);
         for (size_t k = 0; k < n; k++) {
             struct str label = places[k] < label_count ? labels[places[k]] : STR("");
             const size_t at = i * width + places[k];

@@ -8,7 +8,8 @@
 
 #include "core/serve/classify.h"
 
-static void check(const struct tensor *in, const struct str *labels, size_t label_count, size_t n, const char *const *want, size_t want_len)
+static void check(const struct tensor *in, const struct str *labels, size_t label_count, size_t n,
+                  const char *const *want, size_t want_len)
 {
     struct arena *a = arena_create(LIMIT_MIB(1));
     struct op op;
@@ -27,30 +28,58 @@ static void test_classify(void **state)
 {
     (void)state;
     const float x[] = {0.1F, 0.7F, 0.2F, 3, NAN, 3};
-    const struct tensor floats = {.name = STR("p"), .type = TENSOR_FP32, .rank = 2, .shape = {2, 3}, .count = 6, .data = x};
+    const struct tensor floats = {
+        .name = STR("p"), .type = TENSOR_FP32, .rank = 2, .shape = {2, 3}, .count = 6, .data = x};
     const struct str labels[] = {STR("cat"), STR("dog")};
-    check(&floats, labels, 2, 2, (const char *[]){"0.700000:1:dog", "0.200000:2", "3.000000:0:cat", "3.000000:2"}, 4);
-    check(&floats, NULL, 0, 9, (const char *[]){"0.700000:1", "0.200000:2", "0.100000:0", "3.000000:0", "3.000000:2", "nan:1"}, 6);
+    check(&floats, labels, 2, 2,
+          (const char *[]){"0.700000:1:dog", "0.200000:2", "3.000000:0:cat", "3.000000:2"}, 4);
+    check(&floats, NULL, 0, 9,
+          (const char *[]){"0.700000:1", "0.200000:2", "0.100000:0", "3.000000:0", "3.000000:2", "nan:1"}, 6);
     const int32_t whole[] = {-5, 7};
-    const struct tensor ints = {.name = STR("i"), .type = TENSOR_INT32, .rank = 1, .shape = {2}, .count = 2, .data = whole};
+    const struct tensor ints = {
+        .name = STR("i"), .type = TENSOR_INT32, .rank = 1, .shape = {2}, .count = 2, .data = whole};
     check(&ints, NULL, 0, 1, (const char *[]){"-5:0", "7:0"}, 2);
     const struct tensor empty = {.name = STR("e"), .type = TENSOR_FP32, .rank = 2, .shape = {0, 3}};
     check(&empty, NULL, 0, 2, NULL, 0);
     const double large = 1e308;
-    const struct tensor d = {.name = STR("d"), .type = TENSOR_FP64, .rank = 2, .shape = {1, 1}, .count = 1, .data = &large};
+    const struct tensor d = {
+        .name = STR("d"), .type = TENSOR_FP64, .rank = 2, .shape = {1, 1}, .count = 1, .data = &large};
     struct arena *a = arena_create(LIMIT_MIB(1));
     struct op op;
     struct tensor t = d;
     op_init(&op, a);
     assert_int_equal(classify(&op, &t, NULL, 0, 1), OK);
     assert_true(t.texts[0].len > 310);
-    struct tensor texts = {.name = STR("t"), .type = TENSOR_BYTES, .rank = 1, .shape = {1}, .count = 1, .texts = labels};
+    struct tensor texts = {
+        .name = STR("t"), .type = TENSOR_BYTES, .rank = 1, .shape = {1}, .count = 1, .texts = labels};
     assert_int_equal(classify(&op, &texts, NULL, 0, 1), E_INVALID);
     arena_destroy(a);
 }
 
+/* Doubles would call some of these equal. */
+static void test_whole_numbers_of_64_bits(void **state)
+{
+    (void)state;
+    const int64_t longs[] = {9007199254740992, 9007199254740993, INT64_MAX, INT64_MIN, -1};
+    const struct tensor i64 = {
+        .name = STR("y"), .type = TENSOR_INT64, .rank = 2, .shape = {1, 5}, .count = 5, .data = longs};
+    check(&i64, NULL, 0, 5,
+          (const char *[]){"9223372036854775807:2", "9007199254740993:1", "9007199254740992:0", "-1:4",
+                           "-9223372036854775808:3"},
+          5);
+    const uint64_t large[] = {UINT64_MAX - 1, 5, UINT64_MAX};
+    const struct tensor u64 = {
+        .name = STR("y"), .type = TENSOR_UINT64, .rank = 2, .shape = {1, 3}, .count = 3, .data = large};
+    check(&u64, NULL, 0, 3, (const char *[]){"18446744073709551615:2", "18446744073709551614:0", "5:1"}, 3);
+    const double zeros[] = {-0.0, 0.0, -INFINITY};
+    const struct tensor d = {
+        .name = STR("y"), .type = TENSOR_FP64, .rank = 2, .shape = {1, 3}, .count = 3, .data = zeros};
+    check(&d, NULL, 0, 3, (const char *[]){"-0.000000:0", "0.000000:1", "-inf:2"}, 3);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classify)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classify),
+                                       cmocka_unit_test(test_whole_numbers_of_64_bits)};
     return cmocka_run_group_tests_name("classify", tests, NULL, NULL);
 }
