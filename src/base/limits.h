@@ -270,6 +270,7 @@
 #define LIMIT_TRACK_INPUT_TAG_VALUE 500
 #define LIMIT_TRACK_SEARCH_RUNS 50000
 #define LIMIT_TRACK_SEARCH_EXPERIMENTS 50000
+#define LIMIT_TRACK_PAGE_TOKEN 4096        /* bytes; a place in an order by longer texts is named by its number */
 #define LIMIT_TRACK_HISTORY_PAGE 1000000
 #define LIMIT_TRACK_SERIES_CACHE LIMIT_MIB(512) /* points of metrics kept in memory; 16 or 24 bytes each */
 #define LIMIT_TRACK_SERIES_POINTS 16000000 /* of one metric, to be sampled or cached */

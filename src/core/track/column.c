@@ -246,18 +246,41 @@ uint64_t column_sort_text(struct str s, bool descending)
     return turned(key, descending);
 }
 
+static uint64_t sort_real(double v, bool descending)
+{
+    v += 0.0; /* -0.0 and 0.0 are equal */
+    uint64_t key;
+    memcpy(&key, &v, sizeof key);
+    if (isnan(v))
+        return SORT_NAN;
+    return turned(key >> 63 ? ~key : key | (uint64_t)1 << 63, descending);
+}
+
+uint64_t column_sort_value(const struct order_key *k, bool descending)
+{
+    switch (k->kind) {
+    case ORDER_WHOLE:
+        return column_sort_whole(&k->whole, descending);
+    case ORDER_REAL:
+        return sort_real(k->real, descending);
+    case ORDER_TEXT:
+        return column_sort_text(k->text, descending);
+    case ORDER_NAN:
+        return SORT_NAN;
+    default:
+        return SORT_ABSENT;
+    }
+}
+
+uint64_t column_sort_rank(const struct column *c, struct str s, bool descending)
+{
+    return turned(texts_rank_of(&c->texts, s), descending);
+}
+
 uint64_t column_sort_key(const struct column *c, size_t slot, bool descending, bool ranked)
 {
-    if (c->reals) {
-        if (c->reals[slot] == REAL_ABSENT)
-            return SORT_ABSENT;
-        double v = real_at(c, slot) + 0.0; /* -0.0 and 0.0 are equal */
-        uint64_t key;
-        memcpy(&key, &v, sizeof key);
-        if (isnan(v))
-            return SORT_NAN;
-        return turned(key >> 63 ? ~key : key | (uint64_t)1 << 63, descending);
-    }
+    if (c->reals)
+        return c->reals[slot] == REAL_ABSENT ? SORT_ABSENT : sort_real(real_at(c, slot), descending);
     uint32_t code = c->codes[slot];
     if (code == TEXTS_NONE)
         return SORT_ABSENT;

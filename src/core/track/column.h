@@ -55,6 +55,10 @@ uint64_t column_sort_key(const struct column *c, size_t slot, bool descending, b
 /* The same for a whole number; `v` NULL is absent. */
 uint64_t column_sort_whole(const int64_t *v, bool descending);
 uint64_t column_sort_text(struct str s, bool descending);
+/* The number of a value of which it is not known whether the column has it: the same as a slot with that value has (`ranked` false). */
+uint64_t column_sort_value(const struct order_key *k, bool descending);
+/* The same with `ranked`: that of a text, or of the next greater one. */
+uint64_t column_sort_rank(const struct column *c, struct str s, bool descending);
 
 static inline void bits_set(uint64_t *bits, size_t i) { bits[i / 64] |= (uint64_t)1 << (i % 64); }
 static inline bool bits_get(const uint64_t *bits, size_t i) { return bits[i / 64] >> (i % 64) & 1; }

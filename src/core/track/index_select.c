@@ -1,7 +1,8 @@
 /* Clauses become sets of bits, one bit per run, and the filter's steps combine whole words of them. What is left is
  * either walked in the default order, which every group keeps, or gets a sort key of 64 bits per run; a partial
  * quicksort (Hoare's FIND, 1961) then separates the page from what is before and behind it, so that a page in the
- * middle of 100 000 runs costs a few passes over them and only the page itself is sorted. */
+ * middle of 100 000 runs costs a few passes over them and only the page itself is sorted. A page that begins behind a run (keyset.h)
+ * leaves out what lies before; in the default order it starts there. */
 #include "core/track/index_select.h"
 
 #include "core/track/run.h"
@@ -263,68 +264,148 @@ static void part(struct selection *s, struct candidate *p, size_t n, size_t k)
         qsort_r(&p[lo], hi - lo, sizeof *p, compare, s);
 }
 
-static enum err collect(struct op *op, struct selection *s, struct candidate **ret)
+/* Where a run stands against the place behind which the page begins. */
+static int compare_after(const struct selection *s, const struct chosen *c, uint32_t slot)
+{
+    struct order_key keys[LIMIT_TRACK_ORDER_BY];
+    for (size_t i = 0; i < s->plan->order_count; i++)
+        keys[i] = key_at(c, &s->plan->order[i], i, slot);
+    return keyset_compare(s->plan->order, s->plan->order_count, keys, c->g->starts[slot], texts_get(&c->g->ids->texts, c->g->ids->codes[slot]), &s->plan->after);
+}
+
+/* The place's first key as the candidates' are; where these are equal compare_after() decides. */
+static uint64_t after_key(const struct selection *s, const struct chosen *c)
+{
+    const struct filter_order *o = &s->plan->order[0];
+    const struct order_key *k = &s->plan->after.keys[0];
+    if (s->plan->order_count == 0)
+        return column_sort_whole(&s->plan->after.start_ms, true);
+    if (c->order[0] && k->kind == ORDER_TEXT && s->n == 1)
+        return column_sort_rank(c->order[0], k->text, o->descending);
+    return column_sort_value(k, o->descending);
+}
+
+/* The candidates of the page and of those behind it; ret has room for all. */
+static size_t collect_group(const struct selection *s, uint32_t i, struct candidate *ret)
+{
+    const struct chosen *c = &s->chosen[i];
+    uint64_t after = s->plan->keyed ? after_key(s, c) : 0;
+    size_t n = 0;
+    for (size_t w = 0; w < bits_words(c->g->len); w++) {
+        for (uint64_t left = c->bits[w]; left; left &= left - 1) {
+            uint32_t slot = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(left));
+            uint64_t key = sort_key(s, c, slot);
+            if (s->plan->keyed && (key < after || (key == after && compare_after(s, c, slot) <= 0)))
+                continue;
+            ret[n++] = (struct candidate){key, i, slot, c->g->places[slot]};
+        }
+    }
+    return n;
+}
+
+static enum err collect(struct op *op, struct selection *s, struct candidate **ret, size_t *ret_n)
 {
     struct candidate *all = arena_array(op->arena, s->total + 1, struct candidate);
     if (!all)
         return op_fail(op, E_TOO_LARGE, "the search finds more runs than fit in memory: narrow the filter");
-    size_t n = 0;
-    for (uint32_t i = 0; i < s->n; i++) {
-        const struct chosen *c = &s->chosen[i];
-        for (size_t w = 0; w < bits_words(c->g->len); w++) {
-            for (uint64_t left = c->bits[w]; left; left &= left - 1) {
-                uint32_t slot = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(left));
-                all[n++] = (struct candidate){sort_key(s, c, slot), i, slot, c->g->places[slot]};
-            }
-        }
-    }
+    *ret_n = 0;
+    for (uint32_t i = 0; i < s->n; i++)
+        *ret_n += collect_group(s, i, all + *ret_n);
     *ret = all;
     return OK;
 }
 
-/* Along the default order of the one group, until the page is full. */
-static void walk(const struct selection *s, size_t want, struct run_hits *hits)
+/* What the last run of the page is ordered by. */
+static void note_last(struct op *op, const struct selection *s, uint32_t group, uint32_t slot, struct keyset *ret)
+{
+    const struct chosen *c = &s->chosen[group];
+    struct str id = texts_get(&c->g->ids->texts, c->g->ids->codes[slot]);
+    ret->start_ms = c->g->starts[slot];
+    ret->run_id = str_dup(op->arena, id);
+    for (size_t i = 0; i < s->plan->order_count; i++) {
+        ret->keys[i] = key_at(c, &s->plan->order[i], i, slot);
+        if (ret->keys[i].kind == ORDER_TEXT) /* a longer one does not go into a token anyhow */
+            ret->keys[i].text = str_dup(op->arena, str_sub(ret->keys[i].text, 0, LIMIT_TRACK_PAGE_TOKEN));
+    }
+}
+/* How many of the default order of the one group lie before the page that begins behind a run. */
+static size_t walked(const struct selection *s)
+{
+    const struct index_group *g = s->chosen[0].g;
+    size_t from = 0, to = g->len;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (compare_after(s, &s->chosen[0], g->by_start[g->len - 1 - middle]) <= 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+/* Along the default order of the one group, until the page is full and it is known whether another one follows. */
+static void walk(struct op *op, const struct selection *s, struct run_hits *hits)
 {
     const struct index_group *g = s->chosen[0].g;
     const uint64_t *bits = s->chosen[0].bits;
-    size_t skip = s->plan->offset;
-    for (size_t i = g->len; i > 0 && hits->len < want; i--) {
+    size_t skip = s->plan->keyed ? 0 : s->plan->offset;
+    uint32_t last = 0;
+    for (size_t i = g->len - (s->plan->keyed ? walked(s) : 0); i > 0 && !hits->more; i--) {
         uint32_t slot = g->by_start[i - 1];
         if (!bits_get(bits, slot))
             continue;
-        if (skip)
+        if (skip) {
             skip--;
-        else
-            hits->rows[hits->len++] = g->rows[slot];
+            continue;
+        }
+        hits->more = hits->len == s->plan->limit;
+        if (hits->more)
+            break;
+        hits->rows[hits->len++] = g->rows[slot];
+        last = slot;
     }
+    if (hits->more)
+        note_last(op, s, 0, last, &hits->last);
+}
+
+/* The page among all that were collected. */
+static enum err sorted(struct op *op, struct selection *s, struct run_hits *hits)
+{
+    struct candidate *all = NULL;
+    size_t n = 0;
+    enum err e = collect(op, s, &all, &n);
+    if (e)
+        return e;
+    size_t offset = s->plan->keyed ? 0 : s->plan->offset, from = offset < n ? offset : n;
+    size_t want = n - from < s->plan->limit ? n - from : s->plan->limit;
+    if (want == 0)
+        return OK;
+    if (from > 0)
+        part(s, all, n, from);
+    if (from + want < n)
+        part(s, all + from, n - from, want);
+    qsort_r(all + from, want, sizeof *all, compare, s);
+    for (size_t i = 0; i < want; i++)
+        hits->rows[hits->len++] = s->chosen[all[from + i].group].g->rows[all[from + i].slot];
+    hits->more = from + want < n;
+    const struct candidate *last = &all[from + want - 1];
+    if (hits->more)
+        note_last(op, s, last->group, last->slot, &hits->last);
+    return OK;
 }
 
 static enum err page(struct op *op, struct selection *s, struct run_hits *hits)
 {
-    size_t from = s->plan->offset < s->total ? s->plan->offset : s->total;
-    size_t want = s->total - from < s->plan->limit ? s->total - from : s->plan->limit;
+    size_t most = s->total < s->plan->limit ? s->total : s->plan->limit;
     hits->total = (int64_t)s->total;
-    hits->more = s->total - from > want;
-    hits->rows = arena_array(op->arena, want + 1, int64_t);
+    hits->rows = arena_array(op->arena, most + 1, int64_t);
     if (!hits->rows)
         return op_fail(op, E_TOO_LARGE, "the page does not fit in memory: lower max_results");
-    if (want == 0)
+    if (most == 0)
         return OK;
-    if (s->n == 1 && s->plan->order_count == 0) {
-        walk(s, want, hits);
-        return OK;
-    }
-    struct candidate *all = NULL;
-    enum err e = collect(op, s, &all);
-    if (e)
-        return e;
-    if (from > 0)
-        part(s, all, s->total, from);
-    if (from + want < s->total)
-        part(s, all + from, s->total - from, want);
-    qsort_r(all + from, want, sizeof *all, compare, s);
-    for (size_t i = 0; i < want; i++)
-        hits->rows[hits->len++] = s->chosen[all[from + i].group].g->rows[all[from + i].slot];
+    if (s->n != 1 || s->plan->order_count)
+        return sorted(op, s, hits);
+    walk(op, s, hits);
     return OK;
 }
 

@@ -1,10 +1,9 @@
 #include "core/track/page.h"
 
 #include "base/json.h"
+#include "base/limits.h"
 
 #include <inttypes.h>
-
-#define PAGE_TOKEN_MAX 1024
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -29,7 +28,7 @@ static struct str base64(struct op *op, struct str s)
 
 static bool unbase64(struct op *op, struct str s, struct str *ret)
 {
-    if (s.len == 0 || s.len % 4 != 0 || s.len > PAGE_TOKEN_MAX)
+    if (s.len == 0 || s.len % 4 != 0 || s.len > LIMIT_TRACK_PAGE_TOKEN)
         return false;
     char *out = arena_alloc(op->arena, s.len);
     size_t n = 0, pad = 0;
@@ -64,6 +63,11 @@ static enum err token_object(struct op *op, struct str token, struct json **ret)
     return OK;
 }
 
+struct str page_token_close(struct op *op, struct str object)
+{
+    return base64(op, object);
+}
+
 struct str page_token(struct op *op, int64_t offset)
 {
     return base64(op, str_from(op_printf(op, "{\"offset\": %" PRId64 "}", offset)));
@@ -71,8 +75,15 @@ struct str page_token(struct op *op, int64_t offset)
 
 enum err page_offset(struct op *op, struct str token, int64_t *ret_offset)
 {
+    struct json *j = NULL;
+    return page_offset_and(op, token, ret_offset, &j);
+}
+
+enum err page_offset_and(struct op *op, struct str token, int64_t *ret_offset, struct json **ret)
+{
     if (token.len == 0) {
         *ret_offset = 0;
+        *ret = NULL;
         return OK;
     }
     struct json *j = NULL;
@@ -84,6 +95,7 @@ enum err page_offset(struct op *op, struct str token, int64_t *ret_offset)
     if (!offset || !json_as_i64(offset, &v) || v <= 0)
         return op_fail_field(op, "page_token", "Invalid page token, it does not hold an offset");
     *ret_offset = v;
+    *ret = j;
     return OK;
 }
 

@@ -9,6 +9,11 @@ struct str page_token(struct op *op, int64_t offset);
 /* The empty token is offset 0. E_INVALID for anything that page_token() did not make. */
 MUST_USE enum err page_offset(struct op *op, struct str token, int64_t *ret_offset);
 
+/* For tokens that hold more beside the offset: closes an object of at most 3/4 of LIMIT_TRACK_PAGE_TOKEN bytes; opens it, NULL for the empty token. */
+struct json;
+struct str page_token_close(struct op *op, struct str object);
+MUST_USE enum err page_offset_and(struct op *op, struct str token, int64_t *ret_offset, struct json **ret);
+
 /* A position in a metric's history: {"after": [time, step, value, nan]} with the value's integer form. */
 struct page_point {
     int64_t time_ms, step, value, is_nan;

@@ -4,7 +4,7 @@
 #define INGOT_CORE_TRACK_RUN_PLAN_H
 
 #include "base/limits.h"
-#include "core/track/filter.h"
+#include "core/track/keyset.h"
 
 enum run_attr { RUN_ATTR_ID, RUN_ATTR_NAME, RUN_ATTR_USER, RUN_ATTR_STATUS, RUN_ATTR_ARTIFACT_URI, RUN_ATTR_START, RUN_ATTR_END };
 
@@ -16,12 +16,15 @@ struct run_plan {
     size_t order_count;
     bool active, deleted; /* which of both are wanted */
     size_t offset, limit; /* the page */
+    bool keyed;           /* the page begins behind `after`, `offset` runs of it only for the next token */
+    struct keyset after;
     bool count;           /* `total` is wanted */
 };
 struct run_hits {
     int64_t *rows; /* internal numbers of the page's runs, in order */
     size_t len;
     bool more;     /* another page follows */
+    struct keyset last; /* of the page, where `more` */
     int64_t total; /* of all pages, if wanted */
 };
 

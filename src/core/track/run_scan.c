@@ -21,6 +21,7 @@ struct search {
     struct track_run *run; /* the row being judged */
     struct arena *scratch;
     VEC(struct found) found;
+    size_t seen; /* hits, also those in front of a page that begins behind a run */
 };
 
 static enum err match_dataset(struct op *op, struct search *s, const struct filter_clause *c, bool *ret)
@@ -157,6 +158,19 @@ static enum err keep(struct op *op, struct search *s)
     return OK;
 }
 
+/* A hit; it is kept unless it lies in front of the page. */
+static enum err take(struct op *op, struct search *s)
+{
+    s->seen++;
+    enum err e = keep(op, s);
+    if (e || !s->plan->keyed)
+        return e;
+    const struct found *f = &s->found.p[s->found.len - 1];
+    if (keyset_compare(s->plan->order, s->plan->order_count, f->keys, f->start_ms, f->run_id, &s->plan->after) <= 0)
+        s->found.len--;
+    return OK;
+}
+
 /* The row as views that die with the next step: most rows are only looked at. */
 static struct track_run row_view(struct db_tx *tx, struct db_rows *rows)
 {
@@ -194,7 +208,7 @@ static enum err judge(struct op *op, struct search *s, bool *ret_hit)
 static enum err scan_experiment(struct op *op, struct search *s, int64_t experiment)
 {
     int64_t lo = !s->plan->active, hi = s->plan->deleted;
-    size_t enough = s->plan->offset + s->plan->limit + 1;
+    size_t enough = (s->plan->keyed ? 0 : s->plan->offset) + s->plan->limit + 1;
     struct db_rows *rows = NULL;
     enum err e = db_query(op, s->tx, &sql_track_run_scan, DB_ARGS(DB_I64(experiment), DB_I64(lo), DB_I64(hi)), &rows);
     if (e)
@@ -206,7 +220,7 @@ static enum err scan_experiment(struct op *op, struct search *s, int64_t experim
         s->run = &run;
         e = judge(op, s, &hit);
         if (!e && hit)
-            e = keep(op, s);
+            e = take(op, s);
         if (e || (s->streaming && s->found.len == enough))
             break;
     }
@@ -230,7 +244,8 @@ static int compare(const void *pa, const void *pb, void *arg)
 
 static enum err page(struct op *op, const struct search *s, struct run_hits *ret)
 {
-    size_t from = s->plan->offset < s->found.len ? s->plan->offset : s->found.len, n = s->found.len - from;
+    size_t offset = s->plan->keyed ? 0 : s->plan->offset;
+    size_t from = offset < s->found.len ? offset : s->found.len, n = s->found.len - from;
     bool more = n > s->plan->limit;
     if (more)
         n = s->plan->limit;
@@ -239,7 +254,14 @@ static enum err page(struct op *op, const struct search *s, struct run_hits *ret
         return op_fail(op, E_TOO_LARGE, "the page does not fit in memory: lower max_results");
     for (size_t i = 0; i < n; i++)
         rows[i] = s->found.p[from + i].row;
-    *ret = (struct run_hits){rows, n, more, (int64_t)s->found.len};
+    *ret = (struct run_hits){.rows = rows, .len = n, .more = more, .total = (int64_t)s->seen};
+    if (more) {
+        const struct found *f = &s->found.p[from + n - 1];
+        ret->last.start_ms = f->start_ms;
+        ret->last.run_id = f->run_id;
+        for (size_t i = 0; i < s->plan->order_count; i++)
+            ret->last.keys[i] = f->keys[i];
+    }
     return OK;
 }
 
@@ -247,10 +269,8 @@ enum err run_scan(struct op *op, struct db_tx *tx, const struct run_plan *plan, 
 {
     AUTO(arena) struct arena *scratch = arena_create(LIMIT_TRACK_SCRATCH);
     struct search *s = op_new(op, struct search);
-    bool by_start = plan->order_count == 0 || (plan->order_count == 1 && plan->order[0].entity == FILTER_ATTRIBUTE &&
-                                               plan->order[0].attr == RUN_ATTR_START && plan->order[0].descending);
     *s = (struct search){.plan = plan, .tx = tx, .scratch = scratch,
-                         .streaming = plan->experiment_count == 1 && by_start && !plan->count};
+                         .streaming = plan->experiment_count == 1 && plan->order_count == 0 && !plan->count};
     for (size_t i = 0; i < plan->experiment_count; i++) {
         enum err e = scan_experiment(op, s, plan->experiments[i]);
         if (e)

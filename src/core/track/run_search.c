@@ -143,7 +143,7 @@ static enum err load_tx(struct op *op, struct db_tx *tx, void *arg)
             return e;
     }
     if (s->hits.more)
-        s->page.next_token = page_token(op, (int64_t)(s->plan.offset + s->hits.len));
+        s->page.next_token = keyset_token(op, s->plan.order, s->plan.order_count, &s->hits.last, (int64_t)(s->plan.offset + s->hits.len));
     return OK;
 }
 
@@ -229,6 +229,17 @@ static enum err check_repeat(struct op *op, const struct filter_order *order, si
     return OK;
 }
 
+/* "start_time DESC" is what comes without an order. */
+static enum err plan_order(struct op *op, const struct run_query *q, struct run_plan *p)
+{
+    enum err e = order_parse(op, &order_rules, q->order_by, q->order_count, p->order);
+    for (size_t i = 1; !e && i < q->order_count; i++)
+        e = check_repeat(op, p->order, i);
+    bool usual = q->order_count == 1 && p->order[0].entity == FILTER_ATTRIBUTE && p->order[0].attr == RUN_ATTR_START && p->order[0].descending;
+    p->order_count = usual ? 0 : q->order_count;
+    return e;
+}
+
 /* max_results 0 stands for "absent" nowhere: the dialect puts its default there. */
 static enum err plan(struct op *op, const struct run_query *q, struct run_plan *p)
 {
@@ -240,17 +251,14 @@ static enum err plan(struct op *op, const struct run_query *q, struct run_plan *
         return op_fail_field(op, "max_results",
                              "Invalid value %" PRId64 " for parameter 'max_results' supplied. It must be at most %d",
                              q->max_results, LIMIT_TRACK_SEARCH_RUNS);
+    enum err e = filter_parse(op, &run_search_rules, q->filter, &p->filter);
+    if (!e)
+        e = plan_order(op, q, p);
     int64_t offset = 0;
-    enum err e = page_offset(op, q->page_token, &offset);
+    if (!e)
+        e = keyset_parse(op, q->page_token, p->order, p->order_count, &p->after, &p->keyed, &offset);
     if (!e && offset > INT32_MAX)
         e = op_fail_field(op, "page_token", "Invalid page token, the offset is out of range");
-    if (!e)
-        e = filter_parse(op, &run_search_rules, q->filter, &p->filter);
-    if (!e)
-        e = order_parse(op, &order_rules, q->order_by, q->order_count, p->order);
-    for (size_t i = 1; !e && i < q->order_count; i++)
-        e = check_repeat(op, p->order, i);
-    p->order_count = q->order_count;
     p->active = q->view != TRACK_VIEW_DELETED;
     p->deleted = q->view != TRACK_VIEW_ACTIVE;
     p->offset = (size_t)offset;

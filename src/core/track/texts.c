@@ -155,6 +155,19 @@ bool texts_rank(struct texts *t)
     return true;
 }
 
+uint32_t texts_rank_of(const struct texts *t, struct str s)
+{
+    size_t from = 0, to = t->ranked;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (str_cmp(texts_get(t, t->sorted[middle]), s) < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return (uint32_t)from;
+}
+
 size_t texts_size(const struct texts *t)
 {
     return t->bytes_cap + (t->ends_cap + t->slot_count + 2 * t->rank_cap) * sizeof(uint32_t);

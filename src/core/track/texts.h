@@ -25,6 +25,8 @@ uint32_t texts_find(const struct texts *t, struct str s);
 struct str texts_get(const struct texts *t, uint32_t i);
 /* Brings `ranks` up to date: afterwards t->ranks[i] orders like texts_get(t, i). */
 MUST_USE bool texts_rank(struct texts *t);
+/* The rank of the first ranked text that is not less than `s`; their number when there is none. */
+uint32_t texts_rank_of(const struct texts *t, struct str s);
 /* Of the heap. */
 size_t texts_size(const struct texts *t);
 

@@ -169,7 +169,7 @@ static size_t order(struct world *w, struct str *ret)
     return n;
 }
 
-static void same(struct world *w, const struct run_query *q, struct run_index *x)
+static struct str same(struct world *w, const struct run_query *q, struct run_index *x)
 {
     struct op *op = &w->f->op;
     struct run_page rows, columns;
@@ -184,6 +184,7 @@ static void same(struct world *w, const struct run_query *q, struct run_index *x
         fail_msg("filter '%.*s' order %zu '%.*s' page %lld: %zu and %zu runs, totals %lld and %lld", STR_FMT(q->filter), q->order_count,
                  STR_FMT(q->order_count ? q->order_by[0] : STR("")), (long long)q->max_results, rows.len, columns.len,
                  (long long)rows.total, (long long)columns.total);
+    return rows.next_token;
 }
 
 static struct world *world_make(struct fixture *f, size_t runs)
@@ -214,7 +215,11 @@ static void one_case(struct world *w, struct run_index *x, struct buf *text)
     q.count = roll(w, 2);
     if (roll(w, 2))
         q.page_token = str_from(op_printf(&w->f->op, "%s", (const char *[]){"", "eyJvZmZzZXQiOiAxMH0=", "eyJvZmZzZXQiOiAxMDB9"}[roll(w, 3)]));
-    same(w, &q, x);
+    q.page_token = same(w, &q, x);
+    if (roll(w, 2))
+        change(w);
+    if (q.page_token.len) /* the page behind it, by the last run's place */
+        (void)same(w, &q, x);
 }
 
 static void differential(void **state)
