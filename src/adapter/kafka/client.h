@@ -26,6 +26,7 @@ struct kafka {
     size_t parts_top;          /* numbers below are in use */
 
     bool open;                 /* a transaction is */
+    bool spoilt;               /* it can only be aborted */
     rd_kafka_resp_err_t undelivered; /* why a record of the open transaction was refused */
     struct {
         struct str name;

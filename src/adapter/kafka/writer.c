@@ -32,6 +32,7 @@ enum err writer_begin(struct op *op, struct kafka *k)
     if (error)
         return kafka_fail_error(op, k, error, "begin a transaction");
     k->open = true;
+    k->spoilt = false;
     k->undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
     return OK;
 }
@@ -225,8 +226,10 @@ enum err writer_commit(struct op *op, struct kafka *k)
     enum err e = k->consumer ? positions_send(op, k) : OK;
     if (!e)
         e = step_run(op, k, "commit", step_commit, NULL);
-    if (e)
+    if (e) {
+        k->spoilt = true;
         return undelivered_fail(op, k, e);
+    }
     k->open = false;
     for (size_t i = 0; i < k->parts_top; i++)
         k->parts[i].committed = k->parts[i].done;
@@ -237,6 +240,10 @@ enum err writer_abort(struct op *op, struct kafka *k)
 {
     if (!k->open)
         return OK;
+    /* A broker that has not yet heard of the transaction takes its abort for a mistake, and librdkafka that for the end: so what was put
+     * goes out first. */
+    if (!k->spoilt)
+        rd_kafka_flush(k->producer, SLICE_MS);
     enum err e = step_run(op, k, "abort", step_abort, NULL);
     if (e == E_CONFLICT) /* an abort that cannot be had has nowhere to go */
         e = op_fail(op, E_IO, "the transaction can be neither committed nor aborted");
