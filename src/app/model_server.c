@@ -63,6 +63,11 @@ static enum err disk_fetch(const struct serve_source *self, struct op *op, struc
     return e ? e : op_fail(op, E_NOT_FOUND, "version %lld of \"%.*s\" is gone", (long long)version, STR_FMT(model));
 }
 
+struct serve_source model_server_source(const struct model_server_config *config)
+{
+    return (struct serve_source){.arg = (void *)(uintptr_t)config, .fetch = disk_fetch, .list = disk_list};
+}
+
 static enum err notes_log(struct op *op, const struct model_server_config *c)
 {
     struct repository_model *found = NULL;
@@ -136,7 +141,7 @@ enum err model_server_start(struct op *op, const struct model_server_config *con
     m->config = config;
     backend_engines_setup(config->isolate, config->engine_memory_bytes);
     const struct serve_config serve = {.engines = backend_engines,
-                                       .source = {.arg = (void *)(uintptr_t)config, .fetch = disk_fetch, .list = disk_list},
+                                       .source = model_server_source(config),
                                        .explicit_load = config->explicit_load};
     enum err e = notes_log(op, config);
     if (e || (e = serve_open(op, &serve, &m->serve)) || (e = net_open(op, m, ret_port))) {

@@ -5,6 +5,7 @@
 #define INGOT_APP_MODEL_SERVER_H
 
 #include "app/backends.h"
+#include "core/serve/serve.h"
 
 struct model_server_config { /* borrowed; must outlive the server */
     const struct str *paths; /* adapter/repository/repository.h says what they stand for */
@@ -21,6 +22,8 @@ struct model_server_config { /* borrowed; must outlive the server */
     enum child_isolate isolate;
     size_t engine_memory_bytes;
 };
+/* The models of `paths` as a source, for a serve of one's own; `config` is borrowed. */
+struct serve_source model_server_source(const struct model_server_config *config);
 struct model_server;
 /* E_NOT_FOUND: a path; E_IO: the address. A model that cannot be loaded is there, not ready, and logged. */
 MUST_USE enum err model_server_start(struct op *op, const struct model_server_config *config, struct model_server **ret, int *ret_port);
