@@ -349,3 +349,20 @@ enum err scoring_select(struct op *op, const struct scoring_binding *b, const st
     *ret = str_dup(op->arena, buf_str(&sql));
     return OK;
 }
+
+enum err scoring_count(struct op *op, const struct scoring_binding *b, const struct scoring_file *f, const struct str *nulls, size_t null_count,
+                       struct str *ret)
+{
+    AUTO(buf) struct buf sql;
+    buf_init(&sql, LIMIT_TABLE_SQL_BYTES);
+    if (f->parquet) {
+        buf_addf(&sql, "SELECT num_rows FROM parquet_file_metadata(%.*s)", STR_FMT(table_quote(op, f->path)));
+    } else { /* read as it will be: what a row is may depend on the types */
+        buf_add_cstr(&sql, "SELECT count(*) FROM ");
+        text_source(op, &sql, b, f, nulls, null_count);
+    }
+    if (sql.failed)
+        return op_fail(op, E_TOO_LARGE, "the names of %zu columns are too long together", b->fields.len);
+    *ret = str_dup(op->arena, buf_str(&sql));
+    return OK;
+}

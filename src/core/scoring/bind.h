@@ -44,5 +44,8 @@ MUST_USE enum err scoring_bind_join(struct op *op, struct scoring_binding *b, co
  * text files, beside the empty one. */
 MUST_USE enum err scoring_select(struct op *op, const struct scoring_binding *b, const struct scoring_file *f, const struct str *nulls, size_t null_count,
                                  uint64_t first, uint64_t rows, bool whole, struct str *ret);
+/* The SELECT of how many rows there are. */
+MUST_USE enum err scoring_count(struct op *op, const struct scoring_binding *b, const struct scoring_file *f, const struct str *nulls, size_t null_count,
+                                struct str *ret);
 
 #endif

@@ -58,6 +58,12 @@ static bool is_ours(struct str name)
            (str_starts(name, STR("_shard-")) && str_ends(name, STR(".lock"))) || part_parse(name, &number, &csv, &temp);
 }
 
+/* What a run may leave that died before there was a manifest. Parts without one are somebody else's. */
+static bool is_passing(struct str name)
+{
+    return str_starts(name, STR(MANIFEST)) || (str_starts(name, STR("_shard-")) && str_ends(name, STR(".lock")));
+}
+
 static bool is_dot(const char *name)
 {
     return !strcmp(name, ".") || !strcmp(name, "..");
@@ -79,7 +85,7 @@ enum err scoring_folder_read(struct op *op, struct str folder, struct str *ret)
     enum err e = folder_open(op, folder, &d);
     for (struct dirent *entry; d && (entry = readdir(d));) {
         there = there || !strcmp(entry->d_name, MANIFEST);
-        strangers = strangers || (!is_dot(entry->d_name) && !is_ours(str_from(entry->d_name)));
+        strangers = strangers || (!is_dot(entry->d_name) && !is_passing(str_from(entry->d_name)));
     }
     if (d)
         closedir(d);
@@ -112,6 +118,8 @@ enum err scoring_folder_succeed(struct op *op, struct str folder)
 enum err scoring_folder_clear(struct op *op, struct str folder, bool whole)
 {
     DIR *d = NULL;
+    if (access(path_in(op, folder, MANIFEST), F_OK))
+        return OK; /* nothing is ours */
     enum err e = folder_open(op, folder, &d);
     if (e || !d)
         return e;
@@ -160,7 +168,8 @@ void scoring_folder_unlock(struct op *op, struct str folder, struct scoring_shar
 
 /* ---- parts ---- */
 
-enum err scoring_folder_parts(struct op *op, struct str folder, bool csv, uint64_t from, uint64_t to, uint64_t **ret_done, uint64_t *ret_count)
+enum err scoring_folder_parts(struct op *op, struct str folder, bool csv, uint64_t from, uint64_t to, bool tidy, uint64_t **ret_done,
+                               uint64_t *ret_count)
 {
     DIR *d = NULL;
     uint64_t count = 0, *done = arena_array(op->arena, (size_t)((to - from) / 64 + 1), uint64_t);
@@ -171,7 +180,8 @@ enum err scoring_folder_parts(struct op *op, struct str folder, bool csv, uint64
         if (!part_parse(str_from(entry->d_name), &number, &of_csv, &temp) || of_csv != csv || number < from || number >= to)
             continue;
         if (temp) {
-            unlink(path_in(op, folder, entry->d_name));
+            if (tidy)
+                unlink(path_in(op, folder, entry->d_name));
             continue;
         }
         count += !scoring_is_done(done, number - from);

@@ -17,14 +17,15 @@
 MUST_USE enum err scoring_folder_read(struct op *op, struct str folder, struct str *ret);
 /* Makes the folder and puts the manifest there. E_EXISTS: another process was faster; read again. */
 MUST_USE enum err scoring_folder_create(struct op *op, struct str folder, struct str manifest);
-/* Removes parts, manifest and all that the head names; the folder itself, too, if `whole` and nothing else is in it. */
+/* Removes parts, manifest and all that the head names, if there is a manifest; the folder itself, too, if `whole` and nothing else is in it. */
 MUST_USE enum err scoring_folder_clear(struct op *op, struct str folder, bool whole);
 /* E_CONFLICT: a process works on this shard. The caller calls scoring_folder_unlock. */
 MUST_USE enum err scoring_folder_lock(struct op *op, struct str folder, struct scoring_shard shard, int *ret_fd);
 void scoring_folder_unlock(struct op *op, struct str folder, struct scoring_shard shard, int fd); /* -1 is ignored */
 
-/* Bit i of *ret_done (op's arena) tells whether part from + i is there. Leftovers of parts in the range are removed. */
-MUST_USE enum err scoring_folder_parts(struct op *op, struct str folder, bool csv, uint64_t from, uint64_t to, uint64_t **ret_done, uint64_t *ret_count);
+/* Bit i of *ret_done (op's arena) tells whether part from + i is there. `tidy`: leftovers of parts in the range are removed. */
+MUST_USE enum err scoring_folder_parts(struct op *op, struct str folder, bool csv, uint64_t from, uint64_t to, bool tidy, uint64_t **ret_done,
+                                       uint64_t *ret_count);
 static inline bool scoring_is_done(const uint64_t *done, uint64_t i) { return done[i / 64] >> (i % 64) & 1; }
 struct str scoring_part_path(struct op *op, struct str folder, bool csv, uint64_t number);
 /* Says that all parts are there. */
