@@ -21,25 +21,31 @@ static enum err file_fetch(const struct serve_source *s, struct op *op, struct s
     return e ? op_context(op, "artifact %.*s", STR_FMT(path)) : OK;
 }
 
-/* The model's file as MLmodel says, else model.json. */
-static enum err model_name(const struct serve_source *s, struct op *op, struct str folder, struct str *ret)
+enum err serve_source_model_file(struct op *op, struct str mlmodel, struct str *ret)
 {
-    struct str yaml;
     struct json *doc = NULL;
-    bool found = false;
     *ret = STR("model.json");
-    enum err e = file_fetch(s, op, artifact_path_join(op, folder, STR("MLmodel")), LIMIT_MIB(1), &found, &yaml);
-    if (e || !found)
-        return e;
-    e = yaml_parse(op, yaml, &doc);
+    enum err e = yaml_parse(op, mlmodel, &doc);
     if (e)
-        return op_context(op, "%.*s/MLmodel", STR_FMT(folder));
+        return e;
     const struct json *data = json_path(doc, "flavors.ingot.data");
     if (!data)
         data = json_path(doc, "flavors.xgboost.data");
     if (data && data->type == JSON_STRING)
         return artifact_path_clean(op, data->s, ret);
     return OK;
+}
+
+/* The model's file as MLmodel says, else model.json. */
+static enum err model_name(const struct serve_source *s, struct op *op, struct str folder, struct str *ret)
+{
+    struct str yaml;
+    bool found = false;
+    *ret = STR("model.json");
+    enum err e = file_fetch(s, op, artifact_path_join(op, folder, STR("MLmodel")), LIMIT_MIB(1), &found, &yaml);
+    if (e || !found)
+        return e;
+    return serve_source_model_file(op, yaml, ret) ? op_context(op, "%.*s/MLmodel", STR_FMT(folder)) : OK;
 }
 
 static enum err registry_fetch(const struct serve_source *s, struct op *op, struct str model, int64_t version, struct serve_files *ret)

@@ -8,5 +8,7 @@
 
 /* Both are borrowed. */
 struct serve_source serve_source_registry(struct db *db, struct blob_store *blobs);
+/* The model's file as the text of MLmodel names it; "model.json" when it names none. E_INVALID. */
+MUST_USE enum err serve_source_model_file(struct op *op, struct str mlmodel, struct str *ret);
 
 #endif
