@@ -7,6 +7,8 @@
 
 #include "api/guard.h"
 #include "api/match.h"
+#include "api/services.h"
+#include "api/traced.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -154,6 +156,8 @@ static void request_over(struct dispatch *d, struct op *op, const struct http_re
     /* gRPC answers failures with 200 and says them in its own fields: here they count as what they are. */
     int status = op->err && res->status < 400 ? err_http(op->err) : res->status;
     stats_add(row ? &row->stats : &d->unmatched, status, us);
+    if (op->trace)
+        traced_end(d->config.services->tracer, op, req, res, row->route, status);
     bool failed = status >= 400 || op->err;
     enum log_level level = status >= 500 ? LOG_ERROR : failed ? LOG_INFO : LOG_DEBUG;
     if (!log_enabled(level))
@@ -173,6 +177,7 @@ static void base_headers(const struct dispatch *d, struct op *op, const struct h
     if (d->config.frame_options.len)
         http_set_header(res, "X-Frame-Options", d->config.frame_options);
     http_set_header(res, "Cache-Control", STR("no-store"));
+    traced_header(op, res);
     guard_cors(op, req, d->config.allowed_origins, d->config.allowed_origin_count, res);
 }
 
@@ -348,6 +353,10 @@ static void plan_row(struct dispatch *d, struct op *op, struct http_req *req, st
     const struct route *r = row->route;
     req->route = r;
     req->match = row;
+    if (d->config.services && d->config.services->tracer) {
+        traced_begin(d->config.services->tracer, op, req, r);
+        traced_header(op, res);
+    }
     struct guard_verdict v = guard_browser(req, r->flags, d->config.allowed_origins, d->config.allowed_origin_count);
     if (v.status) {
         (void)op_fail(op, v.status == 403 ? E_DENIED : E_INVALID, "%s", v.text);
@@ -460,6 +469,8 @@ static void dispatch_refuse(void *arg, struct op *op, int status, const char *te
         house_error(op, status, code_of_status(status), text, res);
     }
     stats_add(&d->refused, status, 0);
+    if (op->trace && row)
+        traced_end(d->config.services->tracer, op, req, res, row->route, status);
     log_at(status >= 500 ? LOG_ERROR : LOG_INFO, "http.refused", {"id", LOG_S(op->request_id)}, {"status", LOG_I(status)}, {"error", LOG_C(text)});
 }
 

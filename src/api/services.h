@@ -12,6 +12,7 @@ struct alerts;
 struct series_cache;
 struct run_index;
 struct server;
+struct tracer;
 struct webhooks;
 
 struct services {
@@ -25,6 +26,7 @@ struct services {
     struct run_index *run_index;     /* columns of runs in memory; NULL: runs are searched row by row */
     struct webhooks *webhooks;       /* who is told of what, and the outbox; NULL: webhooks are not served */
     struct alerts *alerts;           /* rules on runs' metrics; NULL likewise */
+    struct tracer *tracer;           /* which requests leave a trace; NULL: none does */
     struct dispatch *dispatch;
     struct server *server;
     struct retrainer retrainer;  /* trigger NULL: nothing is retrained */
@@ -36,6 +38,7 @@ struct services {
     struct str artifact_root;    /* of new experiments; "": mlflow-artifacts:/ */
     int graphql_root_fields, graphql_aliases; /* in one document; 0: the limits of base/limits.h */
     struct str data_dir;
+    bool triton_metrics;         /* metrics under Triton's names as well */
     bool grpc_stream_plain;      /* ModelStreamInfer answers as MLServer does, not as Triton */
     int64_t started_us;
 };

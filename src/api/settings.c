@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "core/observe/tracer.h"
 
 enum { TEXT_MAX = 63 };
 
@@ -87,6 +88,37 @@ static struct {
     {.name = STR_INIT("log_frequency"), .standard = STR_INIT("0")},   {.name = STR_INIT("trace_mode"), .standard = STR_INIT("triton")},
 };
 
+static struct tracer *bound;
+
+static struct str trace_text_of(size_t i)
+{
+    return trace_rows[i].changed ? str_from(trace_rows[i].text) : trace_rows[i].standard;
+}
+
+static struct str trace_value(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(trace_rows); i++)
+        if (str_eqc(trace_rows[i].name, name))
+            return trace_text_of(i);
+    return STR("");
+}
+
+/* The lock is held. */
+static void trace_apply(void)
+{
+    int64_t rate = 1000, count = -1;
+    if (!bound || !str_parse_i64(trace_value("trace_rate"), &rate) || !str_parse_i64(trace_value("trace_count"), &count))
+        return;
+    tracer_rule_set(bound, !str_eqc(trace_value("trace_level"), "OFF"), rate, count);
+}
+
+void settings_trace_bind(struct tracer *tracer)
+{
+    LOCK(&lock);
+    bound = tracer;
+    trace_apply();
+}
+
 size_t settings_trace_get(struct op *op, struct setting **ret)
 {
     const size_t n = ARRAY_LEN(trace_rows);
@@ -94,7 +126,9 @@ size_t settings_trace_get(struct op *op, struct setting **ret)
     struct str *texts = arena_alloc(op->arena, n * sizeof *texts);
     LOCK(&lock);
     for (size_t i = 0; i < n; i++) {
-        texts[i] = trace_rows[i].changed ? str_dup(op->arena, str_from(trace_rows[i].text)) : trace_rows[i].standard;
+        texts[i] = str_dup(op->arena, trace_text_of(i));
+        if (bound && str_eqc(trace_rows[i].name, "trace_count"))
+            texts[i] = str_from(op_printf(op, "%lld", (long long)tracer_rule_left(bound)));
         all[i] = (struct setting){.name = trace_rows[i].name, .kind = SETTING_LIST, .text = STR(""), .list = &texts[i], .list_len = 1};
     }
     *ret = all;
@@ -144,5 +178,6 @@ enum err settings_trace_put(struct op *op, struct str model, const struct settin
         if (changes[i].list_len)
             snprintf(trace_rows[row].text, sizeof trace_rows[row].text, "%.*s", STR_FMT(changes[i].list[0]));
     }
+    trace_apply();
     return OK;
 }

@@ -1,6 +1,7 @@
 /* settings.h - what clients of the V2 protocol may look at and set while the server runs: its extensions "logging" and "trace", the same over
- * REST and gRPC. Of logging the levels are real; the other values are kept and told again, but change nothing: the log is standard error,
- * and tracing is not switched here. They hold for the process and end with it. Thread-safe. */
+ * REST and gRPC. Of logging the levels are real; the other values are kept and told again, but change nothing: the log is standard error.
+ * Of tracing trace_level (OFF, or anything else), trace_rate and trace_count are real when traces are sent somewhere (core/observe/tracer.h): every rate'th
+ * inference request leaves a trace until the count is used up; trace_count then tells what is left. They hold for the process and end with it. Thread-safe. */
 #ifndef INGOT_API_SETTINGS_H
 #define INGOT_API_SETTINGS_H
 
@@ -21,6 +22,9 @@ size_t settings_log_get(struct op *op, struct setting **ret);
  * administrator. */
 MUST_USE enum err settings_log_put(struct op *op, const struct setting *changes, size_t n);
 
+/* What the settings of tracing switch while the server runs; NULL: nothing. To be called before the first request and after the last. */
+struct tracer;
+void settings_trace_bind(struct tracer *tracer);
 /* Values are lists of texts (most have one); of one model they are those of the server. */
 size_t settings_trace_get(struct op *op, struct setting **ret);
 /* An empty list: back to the default. `model` "": the server's; E_UNSUPPORTED for one model alone. */

@@ -20,6 +20,11 @@ static const struct option_row serve_options[] = {
     {"explicit", OPTION_FLAG, NULL, "load a model only when a client asks for it (the repository extension)", NULL, false},
     {"io-threads", OPTION_INT, "N", "I/O threads; 0 = one per core", "0", false},
     {"grpc-stream", OPTION_STRING, "FORM", "answers of ModelStreamInfer: triton or mlserver", "triton", false},
+    {"otlp-endpoint", OPTION_STRING, "URL", "OpenTelemetry collector that gets traces: http://HOST:4318; none: OTEL_EXPORTER_OTLP_ENDPOINT", NULL, false},
+    {"otlp-headers", OPTION_STRING, "LIST", "fields that it asks for: name=value, by comma", NULL, false},
+    {"otlp-protocol", OPTION_STRING, "WORD", "http/protobuf or http/json", NULL, false},
+    {"trace-sample", OPTION_STRING, "P", "part of the requests that leave a trace, 0 to 1, unless their caller decided; 0.01 if nothing is said", NULL, false},
+    {"triton-metrics", OPTION_FLAG, NULL, "metrics under Triton's names (nv_inference_*) as well", NULL, false},
     {"engines-isolate", OPTION_STRING, "WORD", "foreign engines (ONNX Runtime) in processes of their own: auto, always or never", "auto", false},
     {"engines-memory-mb", OPTION_INT, "MIB", "memory that one of these processes may take; 0 = half of the machine's", "0", false},
     {0},
@@ -80,7 +85,10 @@ static enum err access_read(struct op *op, struct command_ctx *ctx, struct model
 
 static enum err serve_run(struct op *op, struct command_ctx *ctx)
 {
-    struct model_server_config config = {.explicit_load = command_flag(ctx, "explicit")};
+    struct model_server_config config = {
+        .explicit_load = command_flag(ctx, "explicit"),
+        .triton_metrics = command_flag(ctx, "triton-metrics"),
+        .telemetry = {command_str(ctx, "otlp-endpoint"), command_str(ctx, "otlp-headers"), command_str(ctx, "otlp-protocol"), command_str(ctx, "trace-sample")}};
     struct model_server *server = NULL;
     size_t models = 0, ready = 0;
     int number = 0;

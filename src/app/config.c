@@ -59,6 +59,11 @@ const struct option_row config_options[] = {
     {"engines-memory-mb", OPTION_INT, "MIB", "memory that one of these processes may take; 0 = half of the machine's", "0", false},
     {"models-memory-mb", OPTION_INT, "MIB", "memory that all loaded models together may take; 0 = no limit", "0", false},
     {"engine-threads", OPTION_INT, "N", "threads for models that are too dear for an I/O thread; 0 = one per core", "0", false},
+    {"otlp-endpoint", OPTION_STRING, "URL", "OpenTelemetry collector that gets traces: http://HOST:4318; none: OTEL_EXPORTER_OTLP_ENDPOINT", NULL, false},
+    {"otlp-headers", OPTION_STRING, "LIST", "fields that it asks for: name=value, by comma", NULL, false},
+    {"otlp-protocol", OPTION_STRING, "WORD", "http/protobuf or http/json", NULL, false},
+    {"trace-sample", OPTION_STRING, "P", "part of the requests that leave a trace, 0 to 1, unless their caller decided; 0.01 if nothing is said", NULL, false},
+    {"triton-metrics", OPTION_FLAG, NULL, "metrics under Triton's names (nv_inference_*) as well", NULL, false},
     {"log-level", OPTION_STRING, "LEVEL", "debug, info, warn or error", "info", false},
     {"log-format", OPTION_STRING, "FORMAT", "text or json", "text", false},
     /* As `mlflow server` has them. */
@@ -476,7 +481,9 @@ static enum err serving_load(struct op *op, const struct sources *src, struct co
     enum err e = get_str(op, src, "engines-isolate", &word);
     if (!e && !child_isolate_parse(word, &c->isolate))
         return op_fail_field(op, "engines-isolate", "'%.*s' is not auto, always or never", STR_FMT(word));
-    if (e || (e = get_str(op, src, "grpc-stream", &word)))
+    if (e || (e = get_str(op, src, "grpc-stream", &word)) || (e = get_bool(op, src, "triton-metrics", &c->triton_metrics)) ||
+        (e = get_str(op, src, "otlp-endpoint", &c->telemetry.endpoint)) || (e = get_str(op, src, "otlp-headers", &c->telemetry.headers)) ||
+        (e = get_str(op, src, "otlp-protocol", &c->telemetry.protocol)) || (e = get_str(op, src, "trace-sample", &c->telemetry.sample)))
         return e;
     c->grpc_stream_plain = str_eqc(word, "mlserver");
     return c->grpc_stream_plain || str_eqc(word, "triton") ? OK : op_fail_field(op, "grpc-stream", "'%.*s' is not triton or mlserver", STR_FMT(word));

@@ -9,6 +9,7 @@
 #include "adapter/child/child.h"
 #include "app/command.h"
 #include "app/outbox.h"
+#include "app/telemetry.h"
 
 struct config {
     struct str host;
@@ -32,6 +33,8 @@ struct config {
     int graphql_root_fields, graphql_aliases;
     bool grpc_stream_plain;    /* ModelStreamInfer as MLServer has it */
     struct outbox_settings webhook;
+    struct telemetry_settings telemetry;
+    bool triton_metrics;       /* /metrics has Triton's families beside ours */
     struct str *notes;         /* settings that were accepted without an effect, for the log */
     size_t note_count;
     enum child_isolate isolate; /* of foreign engines */

@@ -7,6 +7,7 @@
 #include "api/grpc/grpc.h"
 #include "api/invocations/invocations.h"
 #include "api/services.h"
+#include "api/settings.h"
 #include "api/system/system.h"
 #include "api/v1/v1.h"
 #include "api/v2/v2.h"
@@ -21,6 +22,8 @@
 struct model_server {
     const struct model_server_config *config;
     struct serve *serve;
+    struct telemetry *telemetry;
+    struct tracer *tracer;
     struct services services;
     struct dispatch *dispatch;
     struct pool *pool, *transfer_pool;
@@ -106,7 +109,8 @@ static enum err caller_check(void *arg, struct op *op, struct str token, bool pe
 static enum err net_open(struct op *op, struct model_server *m, int *ret_port)
 {
     const struct model_server_config *c = m->config;
-    m->services = (struct services){.serve = m->serve, .metrics = metrics_write, .data_dir = STR(""), .grpc_stream_plain = c->stream_plain, .started_us = op->now_us};
+    m->services = (struct services){.serve = m->serve, .metrics = metrics_write, .data_dir = STR(""), .grpc_stream_plain = c->stream_plain,
+                                    .tracer = m->tracer, .triton_metrics = c->triton_metrics, .started_us = op->now_us};
     const struct dispatch_config dispatch = {.tables = tables,
                                              .services = &m->services,
                                              .auth = {(void *)(uintptr_t)c, caller_check},
@@ -116,6 +120,7 @@ static enum err net_open(struct op *op, struct model_server *m, int *ret_port)
     if (e)
         return e;
     m->services.dispatch = m->dispatch;
+    settings_trace_bind(m->tracer);
     m->pool = pool_create("pool", LIMIT_MODEL_SERVER_THREADS, LIMIT_POOL_QUEUE);
     m->transfer_pool = pool_create("transfer", LIMIT_TRANSFER_THREADS, LIMIT_POOL_QUEUE);
     const struct server_config server = {.host = c->host,
@@ -144,7 +149,7 @@ enum err model_server_start(struct op *op, const struct model_server_config *con
                                        .source = model_server_source(config),
                                        .explicit_load = config->explicit_load};
     enum err e = notes_log(op, config);
-    if (e || (e = serve_open(op, &serve, &m->serve)) || (e = net_open(op, m, ret_port))) {
+    if (e || (e = telemetry_open(op, &config->telemetry, &m->telemetry, &m->tracer)) || (e = serve_open(op, &serve, &m->serve)) || (e = net_open(op, m, ret_port))) {
         model_server_stop(m);
         return e;
     }
@@ -162,6 +167,9 @@ void model_server_stop(struct model_server *m)
     pool_destroy(m->transfer_pool);
     dispatch_destroy(m->dispatch);
     serve_close(m->serve);
+    settings_trace_bind(NULL);
+    tracer_destroy(m->tracer);
+    telemetry_close(m->telemetry);
     free(m);
 }
 

@@ -5,6 +5,7 @@
 #define INGOT_APP_MODEL_SERVER_H
 
 #include "app/backends.h"
+#include "app/telemetry.h"
 #include "core/serve/serve.h"
 
 struct model_server_config { /* borrowed; must outlive the server */
@@ -19,6 +20,8 @@ struct model_server_config { /* borrowed; must outlive the server */
     int io_threads;
     bool explicit_load;      /* nothing is loaded until a client asks for it */
     bool stream_plain;       /* ModelStreamInfer as MLServer has it */
+    bool triton_metrics;     /* /metrics has Triton's families beside ours */
+    struct telemetry_settings telemetry;
     enum child_isolate isolate;
     size_t engine_memory_bytes;
 };

@@ -13,6 +13,7 @@
 #include "api/mlflow/mlflow.h"
 #include "api/native/native.h"
 #include "api/services.h"
+#include "api/settings.h"
 #include "api/system/system.h"
 #include "api/ui/ui.h"
 #include "api/v1/v1.h"
@@ -60,6 +61,8 @@ struct platform {
     struct notify *notify;
     struct webhooks *webhooks;
     struct alerts *alerts;
+    struct telemetry *telemetry;
+    struct tracer *tracer;
     struct services services;
     struct dispatch *dispatch;
     struct pool *pool, *transfer_pool;
@@ -133,6 +136,8 @@ static enum err api_open(struct op *op, struct platform *p, const struct config 
         e = outbox_open(op, &config->webhook, p->db, str_cstr(op->arena, config->data_dir), &p->notify, &p->webhooks);
     if (!e)
         p->alerts = alerts_create(p->db, p->webhooks);
+    if (!e)
+        e = telemetry_open(op, &config->telemetry, &p->telemetry, &p->tracer);
     return e;
 }
 
@@ -159,6 +164,8 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .graphql_root_fields = config->graphql_root_fields,
         .graphql_aliases = config->graphql_aliases,
         .data_dir = config->data_dir,
+        .tracer = p->tracer,
+        .triton_metrics = config->triton_metrics,
         .grpc_stream_plain = config->grpc_stream_plain,
         .started_us = op->now_us,
     };
@@ -177,6 +184,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
     if (e)
         return e;
     p->services.dispatch = p->dispatch;
+    settings_trace_bind(p->tracer);
     p->pool = pool_create("pool", config->pool_threads, LIMIT_POOL_QUEUE);
     p->transfer_pool = pool_create("transfer", LIMIT_TRANSFER_THREADS, LIMIT_POOL_QUEUE);
     struct server_config server = {
@@ -234,6 +242,9 @@ void platform_stop(struct op *op, struct platform *p)
     if (p->monitor && p->serve && monitor_flush(op, p->monitor))
         log_at(LOG_ERROR, "server.flush", {"error", LOG_C(op->msg)});
     dispatch_destroy(p->dispatch);
+    settings_trace_bind(NULL);
+    tracer_destroy(p->tracer);
+    telemetry_close(p->telemetry);
     alerts_destroy(p->alerts);
     webhooks_destroy(p->webhooks);
     notify_close(p->notify);

@@ -24,6 +24,7 @@
 #include "adapter/child/message.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "base/trace.h"
 
 #define QUICK_US 200 /* an answer that takes less stays on the asker's core */
 #define GRACE_MS 20 /* past the deadline: the child watches it too, and its own answer is the better one */
@@ -384,8 +385,16 @@ enum err child_run(struct op *op, const void *hosted, const struct tensor *input
         return e;
     e = message_write(op, channel_request(&line->channel, slot), LIMIT_CHILD_MESSAGE_BYTES, inputs, h->info.input_count, NULL, wanted,
                       h->info.output_count, &bytes);
+    const int64_t asked_ns = e || !op->trace ? 0 : time_mono_ns();
     if (!e)
         e = ask(op, h, line, slot, cpu, bytes, &lost);
+    if (asked_ns) {
+        int span = trace_note(op->trace, "engine child", asked_ns, time_mono_ns());
+        trace_attr_text(op->trace, span, "ingot.engine", str_from(h->inner->name));
+        trace_attr_i64(op->trace, span, "process.pid", child_pid(h));
+        if (e)
+            trace_fail(op->trace, span, str_from(op->msg));
+    }
     if (!e)
         e = answer_take(op, h, &line->channel, slot, ret_outputs);
     if (!lost && (bytes > LIMIT_CHILD_TRIM_BYTES || (!e && line->channel.head->slots[slot].answer_bytes > LIMIT_CHILD_TRIM_BYTES)))

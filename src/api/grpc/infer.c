@@ -122,6 +122,7 @@ static enum err stream_step(struct op *op, struct stream *s, bool *ret_end)
     one.actor = op->actor;
     one.request_id = op->request_id;
     one.deadline_ms = op->deadline_ms;
+    one.trace = op->trace;
     enum err e = grpc_message_next(&one, &s->call, s->req, &s->frame, &message, ret_end);
     if (e)
         return op_fail(op, e, "%s", one.msg);

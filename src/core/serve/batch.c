@@ -321,6 +321,8 @@ static void batch_run(struct arena *arena, struct batch *k)
     }
     struct op op;
     op_init(&op, arena);
+    for (const struct serve_call *c = k->first; c && !op.trace; c = c->next)
+        op.trace = c->op->trace; /* what the engine notes goes to the first that is traced */
     enum err e = join_run(&op, k->first, k->rows);
     if (!e) {
         cost_add(&k->v->cost, k->rows, (double)k->first->t.infer);

@@ -9,6 +9,7 @@
 #include "core/serve/mirror.h"
 #include "core/serve/named.h"
 #include "core/serve/record.h"
+#include "core/serve/spans.h"
 
 /* ---- which version ---- */
 
@@ -201,14 +202,18 @@ enum err call_answer(struct serve_call *c)
         stats_cache_hit(c->v->stats, c->lookup_ns, c->t.total);
     else
         stats_success(c->v->stats, c->rows.count, &c->t, c->op->now_us);
+    if (c->op->trace)
+        call_spans(c, OK);
     return OK;
 }
 
 enum err call_refuse(struct serve_call *c, enum err e)
 {
+    if (c->op->trace)
+        call_spans(c, e);
     if (!c->v)
         return e;
-    stats_fail(c->v->stats, (uint64_t)(time_mono_ns() - c->started_ns));
+    stats_fail(c->v->stats, e, (uint64_t)(time_mono_ns() - c->started_ns));
     if (err_http(e) < 500) /* a wrong request is not the model's failure */
         return e;
     call_record(c, false);

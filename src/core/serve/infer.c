@@ -4,6 +4,8 @@
 #include "core/serve/batch.h"
 #include "core/serve/cache.h"
 #include "core/serve/call.h"
+#include "core/serve/chained.h"
+#include "core/serve/table.h"
 
 enum { SAMPLE_EVERY = 64 }; /* runs on I/O threads, of which one tells the cost */
 
@@ -138,6 +140,11 @@ enum err serve_signature(struct op *op, struct serve_endpoint *e, int64_t versio
     *ret = (struct infer_signature){.inputs = v->inputs, .outputs = v->outputs, .input_count = v->input_count, .output_count = v->output_count,
                                     .platform = str_from(v->platform), .joins = v->rows || v->info->joins};
     return OK;
+}
+
+void serve_figures(struct serve *s, struct serve_figures *ret)
+{
+    mirror_figures(s->mirror, &ret->shadow_dropped, &ret->shadow_waiting);
 }
 
 size_t serve_stats(struct op *op, struct serve_endpoint *e, struct infer_stats **ret)

@@ -78,7 +78,12 @@ struct infer_batch_stats {
     uint64_t batch_size;
     struct infer_duration input, infer, output;
 };
-enum { INFER_BATCH_SIZES = 32 };
+enum { INFER_BATCH_SIZES = 32, INFER_BUCKETS = 18 };
+/* Upper bounds of the first INFER_BUCKETS - 1 buckets, ascending; the last one has none. */
+extern const uint64_t infer_bounds_ns[INFER_BUCKETS - 1];
+struct infer_histogram {
+    uint64_t bucket[INFER_BUCKETS], ns; /* each for itself; the sum of all values */
+};
 struct infer_stats {
     int64_t version;
     int64_t last_us;         /* wall clock of the last inference; 0: none */
@@ -88,7 +93,20 @@ struct infer_stats {
     size_t batch_count;
     uint64_t queued, running, rejected, cancelled, timed_out; /* now, now, since the start ... */
     uint64_t memory_bytes;
+    uint64_t failed[ERR_COUNT]; /* `fail`, by reason */
+    struct infer_histogram total_by_time, queue_by_time, infer_by_time; /* of answered requests; what the cache answered is in the first alone */
 };
+/* What belongs to no single version. */
+struct serve_figures {
+    uint64_t shadow_dropped, shadow_waiting; /* copies of requests for the versions that rollouts shadow */
+};
+void serve_figures(struct serve *s, struct serve_figures *ret);
+/* Values that broke a rule of the endpoint's "validate", by column, since the server started; in op's arena. */
+struct serve_violation {
+    struct str column;
+    uint64_t count;
+};
+size_t serve_violations(struct op *op, struct serve_endpoint *e, struct serve_violation **ret);
 /* One per loaded version, ascending; in op's arena. */
 size_t serve_stats(struct op *op, struct serve_endpoint *e, struct infer_stats **ret);
 

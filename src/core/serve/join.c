@@ -165,6 +165,6 @@ enum err join_run(struct op *op, struct serve_call *first, size_t rows)
     enum err e = first->v->rows ? rows_join(op, first, rows) : tensors_join(op, first, rows);
     uint64_t took = (uint64_t)(time_mono_ns() - from);
     for (struct serve_call *c = first; !e && c; c = c->next)
-        c->t.infer = took;
+        c->t.infer = took, c->run_ns = from;
     return e;
 }

@@ -30,6 +30,7 @@ struct mirror {
     struct cond work;
     struct copy *first, **last;
     size_t waiting, bytes;
+    uint64_t dropped;
     bool started, stopping;
     pthread_t thread;
 };
@@ -196,6 +197,16 @@ void mirror_destroy(struct mirror *m)
     free(m);
 }
 
+void mirror_figures(struct mirror *m, uint64_t *ret_dropped, uint64_t *ret_waiting)
+{
+    *ret_dropped = *ret_waiting = 0;
+    if (!m)
+        return;
+    LOCK(&m->lock);
+    *ret_dropped = m->dropped;
+    *ret_waiting = m->waiting;
+}
+
 void mirror_send(struct mirror *m, struct serve_call *c, bool ok)
 {
     if (!m || !c->pick.shadow_version || !c->rows.count)
@@ -205,6 +216,9 @@ void mirror_send(struct mirror *m, struct serve_call *c, bool ok)
     mutex_unlock(&m->lock);
     struct copy *k = room ? copy_make(c, ok) : NULL;
     if (!k) {
+        mutex_lock(&m->lock);
+        m->dropped++;
+        mutex_unlock(&m->lock);
         rollout_pair_dropped(m->live, c->ep->info.name, &c->ep->info.weights, c->rows.count);
         return;
     }

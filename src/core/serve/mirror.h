@@ -11,6 +11,8 @@
 struct mirror;
 struct mirror *mirror_create(struct rollout_live *live); /* the thread starts with the first copy */
 void mirror_destroy(struct mirror *m);                   /* drops what waits; NULL is ignored */
+/* Copies that were dropped since the start, and that wait now. NULL: none. */
+void mirror_figures(struct mirror *m, uint64_t *ret_dropped, uint64_t *ret_waiting);
 /* After the model has answered `c`, or has failed (`ok` false). Does nothing unless the pick has a shadow. */
 void mirror_send(struct mirror *m, struct serve_call *c, bool ok);
 

@@ -12,18 +12,25 @@ enum { STATS_SHARDS = 16, CACHE_LINE = 64 };
 /* Counter numbers: a duration is its count and then its nanoseconds. */
 enum {
     C_SUCCESS = 0, C_FAIL = 2, C_QUEUE = 4, C_INPUT = 6, C_INFER = 8, C_OUTPUT = 10, C_HIT = 12, C_MISS = 14,
-    C_ROWS = 16, C_RUNS, C_LAST_US, C_ONE, C_ONE_INPUT, C_ONE_INFER, C_ONE_OUTPUT, C_REJECTED, C_CANCELLED, C_TIMED_OUT, C_COUNT,
+    C_ROWS = 16, C_RUNS, C_LAST_US, C_ONE, C_ONE_INPUT, C_ONE_INFER, C_ONE_OUTPUT, C_REJECTED, C_CANCELLED, C_TIMED_OUT,
+    C_FAILED, /* by reason */
+    C_TOTAL_TIMES = C_FAILED + ERR_COUNT, /* histograms: the sum and the buckets */
+    C_QUEUE_TIMES = C_TOTAL_TIMES + 1 + INFER_BUCKETS, C_INFER_TIMES = C_QUEUE_TIMES + 1 + INFER_BUCKETS, C_COUNT = C_INFER_TIMES + 1 + INFER_BUCKETS,
 };
 
 struct shard {
     _Alignas(CACHE_LINE) _Atomic uint64_t c[C_COUNT];
 };
 struct stats {
+    atomic_int refs;
     struct shard shards[STATS_SHARDS + 1];
     struct mutex lock;
     struct infer_batch_stats batches[INFER_BATCH_SIZES]; /* sizes above 1, ascending */
     size_t batch_count;
 };
+
+const uint64_t infer_bounds_ns[INFER_BUCKETS - 1] = {10000,   25000,   50000,    100000,   250000,   500000,    1000000,   2500000,   5000000,
+                                                     10000000, 25000000, 50000000, 100000000, 250000000, 500000000, 1000000000, 5000000000};
 
 static atomic_int threads;
 static _Thread_local int my_shard = -1;
@@ -51,6 +58,15 @@ static inline void duration(struct shard *s, bool mine, int counter, uint64_t ns
     add(s, mine, counter + 1, ns);
 }
 
+static inline void histogram(struct shard *s, bool mine, int counter, uint64_t ns)
+{
+    int k = 0;
+    for (size_t i = 0; i < INFER_BUCKETS - 1; i++) /* all of them: no branch is guessed wrong */
+        k += ns > infer_bounds_ns[i];
+    add(s, mine, counter, ns);
+    add(s, mine, counter + 1 + k, 1);
+}
+
 struct stats *stats_create(void)
 {
     struct stats *s = aligned_alloc(CACHE_LINE, sizeof(*s));
@@ -58,12 +74,19 @@ struct stats *stats_create(void)
         abort();
     memset(s, 0, sizeof(*s));
     mutex_init(&s->lock);
+    atomic_init(&s->refs, 1);
+    return s;
+}
+
+struct stats *stats_ref(struct stats *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
     return s;
 }
 
 void stats_destroy(struct stats *s)
 {
-    if (!s)
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
     mutex_clear(&s->lock);
     free(s);
@@ -80,6 +103,9 @@ void stats_success(struct stats *st, size_t rows, const struct stats_times *t, i
     duration(s, mine, C_INFER, t->infer);
     duration(s, mine, C_OUTPUT, t->output);
     add(s, mine, C_ROWS, rows);
+    histogram(s, mine, C_TOTAL_TIMES, t->total);
+    histogram(s, mine, C_QUEUE_TIMES, t->queue);
+    histogram(s, mine, C_INFER_TIMES, t->infer);
     atomic_store_explicit(&s->c[C_LAST_US], (uint64_t)now_us, memory_order_relaxed);
 }
 
@@ -120,10 +146,11 @@ void stats_execution(struct stats *st, size_t rows, const struct stats_times *t)
     batch_add(&st->batches[at], t);
 }
 
-void stats_fail(struct stats *st, uint64_t total)
+void stats_fail(struct stats *st, enum err e, uint64_t total)
 {
     int i = shard_index();
     duration(&st->shards[i], i < STATS_SHARDS, C_FAIL, total);
+    add(&st->shards[i], i < STATS_SHARDS, C_FAILED + (int)e, 1);
 }
 
 void stats_cache_hit(struct stats *st, uint64_t lookup, uint64_t total)
@@ -132,6 +159,7 @@ void stats_cache_hit(struct stats *st, uint64_t lookup, uint64_t total)
     bool mine = i < STATS_SHARDS;
     duration(&st->shards[i], mine, C_HIT, lookup);
     duration(&st->shards[i], mine, C_SUCCESS, total);
+    histogram(&st->shards[i], mine, C_TOTAL_TIMES, total);
 }
 
 void stats_cache_miss(struct stats *st, uint64_t lookup)
@@ -151,6 +179,12 @@ static struct infer_duration sum_of(const uint64_t *c, int counter)
     return (struct infer_duration){c[counter], c[counter + 1]};
 }
 
+static void histogram_read(const uint64_t *c, int counter, struct infer_histogram *ret)
+{
+    ret->ns = c[counter];
+    memcpy(ret->bucket, c + counter + 1, sizeof ret->bucket);
+}
+
 void stats_read(struct stats *st, struct infer_stats *ret)
 {
     uint64_t c[C_COUNT] = {0}, last = 0;
@@ -167,6 +201,10 @@ void stats_read(struct stats *st, struct infer_stats *ret)
     ret->input = sum_of(c, C_INPUT), ret->infer = sum_of(c, C_INFER), ret->output = sum_of(c, C_OUTPUT);
     ret->cache_hit = sum_of(c, C_HIT), ret->cache_miss = sum_of(c, C_MISS);
     ret->rejected = c[C_REJECTED], ret->cancelled = c[C_CANCELLED], ret->timed_out = c[C_TIMED_OUT];
+    memcpy(ret->failed, c + C_FAILED, sizeof ret->failed);
+    histogram_read(c, C_TOTAL_TIMES, &ret->total_by_time);
+    histogram_read(c, C_QUEUE_TIMES, &ret->queue_by_time);
+    histogram_read(c, C_INFER_TIMES, &ret->infer_by_time);
     ret->batch_count = 0;
     if (c[C_ONE])
         ret->batches[ret->batch_count++] = (struct infer_batch_stats){

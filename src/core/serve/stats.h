@@ -10,8 +10,9 @@
 #include "core/serve/infer.h"
 
 struct stats;
-struct stats *stats_create(void);
-void stats_destroy(struct stats *s); /* NULL is ignored */
+struct stats *stats_create(void); /* one reference */
+struct stats *stats_ref(struct stats *s);
+void stats_destroy(struct stats *s); /* gives one reference up; NULL is ignored */
 
 /* Where the time of one request went. */
 struct stats_times {
@@ -22,7 +23,8 @@ struct stats_times {
 void stats_success(struct stats *s, size_t rows, const struct stats_times *t, int64_t now_us);
 /* One run of the model over `rows` rows, of one request or of many. */
 void stats_execution(struct stats *s, size_t rows, const struct stats_times *t);
-void stats_fail(struct stats *s, uint64_t total);
+/* A request that got no answer, and why. */
+void stats_fail(struct stats *s, enum err e, uint64_t total);
 /* A request that the cache answered: no inference. `lookup`: of finding and copying. */
 void stats_cache_hit(struct stats *s, uint64_t lookup, uint64_t total);
 void stats_cache_miss(struct stats *s, uint64_t lookup);

@@ -17,7 +17,7 @@ static void *count(void *arg)
     for (size_t i = 0; i < EACH; i++) {
         stats_success(s, 1 + i % 2, &t, 1000 + (int64_t)i);
         stats_execution(s, 1 + i % 2, &t);
-        stats_fail(s, 5);
+        stats_fail(s, i % 2 ? E_BUSY : E_IO, 5);
         stats_cache_miss(s, 1);
         stats_count(s, STATS_TIMED_OUT);
     }
@@ -41,9 +41,30 @@ static void test_threads(void **state)
     assert_true(r.success.count == n && r.success.ns == 10 * n && r.queue.ns == n && r.input.ns == 2 * n && r.infer.ns == 3 * n && r.output.ns == 4 * n);
     assert_true(r.inference_count == n / 2 * 3 && r.execution_count == n && r.fail.count == n && r.fail.ns == 5 * n && r.timed_out == n && r.cache_miss.ns == n);
     assert_true(r.last_us == 1000 + EACH - 1 && r.batch_count == 2 && r.batches[0].batch_size == 1 && r.batches[1].batch_size == 2);
+    assert_true(r.failed[E_BUSY] == n / 2 && r.failed[E_IO] == n / 2 && r.failed[E_INVALID] == 0);
+    assert_true(r.total_by_time.bucket[0] == n && r.total_by_time.ns == 10 * n && r.infer_by_time.ns == 3 * n && r.queue_by_time.bucket[0] == n);
     assert_true(r.batches[0].infer.count == n / 2 && r.batches[1].infer.count == n / 2 && r.batches[1].input.ns == n);
     stats_destroy(s);
     stats_destroy(NULL);
+}
+
+/* A value that is a bound lies below it, one more lies above. */
+static void test_bounds(void **state)
+{
+    (void)state;
+    struct stats *s = stats_create();
+    struct infer_stats r = {0};
+    for (size_t i = 0; i < INFER_BUCKETS - 1; i++) {
+        stats_success(s, 1, &(struct stats_times){.total = infer_bounds_ns[i], .infer = infer_bounds_ns[i] + 1}, 0);
+        stats_cache_hit(s, 1, infer_bounds_ns[i]);
+    }
+    stats_read(s, &r);
+    for (size_t i = 0; i < INFER_BUCKETS; i++) {
+        assert_int_equal(r.total_by_time.bucket[i], i + 1 < INFER_BUCKETS ? 2 : 0);
+        assert_int_equal(r.infer_by_time.bucket[i], i ? 1 : 0);
+    }
+    assert_true(r.success.count == 2 * (INFER_BUCKETS - 1) && r.infer.count == INFER_BUCKETS - 1);
+    stats_destroy(s);
 }
 
 static void test_batch_sizes(void **state)
@@ -68,6 +89,6 @@ static void test_batch_sizes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_batch_sizes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_bounds), cmocka_unit_test(test_batch_sizes)};
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
 }
