@@ -2,7 +2,7 @@
 INSERT INTO rollout (endpoint, control, candidate, seed, plan, state, step, step_started_us, started_us, evidence, decisions)
 VALUES (?1, ?2, ?3, ?4, ?5, 'running', 0, ?6, ?6, ?7, 0)
 -- name: rollout_running
-SELECT id, control, candidate, seed, plan, step, step_started_us, started_us, evidence, decisions, paused
+SELECT id, control, candidate, seed, plan, step, step_started_us, started_us, evidence, decisions, paused, units
 FROM rollout WHERE endpoint = ?1 AND state = 'running'
 -- name: rollout_update
 UPDATE rollout SET state = ?2, step = ?3, step_started_us = ?4, evidence = ?5, decisions = ?6, finished_us = ?7, paused = ?8 WHERE id = ?1
@@ -10,6 +10,10 @@ UPDATE rollout SET state = ?2, step = ?3, step_started_us = ?4, evidence = ?5, d
 SELECT id, control, candidate, seed, plan, step, step_started_us, evidence, decisions, paused, state FROM rollout WHERE id = ?1 AND endpoint = ?2
 -- name: rollout_set_candidate
 UPDATE rollout SET candidate = ?2 WHERE id = ?1
+-- name: rollout_set_units
+UPDATE rollout SET units = ?2 WHERE id = ?1
+-- name: rollout_running_spaces
+SELECT endpoint, plan FROM rollout WHERE state = 'running' AND endpoint <> ?1 ORDER BY id
 -- name: rollout_plan_by_id
 SELECT plan, seed FROM rollout WHERE id = ?1
 -- name: rollout_list
@@ -21,3 +25,12 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
 -- name: rollout_decisions
 SELECT seq, at_us, verdict, reason, from_permille, to_permille, step, step_started_us, diff, lo, hi, evidence, note
 FROM rollout_decision WHERE rollout = ?1 ORDER BY seq
+-- name: rollout_journal_insert
+INSERT INTO rollout_journal (rollout, entries, upto, bytes)
+VALUES (?1, ?2, coalesce((SELECT MAX(j.upto) FROM rollout_journal j WHERE j.rollout = ?1), 0) + ?2, ?3)
+-- name: rollout_journal_prune
+DELETE FROM rollout_journal WHERE rollout = ?1 AND upto < (SELECT MAX(j.upto) FROM rollout_journal j WHERE j.rollout = ?1) - ?2
+-- name: rollout_journal_drop
+DELETE FROM rollout_journal WHERE rollout = ?1
+-- name: rollout_journal_list
+SELECT bytes FROM rollout_journal WHERE rollout = ?1 ORDER BY upto, id

@@ -107,6 +107,10 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
     struct prediction_sink sink = predlog_sink(p->predlog);
     p->monitor = monitor_create(p->db, &sink);
     p->live = rollout_live_create();
+    if (rollout_live_load(op, p->db, p->live)) { /* what it holds is worth less than a server that starts */
+        log_at(LOG_ERROR, "rollout.journal", {"error", LOG_C(op->msg)});
+        op_clear(op);
+    }
     p->series = series_cache_create(LIMIT_TRACK_SERIES_CACHE);
     p->run_index = run_index_create(LIMIT_TRACK_INDEX_BYTES);
     enum err e = feature_online_open(op, p->db, &p->features);

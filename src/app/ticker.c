@@ -23,6 +23,18 @@ static bool is_stopping(struct ticker *t)
     return t->stopping;
 }
 
+/* Writes what the endpoint's rollout has recorded since the last time, so that a kill loses little of it, and follows what it decides. */
+static enum err live_flush(struct op *op, struct ticker *t, struct str endpoint)
+{
+    struct monitor_stats stats;
+    struct rollout_decision shadow;
+    if (!t->config.live || !rollout_live_pending(t->config.live, endpoint) || !monitor_stats(t->config.monitor, endpoint, &stats) ||
+        stats.latest_event_us == INT64_MIN)
+        return OK;
+    enum err e = rollout_live_flush(op, t->config.db, t->config.live, endpoint, stats.latest_event_us, &shadow);
+    return e ? e : serve_apply(op, t->config.serve, endpoint, &shadow);
+}
+
 static void look(struct op *op, struct ticker *t, struct str endpoint)
 {
     struct monitor_report *report = NULL;
@@ -30,11 +42,8 @@ static void look(struct op *op, struct ticker *t, struct str endpoint)
     enum err e = monitor_tick(op, t->config.monitor, endpoint, &report);
     if (e == E_NOT_FOUND) /* nobody has asked it anything yet */
         return;
-    struct monitor_stats stats;
-    struct rollout_decision shadow;
-    if (!e && t->config.live && monitor_stats(t->config.monitor, endpoint, &stats) && stats.latest_event_us != INT64_MIN &&
-        !(e = rollout_shadow_flush(op, t->config.db, t->config.live, endpoint, stats.latest_event_us, &shadow)))
-        e = serve_apply(op, t->config.serve, endpoint, &shadow);
+    if (!e)
+        e = live_flush(op, t, endpoint);
     if (!e)
         e = serve_react(op, t->config.serve, &t->config.retrainer, endpoint, report, &started);
     if (e)
@@ -44,18 +53,24 @@ static void look(struct op *op, struct ticker *t, struct str endpoint)
                {"alerts", LOG_I((int64_t)report->alert_count)}, {"retrains", LOG_I((int64_t)started)});
 }
 
+static void write_live(struct op *op, struct ticker *t, struct str endpoint)
+{
+    if (live_flush(op, t, endpoint))
+        log_at(LOG_ERROR, "ticker.rollout", {"endpoint", LOG_S(endpoint)}, {"error", LOG_C(op->msg)});
+}
+
 /* The names lie in an arena of their own: each look's memory is given back before the next. */
-static void look_at_all(struct ticker *t, struct arena *names_arena, struct arena *arena)
+static void each_endpoint(struct ticker *t, struct arena *names_arena, struct arena *arena, void (*fn)(struct op *, struct ticker *, struct str), bool to_the_end)
 {
     struct op op;
     struct str *names = NULL;
     op_init(&op, names_arena);
     size_t n = serve_list(&op, t->config.serve, &names);
-    for (size_t i = 0; i < n && !is_stopping(t); i++) {
+    for (size_t i = 0; i < n && (to_the_end || !is_stopping(t)); i++) {
         struct op each;
         op_init(&each, arena);
         each.actor.name = STR("ticker");
-        look(&each, t, names[i]);
+        fn(&each, t, names[i]);
         arena_reset(arena);
     }
     arena_reset(names_arena);
@@ -79,23 +94,34 @@ static void retain(struct ticker *t, struct arena *arena)
 }
 
 /* False when stopping. */
-static bool interval_pass(struct ticker *t)
+static bool pause_for(struct ticker *t, int64_t ms)
 {
-    int64_t end_ms = time_mono_ms() + t->config.interval_ms;
+    int64_t end_ms = time_mono_ms() + ms;
     LOCK(&t->lock);
     for (int64_t left; !t->stopping && (left = end_ms - time_mono_ms()) > 0;)
         cond_wait_ms(&t->wake, &t->lock, left);
     return !t->stopping;
 }
 
+/* Looks at everything once in an interval, and writes what rollouts recorded in between, more often. */
 static void *ticker_main(void *arg)
 {
     struct ticker *t = arg;
     struct arena *names = arena_create(LIMIT_MIB(1)), *arena = arena_create(LIMIT_REQUEST_ARENA);
-    while (interval_pass(t)) {
-        look_at_all(t, names, arena);
+    int64_t beat_ms = t->config.interval_ms < LIMIT_ROLLOUT_FLUSH_MS ? t->config.interval_ms : LIMIT_ROLLOUT_FLUSH_MS;
+    int64_t look_ms = time_mono_ms() + t->config.interval_ms;
+    while (pause_for(t, beat_ms)) {
+        bool due = time_mono_ms() >= look_ms;
+        if (!due && (!t->config.live || !rollout_live_pending(t->config.live, STR(""))))
+            continue;
+        each_endpoint(t, names, arena, due ? look : write_live, false);
+        if (!due)
+            continue;
         retain(t, arena);
+        look_ms = time_mono_ms() + t->config.interval_ms;
     }
+    if (t->config.live && rollout_live_pending(t->config.live, STR(""))) /* an orderly end loses nothing */
+        each_endpoint(t, names, arena, write_live, true);
     arena_destroy(arena);
     arena_destroy(names);
     return NULL;

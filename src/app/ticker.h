@@ -1,6 +1,8 @@
-/* ticker.h - what the server does by itself, by the clock. It looks at every endpoint about once a minute, whether or not labels come: windows whose labels are overdue are closed,
- * and the guardrails of a running rollout see the requests since the last look (monitor_tick). What follows from it is what
- * would follow from labels (core/serve/react.h).
+/* ticker.h - what the server does by itself, by the clock. It looks at every endpoint about once a minute, whether or not labels come:
+ * windows whose labels are overdue are closed, and the guardrails of a running rollout see the requests since the last look
+ * (monitor_tick). What follows from it is what would follow from labels (core/serve/react.h).
+ *
+ * Every LIMIT_ROLLOUT_FLUSH_MS, and at the end, it writes what rollouts recorded in memory (rollout_live_flush).
  *
  * And once in `retention_ms` it applies the retention rules of experiments (core/retention/rules.h).
  *
@@ -18,7 +20,7 @@ struct ticker_config {     /* serve and monitor are borrowed and must outlive th
     struct retrainer retrainer;
     struct db *db;         /* of the retention rules; borrowed as well */
     int64_t retention_ms;  /* 0: never */
-    struct rollout_live *live; /* whose shadow pairs are written at each look; NULL: none */
+    struct rollout_live *live; /* whose pairs and picks are written; NULL: none */
     int64_t interval_ms;   /* between the end of one round and the start of the next; the first comes after one interval */
 };
 

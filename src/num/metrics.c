@@ -340,13 +340,23 @@ static size_t latency_bucket(uint32_t v)
     return ((size_t)(shift + 1) << LATENCY_SUB_BITS) + ((v >> shift) & ((1u << LATENCY_SUB_BITS) - 1));
 }
 
-static double latency_middle(size_t bucket)
+/* The least and the greatest value of a bucket. */
+static void latency_edges(size_t bucket, double *ret_low, double *ret_high)
 {
+    *ret_low = *ret_high = (double)bucket;
     if (bucket < 1u << LATENCY_SUB_BITS)
-        return (double)bucket;
+        return;
     size_t shift = (bucket >> LATENCY_SUB_BITS) - 1;
     uint64_t low = ((uint64_t)(1u << LATENCY_SUB_BITS) + (bucket & ((1u << LATENCY_SUB_BITS) - 1))) << shift;
-    return (double)low + ((double)((uint64_t)1 << shift) - 1) / 2;
+    *ret_low = (double)low;
+    *ret_high = (double)(low + ((uint64_t)1 << shift) - 1);
+}
+
+static double latency_middle(size_t bucket)
+{
+    double low, high;
+    latency_edges(bucket, &low, &high);
+    return low + (high - low) / 2;
 }
 
 void latency_hist_add(struct latency_hist *h, uint32_t value)
@@ -376,6 +386,33 @@ double latency_hist_quantile(const struct latency_hist *h, double q)
             return latency_middle(i);
     }
     return 0;
+}
+
+/* F_n + eps < q up to a bucket's end shows that the quantile lies beyond it; F_n - eps >= q there, that it does not. */
+void latency_hist_quantile_bounds(const struct latency_hist *h, double q, double eps, double *ret_lo, double *ret_hi)
+{
+    *ret_lo = 0;
+    *ret_hi = INFINITY;
+    if (!h->n || !(eps >= 0))
+        return;
+    uint64_t seen = 0;
+    bool below = true;
+    for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
+        if (!h->count[i])
+            continue;
+        double low, high;
+        seen += h->count[i];
+        latency_edges(i, &low, &high);
+        double f = (double)seen / (double)h->n;
+        if (below && f + eps >= q) {
+            *ret_lo = q > eps ? low : 0;
+            below = false;
+        }
+        if (f - eps >= q) {
+            *ret_hi = high;
+            return;
+        }
+    }
 }
 
 uint64_t latency_hist_above(const struct latency_hist *h, uint32_t limit)

@@ -68,6 +68,10 @@ void latency_hist_add(struct latency_hist *h, uint32_t value);
 void latency_hist_merge(struct latency_hist *h, const struct latency_hist *other);
 /* Nearest-rank quantile as the middle of its bucket; 0 when empty. */
 double latency_hist_quantile(const struct latency_hist *h, double q);
+/* Where quantile q of the true distribution lies when the empirical distribution function is off by at most `eps` everywhere (num/sketch.h:
+ * sketch_dkw, sketch_dkw_any_time): edges of buckets, so never narrower than that says. *ret_lo 0 and *ret_hi infinite where n is too
+ * small to say. */
+void latency_hist_quantile_bounds(const struct latency_hist *h, double q, double eps, double *ret_lo, double *ret_hi);
 /* How many values lie in buckets wholly above the one that holds `limit`. */
 uint64_t latency_hist_above(const struct latency_hist *h, uint32_t limit);
 

@@ -140,7 +140,7 @@ enum err native_endpoint_labels(struct op *op, struct services *s, struct http_r
     if (s->live) { /* a shadow's pairs wait for the same labels */
         struct rollout_decision shadow;
         rollout_live_labels(s->live, name, ids, labels, n);
-        if ((e = rollout_shadow_flush(op, s->db, s->live, name, watermark, &shadow)) || (e = serve_apply(op, s->serve, name, &shadow)))
+        if ((e = rollout_live_flush(op, s->db, s->live, name, watermark, &shadow)) || (e = serve_apply(op, s->serve, name, &shadow)))
             return e;
     }
     struct json_out w;

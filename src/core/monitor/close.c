@@ -345,13 +345,16 @@ static enum err judge_window(struct op *op, struct db_tx *tx, struct work *w, co
 static enum err close_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct work *w = arg;
-    struct rollout_requests requests[2];
-    for (int arm = 0; arm < 2; arm++) {
-        const struct watched_requests *q = w->e->spare[arm];
-        requests[arm] = (struct rollout_requests){q->version, q->n, q->errors, &q->latency};
+    struct rollout_requests requests[LIMIT_ROLLOUT_ARMS];
+    size_t n = 0;
+    for (int i = 0; i < LIMIT_ROLLOUT_ARMS; i++) {
+        const struct watched_requests *q = w->e->spare.slot[i];
+        if (q && q->n)
+            requests[n++] = (struct rollout_requests){.rollout = q->rollout, .version = q->version, .n = q->n, .errors = q->errors, .latency = &q->latency,
+                                                      .unnamed = q->unnamed, .units = &q->units};
     }
     struct str endpoint = watched_name(w->e);
-    enum err e = rollout_advance(op, tx, endpoint, w->outcomes, w->outcome_count, requests, w->batch->watermark_us, &w->report->rollout);
+    enum err e = rollout_advance(op, tx, endpoint, w->outcomes, w->outcome_count, requests, n, w->batch->watermark_us, &w->report->rollout);
     for (size_t i = 0; !e && i < w->report->window_count; i++)
         e = judge_window(op, tx, w, &w->report->windows[i]);
     struct str histories;

@@ -9,6 +9,9 @@ struct prediction {
     int64_t id;            /* what labels refer to; text ids: the caller's hash64 of them */
     int64_t event_us;
     int64_t version;
+    int64_t rollout;       /* that picked the version; 0: none */
+    uint64_t unit;         /* units_hash (core/rollout/units.h) of who asked; 0: nobody in particular */
+    bool more;             /* a further row of the request before it: no unit of its own */
     float score;           /* NaN when !ok */
     uint32_t latency_us;
     uint8_t arm;           /* enum rollout_arm */

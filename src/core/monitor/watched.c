@@ -18,13 +18,7 @@ struct watched *watched_create(struct str name)
     e->closed_until_us = e->watermark_us = e->latest_event_us = e->last_trigger_us = INT64_MIN;
     mutex_init(&e->record);
     mutex_init(&e->labels);
-    bool room = true;
-    for (int arm = 0; arm < 2; arm++) {
-        e->requests[arm] = calloc(1, sizeof *e->requests[arm]);
-        e->spare[arm] = calloc(1, sizeof *e->spare[arm]);
-        room = room && e->requests[arm] && e->spare[arm];
-    }
-    if (!room || !watched_fit_states(e, NULL, 0)) {
+    if (!watched_fit_states(e, NULL, 0)) {
         watched_destroy(e);
         return NULL;
     }
@@ -44,9 +38,9 @@ void watched_destroy(struct watched *e)
         return;
     for (size_t i = 0; i < e->open_count; i++)
         predbuf_destroy(e->open[i]);
-    for (int arm = 0; arm < 2; arm++) {
-        free(e->requests[arm]);
-        free(e->spare[arm]);
+    for (int i = 0; i < LIMIT_ROLLOUT_ARMS; i++) {
+        free(e->requests.slot[i]);
+        free(e->spare.slot[i]);
     }
     reference_destroy(e->reference);
     free(e->states);
@@ -85,19 +79,53 @@ static struct predbuf *window_for(struct watched *e, int64_t event_us)
     return b;
 }
 
+/* The counts of this version, made when it is new; older rollouts' give way. NULL: no room. */
+static struct watched_requests *requests_of(struct watched_table *t, int64_t rollout, int64_t version)
+{
+    int vacant = -1;
+    for (int i = 0; i < LIMIT_ROLLOUT_ARMS; i++) {
+        const struct watched_requests *r = t->slot[i];
+        if (r && r->n && r->version == version && r->rollout == rollout)
+            return t->slot[i];
+        if (vacant < 0 && (!r || !r->n))
+            vacant = i;
+    }
+    for (int i = 0; vacant < 0 && i < LIMIT_ROLLOUT_ARMS; i++)
+        if (t->slot[i]->rollout < rollout)
+            vacant = i; /* another rollout began: the old counts belong to nobody */
+    if (vacant < 0)
+        return NULL;
+    if (!t->slot[vacant])
+        t->slot[vacant] = malloc(sizeof *t->slot[vacant]);
+    if (t->slot[vacant])
+        *t->slot[vacant] = (struct watched_requests){.rollout = rollout, .version = version};
+    return t->slot[vacant];
+}
+
+static bool unit_known(const struct watched_table *t, int64_t rollout, uint64_t unit)
+{
+    for (int i = 0; i < LIMIT_ROLLOUT_ARMS; i++)
+        if (t->slot[i] && t->slot[i]->n && t->slot[i]->rollout == rollout && units_has(&t->slot[i]->units, unit))
+            return true;
+    return false;
+}
+
 static void count_request(struct watched *e, const struct prediction *p)
 {
     latency_hist_add(&e->latency, p->latency_us);
     e->counts.errors += !p->ok;
-    if (p->arm > ROLLOUT_ARM_CANDIDATE)
+    struct watched_requests *r = p->arm > ROLLOUT_ARM_CANDIDATE ? NULL : requests_of(&e->requests, p->rollout, p->version);
+    if (!r)
         return;
-    struct watched_requests *r = e->requests[p->arm];
-    if (r->n && r->version != p->version)
-        *r = (struct watched_requests){0}; /* another rollout began: the old counts belong to nobody */
-    r->version = p->version;
     r->n++;
     r->errors += !p->ok;
     latency_hist_add(&r->latency, p->latency_us);
+    if (p->more)
+        return;
+    if (!p->unit)
+        r->unnamed++;
+    else if (!unit_known(&e->requests, p->rollout, p->unit))
+        units_add(&r->units, p->unit);
 }
 
 void watched_record(struct watched *e, const struct prediction *p, size_t n)
@@ -180,32 +208,41 @@ void watched_put_back(struct watched *e, const struct due *due)
 void watched_drain_requests(struct watched *e)
 {
     LOCK(&e->record);
-    for (int arm = 0; arm < 2; arm++) {
-        struct watched_requests *full = e->requests[arm];
-        e->requests[arm] = e->spare[arm];
-        e->spare[arm] = full;
-    }
+    struct watched_table full = e->requests;
+    e->requests = e->spare;
+    e->spare = full;
 }
 
 void watched_forget_requests(struct watched *e)
 {
-    for (int arm = 0; arm < 2; arm++)
-        *e->spare[arm] = (struct watched_requests){0};
+    for (int i = 0; i < LIMIT_ROLLOUT_ARMS; i++)
+        if (e->spare.slot[i])
+            *e->spare.slot[i] = (struct watched_requests){0};
+}
+
+/* What was drained came first, so its units' bits stay where they were. */
+static void requests_merge(struct watched_table *t, const struct watched_requests *then)
+{
+    struct watched_requests *now = requests_of(t, then->rollout, then->version);
+    if (!now)
+        return;
+    for (int i = 0; i < LIMIT_ROLLOUT_ARMS; i++)
+        if (t->slot[i] && t->slot[i]->rollout == then->rollout)
+            units_subtract(&t->slot[i]->units, &then->units);
+    now->n += then->n;
+    now->errors += then->errors;
+    now->unnamed += then->unnamed;
+    latency_hist_merge(&now->latency, &then->latency);
+    (void)units_merge(&now->units, &then->units);
 }
 
 void watched_restore_requests(struct watched *e)
 {
     {
         LOCK(&e->record);
-        for (int arm = 0; arm < 2; arm++) {
-            struct watched_requests *now = e->requests[arm], *then = e->spare[arm];
-            if (now->n && now->version != then->version)
-                continue;
-            now->version = then->n ? then->version : now->version;
-            now->n += then->n;
-            now->errors += then->errors;
-            latency_hist_merge(&now->latency, &then->latency);
-        }
+        for (int i = 0; i < LIMIT_ROLLOUT_ARMS; i++)
+            if (e->spare.slot[i] && e->spare.slot[i]->n)
+                requests_merge(&e->requests, e->spare.slot[i]);
     }
     watched_forget_requests(e);
 }

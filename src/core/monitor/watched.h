@@ -10,11 +10,16 @@
 #include "base/thread.h"
 #include "core/monitor/monitor.h"
 
-/* Requests of one arm since the last label call that succeeded. */
+/* Requests of one version that a rollout picked, since the last label call that succeeded. */
 struct watched_requests {
-    int64_t version;
-    uint64_t n, errors;
+    int64_t rollout, version;
+    uint64_t n, errors, unnamed; /* unnamed: of nobody in particular */
     struct latency_hist latency;
+    struct units units;          /* a bit stands with one version of a rollout only: with the one that came first */
+};
+/* Made when the first request of a version comes; NULL: not yet. */
+struct watched_table {
+    struct watched_requests *slot[LIMIT_ROLLOUT_ARMS];
 };
 
 struct watched {
@@ -27,7 +32,7 @@ struct watched {
     size_t open_count, open_rows;
     size_t features;
     int64_t window_us, closed_until_us, watermark_us, latest_event_us;
-    struct watched_requests *requests[2]; /* by arm */
+    struct watched_table requests;
     struct latency_hist latency;          /* since start */
     struct monitor_stats counts;          /* the counters of it; the rest is filled on demand */
 
@@ -40,7 +45,7 @@ struct watched {
     struct str *state_names;              /* of the features the states are for; heap */
     size_t state_features;
     int64_t last_trigger_us;              /* end of the window of the last trigger; INT64_MIN: none */
-    struct watched_requests *spare[2];    /* what a label call has drained */
+    struct watched_table spare;           /* what a label call has drained */
 };
 
 /* NULL without memory. */

@@ -19,11 +19,22 @@
  * (sequential_rate_log_e), exact for any n, so 3 failures in 40 need no normal approximation; each gets alpha/4. A
  * guardrail only speaks when the candidate is also worse than its control slice: a slow machine is not the model's fault.
  *
+ * A quantile of latency, where the plan names one. H0: Q1 <= ratio * Q0, the candidate's and the control's true q-quantiles. The empirical
+ * distribution function of each arm stays within eps(n) of the true one at every n with probability 1 - a (Howard & Ramdas 2022,
+ * the Dvoretzky-Kiefer-Wolfowitz band made uniform in time; num/sketch.h), so Q lies between the (q - eps) and the (q + eps) quantiles
+ * that were seen, read from a histogram at the outer edges of its buckets. Broken when the candidate's lower bound is above ratio
+ * times the control's upper bound. The latency's alpha/4 is halved between this and the limit, and this half between the
+ * arms. No distribution is assumed, and the price is that nothing is said while eps > 1 - q: at alpha 0.05 below some 3,800 requests
+ * per arm for q = 0.95, and some 98,000 for q = 0.99. Requests at weight 1000 have no control beside them and stay out.
+ *
  * alpha/2 + alpha/4 + alpha/4: the chance of a rollback of a candidate that breaks none of the three is at most alpha. */
 #include "core/rollout/decide.h"
 
 #include <assert.h>
 #include <math.h>
+
+#include "core/rollout/sums.h"
+#include "num/sketch.h"
 
 #define ROLLOUT_N_STAR 5000 /* where the confidence sequence is tightest, requests of both arms */
 
@@ -47,13 +58,64 @@ bool rollout_rate_broken(uint64_t bad, uint64_t n, uint64_t control_bad, uint64_
     return !control_n || (double)bad / (double)n > (double)control_bad / (double)control_n;
 }
 
+static void quantile_bounds(const struct rollout_plan *plan, const struct latency_hist *h, double alpha, double *ret_lo, double *ret_hi)
+{
+    latency_hist_quantile_bounds(h, plan->latency_quantile, sketch_dkw_any_time(h->n, alpha / 2), ret_lo, ret_hi);
+}
+
+bool rollout_quantile_broken(const struct rollout_plan *plan, const struct latency_hist *candidate, const struct latency_hist *control, double alpha)
+{
+    double lo[2], hi[2];
+    if (!(plan->latency_quantile > 0) || !candidate->n || !control->n)
+        return false;
+    quantile_bounds(plan, control, alpha, &lo[0], &hi[0]);
+    quantile_bounds(plan, candidate, alpha, &lo[1], &hi[1]);
+    return lo[1] > plan->latency_max_ratio * hi[0];
+}
+
+static void quantile_arm_json(struct json_out *w, const char *key, const struct rollout_plan *plan, const struct latency_hist *h, double alpha)
+{
+    double lo, hi;
+    quantile_bounds(plan, h, alpha, &lo, &hi);
+    json_key(w, key);
+    json_begin_object(w);
+    json_key(w, "n");
+    json_u64(w, h->n);
+    json_kv_f64(w, "value_us", h->n ? latency_hist_quantile(h, plan->latency_quantile) : NAN);
+    json_kv_f64(w, "lo_us", h->n ? lo : NAN);
+    json_kv_f64(w, "hi_us", h->n ? hi : NAN);
+    json_end_object(w);
+}
+
+void rollout_quantile_json(struct json_out *w, const struct rollout_plan *plan, const struct latency_hist *candidate, const struct latency_hist *control,
+                           double alpha)
+{
+    enum json_nonfinite before = w->nonfinite;
+    w->nonfinite = JSON_NONFINITE_NULL;
+    json_begin_object(w);
+    json_kv_f64(w, "quantile", plan->latency_quantile);
+    json_kv_f64(w, "max_ratio", plan->latency_max_ratio);
+    quantile_arm_json(w, "control", plan, control, alpha);
+    quantile_arm_json(w, "candidate", plan, candidate, alpha);
+    json_kv_bool(w, "broken", rollout_quantile_broken(plan, candidate, control, alpha));
+    json_end_object(w);
+    w->nonfinite = before;
+}
+
+double rollout_latency_alpha(const struct rollout_plan *plan)
+{
+    return plan->latency_quantile > 0 ? plan->alpha / 8 : plan->alpha / 4;
+}
+
 static const char *guardrail_broken(const struct rollout_plan *plan, const struct rollout_evidence *ev)
 {
     const struct rollout_arm_sums *a = &ev->arm[ROLLOUT_ARM_CONTROL], *b = &ev->arm[ROLLOUT_ARM_CANDIDATE];
     if (rollout_rate_broken(b->errors, b->requests, a->errors, a->requests, plan->max_error_rate, plan->alpha / 4))
         return "errors";
-    if (rollout_rate_broken(b->slow, b->requests, a->slow, a->requests, ROLLOUT_SLOW_SHARE, plan->alpha / 4))
+    if (rollout_rate_broken(b->slow, b->requests, a->slow, a->requests, ROLLOUT_SLOW_SHARE, rollout_latency_alpha(plan)))
         return "latency";
+    if (rollout_quantile_broken(plan, &b->latency, &a->latency, rollout_latency_alpha(plan)))
+        return "latency_quantile";
     return NULL;
 }
 
@@ -194,6 +256,7 @@ static void arm_json(struct json_out *w, const struct rollout_arm_sums *a)
     json_kv_f64(w, "brier_sum", a->brier_sum);
     json_kv_f64(w, "score_sum", a->score_sum);
     count_json(w, "positives", a->positives);
+    sums_hist_json(w, "latency", &a->latency);
     json_end_object(w);
 }
 
@@ -231,7 +294,7 @@ static enum err arm_parse(struct op *op, const struct json *obj, const char *key
         if (!v || !json_as_f64(v, sums[i].to))
             return op_fail(op, E_CORRUPT, "rollout evidence lacks %s.%s", key, sums[i].name);
     }
-    return OK;
+    return sums_hist_parse(op, arm, "latency", &ret->latency);
 }
 
 enum err rollout_evidence_parse(struct op *op, const struct json *obj, struct rollout_evidence *ret)

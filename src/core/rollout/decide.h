@@ -4,6 +4,7 @@
 #define INGOT_CORE_ROLLOUT_DECIDE_H
 
 #include "core/rollout/plan.h"
+#include "num/metrics.h"
 #include "num/sequential.h"
 
 /* The arm of a request. CONTROL is the concurrent comparison slice, equal in size to the candidate's; traffic outside
@@ -18,6 +19,7 @@ struct rollout_arm_sums {
     struct moments loss;  /* log-loss of labelled requests that had a concurrent other arm (all steps below 1000) */
     double brier_sum, score_sum;
     uint64_t positives;
+    struct latency_hist latency; /* where the plan judges a quantile; of requests that had a concurrent other arm */
 };
 struct rollout_evidence {
     struct rollout_arm_sums arm[2]; /* by enum rollout_arm */
@@ -45,6 +47,13 @@ struct rollout_decision {
 };
 /* A guardrail: the rate bad/n is shown, at any time, to be above `limit`, and is above the control's (no control: limit alone). */
 bool rollout_rate_broken(uint64_t bad, uint64_t n, uint64_t control_bad, uint64_t control_n, double limit, double alpha);
+/* The plan's quantile of the candidate's latency is shown, at any time, to be more than latency_max_ratio times the control's. */
+bool rollout_quantile_broken(const struct rollout_plan *plan, const struct latency_hist *candidate, const struct latency_hist *control, double alpha);
+/* {"quantile", "control": {"n", "value", "lo", "hi"}, "candidate": ...} at that alpha, for people and charts. */
+void rollout_quantile_json(struct json_out *w, const struct rollout_plan *plan, const struct latency_hist *candidate, const struct latency_hist *control,
+                           double alpha);
+/* The share of alpha of each test of latency: one test, or two where the plan names a quantile. */
+double rollout_latency_alpha(const struct rollout_plan *plan);
 #define ROLLOUT_SLOW_SHARE 0.05 /* what "p95" means: at most so many answers are slower */
 const char *rollout_verdict_name(enum rollout_verdict v); /* "hold" ... */
 void rollout_decision_json(struct json_out *w, const struct rollout_decision *d);

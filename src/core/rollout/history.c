@@ -133,6 +133,11 @@ static void report_write(struct json_out *w, struct rollout_running *r, struct s
         struct rollout_decision d = {.reason = "", .rollout_id = r->id, .control = r->control, .candidate = r->candidate};
         rollout_decide(&r->plan, &r->pos, &r->evidence, now_us, &d);
         rollout_decision_json(w, &d);
+        if (r->plan.latency_quantile > 0) {
+            json_key(w, "latency");
+            rollout_quantile_json(w, &r->plan, &r->evidence.arm[ROLLOUT_ARM_CANDIDATE].latency, &r->evidence.arm[ROLLOUT_ARM_CONTROL].latency,
+                                  rollout_latency_alpha(&r->plan));
+        }
     }
     json_end_object(w);
 }

@@ -4,7 +4,8 @@
  *
  * One `struct rollout_live` per server. All inputs are copied; recording never fails and never blocks for longer than a short lock: what
  * finds no room pushes out the oldest (LIMIT_ROLLOUT_PAIRS, LIMIT_ROLLOUT_NOTES per endpoint), and that is counted. What lies
- * here and was not yet taken out is lost with the process; everything that counted for a decision stands in its row.
+ * here is written to the database every LIMIT_ROLLOUT_FLUSH_MS (rollout_live_flush, journal.h); a process that is killed loses what came
+ * since. Everything that counted for a decision, and every reward and label that was acknowledged, stands in the database.
  * Times are microseconds since 1970 UTC of event time. Thread-safe. */
 #ifndef INGOT_CORE_ROLLOUT_LIVE_H
 #define INGOT_CORE_ROLLOUT_LIVE_H
@@ -44,12 +45,32 @@ struct rollout_noted {
     int64_t rollout, event_us, version;
     float propensity;
 };
+/* What the journal keeps (journal.c). */
+enum live_kind { LIVE_NOTE, LIVE_PAIR, LIVE_TAKEN, LIVE_KIND_COUNT };
+struct live_entry {
+    int64_t id, event_us, version;
+    float a, b; /* the propensity; the two scores */
+    uint8_t kind;
+};
+struct live_batch {
+    struct live_entry *entries; /* heap; the holder frees it */
+    size_t n;
+};
+struct rollout_shadow;
+/* Anything that was recorded since the last take? Of this endpoint; of any (endpoint of length 0). */
+bool rollout_live_pending(struct rollout_live *live, struct str endpoint);
+/* Moves out what came since the last call: sums (`ret_sums`, or NULL; *ret_taken: there were some) and entries of the journal. What
+ * could not be stored is put back. */
+void rollout_live_take(struct rollout_live *live, struct str endpoint, int64_t rollout, struct rollout_shadow *ret_sums, bool *ret_taken,
+                       struct live_batch *ret_batch);
+void rollout_live_put_back(struct rollout_live *live, struct str endpoint, int64_t rollout, const struct rollout_shadow *sums,
+                           struct live_batch *take_batch);
+/* No rollout runs: what was not written is wanted by nobody. */
+void rollout_live_discard(struct rollout_live *live, struct str endpoint);
+/* An entry of the journal, after a start: it waits for its reward or label again. */
+void rollout_live_restore(struct rollout_live *live, struct str endpoint, const struct rollout_weights *w, const struct live_entry *entry);
 /* Joins labels to the pairs that wait for them; each pair once. How many were joined. */
 size_t rollout_live_labels(struct rollout_live *live, struct str endpoint, const int64_t *ids, const uint8_t *labels, size_t n);
-/* Moves the sums since the last call out; false: there are none of this rollout. Put them back if they could not be stored. */
-struct rollout_shadow;
-bool rollout_live_take_shadow(struct rollout_live *live, struct str endpoint, int64_t rollout, struct rollout_shadow *ret);
-void rollout_live_put_back_shadow(struct rollout_live *live, struct str endpoint, int64_t rollout, const struct rollout_shadow *sums);
 /* Takes the note of a pick out, so that its reward counts once; false: unknown. */
 bool rollout_live_take_note(struct rollout_live *live, struct str endpoint, int64_t id, struct rollout_noted *ret);
 void rollout_live_put_back_note(struct rollout_live *live, struct str endpoint, int64_t id, const struct rollout_noted *note);

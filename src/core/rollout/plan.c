@@ -119,6 +119,7 @@ void rollout_plan_default_of(enum rollout_kind kind, struct rollout_plan *ret)
         .margin = 0.05,
         .max_error_rate = 0.01,
         .max_p95_us = 100 * TIME_US_PER_MS,
+        .latency_max_ratio = 1.25,
         .on_inconclusive = ROLLOUT_ON_INCONCLUSIVE_HOLD,
         .threshold = 0.5,
         .shadow_permille = 1000,
@@ -215,6 +216,10 @@ enum err rollout_plan_check(struct op *op, const struct rollout_plan *plan)
             return op_fail_field(op, plan_fields[i].name, "%s must lie in %g..%g, not %g", plan_fields[i].name, plan_fields[i].min,
                                  plan_fields[i].max, v);
     }
+    if (plan->latency_quantile < 0 || plan->latency_quantile > 0.999 || !(plan->latency_max_ratio >= 1 && plan->latency_max_ratio <= 1000))
+        return op_fail_field(op, "latency", "a quantile lies in 0.5..0.999, a ratio in 1..1000");
+    if (plan->latency_quantile > 0 && plan->kind == ROLLOUT_BLUE_GREEN && !plan->hold_back_permille)
+        return op_fail_field(op, "latency", "quantiles are compared with a concurrent control: a blue-green rollout needs hold_back_permille for it");
     if (plan->max_step_us < plan->min_step_us)
         return op_fail_field(op, "max_step_us", "max_step_us is smaller than min_step_us");
     return OK;
@@ -288,6 +293,29 @@ static enum err parse_space(struct op *op, const struct json *value, struct roll
     return e;
 }
 
+/* "latency": the method stands there so that another one can be added without a change of meaning. */
+static enum err parse_latency(struct op *op, const struct json *value, struct rollout_plan *p)
+{
+    struct str method = STR("");
+    enum err e = value->type == JSON_OBJECT ? OK : op_fail_field(op, "latency", "latency is {\"quantile\", \"method\": \"dkw\", \"max_ratio\"}");
+    for (uint32_t i = 0; !e && i < value->len; i++) {
+        const struct json_member *m = &value->members[i];
+        double v = 0;
+        bool number = json_as_f64(&m->value, &v);
+        if (str_eqc(m->key, "method") && m->value.type == JSON_STRING)
+            method = m->value.s;
+        else if (str_eqc(m->key, "quantile") && number && v >= 0.5 && v <= 0.999)
+            p->latency_quantile = v;
+        else if (str_eqc(m->key, "max_ratio") && number && v >= 1 && v <= 1000)
+            p->latency_max_ratio = v;
+        else
+            e = op_fail_field(op, "latency", "latency has a quantile of 0.5..0.999, a max_ratio of 1..1000, and the method \"dkw\"");
+    }
+    if (!e && (!str_eqc(method, "dkw") || !(p->latency_quantile > 0)))
+        e = op_fail_field(op, "latency", "a quantile and the method \"dkw\" are wanted");
+    return e;
+}
+
 static enum err parse_scalar(struct op *op, const struct json_member *m, size_t field, struct rollout_plan *p)
 {
     int64_t whole;
@@ -313,6 +341,8 @@ static enum err parse_list(struct op *op, const struct json_member *m, struct ro
         return parse_steps(op, &m->value, p);
     if (kind & A && str_eqc(m->key, "metrics"))
         return parse_metrics(op, &m->value, p);
+    if (kind & (C | G | A) && str_eqc(m->key, "latency"))
+        return parse_latency(op, &m->value, p);
     if (str_eqc(m->key, "namespace"))
         return parse_space(op, &m->value, p);
     if (kind & (A | B) && str_eqc(m->key, "versions"))
@@ -412,6 +442,14 @@ void rollout_plan_json(struct json_out *w, const struct rollout_plan *plan)
         whole_json(w, "steps_permille", plan->steps_permille, plan->step_count);
     if (plan->kind == ROLLOUT_AB || plan->kind == ROLLOUT_BANDIT)
         arms_json(w, plan);
+    if (plan->latency_quantile > 0) {
+        json_key(w, "latency");
+        json_begin_object(w);
+        json_kv_f64(w, "quantile", plan->latency_quantile);
+        json_kv_cstr(w, "method", "dkw");
+        json_kv_f64(w, "max_ratio", plan->latency_max_ratio);
+        json_end_object(w);
+    }
     if (plan->space.len) {
         json_key(w, "namespace");
         json_begin_object(w);

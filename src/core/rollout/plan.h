@@ -36,6 +36,9 @@ struct rollout_plan {
     double margin;         /* mean log-loss that the candidate may be worse by and still count as good; 0.05. Not A/B, bandit */
     double max_error_rate; /* guardrail; 0.01 */
     int64_t max_p95_us;    /* guardrail; 100 ms */
+    double latency_quantile;  /* guardrail: this quantile of latency against the concurrent control's; 0: not judged. Canary, blue-green
+                               * that holds units back, A/B. In JSON "latency": {"quantile": 0.99, "method": "dkw", "max_ratio": 1.25} */
+    double latency_max_ratio; /* ... the candidate's may be so many times the control's; 1.25 */
     enum rollout_inconclusive on_inconclusive; /* ADVANCE: only if the estimate itself is within the margin */
     enum rollout_on_win on_win; /* shadow, A/B, bandit: what a pass or a win does; pause */
     double threshold;      /* scores from here on mean class 1: accuracy, McNemar, agreement; 0.5 */

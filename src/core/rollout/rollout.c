@@ -1,6 +1,7 @@
 #include "core/rollout/rollout.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/hash.h"
@@ -52,6 +53,33 @@ static enum err first_evidence(struct op *op, const struct start_args *a, struct
     return rollout_evidence_text(op, &r, ret);
 }
 
+/* Two rollouts of one namespace must not have a unit in common, whatever endpoints they run on: what one does to a unit would stand in
+ * the other's figures. */
+static enum err check_space(struct op *op, struct db_tx *tx, const struct start_args *a)
+{
+    struct db_rows *rows;
+    bool row = false;
+    enum err e = a->plan->space.len ? db_query(op, tx, &sql_rollout_running_spaces, DB_ARGS(DB_TEXT(a->endpoint)), &rows) : OK;
+    if (e || !a->plan->space.len)
+        return e;
+    while (!e && !(e = db_step(op, tx, rows, &row)) && row) {
+        struct json *j = NULL;
+        struct rollout_plan other;
+        struct str endpoint = db_col_dup(op, tx, rows, 0);
+        e = json_parse(op, db_col_dup(op, tx, rows, 1), JSON_STRICT, &j);
+        if (!e)
+            e = rollout_plan_parse(op, j, &other);
+        if (e)
+            e = op_context(op, "stored rollout of '%.*s'", STR_FMT(endpoint));
+        else if (str_eq(other.space, a->plan->space) && other.space_from < a->plan->space_to && a->plan->space_from < other.space_to)
+            e = op_fail(op, E_CONFLICT, "namespace '%.*s': units %lld..%lld take part in the rollout on '%.*s', which has %lld..%lld of them",
+                        STR_FMT(other.space), (long long)a->plan->space_from, (long long)a->plan->space_to, STR_FMT(endpoint),
+                        (long long)other.space_from, (long long)other.space_to);
+    }
+    db_end(tx, rows);
+    return e;
+}
+
 static enum err start_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct start_args *a = arg;
@@ -63,6 +91,9 @@ static enum err start_tx(struct op *op, struct db_tx *tx, void *arg)
     if (found)
         return op_fail(op, E_CONFLICT, "a rollout from version %lld to %lld already runs on '%.*s'", (long long)other.control,
                        (long long)other.candidate, STR_FMT(a->endpoint));
+    e = check_space(op, tx, a);
+    if (e)
+        return e;
     AUTO(buf) struct buf b;
     buf_init(&b, LIMIT_KIB(64));
     struct json_out w;
@@ -135,42 +166,52 @@ static bool add_outcome(struct rollout_running *r, const struct rollout_outcome 
     return true;
 }
 
-static bool add_trial_requests(struct rollout_running *r, const struct rollout_requests *requests)
+static bool add_trial_requests(struct rollout_running *r, const struct rollout_requests *q)
 {
-    bool any = false;
-    for (int i = 0; i < 2; i++) {
-        const struct rollout_requests *q = &requests[i];
-        struct rollout_trial_arm *a = q->n ? rollout_trial_find(r->trial, q->version) : NULL;
-        if (!a)
-            continue;
-        a->requests += q->n;
-        a->errors += q->errors;
-        a->slow += q->latency ? latency_hist_above(q->latency, (uint32_t)r->plan.max_p95_us) : 0;
-        any = true;
-    }
-    return any;
+    struct rollout_trial_arm *a = rollout_trial_find(r->trial, q->version);
+    if (!a)
+        return false;
+    a->requests += q->n;
+    a->errors += q->errors;
+    a->slow += q->latency ? latency_hist_above(q->latency, (uint32_t)r->plan.max_p95_us) : 0;
+    if (q->latency && r->plan.latency_quantile > 0)
+        latency_hist_merge(&a->latency, q->latency);
+    if (r->plan.kind != ROLLOUT_AB) /* a bandit's shares move: its split is not judged */
+        return true;
+    uint64_t fresh = q->units ? units_merge(r->units, q->units) : 0;
+    a->units += fresh;
+    a->unnamed += q->unnamed;
+    r->units_changed = r->units_changed || fresh;
+    return true;
 }
 
-static bool add_requests(struct rollout_running *r, const struct rollout_requests *requests)
+static bool add_arm_requests(struct rollout_running *r, const struct rollout_requests *q)
+{
+    if (q->version != r->candidate && q->version != r->control)
+        return false;
+    struct rollout_arm_sums *a = &r->evidence.arm[q->version == r->candidate ? ROLLOUT_ARM_CANDIDATE : ROLLOUT_ARM_CONTROL];
+    a->requests += q->n;
+    a->errors += q->errors;
+    a->slow += q->latency ? latency_hist_above(q->latency, (uint32_t)r->plan.max_p95_us) : 0;
+    if (q->latency && r->plan.latency_quantile > 0 && r->plan.steps_permille[r->pos.step] < 1000)
+        latency_hist_merge(&a->latency, q->latency);
+    return true;
+}
+
+static bool add_requests(struct rollout_running *r, const struct rollout_requests *requests, size_t n)
 {
     bool any = false;
-    if (r->trial)
-        return add_trial_requests(r, requests);
-    for (int arm = 0; arm < 2; arm++) {
-        const struct rollout_requests *q = &requests[arm];
-        if (!q->n || q->version != (arm == ROLLOUT_ARM_CANDIDATE ? r->candidate : r->control))
+    for (size_t i = 0; i < n; i++) {
+        const struct rollout_requests *q = &requests[i];
+        if (!q->n || (q->rollout && q->rollout != r->id))
             continue;
-        struct rollout_arm_sums *a = &r->evidence.arm[arm];
-        a->requests += q->n;
-        a->errors += q->errors;
-        a->slow += q->latency ? latency_hist_above(q->latency, (uint32_t)r->plan.max_p95_us) : 0;
-        any = true;
+        any = (r->trial ? add_trial_requests(r, q) : add_arm_requests(r, q)) || any;
     }
     return any;
 }
 
 enum err rollout_advance(struct op *op, struct db_tx *tx, struct str endpoint, const struct rollout_outcome *rows, size_t n,
-                         const struct rollout_requests *requests, int64_t now_us, struct rollout_decision *ret)
+                         const struct rollout_requests *requests, size_t request_count, int64_t now_us, struct rollout_decision *ret)
 {
     struct rollout_running r;
     bool found = false;
@@ -183,7 +224,7 @@ enum err rollout_advance(struct op *op, struct db_tx *tx, struct str endpoint, c
     if (found) {
         if (r.trial)
             rollout_trial_age(r.trial, &r.plan, now_us);
-        bool traffic = requests && add_requests(&r, requests), labels = false;
+        bool traffic = add_requests(&r, requests, request_count), labels = false;
         for (size_t i = 0; i < n; i++)
             labels = add_outcome(&r, &rows[i]) || labels;
         d.rollout_id = r.id;
@@ -191,11 +232,13 @@ enum err rollout_advance(struct op *op, struct db_tx *tx, struct str endpoint, c
         d.candidate = r.candidate;
         rollout_judge(&r, now_us, &d);
         if (r.shadow)
-            d.verdict = ROLLOUT_HOLD; /* pairs decide, in rollout_shadow_flush */
+            d.verdict = ROLLOUT_HOLD; /* pairs decide, in rollout_live_flush */
         else if (labels || d.verdict != ROLLOUT_HOLD)
             e = rollout_decision_store(op, tx, endpoint, &r, &d, STR(""));
         else if (traffic)
             e = rollout_evidence_store(op, tx, &r);
+        if (!e)
+            e = rollout_units_store(op, tx, &r);
     }
     if (!e)
         *ret = d;
@@ -293,7 +336,15 @@ static enum err reward_tx(struct op *op, struct db_tx *tx, void *arg)
         a->counted += arm && rollout_trial_reward(arm, &r.plan, a->given[i].reward, a->given[i].covariate, (double)a->noted[i].propensity);
     }
     rollout_judge(&r, a->now_us, &a->decision);
-    return rollout_decision_store(op, tx, a->endpoint, &r, &a->decision, STR(""));
+    struct live_entry *taken = arena_array(op->arena, a->n + 1, struct live_entry);
+    size_t n = 0;
+    if (!taken)
+        return op_fail(op, E_TOO_LARGE, "%zu rewards find no room", a->n);
+    for (size_t i = 0; i < a->n; i++)
+        if (a->noted[i].rollout == r.id)
+            taken[n++] = (struct live_entry){.id = a->given[i].id, .kind = LIVE_TAKEN};
+    e = journal_write(op, tx, r.id, taken, n);
+    return e ? e : rollout_decision_store(op, tx, a->endpoint, &r, &a->decision, STR(""));
 }
 
 enum err rollout_reward(struct op *op, struct db *db, struct rollout_live *live, struct str endpoint, const struct rollout_given *given, size_t n,
@@ -325,11 +376,12 @@ enum err rollout_reward(struct op *op, struct db *db, struct rollout_live *live,
     return OK;
 }
 
-/* ---- shadow pairs ---- */
+/* ---- pairs and picks ---- */
 struct flush_args {
     struct str endpoint;
     int64_t rollout, now_us;
     const struct rollout_shadow *sums;
+    const struct live_batch *batch;
     struct rollout_decision decision;
 };
 
@@ -340,7 +392,10 @@ static enum err flush_tx(struct op *op, struct db_tx *tx, void *arg)
     bool found = false;
     enum err e = rollout_running_load(op, tx, a->endpoint, &r, &found);
     struct rollout_decision d = {.verdict = ROLLOUT_NO_ROLLOUT, .reason = ""};
-    if (!e && found && r.shadow && r.id == a->rollout) {
+    found = !e && found && r.id == a->rollout;
+    if (found)
+        e = journal_write(op, tx, r.id, a->batch->entries, a->batch->n);
+    if (!e && found && r.shadow) {
         rollout_shadow_merge(r.shadow, a->sums);
         d.rollout_id = r.id;
         d.control = r.control;
@@ -355,24 +410,32 @@ static enum err flush_tx(struct op *op, struct db_tx *tx, void *arg)
     return e;
 }
 
-enum err rollout_shadow_flush(struct op *op, struct db *db, struct rollout_live *live, struct str endpoint, int64_t now_us, struct rollout_decision *ret)
+enum err rollout_live_flush(struct op *op, struct db *db, struct rollout_live *live, struct str endpoint, int64_t now_us, struct rollout_decision *ret)
 {
     struct rollout_weights w;
     *ret = (struct rollout_decision){.verdict = ROLLOUT_NO_ROLLOUT, .reason = ""};
     enum err e = check_time(op, now_us);
     if (!e)
         e = rollout_weights_load(op, db, endpoint, &w);
-    if (e || !w.active || !w.shadow)
+    if (!e && (!w.active || (!w.shadow && !w.arm_count)))
+        rollout_live_discard(live, endpoint); /* of a rollout that is over */
+    if (e || !w.active || (!w.shadow && !w.arm_count))
         return e;
     struct rollout_shadow *sums = op_new(op, struct rollout_shadow);
-    struct flush_args a = {.endpoint = endpoint, .rollout = w.id, .now_us = now_us, .sums = sums};
-    bool taken = rollout_live_take_shadow(live, endpoint, w.id, sums);
+    struct live_batch batch;
+    bool taken = false;
+    rollout_live_take(live, endpoint, w.id, w.shadow ? sums : NULL, &taken, &batch);
+    if (!w.shadow && !batch.n)
+        return OK;
+    struct flush_args a = {.endpoint = endpoint, .rollout = w.id, .now_us = now_us, .sums = sums, .batch = &batch};
     e = db_write(op, db, flush_tx, &a);
-    if (e && taken)
-        rollout_live_put_back_shadow(live, endpoint, w.id, sums);
-    if (!e)
-        *ret = a.decision;
-    return e;
+    if (e) {
+        rollout_live_put_back(live, endpoint, w.id, taken ? sums : NULL, &batch);
+        return e;
+    }
+    free(batch.entries);
+    *ret = a.decision;
+    return OK;
 }
 
 /* ---- reading ---- */

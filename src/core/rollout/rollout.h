@@ -8,11 +8,13 @@
 
 #include "core/rollout/decide.h"
 #include "core/rollout/history.h"
+#include "core/rollout/journal.h"
 #include "core/rollout/live.h"
 #include "core/rollout/pick.h"
 #include "core/rollout/plan.h"
 #include "core/rollout/shadow.h"
 #include "core/rollout/trial.h"
+#include "core/rollout/units.h"
 #include "num/metrics.h"
 #include "port/db.h"
 
@@ -27,32 +29,36 @@ struct rollout_outcome {
     bool label;
     float score;
 };
-/* Requests of one arm, labelled or not, since the last call: what the guardrails look at. */
+/* Requests of one arm, labelled or not, since the last call: what the guardrails and the test of the split look at. */
 struct rollout_requests {
+    int64_t rollout; /* that they were assigned by; 0: not known, the version says it */
     int64_t version;
     uint64_t n, errors;
     const struct latency_hist *latency; /* microseconds, of all n */
+    uint64_t unnamed;                   /* requests of nobody in particular: each is a unit of its own */
+    const struct units *units;          /* the others' units; NULL: none. No bit stands in two arms of one call */
 };
 /* ---- life of a rollout ---- */
 
-/* Starts at the first step. E_CONFLICT: one already runs on `endpoint`; E_INVALID: bad plan, equal versions.
+/* Starts at the first step. E_CONFLICT: one already runs on `endpoint`, or one of another endpoint has units of the same namespace; E_INVALID: bad plan, equal versions.
  * `start_us` is event time; the seed comes from op's random source unless `seed` is not 0. */
 MUST_USE enum err rollout_start(struct op *op, struct db *db, struct str endpoint, int64_t control, int64_t candidate,
                                 const struct rollout_plan *plan, int64_t start_us, uint64_t seed, int64_t *ret_id);
 /* Adds evidence and decides. Call inside a db_write. Outcomes of other versions, of arm NONE, or from before the rollout
- * are ignored. `requests` has two entries by arm, or is NULL. Nothing running: OK with verdict ROLLOUT_NO_ROLLOUT.
+ * are ignored, and so are requests of other versions or rollouts; at most one entry per version. Nothing running: OK with verdict ROLLOUT_NO_ROLLOUT.
  * A HOLD without new labels keeps the evidence but writes no decision row (seq 0). */
 MUST_USE enum err rollout_advance(struct op *op, struct db_tx *tx, struct str endpoint, const struct rollout_outcome *rows, size_t n,
-                                  const struct rollout_requests *requests, int64_t now_us, struct rollout_decision *ret);
+                                  const struct rollout_requests *requests, size_t request_count, int64_t now_us, struct rollout_decision *ret);
 /* By hand: promote or roll back now. E_NOT_FOUND: nothing runs. `why` goes into the decision and the audit row. */
 MUST_USE enum err rollout_finish(struct op *op, struct db *db, struct str endpoint, bool promote, struct str why, int64_t now_us,
                                  struct rollout_decision *ret);
 /* By hand: stop deciding and keep the weights (guardrails go on), and go on. E_NOT_FOUND: nothing runs; E_CONFLICT: it is so already. */
 MUST_USE enum err rollout_pause(struct op *op, struct db *db, struct str endpoint, struct str why, int64_t now_us, struct rollout_decision *ret);
 MUST_USE enum err rollout_resume(struct op *op, struct db *db, struct str endpoint, struct str why, int64_t now_us, struct rollout_decision *ret);
-/* Shadow: writes the pairs that came since the last call and decides. Every minute (ticker) and after labels; verdict NO_ROLLOUT when no
- * shadow runs. On an error nothing is lost and the call may be repeated. Apply the decision as after monitor_labels. */
-MUST_USE enum err rollout_shadow_flush(struct op *op, struct db *db, struct rollout_live *live, struct str endpoint, int64_t now_us,
+/* Writes what was recorded since the last call: pairs and picks; every LIMIT_ROLLOUT_FLUSH_MS (ticker) and after labels. Shadow: decides on
+ * the pairs; else the verdict is NO_ROLLOUT. On an error nothing is lost and the call may be repeated. Apply the decision as after
+ * monitor_labels. */
+MUST_USE enum err rollout_live_flush(struct op *op, struct db *db, struct rollout_live *live, struct str endpoint, int64_t now_us,
                                        struct rollout_decision *ret);
 /* A reward that belongs to a request, by the id that rollout_note was given; `covariate`: what was known of the unit before (CUPED), or 0. */
 struct rollout_given {

@@ -56,6 +56,9 @@ enum err rollout_running_load(struct op *op, struct db_tx *tx, struct str endpoi
         evidence = db_col_dup(op, tx, rows, 8);
         ret->decisions = db_col_i64(tx, rows, 9);
         ret->paused = db_col_null(tx, rows, 10) ? STR("") : db_col_dup(op, tx, rows, 10);
+        ret->units = op_new(op, struct units);
+        if (!db_col_null(tx, rows, 11) && !units_read(db_col_str(tx, rows, 11), ret->units))
+            e = op_fail(op, E_CORRUPT, "rollout %lld: the units that were counted are damaged", (long long)ret->id);
     }
     db_end(tx, rows);
     if (!e && found)
@@ -112,6 +115,15 @@ static enum err audit_decision(struct op *op, struct db_tx *tx, struct str endpo
     struct str text;
     enum err e = rollout_keep_text(op, &b, &text);
     return e ? e : audit_append(op, tx, str_from(verb), STR("endpoint"), endpoint, text);
+}
+
+enum err rollout_units_store(struct op *op, struct db_tx *tx, const struct rollout_running *r)
+{
+    char bytes[UNITS_BYTES];
+    if (!r->units_changed)
+        return OK;
+    units_write(r->units, bytes);
+    return db_exec(op, tx, &sql_rollout_set_units, DB_ARGS(DB_I64(r->id), DB_BLOB(((struct str){bytes, sizeof bytes}))), NULL);
 }
 
 enum err rollout_evidence_store(struct op *op, struct db_tx *tx, const struct rollout_running *r)
@@ -176,6 +188,8 @@ enum err rollout_decision_store(struct op *op, struct db_tx *tx, struct str endp
                 DB_ARGS(DB_I64(r->id), DB_TEXT(str_from(states[d->verdict])), DB_I64(r->pos.step), DB_I64(r->pos.step_started_us),
                         DB_TEXT(evidence), DB_I64(r->decisions), over ? DB_I64(d->at_us) : DB_NULL, r->paused.len ? DB_TEXT(r->paused) : DB_NULL),
                 NULL);
+    if (!e && over)
+        e = journal_drop(op, tx, r->id);
     if (e || d->verdict == ROLLOUT_HOLD)
         return e;
     return audit_decision(op, tx, endpoint, op_printf(op, "rollout_%s", rollout_verdict_name(d->verdict)), d, note);

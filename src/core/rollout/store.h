@@ -20,6 +20,8 @@ struct rollout_running {
     struct rollout_shadow *shadow;    /* shadow */
     struct rollout_trial *trial;      /* A/B, bandit */
     int permille[LIMIT_ROLLOUT_ARMS]; /* a bandit's next shares, once judged */
+    struct units *units;              /* A/B: who was counted already */
+    bool units_changed;
 };
 
 /* The endpoint's running rollout; *ret_found false: nothing runs. */
@@ -31,6 +33,8 @@ MUST_USE enum err rollout_evidence_read(struct op *op, struct str text, struct r
 MUST_USE enum err rollout_keep_text(struct op *op, struct buf *b, struct str *ret);
 /* What the evidence says now. While a rollout waits for a person only a guardrail may speak. */
 void rollout_judge(struct rollout_running *r, int64_t now_us, struct rollout_decision *d);
+/* Writes the units that were counted, when there are new ones; beside either of the next two. */
+MUST_USE enum err rollout_units_store(struct op *op, struct db_tx *tx, const struct rollout_running *r);
 /* Keeps new evidence that led to nothing worth a row of its own. */
 MUST_USE enum err rollout_evidence_store(struct op *op, struct db_tx *tx, const struct rollout_running *r);
 /* Writes the decision, what it changes, and (when it changes anything) its audit row. `r` already holds the evidence. */

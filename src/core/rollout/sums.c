@@ -46,6 +46,21 @@ void sums_sketch_json(struct json_out *w, const char *key, const struct sketch *
     json_end_object(w);
 }
 
+void sums_hist_json(struct json_out *w, const char *key, const struct latency_hist *h)
+{
+    if (!h->n)
+        return;
+    json_key(w, key);
+    json_begin_array(w);
+    for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
+        if (!h->count[i])
+            continue;
+        json_u64(w, i);
+        json_u64(w, h->count[i]);
+    }
+    json_end_array(w);
+}
+
 static enum err lacks(struct op *op, const char *key)
 {
     return op_fail(op, E_CORRUPT, "rollout evidence lacks '%s'", key);
@@ -110,6 +125,22 @@ enum err sums_sketch_parse(struct op *op, const struct json *obj, const char *ke
             count > UINT32_MAX)
             return lacks(op, key);
         ret->count[cell] = (uint32_t)count;
+    }
+    return OK;
+}
+
+enum err sums_hist_parse(struct op *op, const struct json *obj, const char *key, struct latency_hist *ret)
+{
+    const struct json *cells = json_get(obj, key);
+    if (cells && (cells->type != JSON_ARRAY || cells->len % 2))
+        return lacks(op, key);
+    for (uint32_t i = 0; cells && i < cells->len; i += 2) {
+        int64_t bucket, count;
+        if (!json_as_i64(&cells->items[i], &bucket) || !json_as_i64(&cells->items[i + 1], &count) || bucket < 0 ||
+            bucket >= (int64_t)LATENCY_BUCKETS || count < 1 || count > INT64_MAX / (int64_t)LATENCY_BUCKETS || ret->count[bucket])
+            return lacks(op, key);
+        ret->count[bucket] = (uint64_t)count;
+        ret->n += (uint64_t)count;
     }
     return OK;
 }

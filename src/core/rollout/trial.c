@@ -4,10 +4,10 @@
  * by the number of candidates, and speak only when the candidate is also worse than the control beside it. In an A/B test a
  * broken candidate ends the test; a bandit bars the arm.
  *
- * Split. The requests per arm against the shares that were dealt, by a sequential Dirichlet-multinomial test at srm_alpha
+ * Split. The units per arm against the shares that were dealt, by a sequential Dirichlet-multinomial test at srm_alpha
  * (num/experiment.h). A wrong split means that something loses requests of one arm, so every other figure is suspect: pause "srm". A
- * bandit's shares move, so it is not judged there. Requests of one unit come together; where few units make most of the requests,
- * keep srm_alpha small.
+ * bandit's shares move, so it is not judged there. A unit counts at its first request (units.c); a request that names no unit is one of its
+ * own. The evidence says which it was: "split_by".
  *
  * Always-valid A/B. The primary metric's difference of each candidate gets a two-sided asymptotic confidence sequence at alpha / candidates
  * (Waudby-Smith et al. 2021; it agrees with gbstats): above zero in the good direction: won; all below: rollback "worse". However often
@@ -96,6 +96,9 @@ static void arm_json(struct json_out *w, const struct rollout_trial_arm *a, int 
     sums_count_json(w, "requests", a->requests);
     sums_count_json(w, "errors", a->errors);
     sums_count_json(w, "slow", a->slow);
+    sums_count_json(w, "units", a->units);
+    sums_count_json(w, "unnamed", a->unnamed);
+    sums_hist_json(w, "latency", &a->latency);
     for (size_t i = 0; i < ARRAY_LEN(label_metrics); i++)
         sums_moments_json(w, rollout_metric_name(label_metrics[i]), &a->metric[label_metrics[i]]);
     sums_moments2_json(w, "reward", &a->reward);
@@ -104,6 +107,17 @@ static void arm_json(struct json_out *w, const struct rollout_trial_arm *a, int 
     json_kv_f64(w, "learned_square", a->learned.square);
     sums_moments2_json(w, "weighted", &a->weighted);
     json_end_object(w);
+}
+
+/* What the split counts. */
+static const char *split_by(const struct rollout_trial *t)
+{
+    uint64_t units = 0, unnamed = 0;
+    for (int i = 0; i < t->arms; i++) {
+        units += t->arm[i].units;
+        unnamed += t->arm[i].unnamed;
+    }
+    return unnamed == 0 ? "units" : units == 0 ? "requests" : "units_and_requests";
 }
 
 void rollout_trial_json(struct json_out *w, const struct rollout_trial *t)
@@ -117,6 +131,7 @@ void rollout_trial_json(struct json_out *w, const struct rollout_trial *t)
     for (int i = 0; i < t->arms; i++)
         arm_json(w, &t->arm[i], t->permille[i]);
     json_end_array(w);
+    json_kv_cstr(w, "split_by", split_by(t));
     json_kv_i64(w, "learned_us", t->learned_us);
     json_kv_str(w, "buckets", (struct str){buckets, ROLLOUT_BUCKETS});
     json_end_object(w);
@@ -144,6 +159,13 @@ static enum err arm_parse(struct op *op, const struct json *obj, struct rollout_
         e = sums_moments2_parse(op, obj, "reward", &a->reward);
     if (!e)
         e = sums_moments2_parse(op, obj, "weighted", &a->weighted);
+    if (!e)
+        e = sums_hist_parse(op, obj, "latency", &a->latency);
+    a->unnamed = a->requests; /* evidence of before units were counted */
+    if (!e && json_get(obj, "units")) {
+        e = sums_count_parse(op, obj, "units", &a->units);
+        e = e ? e : sums_count_parse(op, obj, "unnamed", &a->unnamed);
+    }
     a->version = (int64_t)version;
     *ret_permille = (int)(permille > 1000 ? 1001 : permille);
     return e;
@@ -212,7 +234,7 @@ static double srm_log_e(const struct rollout_trial *t)
     uint64_t counts[LIMIT_ROLLOUT_ARMS];
     double shares[LIMIT_ROLLOUT_ARMS];
     for (int i = 0; i < t->arms; i++) {
-        counts[i] = t->arm[i].requests;
+        counts[i] = t->arm[i].units + t->arm[i].unnamed;
         shares[i] = t->permille[i] / 1000.0;
     }
     return experiment_srm_log_e(counts, shares, (size_t)t->arms, TRIAL_SRM_CONCENTRATION);
@@ -224,8 +246,10 @@ static const char *arm_broken(const struct rollout_plan *plan, const struct roll
     double alpha = plan->alpha / 4 / (t->arms - 1);
     if (rollout_rate_broken(b->errors, b->requests, a->errors, a->requests, plan->max_error_rate, alpha))
         return "errors";
-    if (rollout_rate_broken(b->slow, b->requests, a->slow, a->requests, ROLLOUT_SLOW_SHARE, alpha))
+    if (rollout_rate_broken(b->slow, b->requests, a->slow, a->requests, ROLLOUT_SLOW_SHARE, rollout_latency_alpha(plan) / (t->arms - 1)))
         return "latency";
+    if (rollout_quantile_broken(plan, &b->latency, &a->latency, rollout_latency_alpha(plan) / (t->arms - 1)))
+        return "latency_quantile";
     return NULL;
 }
 
@@ -447,6 +471,7 @@ void rollout_trial_report_json(struct json_out *w, const struct rollout_plan *pl
     if (plan->kind == ROLLOUT_AB) {
         json_kv_f64(w, "srm_log_e", srm_log_e(t));
         json_kv_f64(w, "srm_boundary", -log(plan->srm_alpha));
+        json_kv_cstr(w, "split_by", split_by(t));
     } else {
         learned_shares(plan, t, seed, share, best);
     }
@@ -462,7 +487,14 @@ void rollout_trial_report_json(struct json_out *w, const struct rollout_plan *pl
         json_kv_f64(w, "snips", value.value);
         json_kv_f64(w, "snips_se", value.se);
         json_kv_f64(w, "chance_best", plan->kind == ROLLOUT_BANDIT ? best[i] : NAN);
+        sums_count_json(w, "requests", a->requests);
+        sums_count_json(w, "errors", a->errors);
+        sums_count_json(w, "units", a->units + a->unnamed);
         json_kv_cstr(w, "broken", i ? arm_broken(plan, t, i) : NULL);
+        if (i && plan->latency_quantile > 0) {
+            json_key(w, "latency");
+            rollout_quantile_json(w, plan, &a->latency, &t->arm[0].latency, rollout_latency_alpha(plan) / (t->arms - 1));
+        }
         json_end_object(w);
     }
     json_end_array(w);

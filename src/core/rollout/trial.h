@@ -11,6 +11,8 @@
 struct rollout_trial_arm {
     int64_t version;
     uint64_t requests, errors, slow;
+    uint64_t units, unnamed;                     /* for the split: units that asked, each once; requests of nobody in particular */
+    struct latency_hist latency;                 /* where the plan judges a quantile */
     struct moments metric[ROLLOUT_METRIC_COUNT]; /* LOGLOSS, BRIER, ACCURACY: one value per labelled request */
     struct moments2 reward;                      /* y: rewards that were sent in, x: their covariate */
     struct bandit_sums learned;                  /* what the bandit maximises, discounted */

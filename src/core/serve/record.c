@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "core/rollout/live.h"
+#include "core/rollout/units.h"
 
 static bool is_float(enum tensor_type t)
 {
@@ -47,6 +48,12 @@ int64_t call_row_time(const struct serve_call *c, size_t row)
     return c->rows.event_us ? c->rows.event_us[row] : c->op->now_us;
 }
 
+/* A number that the call gave itself (call.c, unit_make) names nobody. */
+static bool call_unit_is_made(const struct serve_call *c)
+{
+    return c->rows.unit.p >= c->unit_text && c->rows.unit.p < c->unit_text + sizeof(c->unit_text) && *c->rows.unit.p == '#';
+}
+
 /* The features as floats, as the monitor keeps them. */
 static const float *features_of(struct serve_call *c)
 {
@@ -68,10 +75,15 @@ static void monitor_tell(struct serve_call *c, bool ok, size_t rows)
     const float *scores = ok ? call_scores(c, &stride) : NULL, *features = c->v->rows && c->rows.count ? features_of(c) : NULL;
     const size_t width = c->v->info->features;
     int64_t us = (time_mono_ns() - c->started_ns) / 1000;
+    const int64_t rollout = c->ep->info.weights.active ? c->ep->info.weights.id : 0;
+    const uint64_t unit = rollout && c->pick.arm != ROLLOUT_ARM_NONE && !call_unit_is_made(c) ? units_hash(c->rows.unit) : 0;
     for (size_t i = 0; i < rows; i++)
         p[i] = (struct prediction){.id = call_row_id(c, i),
                                    .event_us = call_row_time(c, i),
                                    .version = c->v->version,
+                                   .rollout = rollout,
+                                   .unit = unit,
+                                   .more = i > 0,
                                    .score = scores ? scores[i * stride] : NAN,
                                    .latency_us = us < 0 ? 0 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us,
                                    .arm = (uint8_t)c->pick.arm,

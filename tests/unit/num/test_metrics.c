@@ -79,7 +79,7 @@ static void what_is_not_defined_is_nan(void **state)
 static void latencies_keep_their_error(void **state)
 {
     (void)state;
-    struct latency_hist *h = calloc(2, sizeof *h);
+    struct latency_hist *h = calloc(3, sizeof *h);
     assert_non_null(h);
     assert_true(latency_hist_quantile(h, 0.5) == 0);
     for (uint64_t v = 1; v < UINT32_MAX; v += v / 7 + 1) {
@@ -93,6 +93,15 @@ static void latencies_keep_their_error(void **state)
         latency_hist_add(h + 1, v + 10000);
     }
     near_rel("p95", latency_hist_quantile(h, 0.95), 9500, LATENCY_REL_ERROR, 0);
+    double lo = -1, hi = -1; /* 10,000 values 0..9999: bounds that hold the truth, at the outer edges of buckets */
+    latency_hist_quantile_bounds(h, 0.95, 0.01, &lo, &hi);
+    assert_true(lo <= 9400 && lo > 9400 * (1 - 2 * LATENCY_REL_ERROR) && hi >= 9600 && hi < 9600 * (1 + 2 * LATENCY_REL_ERROR));
+    latency_hist_quantile_bounds(h, 0.95, 0.051, &lo, &hi);
+    assert_true(isinf(hi) && lo > 8700);
+    latency_hist_quantile_bounds(h, 0.02, 0.03, &lo, &hi);
+    assert_true(lo == 0 && hi >= 500);
+    latency_hist_quantile_bounds(h + 2, 0.5, 0.1, &lo, &hi);
+    assert_true(lo == 0 && isinf(hi));
     latency_hist_merge(h, h + 1);
     assert_true(h->n == 20000);
     near_rel("p50", latency_hist_quantile(h, 0.5), 10000, LATENCY_REL_ERROR, 0);

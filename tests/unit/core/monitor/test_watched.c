@@ -47,25 +47,64 @@ static void what_finds_no_room_is_counted(void **state)
     watched_destroy(e);
 }
 
+static struct watched_requests *of(struct watched_table *t, int64_t version)
+{
+    for (int i = 0; i < LIMIT_ROLLOUT_ARMS; i++)
+        if (t->slot[i] && t->slot[i]->n && t->slot[i]->version == version)
+            return t->slot[i];
+    return NULL;
+}
+
 static void requests_drain_and_return(void **state)
 {
     (void)state;
     struct watched *e = watched_create(STR("delay"));
     for (int i = 0; i < 5; i++)
         record_at(e, i, T0, ROLLOUT_ARM_CANDIDATE, 2);
+    record_at(e, 6, T0, ROLLOUT_ARM_CANDIDATE, 3); /* a third arm is told apart by its version */
+    record_at(e, 7, T0, ROLLOUT_ARM_CONTROL, 1);
     watched_drain_requests(e);
-    assert_true(e->spare[1]->n == 5 && e->requests[1]->n == 0 && e->spare[1]->latency.n == 5);
+    assert_true(of(&e->spare, 2)->n == 5 && of(&e->spare, 3)->n == 1 && of(&e->spare, 1)->n == 1 && !of(&e->requests, 2));
+    assert_int_equal(of(&e->spare, 2)->latency.n, 5);
     record_at(e, 9, T0, ROLLOUT_ARM_CANDIDATE, 2);
     watched_restore_requests(e);
-    assert_true(e->requests[1]->n == 6 && e->spare[1]->n == 0 && e->requests[1]->version == 2);
-    record_at(e, 10, T0, ROLLOUT_ARM_CANDIDATE, 3); /* another candidate: counts start anew */
-    assert_true(e->requests[1]->n == 1 && e->requests[1]->version == 3);
-    watched_drain_requests(e);
-    record_at(e, 11, T0, ROLLOUT_ARM_CANDIDATE, 4);
-    watched_restore_requests(e); /* those of version 3 belong to nobody now */
-    assert_true(e->requests[1]->n == 1 && e->requests[1]->version == 4);
+    assert_true(of(&e->requests, 2)->n == 6 && !of(&e->spare, 2) && of(&e->requests, 1)->n == 1);
     record_at(e, 12, T0, 77, 4); /* an arm that does not exist is no arm */
-    assert_true(e->requests[0]->n == 0 && e->requests[1]->n == 1);
+    assert_null(of(&e->requests, 4));
+    watched_destroy(e);
+}
+
+static void one_of(struct watched *e, int64_t rollout, int64_t version, uint64_t unit, bool more)
+{
+    struct prediction p = {.id = 1, .event_us = T0, .version = version, .rollout = rollout, .unit = unit, .more = more, .arm = ROLLOUT_ARM_CANDIDATE, .ok = true};
+    watched_record(e, &p, 1);
+}
+
+static void units_count_once(void **state)
+{
+    (void)state;
+    struct watched *e = watched_create(STR("delay"));
+    for (int i = 0; i < 10; i++)
+        one_of(e, 1, 2, 5, false);
+    one_of(e, 1, 2, 0, false);
+    one_of(e, 1, 2, 0, true);
+    one_of(e, 1, 3, 5 + LIMIT_ROLLOUT_UNITS, false); /* its bit is taken by another unit */
+    one_of(e, 1, 3, 6, false);
+    struct watched_requests *a = of(&e->requests, 2), *b = of(&e->requests, 3);
+    assert_true(a->n == 12 && a->unnamed == 1 && units_has(&a->units, 5) && b->n == 2);
+    assert_false(units_has(&b->units, 5));
+    assert_true(units_has(&b->units, 6));
+    watched_drain_requests(e);
+    one_of(e, 1, 3, 5, false); /* while they are out, somebody takes the bit */
+    assert_true(units_has(&of(&e->requests, 3)->units, 5));
+    watched_restore_requests(e);
+    assert_true(units_has(&of(&e->requests, 2)->units, 5) && !units_has(&of(&e->requests, 3)->units, 5) && of(&e->requests, 3)->n == 3);
+    /* A younger rollout takes the places of an older one, never the other way round. */
+    for (int v = 10; v < 10 + LIMIT_ROLLOUT_ARMS; v++)
+        one_of(e, 2, v, 5, false);
+    assert_true(!of(&e->requests, 2) && of(&e->requests, 10)->units.word[0] == 1 << 5 && of(&e->requests, 11)->units.word[0] == 0);
+    one_of(e, 1, 2, 5, false);
+    assert_null(of(&e->requests, 2));
     watched_destroy(e);
 }
 
@@ -89,6 +128,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows_open_detach_and_return), cmocka_unit_test(what_finds_no_room_is_counted),
-        cmocka_unit_test(requests_drain_and_return), cmocka_unit_test(states_follow_their_features)};
+        cmocka_unit_test(requests_drain_and_return), cmocka_unit_test(units_count_once), cmocka_unit_test(states_follow_their_features)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,6 +97,127 @@ static void guardrails_decide(void **state)
     expect(decide(&p, 4, 0, ev), ROLLOUT_ROLLBACK, "latency", 0);
 }
 
+/* Latencies of a service: log-normal with the given spread around `middle` us. */
+static void draw_latencies(struct rng *rng, struct latency_hist *h, int n, double middle, double spread)
+{
+    for (int i = 0; i < n; i++)
+        latency_hist_add(h, (uint32_t)(middle * exp(spread * rng_normal(rng))));
+}
+
+static void a_quantile_decides(void **state)
+{
+    (void)state;
+    struct rollout_plan p;
+    struct rng rng;
+    rng_seed(&rng, 5);
+    rollout_plan_default(&p);
+    p.latency_quantile = 0.95;
+    struct rollout_evidence ev = evidence(0, 0, 0);
+    ev.arm[0].requests = ev.arm[1].requests = 20000;
+    draw_latencies(&rng, &ev.arm[0].latency, 20000, 1000, 0.5);
+    draw_latencies(&rng, &ev.arm[1].latency, 20000, 1000, 0.5);
+    expect(decide(&p, 0, 0, ev), ROLLOUT_HOLD, "min_time", 50);
+    ev.arm[1].latency = (struct latency_hist){0};
+    draw_latencies(&rng, &ev.arm[1].latency, 20000, 1000, 1.0); /* the median is the same, the tail is 2.3 times as long */
+    expect(decide(&p, 0, 0, ev), ROLLOUT_ROLLBACK, "latency_quantile", 0);
+    p.latency_max_ratio = 3;
+    expect(decide(&p, 0, 0, ev), ROLLOUT_HOLD, "min_time", 50);
+    p.latency_max_ratio = 1.25;
+    p.latency_quantile = 0.99; /* too few to say it of the 99th percentile */
+    expect(decide(&p, 0, 0, ev), ROLLOUT_HOLD, "min_time", 50);
+    p.latency_quantile = 0;
+    expect(decide(&p, 0, 0, ev), ROLLOUT_HOLD, "min_time", 50);
+    p.latency_quantile = 0.95;
+    ev.arm[0].latency = (struct latency_hist){0}; /* nobody to compare with */
+    expect(decide(&p, 0, 0, ev), ROLLOUT_HOLD, "min_time", 50);
+}
+
+/* A look after every 500 requests of each arm. */
+static void simulated_quantiles(void **state)
+{
+    (void)state;
+    static const struct {
+        double quantile, ratio, candidate_middle;
+        int runs, looks, least, most;
+    } cases[] = {{0.95, 1.0, 1000, 200, 60, 0, 3}, {0.99, 1.0, 1000, 12, 300, 0, 1}, {0.95, 1.25, 1200, 60, 60, 0, 1},
+                 {0.95, 1.25, 2000, 40, 60, 40, 40}, {0.99, 1.25, 3000, 6, 300, 6, 6}};
+    struct rng rng;
+    rng_seed(&rng, 77);
+    struct rollout_plan p;
+    rollout_plan_default(&p);
+    for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+        int broken = 0;
+        double requests = 0;
+        p.latency_quantile = cases[c].quantile;
+        p.latency_max_ratio = cases[c].ratio;
+        for (int run = 0; run < cases[c].runs; run++) {
+            static struct latency_hist arm[2];
+            bool shown = false;
+            memset(arm, 0, sizeof arm);
+            for (int look = 0; look < cases[c].looks && !shown; look++) {
+                draw_latencies(&rng, &arm[0], 500, 1000, 0.6);
+                draw_latencies(&rng, &arm[1], 500, cases[c].candidate_middle, 0.6);
+                shown = rollout_quantile_broken(&p, &arm[1], &arm[0], rollout_latency_alpha(&p));
+            }
+            broken += shown;
+            requests += shown ? (double)arm[0].n : 0;
+        }
+        printf("latency simulation: p%.0f, ratio allowed %.2f, true %.2f, %d looks at 500 requests, %d runs: rolled back %.1f %%, after %.0f requests per arm\n",
+               100 * cases[c].quantile, cases[c].ratio, cases[c].candidate_middle / 1000, cases[c].looks, cases[c].runs,
+               100.0 * broken / cases[c].runs, broken ? requests / broken : 0);
+        assert_in_range(broken, cases[c].least, cases[c].most);
+    }
+}
+
+/* Blue-green watches a day, hour by hour, with a tenth of the units held back; 700 requests an hour. Which errors and which losses end it. */
+static void simulated_blue_green(void **state)
+{
+    (void)state;
+    static const struct {
+        double errors, control_errors, bias;
+        int runs, least, most;
+    } cases[] = {{0.01, 0.01, 0, 200, 0, 6}, {0.03, 0.03, 0, 60, 0, 60}, {0.03, 0.002, 0, 60, 57, 60}, {0.002, 0.002, 2.5, 40, 36, 40}};
+    struct rng rng;
+    rng_seed(&rng, 31);
+    struct rollout_plan p;
+    rollout_plan_default_of(ROLLOUT_BLUE_GREEN, &p);
+    p.hold_back_permille = 100;
+    p.steps_permille[0] = 900;
+    p.min_step_us = DAY;
+    for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+        int back = 0, kept = 0;
+        double hours = 0;
+        for (int run = 0; run < cases[c].runs; run++) {
+            struct rollout_evidence ev = {0};
+            struct rollout_position pos = {0, T0};
+            struct rollout_decision d = {0};
+            int hour = 1;
+            for (; hour <= 24; hour++) {
+                for (int i = 0; i < 140; i++) { /* two slices of a tenth */
+                    int arm = i & 1;
+                    float score;
+                    bool label;
+                    draw_request(&rng, arm ? cases[c].bias : 0, &score, &label);
+                    ev.arm[arm].requests++;
+                    ev.arm[arm].errors += rng_f64(&rng) < (arm ? cases[c].errors : cases[c].control_errors);
+                    moments_add(&ev.arm[arm].loss, metrics_logloss_one((double)score, label));
+                }
+                rollout_decide(&p, &pos, &ev, T0 + hour * (DAY / 24), &d);
+                if (d.verdict != ROLLOUT_HOLD)
+                    break;
+            }
+            back += d.verdict == ROLLOUT_ROLLBACK;
+            kept += d.verdict == ROLLOUT_PROMOTE;
+            hours += d.verdict == ROLLOUT_ROLLBACK ? hour : 0;
+        }
+        printf("blue-green simulation: errors %.1f %% against %.1f %%, log-odds moved by %.1f, a look an hour, %d runs: back %.1f %%, after %.1f hours; kept %.1f %%\n",
+               100 * cases[c].errors, 100 * cases[c].control_errors, cases[c].bias, cases[c].runs, 100.0 * back / cases[c].runs,
+               back ? hours / back : 0, 100.0 * kept / cases[c].runs);
+        assert_in_range(back, cases[c].least, cases[c].most);
+        assert_int_equal(back + kept, cases[c].runs);
+    }
+}
+
 static void evidence_round_trips(void **state)
 {
     (void)state;
@@ -106,6 +227,9 @@ static void evidence_round_trips(void **state)
     struct rollout_evidence ev = evidence(12345, 1.0 / 3, 0.1 + 0.2), back;
     ev.arm[1].brier_sum = 0.1;
     ev.arm[0].positives = 7;
+    for (uint32_t v = 1; v < UINT32_MAX / 3; v *= 3)
+        latency_hist_add(&ev.arm[1].latency, v);
+    latency_hist_add(&ev.arm[1].latency, UINT32_MAX);
     AUTO(buf) struct buf b;
     buf_init(&b, LIMIT_KIB(16));
     struct json_out w;
@@ -221,7 +345,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_decides),       cmocka_unit_test(undecided_follows_the_plan), cmocka_unit_test(guardrails_decide),
-        cmocka_unit_test(evidence_round_trips), cmocka_unit_test(simulated_error_rates),
+        cmocka_unit_test(evidence_round_trips), cmocka_unit_test(simulated_error_rates), cmocka_unit_test(a_quantile_decides), cmocka_unit_test(simulated_quantiles),
+        cmocka_unit_test(simulated_blue_green),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,15 @@
 #include "core/rollout/shadow.h"
 #include "rollout_fixture.h"
 
+static bool take_shadow(struct rollout_live *live, struct str endpoint, int64_t rollout, struct rollout_shadow *ret)
+{
+    struct live_batch batch;
+    bool taken = false;
+    rollout_live_take(live, endpoint, rollout, ret, &taken, &batch);
+    free(batch.entries);
+    return taken;
+}
+
 static struct rollout_weights weights(int64_t id)
 {
     return (struct rollout_weights){.control = 1, .candidate = 2, .active = true, .id = id, .shadow = 2, .shadow_permille = 1000, .threshold = 0.5};
@@ -23,7 +32,7 @@ static void pairs_wait_for_labels(void **state)
     struct rollout_shadow *s = calloc(1, sizeof *s);
     struct rollout_weights w = weights(3), old = weights(2), none = {0};
     record(live, &none, 1, 0.1f, 0.9f);
-    assert_false(rollout_live_take_shadow(live, STR("e"), 3, s));
+    assert_false(take_shadow(live, STR("e"), 3, s));
     record(live, &w, 1, 0.1f, 0.9f);
     record(live, &old, 2, 0.1f, 0.1f); /* an answer that took long: its rollout is over */
     record(live, &w, 3, 0.8f, 0.9f);
@@ -32,16 +41,17 @@ static void pairs_wait_for_labels(void **state)
     uint8_t labels[] = {1, 1, 1, 1};
     assert_int_equal(rollout_live_labels(live, STR("e"), ids, labels, 4), 2);
     assert_int_equal(rollout_live_labels(live, STR("other"), ids, labels, 4), 0);
-    assert_false(rollout_live_take_shadow(live, STR("e"), 2, s));
-    assert_true(rollout_live_take_shadow(live, STR("e"), 3, s));
+    assert_false(take_shadow(live, STR("e"), 2, s));
+    assert_true(take_shadow(live, STR("e"), 3, s));
     assert_true(s->pairs == 2 && s->dropped == 4 && s->agree == 1 && s->labels == 2 && s->only_candidate_right == 1 && s->both_right == 1);
     record(live, &w, 5, 0.8f, 0.9f);
-    rollout_live_put_back_shadow(live, STR("e"), 3, s); /* the database said no */
-    assert_true(rollout_live_take_shadow(live, STR("e"), 3, s) && s->pairs == 3 && s->log_ratio.n == 3);
+    struct live_batch none_left = {0};
+    rollout_live_put_back(live, STR("e"), 3, s, &none_left); /* the database said no */
+    assert_true(take_shadow(live, STR("e"), 3, s) && s->pairs == 3 && s->log_ratio.n == 3);
     struct rollout_weights next = weights(4); /* the next rollout begins empty */
     record(live, &next, 6, 0.8f, 0.9f);
     assert_int_equal(rollout_live_labels(live, STR("e"), (int64_t[]){5}, labels, 1), 0);
-    assert_true(rollout_live_take_shadow(live, STR("e"), 4, s) && s->pairs == 1);
+    assert_true(take_shadow(live, STR("e"), 4, s) && s->pairs == 1);
     free(s);
     rollout_live_destroy(live);
     rollout_live_destroy(NULL);
@@ -90,11 +100,11 @@ static void threads_lose_nothing(void **state)
         threads[i] = thread_start("pairs", work, &workers[i]);
     }
     for (int i = 0; i < 100; i++)
-        if (rollout_live_take_shadow(live, STR("e"), 1, &all[1]))
+        if (take_shadow(live, STR("e"), 1, &all[1]))
             rollout_shadow_merge(&all[0], &all[1]);
     for (int i = 0; i < 4; i++)
         thread_join(threads[i]);
-    if (rollout_live_take_shadow(live, STR("e"), 1, &all[1]))
+    if (take_shadow(live, STR("e"), 1, &all[1]))
         rollout_shadow_merge(&all[0], &all[1]);
     assert_true(all[0].pairs == 20000 && all[0].log_ratio.n == 20000 && all[0].delta.n == 20000);
     free(all);

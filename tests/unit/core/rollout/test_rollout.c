@@ -51,6 +51,8 @@ struct day_args {
     struct rollout_outcome *rows;
     size_t n;
     struct rollout_requests requests[2];
+    const struct rollout_requests *more;
+    size_t more_count;
     int64_t now_us;
     struct rollout_decision decision;
     bool fail_after;
@@ -59,7 +61,7 @@ struct day_args {
 static enum err day_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct day_args *a = arg;
-    enum err e = rollout_advance(op, tx, STR("delay"), a->rows, a->n, a->requests, a->now_us, &a->decision);
+    enum err e = rollout_advance(op, tx, STR("delay"), a->rows, a->n, a->requests, 2, a->now_us, &a->decision);
     if (!e && a->fail_after)
         return op_fail(op, E_INTERNAL, "the caller's own part failed");
     return e;
@@ -230,6 +232,131 @@ static void by_hand(void **state)
     fixture_close(&f);
 }
 
+static struct rollout_plan plan_of(struct fixture *f, const char *text)
+{
+    struct rollout_plan p;
+    struct json *j = NULL;
+    assert_ok(f, json_parse(&f->op, str_from(text), JSON_STRICT, &j));
+    assert_ok(f, rollout_plan_parse(&f->op, j, &p));
+    return p;
+}
+
+static struct rollout_decision advance(struct fixture *f, struct str endpoint, const struct rollout_outcome *rows, size_t n,
+                                       const struct rollout_requests *requests, size_t request_count, int64_t now_us);
+
+/* Four versions: the last one fails, and that alone ends the test; and every decision is taken again. */
+static void each_arm_is_judged(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    struct rollout_plan plan = plan_of(&f, "{\"kind\":\"ab\",\"versions\":[3,4],\"min_step_us\":1,\"latency\":{\"quantile\":0.9,\"method\":\"dkw\"}}");
+    static struct latency_hist hist;
+    static struct units units[4];
+    int64_t id;
+    struct rollout_decision d = {0};
+    for (int i = 0; i < 1000; i++)
+        latency_hist_add(&hist, 300);
+    assert_ok(&f, rollout_start(&f.op, f.db, STR("shop"), 1, 2, &plan, T0, 7, &id));
+    for (int day = 0; day < 4; day++) {
+        struct rollout_requests q[5];
+        struct rollout_outcome rows[400];
+        for (int i = 0; i < 400; i++) {
+            rows[i] = (struct rollout_outcome){.event_us = T0 + day * DAY, .version = 1 + i % 4, .arm = i % 4 ? ROLLOUT_ARM_CANDIDATE : ROLLOUT_ARM_CONTROL, .ok = true};
+            draw_request(&f.rng, 0, &rows[i].score, &rows[i].label);
+        }
+        for (int v = 0; v < 4; v++) {
+            for (int u = 0; u < 200; u++) /* the same units come every day */
+                units_add(&units[v], (uint64_t)(v * 1000 + u));
+            q[v] = (struct rollout_requests){.rollout = id, .version = v + 1, .n = 1000, .errors = v == 3 && day == 3 ? 120 : 1, .latency = &hist, .units = &units[v]};
+        }
+        q[4] = (struct rollout_requests){.rollout = id + 1, .version = 2, .n = 1000, .errors = 900}; /* of another rollout */
+        d = advance(&f, STR("shop"), rows, 400, q, 5, T0 + (day + 1) * DAY);
+        assert_true(day == 3 || d.verdict == ROLLOUT_HOLD);
+    }
+    assert_true(d.verdict == ROLLOUT_ROLLBACK && !strcmp(d.reason, "errors") && d.seq == 4);
+    size_t n = 0;
+    assert_ok(&f, rollout_replay(&f.op, f.db, id, &n));
+    assert_int_equal(n, 4);
+    AUTO(buf) struct buf b;
+    buf_init(&b, LIMIT_MIB(1));
+    struct json_out w;
+    struct json *j = NULL;
+    json_out_init(&w, &b, 0);
+    assert_ok(&f, rollout_list_json(&f.op, f.db, STR("shop"), &w));
+    assert_ok(&f, json_parse(&f.op, buf_str(&b), JSON_STRICT, &j));
+    const struct json *last = json_get(&json_get(&j->items[0], "decisions")->items[3], "evidence");
+    assert_true(str_eqc(json_get(last, "split_by")->s, "units"));
+    for (uint32_t v = 0; v < 4; v++) {
+        int64_t seen = 0, requests = 0;
+        const struct json *arm = &json_get(last, "arms")->items[v];
+        assert_true(json_as_i64(json_get(arm, "units"), &seen) && json_as_i64(json_get(arm, "requests"), &requests));
+        assert_true(seen == 200 && requests == 4000);
+    }
+    buf_reset(&b);
+    json_out_init(&w, &b, 0);
+    assert_ok(&f, rollout_report_json(&f.op, f.db, STR("shop"), id, &w));
+    assert_ok(&f, json_parse(&f.op, buf_str(&b), JSON_STRICT, &j));
+    const struct json *arm = &json_get(json_get(j, "report"), "arms")->items[3];
+    assert_true(str_eqc(json_get(arm, "broken")->s, "errors") && json_get(json_get(arm, "latency"), "control") != NULL);
+    fixture_close(&f);
+}
+
+static enum err advance_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct day_args *a = arg;
+    return rollout_advance(op, tx, STR("shop"), a->rows, a->n, a->more, a->more_count, a->now_us, &a->decision);
+}
+
+static struct rollout_decision advance(struct fixture *f, struct str endpoint, const struct rollout_outcome *rows, size_t n,
+                                       const struct rollout_requests *requests, size_t request_count, int64_t now_us)
+{
+    assert_true(str_eqc(endpoint, "shop"));
+    struct day_args a = {.f = f, .rows = (struct rollout_outcome *)(uintptr_t)rows, .n = n, .more = requests, .more_count = request_count, .now_us = now_us};
+    assert_ok(f, db_write(&f->op, f->db, advance_tx, &a));
+    return a.decision;
+}
+
+/* Two rollouts of one namespace never have a unit in common. */
+static void namespaces_exclude(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    struct rollout_plan first = plan_of(&f, "{\"kind\":\"ab\",\"namespace\":{\"name\":\"prices\",\"from\":0,\"to\":500}}");
+    struct rollout_plan over = plan_of(&f, "{\"kind\":\"canary\",\"namespace\":{\"name\":\"prices\",\"from\":499,\"to\":1000}}");
+    struct rollout_plan beside = plan_of(&f, "{\"kind\":\"ab\",\"namespace\":{\"name\":\"prices\",\"from\":500,\"to\":1000}}");
+    struct rollout_plan other = plan_of(&f, "{\"kind\":\"ab\",\"namespace\":{\"name\":\"colours\",\"from\":0,\"to\":1000}}");
+    struct rollout_plan none = plan_of(&f, "{\"kind\":\"ab\"}");
+    int64_t id;
+    struct rollout_decision d;
+    assert_ok(&f, rollout_start(&f.op, f.db, STR("a"), 1, 2, &first, T0, 7, &id));
+    assert_int_equal(rollout_start(&f.op, f.db, STR("b"), 1, 2, &over, T0, 7, &id), E_CONFLICT);
+    assert_non_null(strstr(f.op.msg, "'prices'"));
+    assert_non_null(strstr(f.op.msg, "on 'a'"));
+    op_clear(&f.op);
+    assert_ok(&f, rollout_start(&f.op, f.db, STR("b"), 1, 2, &beside, T0, 7, &id));
+    assert_ok(&f, rollout_start(&f.op, f.db, STR("c"), 1, 2, &other, T0, 7, &id));
+    assert_ok(&f, rollout_start(&f.op, f.db, STR("d"), 1, 2, &none, T0, 7, &id));
+    assert_err(&f, rollout_start(&f.op, f.db, STR("e"), 1, 2, &over, T0, 7, &id), E_CONFLICT);
+    struct rollout_weights wa, wb;
+    assert_ok(&f, rollout_weights_load(&f.op, f.db, STR("a"), &wa));
+    assert_ok(&f, rollout_weights_load(&f.op, f.db, STR("b"), &wb));
+    for (int u = 0; u < 5000; u++) {
+        struct rollout_pick a, b;
+        char text[24];
+        struct str unit = {text, (size_t)snprintf(text, sizeof text, "u%d", u)};
+        rollout_choose(&wa, unit, &a);
+        rollout_choose(&wb, unit, &b);
+        assert_true((a.arm == ROLLOUT_ARM_NONE) != (b.arm == ROLLOUT_ARM_NONE));
+    }
+    assert_ok(&f, rollout_finish(&f.op, f.db, STR("a"), false, STR(""), T0, &d)); /* what has ended excludes nobody */
+    assert_err(&f, rollout_start(&f.op, f.db, STR("e"), 1, 2, &over, T0, 7, &id), E_CONFLICT);
+    assert_ok(&f, rollout_finish(&f.op, f.db, STR("b"), false, STR(""), T0, &d));
+    assert_ok(&f, rollout_start(&f.op, f.db, STR("e"), 1, 2, &over, T0, 7, &id));
+    fixture_close(&f);
+}
+
 /* A changed row does not pass the replay: the stored verdict must follow from the stored evidence. */
 static enum err tamper_tx(struct op *op, struct db_tx *tx, void *arg)
 {
@@ -264,6 +391,7 @@ int main(void)
         cmocka_unit_test(picking_is_sticky_and_monotone), cmocka_unit_test(a_good_candidate_is_promoted),
         cmocka_unit_test(a_bad_candidate_goes_back),      cmocka_unit_test(nothing_is_half_done),
         cmocka_unit_test(by_hand),                        cmocka_unit_test(replay_finds_a_forged_verdict),
+        cmocka_unit_test(each_arm_is_judged),             cmocka_unit_test(namespaces_exclude),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

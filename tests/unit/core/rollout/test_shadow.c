@@ -121,7 +121,7 @@ static void a_life_in_the_database(void **state)
     struct rollout_weights w;
     struct rollout_decision d;
     int64_t id;
-    assert_ok(&f, rollout_shadow_flush(&f.op, f.db, live, SHADOW, T0, &d));
+    assert_ok(&f, rollout_live_flush(&f.op, f.db, live, SHADOW, T0, &d));
     assert_int_equal(d.verdict, ROLLOUT_NO_ROLLOUT);
     assert_ok(&f, rollout_start(&f.op, f.db, SHADOW, 1, 2, &plan, T0, 7, &id));
     assert_ok(&f, rollout_weights_load(&f.op, f.db, SHADOW, &w));
@@ -142,11 +142,11 @@ static void a_life_in_the_database(void **state)
             rollout_pair_record(live, SHADOW, &w, &p);
         }
         rollout_pair_dropped(live, SHADOW, &w, 3);
-        assert_ok(&f, rollout_shadow_flush(&f.op, f.db, live, SHADOW, T0, &d)); /* pairs without labels: nothing to say yet */
+        assert_ok(&f, rollout_live_flush(&f.op, f.db, live, SHADOW, T0, &d)); /* pairs without labels: nothing to say yet */
         assert_int_equal(d.verdict, ROLLOUT_HOLD);
         assert_int_equal(rollout_live_labels(live, SHADOW, ids, labels, 2000), 2000);
         assert_int_equal(rollout_live_labels(live, SHADOW, ids, labels, 2000), 0); /* once */
-        assert_ok(&f, rollout_shadow_flush(&f.op, f.db, live, SHADOW, T0 + (day + 1) * DAY, &d));
+        assert_ok(&f, rollout_live_flush(&f.op, f.db, live, SHADOW, T0 + (day + 1) * DAY, &d));
         assert_true(day ? d.verdict == ROLLOUT_HOLD && !strcmp(d.reason, "paused") : d.verdict == ROLLOUT_PAUSE && !strcmp(d.reason, "passed"));
     }
     assert_ok(&f, rollout_resume(&f.op, f.db, SHADOW, STR("look again"), T0 + 2 * DAY, &d));

@@ -18,6 +18,7 @@ static void serve_one(struct fixture *f, struct rollout_trial *t, const struct r
     bool label;
     draw_request(&f->rng, bias, &score, &label);
     t->arm[i].requests++;
+    t->arm[i].units++;
     rollout_trial_label(&t->arm[i], p, (double)score, label);
 }
 
@@ -58,8 +59,11 @@ static void tests_decide(void **state)
     expect(decide(&p, t, 5, NULL), ROLLOUT_HOLD, "samples");
     p.samples_per_arm = 3000;
     expect(decide(&p, t, 5, NULL), ROLLOUT_PAUSE, "won");
-    t->arm[1].requests = 4000; /* the split is not the planned one */
+    t->arm[1].requests = 40000; /* few units ask much: that is no wrong split */
+    expect(decide(&p, t, 5, NULL), ROLLOUT_PAUSE, "won");
+    t->arm[1].unnamed = 1000; /* the split is not the planned one */
     expect(decide(&p, t, 5, NULL), ROLLOUT_PAUSE, "srm");
+    t->arm[1].unnamed = 0;
     t->arm[1].requests = 3000;
     t->arm[1].errors = 300;
     expect(decide(&p, t, 5, NULL), ROLLOUT_ROLLBACK, "errors");

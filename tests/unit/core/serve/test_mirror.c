@@ -5,6 +5,15 @@
 #include "core/serve/record.h"
 #include "infer_fixture.h"
 
+static bool take_shadow(struct rollout_live *live, struct str endpoint, int64_t rollout, struct rollout_shadow *ret)
+{
+    struct live_batch batch;
+    bool taken = false;
+    rollout_live_take(live, endpoint, rollout, ret, &taken, &batch);
+    free(batch.entries);
+    return taken;
+}
+
 static struct rollout_live *live;
 
 static int setup(void **state)
@@ -42,7 +51,7 @@ static struct rollout_shadow *sums_wait(struct fixture *f, const char *name, int
 {
     struct rollout_shadow *s = arena_new(f->arena, struct rollout_shadow), *part = arena_new(f->arena, struct rollout_shadow);
     for (int i = 0; i < 5000 && s->pairs + s->dropped < pairs; i++) {
-        if (rollout_live_take_shadow(live, str_from(name), id, part))
+        if (take_shadow(live, str_from(name), id, part))
             rollout_shadow_merge(s, part);
         time_sleep_ms(1);
     }
