@@ -15,7 +15,8 @@ static enum err name_check(struct op *op, const char *what, struct str s)
 static enum err keys_check(struct op *op, const struct json *config)
 {
     static const char *const known[] = {"model", "view", "id_field", "threshold", "monitor", "rollout", "retrain",
-                                        "batch", "queue", "cache", "warmup", "concurrency", "inline_us", "memory_max_bytes"};
+                                        "batch", "queue", "cache", "warmup", "concurrency", "inline_us", "memory_max_bytes", "triton",
+                                        "validate", "post"};
     for (size_t i = 0; i < config->len; i++) {
         size_t k = 0;
         while (k < ARRAY_LEN(known) && !str_eqc(config->members[i].key, known[k]))
@@ -53,6 +54,8 @@ enum err serve_spec_parse(struct op *op, struct str name, const struct json *con
         e = rollout_plan_parse(op, json_get(config, "rollout"), &s.rollout);
     if (!e)
         e = serve_policy_parse(op, config, &s.policy);
+    if (!e)
+        e = chain_spec_parse(op, config, s.monitor.threshold, s.view.len > 0, &s.chain);
     if (!e)
         *ret = s;
     return e;

@@ -3,6 +3,7 @@
 #define INGOT_CORE_SERVE_SPEC_H
 
 #include "base/json.h"
+#include "core/chain/chain.h"
 #include "core/monitor/monitor.h"
 #include "core/rollout/rollout.h"
 #include "core/serve/policy.h"
@@ -13,6 +14,7 @@ struct serve_spec {
     struct monitor_config monitor;
     struct rollout_plan rollout;
     struct serve_policy policy;
+    struct chain_spec chain;
     const struct json *doc; /* the whole configuration */
 };
 /* `name`: the endpoint's, checked too (1..LIMIT_SERVE_NAME bytes of UTF-8 without '/' or control bytes). E_INVALID names the
