@@ -67,6 +67,7 @@ struct http2_stream {
     bool body_done;                /* the peer has ended its side */
     bool begun;                    /* the answer's head was handed to the session */
     bool ended;                    /* ... and its last byte */
+    bool answered;                 /* ... which has left */
     bool broken;                   /* what still comes of the body is dropped */
     bool deferred;                 /* the session waits until the handler writes */
     bool resetting;                /* RST_STREAM is under way */

@@ -213,12 +213,14 @@ static void body_credit(struct conn *c, struct http_exchange *ex)
         body_clock(c, ex);
 }
 
-/* What comes behind the answer, or behind a failure. */
+/* What comes behind the answer, or behind a failure. A reset would take an answer along that has not left: until then the peer gets
+ * no new window. */
 static void body_skip(struct conn *c, struct http_exchange *ex)
 {
-    if (ex->h2.ended && ex->h2.received - ex->h2.body_since_bytes > LIMIT_HTTP_DISCARD_BYTES)
+    const struct http2_stream *s = &ex->h2;
+    if (s->answered && s->received - s->body_since_bytes > LIMIT_HTTP_DISCARD_BYTES)
         http2_reset(c, ex, NGHTTP2_NO_ERROR);
-    else
+    else if (s->answered || !s->ended)
         body_credit(c, ex);
 }
 
@@ -254,12 +256,14 @@ void http2_stream_take(struct conn *c, struct http_exchange *ex, const uint8_t *
 void http2_stream_answered(struct conn *c, struct http_exchange *ex)
 {
     struct http2_stream *s = &ex->h2;
-    s->ended = true;
+    s->ended = s->answered = true;
     /* A call is over with its answer; of other requests a small rest is taken, as some clients read no answer before they have sent it. */
     if (ex->plan.quiet_ms || (s->head.has_length && s->head.length - s->received > LIMIT_HTTP_DISCARD_BYTES))
         http2_reset(c, ex, NGHTTP2_NO_ERROR);
-    else
+    else {
         body_clock(c, ex);
+        body_credit(c, ex);
+    }
 }
 
 bool http2_stream_event(struct conn *c, struct http_exchange *ex)

@@ -132,6 +132,26 @@ static void a_peer_that_leaves_cancels(void **state)
     free(b.p);
 }
 
+/* The head is the whole answer here, refused for its many pieces; more of them came in the same read: a reset must not overtake it. */
+static void a_refusal_is_not_overtaken(void **state)
+{
+    (void)state;
+    struct h2_bytes b = {0};
+    h2_hello(&b, true);
+    h2_headers(&b, 1, ":method: HEAD\n:scheme: http\n:authority: localhost\n:path: /echo\n", false);
+    for (int i = 0; i < LIMIT_HTTP2_BODY_FRAMES + 1000; i++)
+        h2_frame(&b, H2_DATA, 0, 1, "abcdefgh", 8);
+    h2_get(&b, 3, H2_GET("/echo"));
+    struct talk t = {0};
+    struct h2_seen s;
+    h2_talk(&t, &b, 0, &s);
+    assert_int_equal(h2_stream(&s, 1)->status, 413);
+    assert_int_equal(h2_stream(&s, 3)->status, 200);
+    h2_seen_clear(&s);
+    talk_end(&t);
+    free(b.p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +160,7 @@ int main(void)
         cmocka_unit_test(padding_priorities_trailers_and_interim),
         cmocka_unit_test(answers_are_limited),
         cmocka_unit_test(a_peer_that_leaves_cancels),
+        cmocka_unit_test(a_refusal_is_not_overtaken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
