@@ -108,20 +108,18 @@ static struct str root_find(struct op *op, struct str dir, const char *name)
     }
 }
 
-/* What `dvc init` writes; outside a git root that is `dvc init --no-scm`. */
+/* What `dvc init` writes; outside a git root that is `dvc init --no-scm`. The configuration comes last: where it is missing, an
+ * earlier start was cut short. */
 static enum err workspace_init(struct op *op, struct str dir)
 {
-    struct str dvc = fspath_join(op, dir, STR(".dvc"));
+    struct str dvc = fspath_join(op, dir, STR(".dvc")), ignore = fspath_join(op, dir, STR(".dvcignore"));
     bool git = fspath_exists(op, fspath_join(op, dir, STR(".git")));
     enum err e = fspath_make_dirs(op, fspath_join(op, dvc, STR("tmp")));
     if (!e)
-        e = fspath_write(op, fspath_join(op, dvc, STR("config")), git ? STR("") : STR("[core]\n    no_scm = True\n"), true);
-    if (!e)
         e = fspath_write(op, fspath_join(op, dvc, STR(".gitignore")), STR("/config.local\n/tmp\n/cache\n"), true);
-    struct str ignore = fspath_join(op, dir, STR(".dvcignore"));
     if (!e && !fspath_exists(op, ignore))
         e = fspath_write(op, ignore, STR("# Patterns of files that are not part of the data, one per line.\n"), true);
-    return e;
+    return e ? e : fspath_write(op, fspath_join(op, dvc, STR("config")), git ? STR("") : STR("[core]\n    no_scm = True\n"), true);
 }
 
 enum err workspace_open(struct op *op, struct str dir, bool probe, struct workspace **ret)
@@ -139,11 +137,10 @@ enum err workspace_open(struct op *op, struct str dir, bool probe, struct worksp
     ws->links_len = 2;
     enum err e = OK;
     ws->root = root_find(op, ws->dir, ".dvc");
-    if (ws->root.len == 0) {
+    if (ws->root.len == 0)
         ws->root = ws->dir;
-        if (!probe)
-            e = workspace_init(op, ws->dir);
-    }
+    if (!probe && !fspath_exists(op, fspath_join(op, ws->root, STR(".dvc/config"))))
+        e = workspace_init(op, ws->root);
     ws->tmp_dir = fspath_join(op, ws->root, STR(".dvc/tmp"));
     ws->cache_dir = fspath_join(op, ws->root, STR(".dvc/cache"));
     if (!e)
