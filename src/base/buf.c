@@ -62,7 +62,7 @@ void buf_add(struct buf *b, const void *p, size_t n)
 {
     if (n == 0)
         return;
-    char *to = buf_reserve(b, n);
+    char *to = !b->failed && b->p && n <= b->cap - b->len ? b->p + b->len : buf_reserve(b, n);
     if (!to)
         return;
     memcpy(to, p, n);
@@ -82,6 +82,11 @@ void buf_add_cstr(struct buf *b, const char *s)
 
 void buf_add_char(struct buf *b, char c)
 {
+    if (!b->failed && b->p && b->len < b->cap) {
+        b->p[b->len++] = c;
+        b->p[b->len] = '\0';
+        return;
+    }
     buf_add(b, &c, 1);
 }
 

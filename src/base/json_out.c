@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { OUT_OBJECT = 1, OUT_HAS_MEMBERS = 2 };
 #define OUT_DEPTH ((int)sizeof(((struct json_out *)0)->stack))
@@ -129,8 +130,66 @@ static size_t out_char_len(const unsigned char *p, size_t left)
     return n <= left && str_is_utf8((struct str){(const char *)p, n}) ? n : 0;
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* No byte of the word is below 0x20, a quote, a backslash, or not ASCII: subtracting sets the high bit of a byte that is too small, XOR makes a
+ * zero of one that is equal. A borrow reaches the next byte only from one that is special itself. */
+static inline bool out_word_is_plain(uint64_t x)
+{
+    return !((x | (x - EACH(0x20)) | ((x ^ EACH('"')) - EACH(1)) | ((x ^ EACH('\\')) - EACH(1))) & EACH(0x80));
+}
+
+/* Whether a string is written as it is. Words overlap at the end; a short one is put together of overlapping parts. */
+static bool out_is_plain(struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    uint64_t word;
+    if (s.len < 4) {
+        if (!s.len)
+            return true;
+        return out_word_is_plain(EACH('a') << 24 | (uint64_t)p[s.len - 1] << 16 | (uint64_t)p[s.len / 2] << 8 | p[0]);
+    }
+    if (s.len < 8) {
+        uint32_t a, b;
+        memcpy(&a, p, sizeof a);
+        memcpy(&b, p + s.len - sizeof b, sizeof b);
+        return out_word_is_plain((uint64_t)a << 32 | b);
+    }
+    for (size_t i = 0; i + sizeof word < s.len; i += sizeof word) {
+        memcpy(&word, p + i, sizeof word);
+        if (!out_word_is_plain(word))
+            return false;
+    }
+    memcpy(&word, p + s.len - sizeof word, sizeof word);
+    return out_word_is_plain(word);
+}
+
+/* A plain string in quotes, with what stands before and behind it. */
+static void out_plain(struct buf *b, bool comma, struct str s, bool colon)
+{
+    size_t n = s.len + 2 + comma + colon;
+    char *to = buf_reserve(b, n);
+    if (!to)
+        return;
+    *to = ',';
+    to += comma;
+    *to++ = '"';
+    if (s.len)
+        memcpy(to, s.p, s.len);
+    to += s.len;
+    *to++ = '"';
+    *to = ':';
+    to += colon;
+    *to = '\0';
+    b->len += n;
+}
+
 static void out_string(struct buf *b, struct str s)
 {
+    if (out_is_plain(s)) {
+        out_plain(b, false, s, false);
+        return;
+    }
     const unsigned char *p = (const unsigned char *)s.p;
     bool utf8 = str_is_utf8(s);
     size_t from = 0, i = 0;
@@ -160,10 +219,16 @@ static void out_string(struct buf *b, struct str s)
 void json_key_str(struct json_out *w, struct str key)
 {
     assert(w->depth > 0 && (w->stack[w->depth - 1] & OUT_OBJECT) && !w->after_key);
+    w->after_key = true;
+    uint8_t *level = &w->stack[w->depth - 1];
+    if (w->indent == 0 && out_is_plain(key)) {
+        out_plain(w->buf, *level & OUT_HAS_MEMBERS, key, true);
+        *level |= OUT_HAS_MEMBERS;
+        return;
+    }
     out_separate(w);
     out_string(w->buf, key);
     buf_add(w->buf, ": ", w->indent > 0 ? 2 : 1);
-    w->after_key = true;
 }
 
 void json_key(struct json_out *w, const char *key)

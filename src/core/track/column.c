@@ -147,12 +147,73 @@ static double real_at(const struct column *c, size_t slot)
     return v;
 }
 
+/* One word of up to 64 comparisons, without a branch per run. What is absent is a NaN and fulfils none of them; false: another comparison. */
+#define WORD_OF(compare)                                                                                                                       \
+    for (size_t i = 0; i < n; i++) {                                                                                                           \
+        double v;                                                                                                                              \
+        memcpy(&v, &reals[i], sizeof v);                                                                                                       \
+        word |= (uint64_t)(v compare than) << i;                                                                                               \
+    }                                                                                                                                          \
+    break
+static bool test_word(const uint64_t *reals, size_t n, enum filter_op op, double than, uint64_t *ret)
+{
+    uint64_t word = 0;
+    switch (op) {
+    case FILTER_LT:
+        WORD_OF(<);
+    case FILTER_LE:
+        WORD_OF(<=);
+    case FILTER_GT:
+        WORD_OF(>);
+    case FILTER_GE:
+        WORD_OF(>=);
+    case FILTER_EQ:
+        WORD_OF(==);
+    default:
+        return false;
+    }
+    *ret = word;
+    return true;
+}
+#undef WORD_OF
+
 static void test_reals(const struct column *c, const struct filter_clause *clause, size_t n, uint64_t *bits)
 {
+    bool words = true;
+    for (size_t w = 0; words && w < bits_words(n); w++)
+        words = test_word(c->reals + 64 * w, n - 64 * w < 64 ? n - 64 * w : 64, clause->op, clause->real, &bits[w]);
+    if (words)
+        return;
     for (size_t i = 0; i < n; i++) {
         bool there = c->reals[i] != REAL_ABSENT;
         if (clause->op == FILTER_IS_NULL ? !there : there && filter_test_f64(clause, real_at(c, i)))
             bits_set(bits, i);
+    }
+}
+
+/* '%text%', the text without wildcards: it is looked for in all texts at once, as they lie one behind the other. */
+static bool is_contains(const struct filter_clause *clause, struct str *ret)
+{
+    struct str p = clause->text;
+    if (clause->op != FILTER_LIKE || p.len < 3 || p.p[0] != '%' || p.p[p.len - 1] != '%')
+        return false;
+    *ret = str_sub(p, 1, p.len - 2);
+    return !memchr(ret->p, '%', ret->len) && !memchr(ret->p, '_', ret->len);
+}
+
+static void judge_contains(const struct texts *t, struct str part, uint8_t *hits)
+{
+    memset(hits, 0, t->len + 1);
+    uint32_t code = 0;
+    for (size_t at = 0; at < t->bytes_len;) {
+        const char *found = memmem(t->bytes + at, t->bytes_len - at, part.p, part.len);
+        if (!found)
+            return;
+        size_t from = (size_t)(found - t->bytes);
+        while (t->ends[code] <= from)
+            code++;
+        hits[code] = from + part.len <= t->ends[code]; /* or it begins in one and ends in the next */
+        at = hits[code] ? t->ends[code] : from + 1;
     }
 }
 
@@ -163,6 +224,7 @@ static enum err judge_texts(struct op *op, const struct texts *t, const struct f
     if (!hits)
         return op_fail(op, E_TOO_LARGE, "the filter needs too much memory");
     bool list = clause->op == FILTER_IN || clause->op == FILTER_NOT_IN;
+    struct str part;
     bool exact = list || clause->op == FILTER_EQ || clause->op == FILTER_NE;
     bool turned = clause->op == FILTER_NOT_IN || clause->op == FILTER_NE;
     if (exact) {
@@ -173,6 +235,8 @@ static enum err judge_texts(struct op *op, const struct texts *t, const struct f
             if (at != TEXTS_NONE)
                 hits[at] = !turned;
         }
+    } else if (is_contains(clause, &part)) {
+        judge_contains(t, part, hits);
     } else {
         for (uint32_t i = 0; i < t->len; i++)
             hits[i] = filter_test_text(clause, texts_get(t, i));
@@ -212,9 +276,10 @@ enum err column_test(struct op *op, const struct column *c, const struct filter_
         test_uses(c, clause, hits, n, bits);
         return OK;
     }
+    hits[c->texts.len] = clause->op == FILTER_IS_NULL; /* of those that have none */
     for (size_t i = 0; i < n; i++) {
-        if (c->codes[i] == TEXTS_NONE ? clause->op == FILTER_IS_NULL : hits[c->codes[i]])
-            bits_set(bits, i);
+        size_t code = c->codes[i] == TEXTS_NONE ? c->texts.len : c->codes[i];
+        bits[i / 64] |= (uint64_t)(hits[code] & 1) << (i % 64);
     }
     return OK;
 }

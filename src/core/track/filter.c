@@ -536,6 +536,17 @@ static size_t char_len(struct str s, size_t i)
     return n;
 }
 
+/* Behind a '%': from v on, the first place where the pattern can go on, if that is easily found; the end if there is none. */
+static size_t like_skip(struct str value, size_t v, struct str pattern, size_t p, bool fold)
+{
+    if (p == pattern.len)
+        return value.len;
+    if (fold || pattern.p[p] == '%' || pattern.p[p] == '_' || ((unsigned char)pattern.p[p] & 0xc0) == 0x80)
+        return v;
+    const char *at = v < value.len ? memchr(value.p + v, pattern.p[p], value.len - v) : NULL;
+    return at ? (size_t)(at - value.p) : value.len;
+}
+
 /* Greedy matching with one remembered '%': linear for ordinary patterns, quadratic at worst. */
 bool filter_like(struct str value, struct str pattern, bool fold)
 {
@@ -543,6 +554,7 @@ bool filter_like(struct str value, struct str pattern, bool fold)
     while (v < value.len) {
         if (p < pattern.len && pattern.p[p] == '%') {
             star = p++;
+            v = like_skip(value, v, pattern, p, fold);
             star_v = v;
         } else if (p < pattern.len && pattern.p[p] == '_') {
             v += char_len(value, v);
@@ -552,7 +564,7 @@ bool filter_like(struct str value, struct str pattern, bool fold)
             p++;
         } else if (star != SIZE_MAX) {
             p = star + 1;
-            star_v += char_len(value, star_v);
+            star_v = like_skip(value, star_v + char_len(value, star_v), pattern, p, fold);
             v = star_v;
         } else {
             return false;

@@ -112,10 +112,41 @@ static void numbers_as_python_writes_them(void **state)
     assert_string_equal(text, "3.4028235e+38");
 }
 
+/* Strings are looked at in words: every byte at every place of strings of some lengths, as a key and as a value. */
+static void every_byte_everywhere(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len < 20; len++)
+        for (size_t at = 0; at < len; at++)
+            for (unsigned c = 0; c < 0x80; c++) {
+                char text[20], want[80], escape[8];
+                memset(text, at % 2 ? '~' : '#', len);
+                text[at] = (char)c;
+                const char *found = strchr("\"\"\\\\\bb\tt\nn\ff\rr", (int)c);
+                if (c && found)
+                    snprintf(escape, sizeof escape, "\\%c", found[1]);
+                else
+                    snprintf(escape, sizeof escape, c < 0x20 ? "\\u%04x" : "%c", c);
+                snprintf(want, sizeof want, "{\"%.*s%s%.*s\":[\"%.*s%s%.*s\"]}", (int)at, text, escape, (int)(len - at - 1), text + at + 1, (int)at, text, escape,
+                         (int)(len - at - 1), text + at + 1);
+                AUTO(buf) struct buf b;
+                buf_init(&b, 200);
+                struct json_out w;
+                json_out_init(&w, &b, 0);
+                json_begin_object(&w);
+                json_key_str(&w, (struct str){text, len});
+                json_begin_array(&w);
+                json_str(&w, (struct str){text, len});
+                json_end_array(&w);
+                json_end_object(&w);
+                assert_string_equal(b.p, want);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(writes_compact), TEST(writes_indented), TEST(not_numbers), TEST(broken_utf8_is_replaced), TEST(numbers_as_python_writes_them),
+        TEST(writes_compact), TEST(writes_indented), TEST(not_numbers), TEST(broken_utf8_is_replaced), TEST(every_byte_everywhere), TEST(numbers_as_python_writes_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

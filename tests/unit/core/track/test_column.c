@@ -90,8 +90,40 @@ static void uses(void **state)
     column_destroy(c);
 }
 
+/* More runs than a word has bits, and texts that lie one behind the other: what is found must not begin in one and end in the next. */
+static void many(void **state)
+{
+    struct op *op = &((struct fixture *)*state)->op;
+    enum { N = 200 };
+    static const char *const words[] = {"ab", "b", "", "aba", "\xc3\xa9", "a_b", "xab", "abx", "ba"};
+    static const char *const patterns[] = {"%ab%", "%ba%", "%bb%", "%a%", "%aba%", "%a_b%", "ab%", "%ab", "%", "%%", "%\xc3\xa9%", "_b%", "%b%a%", "%_"};
+    static const enum filter_op ops[] = {FILTER_LT, FILTER_LE, FILTER_GT, FILTER_GE, FILTER_EQ, FILTER_NE};
+    struct column *texts = column_create(FILTER_PARAM, 0, STR("p")), *reals = column_create(FILTER_METRIC, 0, STR("m"));
+    assert_true(column_grow(texts, N) && column_grow(reals, N));
+    for (size_t i = 0; i < N; i++) {
+        if (i % 11)
+            assert_true(column_put_text(texts, i, str_from(op_printf(op, "%s%s", words[i * 7 % 9], words[i / 9 % 9]))));
+        if (i % 13)
+            column_put_real(reals, i, i % 17 ? (double)(i % 5) : (double)NAN);
+    }
+    for (size_t k = 0; k < ARRAY_LEN(patterns); k++) {
+        struct filter_clause c = {.op = FILTER_LIKE, .text = str_from(patterns[k])};
+        struct str got = tested(op, texts, c, N);
+        for (size_t i = 0; i < N; i++)
+            assert_int_equal(got.p[i] == '1', i % 11 && filter_test_text(&c, column_key(texts, i).text));
+    }
+    for (size_t k = 0; k < ARRAY_LEN(ops); k++) {
+        struct filter_clause c = {.op = ops[k], .real = 2};
+        struct str got = tested(op, reals, c, N);
+        for (size_t i = 0; i < N; i++)
+            assert_int_equal(got.p[i] == '1', i % 13 && filter_test_f64(&c, i % 17 ? (double)(i % 5) : (double)NAN));
+    }
+    column_destroy(texts);
+    column_destroy(reals);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(reals), fixture_test(texts), fixture_test(uses)};
+    const struct CMUnitTest tests[] = {fixture_test(reals), fixture_test(texts), fixture_test(uses), fixture_test(many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
