@@ -3,6 +3,7 @@
 
 #include "app/backends.h"
 #include "app/commands.h"
+#include "app/predict_frame.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -191,7 +192,7 @@ static enum err evaluate_run(struct op *op, struct command_ctx *ctx)
     return e ? e : verdict_say(op, ctx, params, &v);
 }
 
-static enum err predict_run(struct op *op, struct command_ctx *ctx)
+enum err predict_frame(struct op *op, struct command_ctx *ctx)
 {
     AUTO(table_engine) struct table_engine *tables = NULL;
     AUTO(train_rows) struct train_rows *rows = NULL;
@@ -230,20 +231,10 @@ static const struct option_row evaluate_options[] = {
     {"out", OPTION_STRING, "FILE", "the whole evaluation, JSON", NULL, false},
     {0},
 };
-static const struct option_row predict_options[] = {
-    {"model", OPTION_STRING, "FILE", "model file", NULL, true},
-    {"frame", OPTION_STRING, "FILE", "rows with the model's features, Parquet", NULL, true},
-    {"params", OPTION_STRING, "FILE", "params.yaml: which columns are what", "params.yaml", false},
-    {"out", OPTION_STRING, "FILE", "id, time, label and score of every row, Parquet", NULL, true},
-    {0},
-};
-
 const struct command evaluate_commands[] = {
     {"evaluate", "", 0, 0, "measure models on the validation rows; gates decide",
      "Measures AUC, log-loss, Brier, calibration error and accuracy with confidence intervals, overall and by segment, picks the best model\n"
      "by evaluate.best, and checks evaluate.gates on it. Exit code 1 names the gates that fail.",
      "  ingot evaluate --frame frame.parquet --models xgb.json,logistic.json --params params.yaml --out eval.json", evaluate_options, evaluate_run},
-    {"predict", "", 0, 0, "score the rows of a file", NULL, "  ingot predict --model xgb.json --frame frame.parquet --out scores.parquet", predict_options,
-     predict_run},
     {0},
 };

@@ -5,7 +5,7 @@ const struct command *const command_groups[] = {
     run_exec_commands,
     data_commands,
     query_commands,      features_commands,   train_commands,
-    evaluate_commands,   model_commands,      model_move_commands,
+    evaluate_commands,   predict_commands,    model_commands,      model_move_commands,
     model_gate_commands, model_card_commands, deploy_commands, rollout_commands,
     replay_commands,     alert_commands,      audit_commands,
     import_commands,     export_commands,     gc_commands,

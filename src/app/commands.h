@@ -16,6 +16,7 @@ extern const struct command query_commands[];
 extern const struct command features_commands[];
 extern const struct command train_commands[];
 extern const struct command evaluate_commands[];
+extern const struct command predict_commands[];
 extern const struct command model_commands[];
 extern const struct command model_move_commands[];
 extern const struct command model_gate_commands[];
