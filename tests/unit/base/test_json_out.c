@@ -122,9 +122,10 @@ static void every_byte_everywhere(void **state)
                 char text[20], want[80], escape[8];
                 memset(text, at % 2 ? '~' : '#', len);
                 text[at] = (char)c;
-                const char *found = strchr("\"\"\\\\\bb\tt\nn\ff\rr", (int)c);
-                if (c && found)
-                    snprintf(escape, sizeof escape, "\\%c", found[1]);
+                static const char special[] = "\"\\\b\t\n\f\r", letters[] = "\"\\btnfr";
+                const char *found = c ? strchr(special, (int)c) : NULL;
+                if (found)
+                    snprintf(escape, sizeof escape, "\\%c", letters[found - special]);
                 else
                     snprintf(escape, sizeof escape, c < 0x20 ? "\\u%04x" : "%c", c);
                 snprintf(want, sizeof want, "{\"%.*s%s%.*s\":[\"%.*s%s%.*s\"]}", (int)at, text, escape, (int)(len - at - 1), text + at + 1, (int)at, text, escape,
