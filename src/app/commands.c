@@ -1,7 +1,7 @@
 #include "app/commands.h"
 
 const struct command *const command_groups[] = {
-    server_commands,     serve_commands,      run_commands,
+    server_commands,     serve_commands,      stream_commands,     run_commands,
     run_exec_commands,
     data_commands,
     query_commands,      features_commands,   train_commands,

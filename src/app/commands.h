@@ -9,6 +9,7 @@ extern const struct command *const command_groups[];
 
 extern const struct command server_commands[];
 extern const struct command serve_commands[];
+extern const struct command stream_commands[];
 extern const struct command run_commands[];
 extern const struct command run_exec_commands[];
 extern const struct command data_commands[];

@@ -208,6 +208,8 @@
 #define LIMIT_STREAM_PARTITIONS 4096           /* that one member of a group may hold */
 #define LIMIT_STREAM_BUFFER_KIB 65536          /* records fetched ahead, and records on their way out */
 #define LIMIT_STREAM_FLIGHT 256                /* records that are being scored at once */
+#define LIMIT_STREAM_TRANSACTION_MS 20000      /* its length; brokers abort one after 30 s (adapter/kafka) */
+#define LIMIT_STREAM_SILENT_MS 60000           /* a job that asked for no records for so long is not healthy */
 #define LIMIT_STREAM_TRANSACTION 1000000       /* records of one transaction */
 #define LIMIT_STREAM_RETRIES 10                /* of a record whose engine failed, before it goes to the errors topic */
 #define LIMIT_STREAM_ABORTS 100                /* transactions in a row that could not be committed */

@@ -11,7 +11,7 @@
  * Readers see committed records only. Within a partition records come in the order of their offsets, which grow but may have gaps.
  *
  * Two writers with one `transactional_id` cannot both live: opening the second ends the first, whose open transaction is aborted and
- * whose next call fails with E_DENIED.
+ * whose next commit, or the abort that it asks for, fails with E_DENIED.
  *
  * A poll that waits returns early when op->gone is set. Errors of poll, put, commit: E_CONFLICT: the open transaction cannot be committed: call abort and go on. E_DENIED: another instance
  * took our place, or we may not do it. E_CANCELLED: op->gone was set while we waited. E_TOO_LARGE: a record is larger than
