@@ -84,7 +84,7 @@ static void each_kind_has_its_members(void **state)
     static const struct {
         const char *text, *foreign;
     } plans[] = {
-        {"{\"kind\":\"blue_green\",\"hold_back_permille\":50,\"on_inconclusive\":\"pause\"}", "{\"kind\":\"blue_green\",\"steps_permille\":[5,1000]}"},
+        {"{\"kind\":\"blue_green\",\"hold_back_permille\":50,\"on_inconclusive\":\"pause\",\"latency\":{\"quantile\":0.95,\"method\":\"dkw\"}}", "{\"kind\":\"blue_green\",\"steps_permille\":[5,1000]}"},
         {"{\"kind\":\"shadow\",\"shadow_permille\":100,\"min_agreement\":0.98,\"max_latency_ratio\":1.5,\"min_labels\":200,\"on_win\":\"promote\"}",
          "{\"kind\":\"shadow\",\"max_p95_us\":5}"},
         {"{\"kind\":\"ab\",\"versions\":[7,8],\"shares_permille\":[400,200,200,200],\"metrics\":[\"accuracy\",\"errors\"],\"test\":\"fixed\","
@@ -143,9 +143,36 @@ static void each_kind_has_its_members(void **state)
     }
 }
 
+static void a_quantile_of_latency(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "{\"kind\":\"bandit\",\"latency\":{\"quantile\":0.99,\"method\":\"dkw\"}}", /* its shares move: no control of the same hours */
+        "{\"kind\":\"blue_green\",\"latency\":{\"quantile\":0.99,\"method\":\"dkw\"}}", /* nobody is held back */
+        "{\"latency\":{\"quantile\":0.99}}",
+        "{\"latency\":{\"method\":\"dkw\"}}",
+        "{\"latency\":{\"quantile\":0.99,\"method\":\"mean\"}}",
+        "{\"latency\":{\"quantile\":1,\"method\":\"dkw\"}}",
+        "{\"latency\":{\"quantile\":0.99,\"method\":\"dkw\",\"max_ratio\":0.5}}",
+        "{\"latency\":{\"quantile\":0.99,\"method\":\"dkw\",\"speed\":1}}",
+        "{\"latency\":0.99}",
+    };
+    AUTO(arena) struct arena *arena = arena_create(LIMIT_MIB(4));
+    struct op op;
+    struct rollout_plan p;
+    op_init(&op, arena);
+    assert_int_equal(parse(&op, "{\"latency\":{\"quantile\":0.99,\"method\":\"dkw\",\"max_ratio\":2}}", &p), OK);
+    assert_true(p.latency_quantile == 0.99 && p.latency_max_ratio == 2);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        if (parse(&op, bad[i], &p) != E_INVALID)
+            fail_msg("taken: %s", bad[i]);
+        op_clear(&op);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(plans_round_trip), cmocka_unit_test(bad_plans_are_refused),
-                                       cmocka_unit_test(each_kind_has_its_members)};
+                                       cmocka_unit_test(each_kind_has_its_members), cmocka_unit_test(a_quantile_of_latency)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
