@@ -4,13 +4,13 @@
 
 #include "app/backends.h"
 #include "app/model_server.h"
-#include "app/remote.h"
 #include "app/state.h"
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "core/registry/alias.h"
 #include "core/serve/source.h"
+#include "net/client.h"
 
 #define MLFLOW_API "/api/2.0/mlflow/"
 
@@ -165,10 +165,10 @@ static enum err ref_parse(struct op *op, struct str ref, struct str *ret_name, i
     return ret_alias->len || *ret_version > 0 ? OK : op_fail(op, E_INVALID, "--model '%.*s': versions count from 1", STR_FMT(ref));
 }
 
-static enum err state_resolve(struct op *op, struct command_ctx *ctx, struct predict_model *m, struct str alias)
+static enum err state_resolve(struct op *op, const struct predict_place *place, struct predict_model *m, struct str alias)
 {
     struct registry_version v;
-    enum err e = state_open(op, command_str(ctx, "data"), command_str(ctx, "db"), command_str(ctx, "blobs"), &m->state);
+    enum err e = state_open(op, place->data, place->db, place->blobs, &m->state);
     if (!e && alias.len && !(e = registry_alias_resolve(op, m->state.db, m->name, alias, &v)))
         m->version = v.version;
     if (!e)
@@ -176,10 +176,11 @@ static enum err state_resolve(struct op *op, struct command_ctx *ctx, struct pre
     return e;
 }
 
-static enum err remote_resolve(struct op *op, struct command_ctx *ctx, struct predict_model *m, struct str alias)
+static enum err remote_resolve(struct op *op, const struct predict_place *place, struct predict_model *m, struct str alias)
 {
     struct json *doc = NULL;
-    enum err e = remote_open(op, ctx, &m->client);
+    const struct client_config config = {.base_url = place->server, .bearer_token = place->token, .timeout_ms = LIMIT_SCORING_SERVER_MS};
+    enum err e = client_create(op, &config, &m->client);
     if (e || !alias.len)
         return e;
     const char *path = op_printf(op, MLFLOW_API "registered-models/alias?name=%s&alias=%s", coded(op, m->name), coded(op, alias));
@@ -233,7 +234,7 @@ static enum err model_take_up(struct op *op, struct predict_model *m)
     return e;
 }
 
-enum err predict_model_open(struct op *op, struct command_ctx *ctx, struct str ref, struct str name, struct predict_model **ret)
+enum err predict_model_open(struct op *op, const struct predict_place *place, struct predict_model **ret)
 {
     struct predict_model *m = calloc(1, sizeof(*m));
     if (!m)
@@ -242,21 +243,21 @@ enum err predict_model_open(struct op *op, struct command_ctx *ctx, struct str r
     buf_init(&m->digests, LIMIT_MIB(1));
     struct str alias = STR("");
     enum err e = OK;
-    if (str_starts(ref, STR("models:/"))) {
-        e = ref_parse(op, ref, &m->name, &m->version, &alias);
+    if (str_starts(place->ref, STR("models:/"))) {
+        e = ref_parse(op, place->ref, &m->name, &m->version, &alias);
         m->name = str_dup(m->arena, m->name);
         if (!e)
-            e = command_given(ctx, "data") || command_given(ctx, "db") ? state_resolve(op, ctx, m, alias) : remote_resolve(op, ctx, m, alias);
+            e = place->state ? state_resolve(op, place, m, alias) : remote_resolve(op, place, m, alias);
         if (!e)
             e = serve_make(op, m);
     } else {
         struct str *path = arena_new(m->arena, struct str);
-        *path = str_dup(m->arena, ref);
+        *path = str_dup(m->arena, place->ref);
         m->disk = (struct model_server_config){.paths = path, .path_count = 1};
         m->inner = model_server_source(&m->disk);
         e = serve_make(op, m);
         if (!e)
-            e = disk_choose(op, m, name);
+            e = disk_choose(op, m, place->name);
     }
     if (!e)
         e = model_take_up(op, m);
@@ -284,6 +285,11 @@ void predict_model_close(struct predict_model *m)
 struct serve_endpoint *predict_model_endpoint(const struct predict_model *m)
 {
     return m->endpoint;
+}
+
+struct serve *predict_model_serve(const struct predict_model *m)
+{
+    return m->serve;
 }
 
 struct str predict_model_name(const struct predict_model *m)

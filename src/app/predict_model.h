@@ -4,17 +4,23 @@
 #ifndef INGOT_APP_PREDICT_MODEL_H
 #define INGOT_APP_PREDICT_MODEL_H
 
-#include "app/command.h"
 #include "core/serve/infer.h"
 
+struct predict_place {       /* borrowed */
+    struct str ref;          /* as --model has it */
+    struct str name;         /* of several in a repository; "": the only one */
+    struct str server, token; /* for models:/ */
+    bool state;              /* models:/ come from these instead, as app/state.h has them */
+    struct str data, db, blobs;
+};
 struct predict_model;
-/* `ref`: as --model has it; `name`: which of several, "" = the only one. The command's row has REMOTE_OPTIONS and STATE_OPTIONS.
- * E_NOT_FOUND, E_INVALID: no such model, or several; what loading says. */
-MUST_USE enum err predict_model_open(struct op *op, struct command_ctx *ctx, struct str ref, struct str name, struct predict_model **ret);
+/* E_NOT_FOUND, E_INVALID: no such model, or several; what loading says. */
+MUST_USE enum err predict_model_open(struct op *op, const struct predict_place *place, struct predict_model **ret);
 void predict_model_close(struct predict_model *m); /* NULL is ignored */
 static inline void predict_model_auto(struct predict_model **m) { predict_model_close(*m); }
 
 struct serve_endpoint *predict_model_endpoint(const struct predict_model *m); /* borrowed */
+struct serve *predict_model_serve(const struct predict_model *m);             /* borrowed; for who takes up a changed model */
 struct str predict_model_name(const struct predict_model *m);
 int64_t predict_model_version(const struct predict_model *m);
 /* SHA-256 of the model's bytes in hex; of several models that it is made of, of their digests. */
