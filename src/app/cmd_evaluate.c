@@ -1,14 +1,12 @@
-/* cmd_evaluate.c - compares models on the validation rows and lets the gates decide; and scores files. */
+/* cmd_evaluate.c - compares models on the validation rows and lets the gates decide. */
 #include <stdlib.h>
 
 #include "app/backends.h"
 #include "app/commands.h"
 #include "app/predict_frame.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/limits.h"
 #include "core/train/evaluate.h"
-#include "core/train/package.h"
 
 enum { MODELS_MAX = 32 };
 
@@ -18,34 +16,11 @@ struct candidate {
     struct train_evaluation *evaluation;
 };
 
-static enum err params_read(struct op *op, struct str path, struct train_params **ret)
-{
-    struct str yaml;
-    enum err e = file_read(op, str_cstr(op->arena, path), LIMIT_MIB(1), &yaml);
-    if (!e)
-        e = train_params_parse(op, yaml, ret);
-    return e ? op_context(op, "%.*s", STR_FMT(path)) : OK;
-}
-
-static enum err model_open(struct op *op, struct str path, char sha256[65], struct model **ret)
-{
-    struct str bytes;
-    enum err e = file_read(op, str_cstr(op->arena, path), LIMIT_MODEL_BYTES, &bytes);
-    if (!e)
-        e = model_load(op, backend_engines, bytes, ret);
-    if (e)
-        return op_context(op, "%.*s", STR_FMT(path));
-    uint8_t digest[HASH_SHA256_LEN];
-    hash_sha256(bytes.p, bytes.len, digest);
-    hash_hex(digest, sizeof(digest), sha256);
-    return OK;
-}
-
 static enum err candidate_evaluate(struct op *op, const struct train_params *params, const struct train_rows *rows, struct candidate *c)
 {
     AUTO(model) struct model *model = NULL;
     AUTO(floats) float *scores = NULL;
-    enum err e = model_open(op, c->path, c->sha256, &model);
+    enum err e = frame_model_open(op, c->path, c->sha256, &model);
     if (!e)
         e = train_predict(op, model, rows, &scores);
     if (!e)
@@ -170,7 +145,7 @@ static enum err evaluate_run(struct op *op, struct command_ctx *ctx)
     struct train_params *params = NULL;
     struct candidate models[MODELS_MAX];
     struct verdict v = {.models = models};
-    enum err e = params_read(op, command_str(ctx, "params"), &params);
+    enum err e = frame_params_read(op, command_str(ctx, "params"), &params);
     if (!e)
         e = candidates_list(op, ctx, models, &v.n);
     if (!e)
@@ -190,37 +165,6 @@ static enum err evaluate_run(struct op *op, struct command_ctx *ctx)
         v.failed += v.gates[i].pass ? 0 : 1;
     e = verdict_save(op, ctx, &v);
     return e ? e : verdict_say(op, ctx, params, &v);
-}
-
-enum err predict_frame(struct op *op, struct command_ctx *ctx)
-{
-    AUTO(table_engine) struct table_engine *tables = NULL;
-    AUTO(train_rows) struct train_rows *rows = NULL;
-    AUTO(model) struct model *model = NULL;
-    AUTO(floats) float *scores = NULL;
-    struct train_params *params = NULL;
-    char sha256[65];
-    enum err e = params_read(op, command_str(ctx, "params"), &params);
-    if (!e)
-        e = model_open(op, command_str(ctx, "model"), sha256, &model);
-    if (!e)
-        e = backend_tables_open(op, &tables);
-    if (!e)
-        e = train_rows_load(op, tables, command_str(ctx, "frame"), params, INT64_MIN, INT64_MAX, false, &rows);
-    if (!e)
-        e = train_predict(op, model, rows, &scores);
-    if (!e)
-        e = train_scores_save(op, tables, command_str(ctx, "out"), params, rows, scores);
-    if (e)
-        return e;
-    struct json_out *w = command_out(ctx);
-    json_begin_object(w);
-    json_kv_i64(w, "rows", (int64_t)rows->rows);
-    json_kv_cstr(w, "model_sha256", sha256);
-    json_kv_str(w, "out", command_str(ctx, "out"));
-    json_end_object(w);
-    command_say(ctx, "%zu rows scored into %.*s", rows->rows, STR_FMT(command_str(ctx, "out")));
-    return OK;
 }
 
 static const struct option_row evaluate_options[] = {

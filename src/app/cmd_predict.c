@@ -174,12 +174,15 @@ static enum err score_run(struct op *op, struct command_ctx *ctx)
     struct scoring_result r = {0};
     struct predict_progress progress;
     enum predict_show show;
+    const struct predict_place place = {.ref = command_str(ctx, "model"), .name = command_str(ctx, "name"), .server = remote_url(ctx),
+                                        .token = remote_token(ctx), .state = command_given(ctx, "data") || command_given(ctx, "db"),
+                                        .data = command_str(ctx, "data"), .db = command_str(ctx, "db"), .blobs = command_str(ctx, "blobs")};
     const int64_t from = time_mono_ms();
     enum err e = config_read(op, ctx, &c, &show);
     if (!e)
         e = backend_tables_open(op, &tables);
     if (!e)
-        e = predict_model_open(op, ctx, command_str(ctx, "model"), command_str(ctx, "name"), &model);
+        e = predict_model_open(op, &place, &model);
     if (e)
         return e;
     c.tables = tables;

@@ -108,6 +108,19 @@ static bool contains(const char *text, const char *part)
     return strstr(text, part) != NULL;
 }
 
+/* "CSV Error on Line: 7", the line itself, then what is wrong with it: the first and the third. */
+static enum err csv_fail(struct op *op, enum err e, const char *what, const char *text)
+{
+    const char *line = text + strcspn(text, "\n"), *why = line;
+    while (*why == '\n') {
+        why++;
+        if (strncmp(why, "Original Line", 13) != 0 && *why != '\n')
+            break;
+        why += strcspn(why, "\n");
+    }
+    return op_fail(op, e, "%s: %.*s: %.*s", what, (int)(line - text), text, (int)strcspn(why, "\n"), why);
+}
+
 enum err duck_fail(struct op *op, const char *what, const char *text, enum err dflt)
 {
     if (!text)
@@ -124,6 +137,9 @@ enum err duck_fail(struct op *op, const char *what, const char *text, enum err d
     else if (contains(text, "Permission denied") || contains(text, "No space left") || contains(text, "Input/output error"))
         e = E_IO;
     /* DuckDB adds the query with a caret and hints on further lines; the first one says it. */
+    const char *csv = strstr(text, "CSV Error on Line");
+    if (csv)
+        return csv_fail(op, e, what, csv);
     int n = (int)strcspn(text, "\n");
     return op_fail(op, e, "%s: %.*s", what, n, text);
 }

@@ -150,7 +150,7 @@ static enum err manifest_agree(struct running *r, struct str now)
 {
     enum err e = scoring_manifest_compare(r->op, r->old, now);
     if (e == E_CONFLICT || e == E_CORRUPT || e == E_UNSUPPORTED)
-        return op_fail(r->op, e, "'%.*s' holds parts of another job: %s (--restart discards them)", STR_FMT(r->folder), r->op->msg);
+        return op_context(r->op, "'%.*s' holds parts of another job (--restart discards them)", STR_FMT(r->folder));
     return e;
 }
 
