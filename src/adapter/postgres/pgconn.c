@@ -4,7 +4,12 @@
  *
  * db_last_id: the server has no "last row id", but INSERT ... RETURNING. Tables that number their rows have one identity column
  * (that is what dialect.c makes of INTEGER PRIMARY KEY); their names are read from the catalogue when a writer connects, and
- * RETURNING is put behind every INSERT ... VALUES into one of them. */
+ * RETURNING is put behind every INSERT ... VALUES into one of them.
+ *
+ * A frame that is left: its RELEASE and the next frame's SAVEPOINT stand behind its last statements and travel with the next frame's first statement, so
+ * that one trip brings the answers of both. When one of the left statements fails, the server skips all that follows to the sync: the RELEASE and
+ * what the next frame asked for have not happened, and the newest savepoint is the left frame's. It is rolled back to and released,
+ * and the next frame's beginning is sent once more; nothing of it had been done. At most one frame is left at a time. */
 #include "adapter/postgres/pgconn.h"
 
 #include <assert.h>
@@ -58,6 +63,9 @@ struct pgconn {
     bool late_keys; /* some constraint is checked at the commit */
     struct db_rows *running, *spare, *streaming;
     bool changed, doomed; /* see struct pgframe */
+    bool left;            /* `later` is of a frame that was left */
+    enum err left_failure;
+    char left_text[400];
     int64_t last_id;
     struct arena *scratch;
 };
@@ -226,6 +234,7 @@ static enum err take_before(struct op *op, struct pgconn *c)
         first = first ? first : e;
     }
     c->later_count = 0;
+    c->left = false;
     if (!c->wire.lost) {
         enum err e = pgwire_settle(op, &c->wire, true);
         first = first ? first : e;
@@ -235,9 +244,68 @@ static enum err take_before(struct op *op, struct pgconn *c)
     return first;
 }
 
+/* The framing that was pushed, for when it has to be sent again. */
+struct framing {
+    enum pgwire_control list[PGWIRE_PENDING];
+    int count;
+};
+
+static struct framing framing_of(const struct pgwire *w)
+{
+    struct framing f = {.count = w->pending_count};
+    memcpy(f.list, w->pending, sizeof f.list);
+    return f;
+}
+
+/* The left frame has failed with what `op` tells: it is undone in front of `framing`, which was skipped or not sent. */
+static void left_undo(const struct op *op, struct pgconn *c, enum err e, const struct framing *framing)
+{
+    c->left_failure = e;
+    snprintf(c->left_text, sizeof c->left_text, "%s", op->msg ? op->msg : err_name(e));
+    c->doomed = false; /* that was said of the left frame's statements */
+    c->wire.pending_count = 0;
+    pgwire_push(&c->wire, PGWIRE_ROLLBACK_TO);
+    for (int i = 0; i < framing->count; i++)
+        pgwire_push(&c->wire, framing->list[i]);
+}
+
+void pgconn_left_settle(struct pgconn *c)
+{
+    if (!c->left || c->wire.lost)
+        return;
+    struct framing framing = framing_of(&c->wire);
+    struct op op;
+    bool doomed = c->doomed;
+    arena_reset(c->scratch);
+    op_init(&op, c->scratch);
+    c->wire.pending_count = 0;
+    enum err e = pgwire_sync(&op, &c->wire);
+    if (!e)
+        e = take_before(&op, c);
+    if (c->wire.lost)
+        return;
+    c->wire.pending_count = framing.count;
+    memcpy(c->wire.pending, framing.list, sizeof framing.list);
+    if (e)
+        left_undo(&op, c, e, &framing);
+    c->doomed = doomed;
+}
+
+enum err pgconn_left_failure(struct pgconn *c, const char **ret_text)
+{
+    enum err e = c->left_failure;
+    c->left_failure = OK;
+    *ret_text = c->left_text;
+    return e;
+}
+
 /* Waits for all that nobody waited for. */
 static enum err later_settle(struct op *op, struct pgconn *c)
 {
+    if (c->left) {
+        pgconn_left_settle(c);
+        return c->wire.lost ? op_fail(op, E_IO, "the connection to PostgreSQL broke; nothing was stored") : OK;
+    }
     if (!c->later_count)
         return OK;
     enum err e = pgwire_sync(op, &c->wire);
@@ -369,6 +437,31 @@ static enum err make_way(struct op *op, struct pgconn *c)
     return rows ? pgrows_spool(op, rows) : OK;
 }
 
+/* The answers of the left frame, which come before those of what was just sent behind `framing`. *ret_again: the left frame failed, and that has to be
+ * sent once more. */
+static enum err left_take(struct op *op, struct pgconn *c, const struct framing *framing, bool *ret_again)
+{
+    struct op own;
+    arena_reset(c->scratch);
+    op_init(&own, c->scratch);
+    enum err e = OK;
+    for (int i = 0; i < c->later_count && !c->wire.lost; i++) {
+        enum err one = pgwire_settle(&own, &c->wire, true);
+        if (!one && !c->wire.lost)
+            one = later_take(&own, c, &c->later[i]);
+        e = e ? e : one;
+    }
+    c->later_count = 0;
+    c->left = false;
+    enum err rest = e && !c->wire.lost ? pgwire_settle(&own, &c->wire, false) : OK; /* all was skipped: its answers say so */
+    *ret_again = e && !c->wire.lost;
+    if (c->wire.lost || rest)
+        return op_fail(op, E_IO, "the connection to PostgreSQL broke; nothing was stored");
+    if (*ret_again)
+        left_undo(&own, c, e, framing);
+    return OK;
+}
+
 /* Prepares and sends. A statement that could not be bound never reached the server: it costs the frame nothing. */
 static enum err start(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, enum pgwire_sent kind,
                       struct slot **ret)
@@ -378,6 +471,8 @@ static enum err start(struct op *op, struct db_tx *tx, const struct sql *sql, co
     if (c->doomed)
         return op_fail(op, E_INTERNAL, "%s: follows a statement that failed in the same transaction", sql->name);
     enum err e = make_way(op, c);
+    if (!e && c->left && kind == PGWIRE_SENT_LATER)
+        e = later_settle(op, c);
     if (e)
         return e;
     e = prepare(op, c, sql, &slot);
@@ -395,9 +490,18 @@ static enum err start(struct op *op, struct db_tx *tx, const struct sql *sql, co
 static enum err start_now(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, struct slot **ret)
 {
     struct pgconn *c = tx->impl;
+    bool again = false;
+    struct framing framing = framing_of(&c->wire);
     enum err e = start(op, tx, sql, args, n, PGWIRE_SENT_STATEMENT, ret);
     if (!e)
         e = pgwire_sync(op, &c->wire);
+    if (!e && c->left)
+        e = left_take(op, c, &framing, &again);
+    if (!e && again) {
+        e = send_bound(op, c, *ret, sql, args, n, PGWIRE_SENT_STATEMENT);
+        if (!e)
+            e = pgwire_sync(op, &c->wire);
+    }
     if (e)
         return e;
     e = take_before(op, c);
@@ -584,7 +688,7 @@ bool pgconn_is_usable(struct pgconn *c)
 enum err pgconn_frame_begin(struct op *op, struct pgconn *c, struct pgframe *ret)
 {
     enum err e = make_way(op, c);
-    if (!e)
+    if (!e && !c->left)
         e = later_settle(op, c);
     if (e)
         return e;
@@ -607,7 +711,7 @@ static enum err late_check(struct op *op, struct pgconn *c)
 enum err pgconn_frame_end(struct op *op, struct pgconn *c, const struct pgframe *frame, enum err e)
 {
     pgconn_end_rows(c, frame->mark);
-    if (c->later_count && !c->wire.lost) {
+    if (c->later_count && !c->left && !c->wire.lost) {
         for (int i = 0; i < c->later_count; i++)
             c->later[i].add_changes = NULL; /* the function has returned, and what it counted in may be gone */
         enum err late = later_settle(op, c);
@@ -625,6 +729,21 @@ enum err pgconn_frame_end(struct op *op, struct pgconn *c, const struct pgframe 
     c->changed = frame->changed || (!e && c->changed);
     c->doomed = frame->doomed;
     return e;
+}
+
+enum err pgconn_frame_leave(struct op *op, struct pgconn *c, const struct pgframe *frame, enum err e, bool *ret_left)
+{
+    *ret_left = !e && c->later_count && !c->left && !c->doomed && !c->late_keys && !c->wire.lost && !c->left_failure;
+    if (!*ret_left)
+        return pgconn_frame_end(op, c, frame, e);
+    pgconn_end_rows(c, frame->mark);
+    for (int i = 0; i < c->later_count; i++)
+        c->later[i].add_changes = NULL; /* as above */
+    c->left = true;
+    pgwire_push(&c->wire, PGWIRE_RELEASE);
+    c->changed = true;
+    c->doomed = frame->doomed;
+    return OK;
 }
 
 enum err pgconn_commit(struct op *op, struct pgconn *c, struct str server, int64_t number, bool *ret_unknown)

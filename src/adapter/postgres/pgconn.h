@@ -39,6 +39,14 @@ MUST_USE enum err pgconn_frame_begin(struct op *op, struct pgconn *c, struct pgf
 /* `e` is the function's own result; returns it, or why its changes cannot stand. They are undone unless OK is returned. */
 enum err pgconn_frame_end(struct op *op, struct pgconn *c, const struct pgframe *frame, enum err e);
 
+/* The same where the frame's last statements may still be on their way (*ret_left): their answers come with the next frame's first one, which
+ * saves a round trip per function. Only outside of other frames. If one fails, the left frame is undone, the next one does not notice, and
+ * pgconn_left_failure() tells it, once: ask after each later frame and after pgconn_left_settle(), which must come before the commit. */
+enum err pgconn_frame_leave(struct op *op, struct pgconn *c, const struct pgframe *frame, enum err e, bool *ret_left);
+void pgconn_left_settle(struct pgconn *c);
+/* OK: no failure. The text lives as long as `c`. */
+enum err pgconn_left_failure(struct pgconn *c, const char **ret_text);
+
 /* COMMIT, with `number` of this `server` noted in the same transaction (pgmigrate.h: db_writer). `*ret_unknown`: the connection broke
  * between the two, and it may have been committed. */
 MUST_USE enum err pgconn_commit(struct op *op, struct pgconn *c, struct str server, int64_t number, bool *ret_unknown);

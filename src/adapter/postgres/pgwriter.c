@@ -131,6 +131,31 @@ static enum err run_framed(struct pgwriter *w, struct op *op, db_fn fn, void *ar
     return pgconn_frame_end(op, w->conn, &frame, e);
 }
 
+/* A function of the group: its last statements may be answered with the next one's first (pgconn.h). */
+static void run_job(struct pgwriter *w, struct db_job *j, bool *ret_left)
+{
+    struct db_tx tx = w->tx;
+    struct pgframe frame;
+    *ret_left = false;
+    tx.impl = w->conn;
+    atomic_fetch_add_explicit(&w->writes, 1, memory_order_relaxed);
+    j->result = pgconn_frame_begin(j->op, w->conn, &frame);
+    if (j->result)
+        return;
+    enum err e = j->fn(j->op, &tx, j->arg);
+    j->result = pgconn_frame_leave(j->op, w->conn, &frame, e, ret_left);
+}
+
+/* What became of the job whose frame was left; true when it failed. */
+static bool left_failed(struct pgwriter *w, struct db_job *left)
+{
+    const char *text = NULL;
+    enum err e = left ? pgconn_left_failure(w->conn, &text) : OK;
+    if (e)
+        left->result = op_fail(left->op, e, "%s", text);
+    return e != OK;
+}
+
 /* Was group `number` committed? On a new connection, which replaces the broken one. */
 static enum err look_up(struct pgwriter *w, struct op *op, int64_t number, bool *ret_committed)
 {
@@ -217,12 +242,17 @@ static size_t run_some(struct pgwriter *w, struct db_job **jobs, size_t n)
     }
     int64_t until = time_mono_ms() + LIMIT_DB_GROUP_MS;
     size_t done = 0, good = 0;
+    struct db_job *left = NULL;
     while (done < n && !pgconn_wire(w->conn)->lost && (!done || time_mono_ms() < until)) {
         struct db_job *j = jobs[done++];
-        j->result = run_framed(w, j->op, j->fn, j->arg);
+        bool leaves = false;
+        run_job(w, j, &leaves);
         good += j->result == OK;
-        atomic_fetch_add_explicit(&w->writes, 1, memory_order_relaxed);
+        good -= left_failed(w, left);
+        left = leaves ? j : left;
     }
+    pgconn_left_settle(w->conn);
+    good -= left_failed(w, left);
     end_group(w, jobs, done, good);
     return done;
 }

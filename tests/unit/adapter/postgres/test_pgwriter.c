@@ -74,6 +74,8 @@ struct write {
     bool wait;         /* for the latch's gate, so that others queue up behind */
     enum err e;
     struct latch *latch;
+    int kind;          /* of mixed_fn */
+    int64_t seen;      /* rows at its beginning */
 };
 
 static enum err write_fn(struct op *op, struct db_tx *tx, void *arg)
@@ -102,7 +104,7 @@ static void write_done(void *arg, enum err e)
     cond_broadcast(&w->latch->changed);
 }
 
-static void run_all(struct fixture *f, struct write *writes, int n)
+static void run_all_of(struct fixture *f, db_fn fn, struct write *writes, int n)
 {
     struct latch latch = {.left = n};
     mutex_init(&latch.lock);
@@ -111,7 +113,7 @@ static void run_all(struct fixture *f, struct write *writes, int n)
         writes[i].arena = arena_create(1 << 20);
         writes[i].latch = &latch;
         op_init(&writes[i].op, writes[i].arena);
-        pgwriter_start(f->w, &writes[i].op, write_fn, &writes[i], write_done, &writes[i]);
+        pgwriter_start(f->w, &writes[i].op, fn, &writes[i], write_done, &writes[i]);
     }
     mutex_lock(&latch.lock);
     latch.open = true;
@@ -121,6 +123,11 @@ static void run_all(struct fixture *f, struct write *writes, int n)
     mutex_unlock(&latch.lock);
     cond_clear(&latch.changed);
     mutex_clear(&latch.lock);
+}
+
+static void run_all(struct fixture *f, struct write *writes, int n)
+{
+    run_all_of(f, write_fn, writes, n);
 }
 
 static void free_all(struct write *writes, int n)
@@ -168,6 +175,87 @@ static void a_break_in_the_midst_of_a_group(void **state)
     free_all(w, 5);
 }
 
+/* Functions whose last statements nobody waits for, of every make, with and without a failure among these: each has the result, sees what it would and
+ * leaves what it would if every statement were waited for. */
+enum { LOOK_AND_ADD, ADD_ONLY, ADD_TWO, LOOK_ONLY, NOTHING, LOOK_AND_FAIL, ADD_AND_FAIL, ADD_NOW, NEW_STATEMENT, ADD_AND_SETTLE, KINDS };
+static const struct sql kept_add = {.name = "kept_add", .text = "INSERT INTO t (n) VALUES (?1)", .id = 700},
+                        kept_count = {.name = "kept_count", .text = "SELECT count(*) FROM t", .id = 701};
+
+static enum err look(struct op *op, struct db_tx *tx, struct write *w)
+{
+    struct db_rows *rows = NULL;
+    bool row = false;
+    enum err e = pgconn_query(op, tx, &kept_count, DB_NO_ARGS, &rows);
+    if (!e)
+        e = pgconn_step(op, rows, &row);
+    if (!e)
+        w->seen = pgconn_column(rows, 0).i;
+    return e;
+}
+
+static enum err mixed_fn(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct write *w = arg;
+    int k = w->kind;
+    w->runs++;
+    if (w->wait) {
+        LOCK(&w->latch->lock);
+        while (!w->latch->open)
+            cond_wait(&w->latch->changed, &w->latch->lock);
+    }
+    w->seen = -1;
+    enum err e = k == LOOK_AND_ADD || k == LOOK_ONLY || k == LOOK_AND_FAIL || k == ADD_AND_SETTLE ? look(op, tx, w) : OK;
+    if (!e && k == ADD_NOW)
+        e = pgconn_exec(op, tx, &kept_add, DB_ARGS(DB_I64(w->n)), NULL);
+    else if (!e && k == NEW_STATEMENT)
+        e = pgconn_exec(op, tx, &add, DB_ARGS(DB_I64(w->n)), NULL);
+    else if (!e && k != LOOK_ONLY && k != LOOK_AND_FAIL && k != NOTHING)
+        e = pgconn_exec_later(op, tx, &kept_add, DB_ARGS(DB_I64(w->n)), NULL);
+    if (!e && k == ADD_TWO)
+        e = pgconn_exec_later(op, tx, &kept_add, DB_ARGS(DB_I64(w->n + 1)), NULL);
+    if (!e && k == ADD_AND_SETTLE)
+        e = pgconn_settle(op, tx);
+    return !e && (k == LOOK_AND_FAIL || k == ADD_AND_FAIL) ? op_fail(op, E_CONFLICT, "on purpose") : e;
+}
+
+static void what_is_left_ends_as_if_waited_for(void **state)
+{
+    enum { JOBS = 24, VALUES = 1500 };
+    static bool there[VALUES + 2];
+    struct fixture *f = *state;
+    int64_t rows = 0;
+    memset(there, 0, sizeof there);
+    srandom(5);
+    for (int round = 0; round < 60; round++) {
+        struct write w[JOBS] = {{.wait = true}};
+        for (int i = 0; i < JOBS; i++) {
+            w[i].n = random() % (round % 2 ? VALUES : 60);
+            w[i].kind = random() % 3 ? LOOK_AND_ADD : (int)(random() % KINDS);
+        }
+        run_all_of(f, mixed_fn, w, JOBS);
+        for (int i = 0; i < JOBS; i++) {
+            int k = w[i].kind;
+            bool adds = k != LOOK_ONLY && k != NOTHING && k != LOOK_AND_FAIL, clash = adds && (there[w[i].n] || (k == ADD_TWO && there[w[i].n + 1]));
+            enum err want = k == LOOK_AND_FAIL || k == ADD_AND_FAIL ? E_CONFLICT : clash ? E_EXISTS : OK;
+            assert_int_equal(w[i].runs, 1);
+            if (w[i].e != want)
+                fail_msg("round %d job %d of kind %d: %s (%s)", round, i, k, err_name(w[i].e), w[i].op.msg ? w[i].op.msg : "");
+            if (want == E_EXISTS)
+                assert_non_null(strstr(w[i].op.msg, k == NEW_STATEMENT ? "add" : "kept_add"));
+            assert_true(w[i].seen < 0 || w[i].seen == rows);
+            for (int64_t n = w[i].n; adds && !want && n <= w[i].n + (k == ADD_TWO); n++, rows++)
+                there[n] = true;
+        }
+        free_all(w, JOBS);
+    }
+    char out[16];
+    assert_true(pgserver_sql(op_printf(&f->s.op, "SELECT count(*) FROM \"%s\".t", f->schema), out));
+    assert_int_equal(atoll(out), rows);
+    struct postgres_stats stats;
+    pgwriter_stats(f->w, &stats);
+    assert_int_equal(stats.reconnects, 0);
+}
+
 static void arm(const char *faults)
 {
     setenv("INGOT_FAULT", faults, 1);
@@ -212,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failure_harms_no_other_of_its_group, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_left_ends_as_if_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_break_in_the_midst_of_a_group, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lost_answers_are_looked_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(idle_sessions_may_end, set_up, tear_down),
