@@ -39,6 +39,7 @@ struct services {
     int graphql_root_fields, graphql_aliases; /* in one document; 0: the limits of base/limits.h */
     struct str data_dir;
     bool triton_metrics;         /* metrics under Triton's names as well */
+    bool ready_early;            /* the server is ready though an endpoint is not (Triton's --strict-readiness=false) */
     bool grpc_stream_plain;      /* ModelStreamInfer answers as MLServer does, not as Triton */
     int64_t started_us;
 };

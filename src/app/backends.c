@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "adapter/child/child.h"
+#include "adapter/declared/declared.h"
 #include "adapter/linear/linear.h"
 #include "adapter/sqlite/sqlite.h"
 #include "adapter/localfs/datadir.h"
@@ -90,7 +91,7 @@ const struct backend backends[] = {
     {0},
 };
 
-const struct engine_ops *const backend_engines[] = {&trees_engine, &lightgbm_engine, &onnxml_engine, &linear_engine, &onnx_hosted_engine, NULL};
+const struct engine_ops *const backend_engines[] = {&declared_engine, &declared_spawning_engine, &trees_engine, &lightgbm_engine, &onnxml_engine, &linear_engine, &onnx_hosted_engine, NULL};
 
 static const struct learner_ops *const learners[] = {
 #ifdef INGOT_WITH_XGBOOST
@@ -113,6 +114,7 @@ const struct learner_ops *backend_learner(struct str name)
 void backend_engines_setup(enum child_isolate isolate, size_t memory_bytes)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    declared_setup(backend_engines);
     child_setup(isolate, memory_bytes ? memory_bytes : pages > 0 && page > 0 ? (size_t)pages * (size_t)page / 2 : 0);
 }
 

@@ -17,7 +17,13 @@ static const struct option_row serve_options[] = {
     {"tls-key", OPTION_STRING, "FILE", "its private key (PEM)", NULL, false},
     {"insecure", OPTION_FLAG, NULL, "serve another address than loopback without TLS and token", NULL, false},
     {"allowed-host", OPTION_MULTI, "HOST", "a Host value to accept besides loopback names; may repeat", NULL, false},
-    {"explicit", OPTION_FLAG, NULL, "load a model only when a client asks for it (the repository extension)", NULL, false},
+    {"model-control-mode", OPTION_STRING, "MODE", "none: load all at the start; explicit: when a client asks; poll: look at the disk again and again", "none", false},
+    {"explicit", OPTION_FLAG, NULL, "short for --model-control-mode explicit", NULL, false},
+    {"load-model", OPTION_MULTI, "NAME", "load this model at the start in the mode explicit; * = all; may repeat", NULL, false},
+    {"repository-poll-s", OPTION_INT, "SECONDS", "between two looks in the mode poll; a model that still changes is left alone", "15", false},
+    {"strict-readiness", OPTION_STRING, "true|false", "the server is ready only when every model is", "true", false},
+    {"models-memory-mb", OPTION_INT, "MIB", "memory that all loaded models together may take; 0 = no limit", "0", false},
+    {"engine-threads", OPTION_INT, "N", "threads for models that are too dear for an I/O thread; 0 = one per core", "0", false},
     {"io-threads", OPTION_INT, "N", "I/O threads; 0 = one per core", "0", false},
     {"grpc-stream", OPTION_STRING, "FORM", "answers of ModelStreamInfer: triton or mlserver", "triton", false},
     {"otlp-endpoint", OPTION_STRING, "URL", "OpenTelemetry collector that gets traces: http://HOST:4318; none: OTEL_EXPORTER_OTLP_ENDPOINT", NULL, false},
@@ -60,6 +66,28 @@ static enum err words_read(struct op *op, struct command_ctx *ctx, struct model_
     return e;
 }
 
+/* Which models are loaded when. */
+static enum err control_read(struct op *op, struct command_ctx *ctx, struct model_server_config *c)
+{
+    static const char *const modes[] = {"none", "explicit", "poll"}, *const truths[] = {"true", "false"};
+    size_t mode = 0, strict = 0;
+    const int64_t poll_s = command_int(ctx, "repository-poll-s"), mib = command_int(ctx, "models-memory-mb"), threads = command_int(ctx, "engine-threads");
+    enum err e = word_find(op, ctx, "model-control-mode", modes, ARRAY_LEN(modes), &mode);
+    if (!e)
+        e = word_find(op, ctx, "strict-readiness", truths, ARRAY_LEN(truths), &strict);
+    if (!e && (poll_s < 1 || poll_s > LIMIT_REPOSITORY_POLL_S || mib < 0 || mib > INT32_MAX || threads < 0 || threads > LIMIT_SERVE_THREADS))
+        e = op_fail(op, E_INVALID, "--repository-poll-s, --models-memory-mb or --engine-threads is out of range");
+    c->explicit_load = mode == 1 || command_flag(ctx, "explicit");
+    c->load_count = command_multi(ctx, "load-model", &c->load);
+    if (!e && ((c->load_count && !c->explicit_load) || (mode == 2 && c->explicit_load)))
+        e = op_fail(op, E_INVALID, c->load_count ? "--load-model belongs to --model-control-mode explicit" : "--explicit and --model-control-mode poll exclude each other");
+    c->poll_ms = mode == 2 ? poll_s * 1000 : 0;
+    c->ready_early = strict == 1;
+    c->models_memory_bytes = (size_t)mib << 20;
+    c->engine_threads = (int)threads;
+    return e;
+}
+
 static enum err access_read(struct op *op, struct command_ctx *ctx, struct model_server_config *c)
 {
     bool loopback = str_eqc(c->host, "127.0.0.1") || str_eqc(c->host, "::1");
@@ -95,7 +123,7 @@ static enum err serve_run(struct op *op, struct command_ctx *ctx)
     sigset_t ends;
     enum err e = config_parse_listen(op, command_str(ctx, "listen"), &config.host, &config.port);
     config.path_count = command_args(ctx, &config.paths);
-    if (e || (e = words_read(op, ctx, &config)) || (e = access_read(op, ctx, &config)))
+    if (e || (e = words_read(op, ctx, &config)) || (e = control_read(op, ctx, &config)) || (e = access_read(op, ctx, &config)))
         return e;
     /* Blocked in every thread; taken by sigwait below. */
     sigemptyset(&ends);
@@ -118,9 +146,11 @@ static enum err serve_run(struct op *op, struct command_ctx *ctx)
 const struct command serve_commands[] = {
     {"serve", "PATH...", 1, -1, "serve model files, without a database",
      "PATH is a model file (its name without the ending is the model's), a folder of them, or a model repository laid out as Triton's\n"
-     "(NAME/1/model.onnx) or MLServer's (NAME/model-settings.json). REST (V2, V1, TensorFlow Serving, MLflow's /invocations) and gRPC (V2)\n"
+     "(NAME/1/model.onnx, NAME/config.pbtxt) or MLServer's (NAME/model-settings.json). REST (V2, V1, TensorFlow Serving, MLflow's /invocations) and gRPC (V2)\n"
      "share the port. XGBoost (JSON, UBJSON), LightGBM (text), ONNX and ingot-linear files are served.",
      "  ingot serve churn.json\n  ingot serve models/ --listen 127.0.0.1:9000\n"
+     "  ingot serve models/ --model-control-mode poll --repository-poll-s 5\n"
+     "  ingot serve models/ --model-control-mode explicit --load-model churn\n"
      "  ingot serve models/ --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem --token-file token --allowed-host ml.example.org",
      serve_options, serve_run},
     {0},

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "adapter/repository/repository.h"
 #include "api/dispatch.h"
 #include "api/grpc/grpc.h"
 #include "api/invocations/invocations.h"
@@ -11,8 +10,8 @@
 #include "api/system/system.h"
 #include "api/v1/v1.h"
 #include "api/v2/v2.h"
+#include "app/disk_models.h"
 #include "app/metrics.h"
-#include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -21,6 +20,8 @@
 
 struct model_server {
     const struct model_server_config *config;
+    struct disk_models *disk;
+    struct disk_poll *poll;      /* NULL: the disk is looked at when a client asks */
     struct serve *serve;
     struct telemetry *telemetry;
     struct tracer *tracer;
@@ -32,54 +33,31 @@ struct model_server {
 
 static const struct route_table *const tables[] = {&system_routes, &v2_routes, &v1_routes, &invocations_routes, &grpc_routes, NULL};
 
-/* ---- the paths as a source of models ---- */
+/* ---- the paths as a source of models, for others ---- */
 
-static enum err disk_list(const struct serve_source *self, struct op *op, struct serve_source_model **ret, size_t *ret_len)
+static enum err paths_list(const struct serve_source *self, struct op *op, struct serve_source_model **ret, size_t *ret_len)
 {
     const struct model_server_config *c = self->arg;
-    struct repository_model *found = NULL;
-    size_t n = 0;
-    enum err e = repository_scan(op, c->paths, c->path_count, &found, &n);
-    struct serve_source_model *models = e ? NULL : arena_array(op->arena, n + 1, struct serve_source_model);
-    if (e || !models)
-        return e ? e : op_fail(op, E_TOO_LARGE, "no memory for %zu models", n);
-    for (size_t i = 0; i < n; i++)
-        models[i] = (struct serve_source_model){
-            .name = found[i].name, .versions = &found[i].version, .version_count = found[i].version > 0, .problem = found[i].problem};
-    *ret = models;
-    *ret_len = n;
-    return OK;
+    struct disk_models *d = disk_models_create(c->paths, c->path_count);
+    const struct serve_source source = disk_models_source(d);
+    enum err e = source.list(&source, op, ret, ret_len);
+    disk_models_destroy(d);
+    return e;
 }
 
-static enum err disk_fetch(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret)
+static enum err paths_fetch(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret)
 {
     const struct model_server_config *c = self->arg;
-    struct repository_model *found = NULL;
-    size_t n = 0;
-    enum err e = repository_scan(op, c->paths, c->path_count, &found, &n);
-    for (size_t i = 0; !e && i < n; i++) {
-        if (!str_eq(found[i].name, model) || found[i].version != version)
-            continue;
-        *ret = (struct serve_files){.reference = STR("")};
-        return file_read(op, str_cstr(op->arena, found[i].file), LIMIT_MODEL_BYTES, &ret->model);
-    }
-    return e ? e : op_fail(op, E_NOT_FOUND, "version %lld of \"%.*s\" is gone", (long long)version, STR_FMT(model));
+    struct disk_models *d = disk_models_create(c->paths, c->path_count);
+    const struct serve_source source = disk_models_source(d);
+    enum err e = source.fetch(&source, op, model, version, ret);
+    disk_models_destroy(d);
+    return e;
 }
 
 struct serve_source model_server_source(const struct model_server_config *config)
 {
-    return (struct serve_source){.arg = (void *)(uintptr_t)config, .fetch = disk_fetch, .list = disk_list};
-}
-
-static enum err notes_log(struct op *op, const struct model_server_config *c)
-{
-    struct repository_model *found = NULL;
-    size_t n = 0;
-    enum err e = repository_scan(op, c->paths, c->path_count, &found, &n);
-    for (size_t i = 0; !e && i < n; i++)
-        if (found[i].note.len)
-            log_at(LOG_WARN, "serve.note", {"name", LOG_S(found[i].name)}, {"note", LOG_S(found[i].note)});
-    return e;
+    return (struct serve_source){.arg = (void *)(uintptr_t)config, .fetch = paths_fetch, .list = paths_list};
 }
 
 /* ---- who may ask ---- */
@@ -110,6 +88,7 @@ static enum err net_open(struct op *op, struct model_server *m, int *ret_port)
 {
     const struct model_server_config *c = m->config;
     m->services = (struct services){.serve = m->serve, .metrics = metrics_write, .data_dir = STR(""), .grpc_stream_plain = c->stream_plain,
+                                    .ready_early = c->ready_early,
                                     .tracer = m->tracer, .triton_metrics = c->triton_metrics, .started_us = op->now_us};
     const struct dispatch_config dispatch = {.tables = tables,
                                              .services = &m->services,
@@ -138,6 +117,46 @@ static enum err net_open(struct op *op, struct model_server *m, int *ret_port)
     return OK;
 }
 
+/* What the command line asks for in the explicit mode: one is all of them, "*". A name that the repository does not hold is an error,
+ * a model that cannot be loaded is there and not ready. */
+static enum err wanted_load(struct op *op, struct model_server *m)
+{
+    const struct model_server_config *c = m->config;
+    const struct serve_source source = disk_models_source(m->disk);
+    struct serve_source_model *models = NULL;
+    size_t n = 0;
+    enum err e = c->load_count ? source.list(&source, op, &models, &n) : OK;
+    for (size_t i = 0; !e && i < c->load_count; i++) {
+        bool found = false;
+        for (size_t k = 0; k < n; k++) {
+            if (!str_eqc(c->load[i], "*") && !str_eq(c->load[i], models[k].name))
+                continue;
+            found = true;
+            if (serve_repository_load(op, m->serve, models[k].name, NULL))
+                log_at(LOG_ERROR, "serve.endpoint", {"name", LOG_S(models[k].name)}, {"error", LOG_C(op->msg)});
+            op_clear(op);
+        }
+        if (!found)
+            e = op_fail(op, E_NOT_FOUND, "--load-model: there is no model \"%.*s\"", STR_FMT(c->load[i]));
+    }
+    return e;
+}
+
+static enum err models_open(struct op *op, struct model_server *m)
+{
+    const struct model_server_config *c = m->config;
+    m->disk = disk_models_create(c->paths, c->path_count);
+    const struct serve_config serve = {.engines = backend_engines,
+                                       .source = disk_models_source(m->disk),
+                                       .memory_max_bytes = c->models_memory_bytes,
+                                       .threads = c->engine_threads,
+                                       .explicit_load = c->explicit_load};
+    enum err e = disk_models_notes(op, m->disk);
+    if (!e)
+        e = serve_open(op, &serve, &m->serve);
+    return e ? e : wanted_load(op, m);
+}
+
 enum err model_server_start(struct op *op, const struct model_server_config *config, struct model_server **ret, int *ret_port)
 {
     struct model_server *m = calloc(1, sizeof *m);
@@ -145,11 +164,12 @@ enum err model_server_start(struct op *op, const struct model_server_config *con
         return op_fail(op, E_IO, "out of memory");
     m->config = config;
     backend_engines_setup(config->isolate, config->engine_memory_bytes);
-    const struct serve_config serve = {.engines = backend_engines,
-                                       .source = model_server_source(config),
-                                       .explicit_load = config->explicit_load};
-    enum err e = notes_log(op, config);
-    if (e || (e = telemetry_open(op, &config->telemetry, &m->telemetry, &m->tracer)) || (e = serve_open(op, &serve, &m->serve)) || (e = net_open(op, m, ret_port))) {
+    enum err e = models_open(op, m);
+    if (!e)
+        e = net_open(op, m, ret_port);
+    if (!e && config->poll_ms)
+        e = disk_poll_start(op, m->disk, m->serve, config->poll_ms, &m->poll);
+    if (e) {
         model_server_stop(m);
         return e;
     }
@@ -161,15 +181,14 @@ void model_server_stop(struct model_server *m)
 {
     if (!m)
         return;
+    disk_poll_stop(m->poll);
     if (m->server)
         server_stop(m->server);
     pool_destroy(m->pool);
     pool_destroy(m->transfer_pool);
     dispatch_destroy(m->dispatch);
     serve_close(m->serve);
-    settings_trace_bind(NULL);
-    tracer_destroy(m->tracer);
-    telemetry_close(m->telemetry);
+    disk_models_destroy(m->disk);
     free(m);
 }
 

@@ -18,7 +18,13 @@ struct model_server_config { /* borrowed; must outlive the server */
     const struct str *allowed_hosts;
     size_t allowed_host_count;
     int io_threads;
-    bool explicit_load;      /* nothing is loaded until a client asks for it */
+    bool explicit_load;      /* nothing is loaded until a client asks for it, but for: */
+    const struct str *load;  /* names, or "*" */
+    size_t load_count;
+    int64_t poll_ms;         /* between two looks at the disk; 0: none */
+    bool ready_early;        /* the server is ready though a model is not */
+    size_t models_memory_bytes; /* of all loaded models; 0: no limit */
+    int engine_threads;      /* 0: one per core */
     bool stream_plain;       /* ModelStreamInfer as MLServer has it */
     bool triton_metrics;     /* /metrics has Triton's families beside ours */
     struct telemetry_settings telemetry;

@@ -42,7 +42,7 @@ enum err control_model_get(struct op *op, struct services *s, const char *name, 
 bool control_all_ready(struct op *op, struct services *s)
 {
     struct str *names = NULL;
-    size_t n = serve_list(op, s->serve, &names);
+    size_t n = s->ready_early ? 0 : serve_list(op, s->serve, &names);
     bool all = !s->healthy || s->healthy(s);
     for (size_t i = 0; i < n; i++) {
         struct serve_endpoint *ep = NULL;

@@ -285,13 +285,19 @@ static const char *repository_model(const char *repository, const char *model)
     return model[0] ? model : repository;
 }
 
-static enum err load_config(struct op *op, const Inference__RepositoryModelLoadRequest *q, const struct json **ret)
+/* The configuration, and files ("file:1/model.onnx"); `ret_files` has room for all parameters. */
+static enum err load_read(struct op *op, const Inference__RepositoryModelLoadRequest *q, const struct json **ret, struct serve_upload *ret_files, size_t *ret_n)
 {
     struct json *doc = NULL;
     for (size_t i = 0; i < q->n_parameters; i++) {
         const Inference__RepositoryModelLoadRequest__ParametersEntry *p = q->parameters[i];
-        if (!strncmp(p->key, "file:", 5))
-            return op_fail(op, E_UNSUPPORTED, "parameter \"%s\": models come from the repository, not with the request", p->key);
+        if (!strncmp(p->key, "file:", 5)) {
+            if (!p->value || p->value->parameter_choice_case != INFERENCE__MODEL_REPOSITORY_PARAMETER__PARAMETER_CHOICE_BYTES_PARAM)
+                return op_fail(op, E_INVALID, "parameter \"%s\" is not bytes", p->key);
+            const ProtobufCBinaryData b = p->value->bytes_param;
+            ret_files[(*ret_n)++] = (struct serve_upload){str_from(p->key + 5), {b.len ? (const char *)b.data : "", b.len}};
+            continue;
+        }
         if (strcmp(p->key, "config"))
             continue;
         if (!p->value || p->value->parameter_choice_case != INFERENCE__MODEL_REPOSITORY_PARAMETER__PARAMETER_CHOICE_STRING_PARAM)
@@ -309,9 +315,11 @@ enum err control_model_load(struct op *op, struct services *s, const void *in, v
     const Inference__RepositoryModelLoadRequest *q = in;
     const char *model = repository_model(q->repository_name, q->model_name);
     const struct json *config = NULL;
-    enum err e = load_config(op, q, &config);
+    struct serve_upload *files = arena_array(op->arena, q->n_parameters + 1, struct serve_upload);
+    size_t n = 0;
+    enum err e = files ? load_read(op, q, &config, files, &n) : op_fail(op, E_TOO_LARGE, "no memory for %zu parameters", q->n_parameters);
     if (!e)
-        e = serve_repository_load(op, s->serve, str_from(model), config);
+        e = serve_repository_load_files(op, s->serve, str_from(model), config, files, n);
     if (e)
         return e;
     Inference__RepositoryModelLoadResponse *r = CONTROL_NEW(op, Inference__RepositoryModelLoadResponse, inference__repository_model_load_response);

@@ -5,6 +5,7 @@
 
 #include "api/ask.h"
 #include "api/settings.h"
+#include "base/seal.h"
 
 /* The body as an object; NULL for an empty one. */
 static enum err body_read(struct op *op, const struct http_req *req, const struct json **ret)
@@ -58,27 +59,51 @@ enum err v2_repository_index(struct op *op, struct services *s, struct http_req 
     return OK;
 }
 
-/* The configuration that a load brings, as text. */
-static enum err load_config(struct op *op, const struct json *doc, struct json **ret)
+/* What a load brings: the configuration as text, files ("file:1/model.onnx") in base64. */
+struct load {
+    struct json *config;
+    struct serve_upload *files;
+    size_t file_count;
+};
+
+static enum err file_take(struct op *op, const struct json_member *m, struct serve_upload *ret)
+{
+    const struct str text = m->value.type == JSON_STRING ? m->value.s : STR("");
+    size_t n = text.len / 4 * 3;
+    for (size_t i = text.len; i > 0 && text.len - i < 2 && text.p[i - 1] == '='; i--)
+        n--;
+    uint8_t *bytes = m->value.type == JSON_STRING ? arena_array(op->arena, n + 1, uint8_t) : NULL;
+    if (m->value.type != JSON_STRING || (bytes && !seal_unbase64(text, bytes, n)))
+        return op_fail(op, E_INVALID, "parameter \"%.*s\" is not a text in base64", STR_FMT(m->key));
+    if (!bytes)
+        return op_fail(op, E_TOO_LARGE, "no memory for a file of %zu bytes", n);
+    *ret = (struct serve_upload){.path = str_sub(m->key, sizeof("file:") - 1, SIZE_MAX), .bytes = {(const char *)bytes, n}};
+    return OK;
+}
+
+static enum err load_read(struct op *op, const struct json *doc, struct load *ret)
 {
     const struct json *parameters = doc ? json_get(doc, "parameters") : NULL;
-    *ret = NULL;
+    enum err e = OK;
     if (!parameters || parameters->type == JSON_NULL)
         return OK;
     if (parameters->type != JSON_OBJECT)
         return op_fail(op, E_INVALID, "parameters is %s, not an object", json_type_name(parameters->type));
-    for (uint32_t i = 0; i < parameters->len; i++) {
+    ret->files = arena_array(op->arena, (size_t)parameters->len + 1, struct serve_upload);
+    if (!ret->files)
+        return op_fail(op, E_TOO_LARGE, "no memory for %" PRIu32 " parameters", parameters->len);
+    for (uint32_t i = 0; !e && i < parameters->len; i++) {
         const struct json_member *m = &parameters->members[i];
         if (str_starts(m->key, STR("file:")))
-            return op_fail(op, E_UNSUPPORTED, "parameter \"%.*s\": models come from the repository, not with the request", STR_FMT(m->key));
-        if (!str_eqc(m->key, "config"))
+            e = file_take(op, m, &ret->files[ret->file_count++]);
+        if (e || !str_eqc(m->key, "config"))
             continue;
         if (m->value.type != JSON_STRING)
             return op_fail(op, E_INVALID, "parameter \"config\" is not a text");
-        if (json_parse(op, m->value.s, JSON_STRICT, ret))
+        if (json_parse(op, m->value.s, JSON_STRICT, &ret->config))
             return op_context(op, "parameter \"config\"");
     }
-    return OK;
+    return e;
 }
 
 static enum err done(struct http_res *res)
@@ -91,12 +116,12 @@ static enum err done(struct http_res *res)
 enum err v2_repository_load(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     const struct json *doc = NULL;
-    struct json *config = NULL;
+    struct load load = {0};
     enum err e = body_read(op, req, &doc);
     if (!e)
-        e = load_config(op, doc, &config);
+        e = load_read(op, doc, &load);
     if (!e)
-        e = serve_repository_load(op, s->serve, req->path_args[0], config);
+        e = serve_repository_load_files(op, s->serve, req->path_args[0], load.config, load.files, load.file_count);
     return e ? e : done(res);
 }
 

@@ -204,12 +204,13 @@ static void config_specs(struct json_out *w, const char *key, const struct tenso
 
 static void config_queue(struct json_out *w, const struct json *config)
 {
-    const struct json *action = json_path(config, "queue.timeout_action"), *over = json_path(config, "queue.allow_timeout_override");
+    const struct json *action = json_path(config, "queue.default_queue_policy.timeout_action");
+    const struct json *over = json_path(config, "queue.default_queue_policy.allow_timeout_override");
     bool delay = action && action->type == JSON_STRING && str_eqc(action->s, "DELAY");
     json_key(w, "default_queue_policy");
     json_begin_object(w);
     json_kv_cstr(w, "timeout_action", delay ? "DELAY" : "REJECT");
-    json_kv_i64(w, "default_timeout_microseconds", config_number(config, "queue.default_timeout_microseconds", 0));
+    json_kv_i64(w, "default_timeout_microseconds", config_number(config, "queue.default_queue_policy.default_timeout_microseconds", 0));
     json_kv_bool(w, "allow_timeout_override", !over || over->type != JSON_BOOL || over->boolean);
     json_kv_i64(w, "max_queue_size", config_number(config, "queue.max_queue_size", 0));
     json_end_object(w);
@@ -234,12 +235,16 @@ static void config_batching(struct json_out *w, const struct json *config)
 }
 
 /* The platform is two names in one: "onnxruntime_onnx" is the backend "onnxruntime". */
-static void config_head(struct json_out *w, const struct serve_info *info, const struct infer_signature *sig)
+static void config_head(struct json_out *w, const struct serve_info *info, const struct infer_signature *sig, struct str platform, struct str backend)
 {
     size_t cut = str_find_char(sig->platform, '_');
     json_kv_str(w, "name", info->name);
-    json_kv_str(w, "platform", sig->platform);
-    json_kv_str(w, "backend", str_sub(sig->platform, 0, cut == SIZE_MAX ? sig->platform.len : cut));
+    json_kv_str(w, "platform", platform);
+    json_kv_str(w, "backend", backend.len || str_eqc(platform, "ensemble") ? backend : str_sub(sig->platform, 0, cut == SIZE_MAX ? sig->platform.len : cut));
+}
+
+static void config_versions(struct json_out *w, const struct serve_info *info)
+{
     json_key(w, "version_policy");
     json_begin_object(w);
     json_key(w, "specific");
@@ -261,16 +266,19 @@ static void config_flag(struct json_out *w, const char *key, const char *member,
     json_end_object(w);
 }
 
-static void config_write(struct json_out *w, const struct serve_info *info, const struct infer_signature *sig)
+/* The part `key` as it was configured in Triton's names (config.pbtxt, a load request), if it was. */
+static bool as_configured(struct json_out *w, const struct json *triton, const char *key)
 {
-    int64_t max = sig->joins ? config_number(info->config, "batch.max_size", LIMIT_SERVE_ROWS) : 0;
-    json_begin_object(w);
-    config_head(w, info, sig);
-    json_kv_i64(w, "max_batch_size", max);
-    config_specs(w, "input", sig->inputs, sig->input_count, max > 0, true);
-    config_specs(w, "output", sig->outputs, sig->output_count, max > 0, false);
-    if (info->config && json_get(info->config, "batch"))
-        config_batching(w, info->config);
+    const struct json *j = triton ? json_get(triton, key) : NULL;
+    if (!j)
+        return false;
+    json_key(w, key);
+    json_value(w, j);
+    return true;
+}
+
+static void config_instances(struct json_out *w, const struct serve_info *info)
+{
     json_key(w, "instance_group");
     json_begin_array(w);
     json_begin_object(w);
@@ -279,11 +287,41 @@ static void config_write(struct json_out *w, const struct serve_info *info, cons
     json_kv_i64(w, "count", config_number(info->config, "concurrency", 1));
     json_end_object(w);
     json_end_array(w);
-    json_key(w, "parameters");
+}
+
+/* What was configured, and beside it what holds without: clients read some parts whether or not they were configured. */
+static void config_write(struct json_out *w, const struct serve_info *info, const struct infer_signature *sig)
+{
+    static const char *const rest[] = {"optimization", "sequence_batching", "ensemble_scheduling", "default_model_filename", "cc_model_filenames",
+                                       "metric_tags", "model_warmup", "model_operations", "model_repository_agents", "model_metrics", "runtime"};
+    const struct json *triton = info->config ? json_get(info->config, "triton") : NULL;
+    const struct json *backend = triton ? json_get(triton, "backend") : NULL, *platform = triton ? json_get(triton, "platform") : NULL;
+    const struct json *most = triton ? json_get(triton, "max_batch_size") : NULL;
+    int64_t max = !sig->joins ? 0 : most ? most->i : config_number(info->config, "batch.max_size", LIMIT_SERVE_ROWS);
     json_begin_object(w);
-    json_end_object(w);
-    config_flag(w, "response_cache", "enable", config_number(info->config, "cache.max_bytes", 0) > 0);
-    config_flag(w, "model_transaction_policy", "decoupled", false);
+    config_head(w, info, sig, platform ? platform->s : backend ? STR("") : sig->platform, backend ? backend->s : STR(""));
+    if (!as_configured(w, triton, "version_policy"))
+        config_versions(w, info);
+    json_kv_i64(w, "max_batch_size", max);
+    if (!as_configured(w, triton, "input"))
+        config_specs(w, "input", sig->inputs, sig->input_count, max > 0, true);
+    if (!as_configured(w, triton, "output"))
+        config_specs(w, "output", sig->outputs, sig->output_count, max > 0, false);
+    if (!as_configured(w, triton, "dynamic_batching") && info->config && json_get(info->config, "batch") && !triton)
+        config_batching(w, info->config);
+    if (!as_configured(w, triton, "instance_group"))
+        config_instances(w, info);
+    if (!as_configured(w, triton, "parameters")) {
+        json_key(w, "parameters");
+        json_begin_object(w);
+        json_end_object(w);
+    }
+    if (!as_configured(w, triton, "response_cache"))
+        config_flag(w, "response_cache", "enable", config_number(info->config, "cache.max_bytes", 0) > 0);
+    if (!as_configured(w, triton, "model_transaction_policy"))
+        config_flag(w, "model_transaction_policy", "decoupled", false);
+    for (size_t i = 0; i < ARRAY_LEN(rest); i++)
+        (void)as_configured(w, triton, rest[i]);
     json_end_object(w);
 }
 

@@ -37,12 +37,12 @@ static enum err live(struct op *op, struct services *s, struct http_req *req, st
     return OK;
 }
 
-/* Ready when every endpoint is, as Triton's strict readiness. */
+/* Ready when every endpoint is, as Triton's strict readiness, unless it was told otherwise. */
 static enum err ready(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     (void)req;
     struct str *names = NULL;
-    size_t n = serve_list(op, s->serve, &names);
+    size_t n = s->ready_early ? 0 : serve_list(op, s->serve, &names);
     bool all = !s->healthy || s->healthy(s);
     for (size_t i = 0; i < n; i++) {
         struct serve_endpoint *ep = NULL;

@@ -491,10 +491,11 @@ static void call_schedule(struct serve_call *c)
 {
     const struct serve_policy *p = &c->ep->spec.policy;
     const struct infer_request *r = c->r;
-    int64_t timeout = p->queue.timeout_us;
-    if (p->queue.override && r->timeout_us > 0 && (!timeout || r->timeout_us < timeout))
-        timeout = r->timeout_us;
     c->level = !p->queue.levels ? 0 : r->priority && r->priority <= p->queue.levels ? r->priority : p->queue.default_level;
+    const struct serve_patience *patience = &p->queue.patience[c->level];
+    int64_t timeout = patience->timeout_us;
+    if (patience->override && r->timeout_us > 0 && (!timeout || r->timeout_us < timeout))
+        timeout = r->timeout_us;
     c->delayed = false;
     c->queued_ns = time_mono_ns();
     c->t.input = (uint64_t)(c->queued_ns - c->entered_ns);
@@ -502,7 +503,7 @@ static void call_schedule(struct serve_call *c)
     c->delays_ns = INT64_MAX;
     if (timeout > 0 && timeout < INT64_MAX / 2000) {
         int64_t at = c->queued_ns + timeout * 1000;
-        if (p->queue.delay)
+        if (patience->delay)
             c->delays_ns = at;
         else
             c->expires_ns = earlier(c->expires_ns, at);

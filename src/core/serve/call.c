@@ -124,6 +124,9 @@ enum err call_prepare(struct serve_call *c)
     /* The chain's first half (validate, transform) belongs here: it takes the set and gives another one. */
     if (!e)
         e = c->v->rows ? rows_prepare(c, &set) : tensors_prepare(c, &set);
+    const size_t most = c->ep->spec.policy.batch.max_rows;
+    if (!e && most && c->rows.count > most)
+        e = op_fail(c->op, E_INVALID, "a request of %zu rows; \"%.*s\" takes %zu at most", c->rows.count, STR_FMT(c->ep->info.name), most);
     if (!e && !c->rows.unit.len && !c->rows.ids && (c->ep->monitor || c->pick.shadow_version))
         c->rows.unit = unit_make(c);
     return e;

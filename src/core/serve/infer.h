@@ -122,6 +122,9 @@ MUST_USE enum err serve_index(struct op *op, struct serve *s, struct serve_index
 /* Loads (again) what the repository or the registry holds under this name; blocking. `config` NULL: as it stands there.
  * E_NOT_FOUND, E_UNSUPPORTED: this server's endpoints are managed by their own API. */
 MUST_USE enum err serve_repository_load(struct op *op, struct serve *s, struct str name, const struct json *config);
+/* The same with files that came along (serve_source.override); `n` may be 0. */
+MUST_USE enum err serve_repository_load_files(struct op *op, struct serve *s, struct str name, const struct json *config,
+                                              const struct serve_upload *files, size_t n);
 MUST_USE enum err serve_repository_unload(struct op *op, struct serve *s, struct str name);
 
 #endif

@@ -4,8 +4,10 @@
 
 struct serve_policy serve_policy_default(void)
 {
-    struct serve_policy p = {.batch.max_delay_us = 2000, .queue.max_size = LIMIT_SERVE_QUEUE_DEFAULT, .queue.override = true,
+    struct serve_policy p = {.batch.max_delay_us = 2000, .queue.max_size = LIMIT_SERVE_QUEUE_DEFAULT,
                              .warmup.count = 8, .inline_ns = LIMIT_SERVE_INLINE_NS};
+    for (size_t i = 0; i < ARRAY_LEN(p.queue.patience); i++)
+        p.queue.patience[i].override = true;
     return p;
 }
 
@@ -46,15 +48,18 @@ static enum err number_get(struct op *op, const struct json *obj, const char *pa
 
 static enum err batch_parse(struct op *op, const struct json *config, struct serve_policy *p)
 {
-    static const char *const known[] = {"max_size", "max_delay_us", "preferred", NULL};
+    static const char *const known[] = {"max_size", "max_rows", "max_delay_us", "preferred", NULL};
     const struct json *batch = NULL;
-    int64_t size = 0;
+    int64_t size = 0, rows = 0;
     enum err e = part_get(op, config, "batch", "batch", known, &batch);
     if (!e)
         e = number_get(op, batch, "batch", "max_size", 0, LIMIT_SERVE_BATCH, 0, &size);
     if (!e)
         e = number_get(op, batch, "batch", "max_delay_us", 0, LIMIT_SERVE_DELAY_US, p->batch.max_delay_us, &p->batch.max_delay_us);
+    if (!e)
+        e = number_get(op, batch, "batch", "max_rows", 0, INT32_MAX, 0, &rows);
     p->batch.max_size = (size_t)size;
+    p->batch.max_rows = (size_t)rows;
     const struct json *list = batch ? json_get(batch, "preferred") : NULL;
     if (e || !list || list->type == JSON_NULL)
         return e;
@@ -69,28 +74,51 @@ static enum err batch_parse(struct op *op, const struct json *config, struct ser
     return OK;
 }
 
-static enum err timeout_parse(struct op *op, const struct json *queue, struct serve_policy *p)
+/* One policy of `obj` under `key`, named `path` in errors. Absent: nothing changes. */
+static enum err patience_parse(struct op *op, const struct json *obj, const char *path, const char *key, struct serve_patience *p)
 {
     static const char *const known[] = {"timeout_action", "default_timeout_microseconds", "allow_timeout_override", NULL};
-    static const char path[] = "queue.default_queue_policy";
     const struct json *part = NULL;
     struct str action = STR("REJECT");
-    enum err e = queue ? part_get(op, queue, path, "default_queue_policy", known, &part) : OK;
+    enum err e = part_get(op, obj, path, key, known, &part);
     if (e || !part)
         return e;
     if ((e = json_opt_str(op, part, "timeout_action", action, &action)) ||
-        (e = number_get(op, part, path, "default_timeout_microseconds", 0, LIMIT_SERVE_TIMEOUT_US, 0, &p->queue.timeout_us)) ||
-        (e = json_opt_bool(op, part, "allow_timeout_override", true, &p->queue.override)))
+        (e = number_get(op, part, path, "default_timeout_microseconds", 0, LIMIT_SERVE_TIMEOUT_US, 0, &p->timeout_us)) ||
+        (e = json_opt_bool(op, part, "allow_timeout_override", true, &p->override)))
         return e;
-    p->queue.delay = str_ieq(action, STR("DELAY"));
-    if (!p->queue.delay && !str_ieq(action, STR("REJECT")))
+    p->delay = str_ieq(action, STR("DELAY"));
+    if (!p->delay && !str_ieq(action, STR("REJECT")))
         return op_fail_field(op, path, "%s.timeout_action must be REJECT or DELAY", path);
     return OK;
 }
 
+/* The default for all priorities, then what {"1": policy, ...} says of some. */
+static enum err patiences_parse(struct op *op, const struct json *queue, struct serve_policy *p)
+{
+    static const char path[] = "queue.priority_queue_policy";
+    const struct json *levels = queue ? json_get(queue, "priority_queue_policy") : NULL;
+    enum err e = queue ? patience_parse(op, queue, "queue.default_queue_policy", "default_queue_policy", &p->queue.patience[0]) : OK;
+    for (size_t i = 1; i < ARRAY_LEN(p->queue.patience); i++)
+        p->queue.patience[i] = p->queue.patience[0];
+    if (e || !levels || levels->type == JSON_NULL)
+        return e;
+    if (levels->type != JSON_OBJECT)
+        return op_fail_field(op, path, "%s is a %s, not an object", path, json_type_name(levels->type));
+    for (uint32_t i = 0; !e && i < levels->len; i++) {
+        struct str key = levels->members[i].key;
+        int64_t level = 0;
+        if (!str_parse_i64(key, &level) || level < 1 || level > p->queue.levels)
+            return op_fail_field(op, path, "%s: \"%.*s\" is none of the priorities 1 to %u", path, STR_FMT(key), p->queue.levels);
+        e = patience_parse(op, levels, path, str_cstr(op->arena, key), &p->queue.patience[level]);
+    }
+    return e;
+}
+
 static enum err queue_parse(struct op *op, const struct json *config, struct serve_policy *p)
 {
-    static const char *const known[] = {"max_queue_size", "priority_levels", "default_priority_level", "default_queue_policy", NULL};
+    static const char *const known[] = {"max_queue_size", "priority_levels", "default_priority_level", "default_queue_policy",
+                                        "priority_queue_policy", NULL};
     const struct json *queue = NULL;
     int64_t size = 0, levels = 0, level = 0;
     enum err e = part_get(op, config, "queue", "queue", known, &queue);
@@ -103,7 +131,7 @@ static enum err queue_parse(struct op *op, const struct json *config, struct ser
     p->queue.max_size = (size_t)size;
     p->queue.levels = (uint32_t)levels;
     p->queue.default_level = (uint32_t)level;
-    return e ? e : timeout_parse(op, queue, p);
+    return e ? e : patiences_parse(op, queue, p);
 }
 
 static enum err shapes_check(struct op *op, const struct json *shapes)

@@ -6,9 +6,16 @@
 #include "base/json.h"
 #include "base/limits.h"
 
+/* What becomes of a request that waits. */
+struct serve_patience {
+    bool delay;                   /* a timed-out request is run last, not refused */
+    int64_t timeout_us;           /* 0: none */
+    bool override;                /* a request may ask for a shorter timeout */
+};
 struct serve_policy {
     struct {
         size_t max_size;          /* rows of one run; 0: what the measured cost says; 1: none are joined */
+        size_t max_rows;          /* of one request; 0: LIMIT_SERVE_ROWS */
         int64_t max_delay_us;     /* a request waits no longer for others */
         size_t preferred[LIMIT_SERVE_PREFERRED]; /* ascending: at these sizes nothing is waited for */
         size_t preferred_len;
@@ -17,9 +24,7 @@ struct serve_policy {
         size_t max_size;          /* requests that may wait */
         uint32_t levels;          /* priorities 1..levels; 0: all are equal */
         uint32_t default_level;
-        bool delay;               /* timed-out requests are run last, not refused */
-        int64_t timeout_us;       /* 0: none */
-        bool override;            /* a request may ask for a shorter timeout */
+        struct serve_patience patience[LIMIT_SERVE_PRIORITIES + 1]; /* by priority; 0: without priorities */
     } queue;
     size_t cache_bytes;           /* 0: no cache */
     struct {

@@ -91,15 +91,10 @@ enum err repository_open(struct op *op, struct serve *s)
     return e;
 }
 
-enum err serve_repository_load(struct op *op, struct serve *s, struct str name, const struct json *config)
+static enum err listed_load(struct op *op, struct serve *s, struct str name, const struct json *config)
 {
     struct serve_source_model *models = NULL;
     size_t n = 0;
-    if (s->config.db && config)
-        return op_fail(op, E_UNSUPPORTED, "this server's endpoints are configured by their own API");
-    LOCK(&s->change);
-    if (s->config.db)
-        return serve_follow(op, s, name);
     enum err e = source_list(op, s, &models, &n);
     if (e)
         return e;
@@ -107,6 +102,32 @@ enum err serve_repository_load(struct op *op, struct serve *s, struct str name, 
         if (str_eq(models[i].name, name))
             return model_load_from(op, s, &models[i], config, true);
     return op_fail(op, E_NOT_FOUND, "the repository has no model \"%.*s\"", STR_FMT(name));
+}
+
+enum err serve_repository_load(struct op *op, struct serve *s, struct str name, const struct json *config)
+{
+    return serve_repository_load_files(op, s, name, config, NULL, 0);
+}
+
+enum err serve_repository_load_files(struct op *op, struct serve *s, struct str name, const struct json *config, const struct serve_upload *files,
+                                     size_t n)
+{
+    const struct serve_source *source = &s->config.source;
+    bool taken = false;
+    if (s->config.db && (config || n))
+        return op_fail(op, E_UNSUPPORTED, "this server's endpoints are configured by their own API");
+    if (n && !source->override)
+        return op_fail(op, E_UNSUPPORTED, "models come from the repository, not with the request");
+    LOCK(&s->change);
+    if (s->config.db)
+        return serve_follow(op, s, name);
+    enum err e = source->override ? source->override(source, op, name, config, files, n, &taken) : OK;
+    if (e)
+        return e;
+    e = listed_load(op, s, name, taken ? NULL : config);
+    if (e && source->override_undo)
+        source->override_undo(source, name);
+    return e;
 }
 
 enum err serve_repository_unload(struct op *op, struct serve *s, struct str name)

@@ -15,6 +15,7 @@
  *      "rollout": {...},              the plan of rollouts started by retraining: rollout_plan_parse
  *      "retrain": {...},              kept as it is for the scheduler
  *      "batch": {"max_size": 32,      rows of one run; 0 or absent: where the measured cost says that more saves nothing; 1: never join
+ *                "max_rows": 0,       rows of one request; 0: LIMIT_SERVE_ROWS
  *                "max_delay_us": 2000, a request waits no longer for others, and only while the measured cost says that it pays
  *                "preferred": [8, 16]}, sizes at which nothing is waited for, ascending
  *      "queue": {"max_queue_size": 1024, requests that may wait for one version; one more is E_BUSY
@@ -22,12 +23,14 @@
  *                "default_priority_level": 1,
  *                "default_queue_policy": {"timeout_action": "REJECT",    or "DELAY": timed-out requests run last
  *                                         "default_timeout_microseconds": 0,   in the queue; 0: none
- *                                         "allow_timeout_override": true}},    a request may ask for less
+ *                                         "allow_timeout_override": true},     a request may ask for less
+ *                "priority_queue_policy": {"1": {...}}}, the same for one priority
  *      "cache": {"max_bytes": 0},     answers kept for equal questions; 0: none. Never for online features
  *      "warmup": {"count": 8, "sample": "zero", or "random"
  *                 "shapes": {"input": [1, 3, 224, 224]}}, of tensor models with free axes
  *      "concurrency": 0,              runs of one version at a time; 0: as many as there are threads
  *      "inline_us": 50,               a run expected to take no longer is done on the I/O thread; 0: all are queued
+ *      "triton": {...},               kept as it is: what a model repository of Triton's says, for its model configuration
  *      "memory_max_bytes": 0}         of all loaded versions; older ones go first; 0: the server's limit only
  * Unknown members are E_INVALID. Each change writes the endpoint's row and an audit row in one transaction.
  * How requests are asked stands in infer.h.
@@ -54,6 +57,10 @@ struct serve_files {
 };
 /* Where versions come from: core/serve/source.h in the server, memory in tests. E_NOT_FOUND, E_CORRUPT, E_IO.
  * A source is a value; `self` is the copy that serve keeps. */
+struct serve_upload {
+    struct str path;       /* in the model's folder: "1/model.onnx" */
+    struct str bytes;
+};
 struct serve_source_model {
     struct str name;
     const struct json *config; /* an endpoint's configuration as above; NULL: {} */
@@ -70,6 +77,13 @@ struct serve_source {
     enum err (*check)(const struct serve_source *self, struct op *op, struct db_tx *tx, struct str model, int64_t version);
     /* What a server without a database serves, by name: each becomes an endpoint. NULL: this source is asked by name only. */
     enum err (*list)(const struct serve_source *self, struct op *op, struct serve_source_model **ret, size_t *ret_len);
+    /* A client asks to load a model with this configuration (NULL: none) and these files. *ret_taken: list and fetch follow it from now on,
+     * until they are told otherwise; false: the configuration is the endpoint's own, as above. Everything is copied. Without configuration
+     * and files: as it lies there. NULL: this source cannot. */
+    enum err (*override)(const struct serve_source *self, struct op *op, struct str model, const struct json *config, const struct serve_upload *files,
+                         size_t file_count, bool *ret_taken);
+    /* That load failed: what was told before holds again. Set with `override`. */
+    void (*override_undo)(const struct serve_source *self, struct str model);
 };
 struct serve_config {      /* all borrowed; must outlive the serve */
     struct db *db;                   /* NULL: endpoints are what the source lists, in memory only; there are no rollouts */
