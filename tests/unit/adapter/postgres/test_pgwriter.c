@@ -250,7 +250,7 @@ static void what_is_left_ends_as_if_waited_for(void **state)
     }
     char out[16];
     assert_true(pgserver_sql(op_printf(&f->s.op, "SELECT count(*) FROM \"%s\".t", f->schema), out));
-    assert_int_equal(atoll(out), rows);
+    assert_string_equal(out, op_printf(&f->s.op, "%lld", (long long)rows));
     struct postgres_stats stats;
     pgwriter_stats(f->w, &stats);
     assert_int_equal(stats.reconnects, 0);
