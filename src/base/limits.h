@@ -188,6 +188,7 @@
 #define LIMIT_SCORING_THREADS 64
 #define LIMIT_SCORING_FOOTER_BYTES LIMIT_MIB(64) /* of a Parquet file, hashed as a whole */
 #define LIMIT_SCORING_MANIFEST_BYTES LIMIT_MIB(64)
+#define LIMIT_SCORING_SERVER_MS 600000    /* of a server that a model is fetched from */
 #define LIMIT_SCORING_ARENA LIMIT_MIB(4096) /* to score one part: tensors in, tensors out, texts */
 
 /* gRPC */
