@@ -50,6 +50,17 @@ enum err ask_start(struct op *op, struct serve_endpoint *ep, struct ask *a, stru
     return a->encode(op, req, res, a);
 }
 
+void ask_warn(struct op *op, const struct ask *a, struct http_res *res)
+{
+    if (!a->answer.warning)
+        return;
+    struct str text = str_dup(op->arena, str_from(a->answer.warning));
+    for (size_t i = 0; i < text.len; i++) /* a header is printable ASCII */
+        if ((unsigned char)text.p[i] < 0x20 || (unsigned char)text.p[i] >= 0x7f)
+            ((char *)(uintptr_t)text.p)[i] = '?';
+    http_set_header(res, "X-Ingot-Warning", text);
+}
+
 void ask_retry_after(const struct op *op, struct http_res *res)
 {
     if (op->err == E_BUSY)

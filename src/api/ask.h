@@ -23,6 +23,9 @@ struct ask *ask_create(struct op *op, struct serve_endpoint *ep, const struct ht
 /* For LATER routes: the answer is in `res` when this returns OK, or comes later (res->later). The endpoint may be released at once. */
 MUST_USE enum err ask_start(struct op *op, struct serve_endpoint *ep, struct ask *a, struct http_req *req, struct http_res *res);
 
+/* For dialects whose answers have no room for it: what the endpoint's validation found, as the header X-Ingot-Warning. */
+void ask_warn(struct op *op, const struct ask *a, struct http_res *res);
+
 /* In a dialect's error form: Retry-After where trying again makes sense. */
 void ask_retry_after(const struct op *op, struct http_res *res);
 /* {"error": text}, the form of V2, V1 and TensorFlow Serving, with the status of op->err. */

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "adapter/declared/declared.h"
+#include "adapter/repository/beside.h"
 #include "adapter/repository/repository.h"
 #include "adapter/repository/triton_config.h"
 #include "adapter/repository/triton_ensemble.h"
@@ -266,7 +267,10 @@ static enum err disk_fetch(const struct serve_source *self, struct op *op, struc
             if (found[i].versions[k].number != version)
                 continue;
             *ret = (struct serve_files){.reference = STR("")};
-            return version_fetch(op, &found[i], &found[i].versions[k], &ret->model);
+            e = version_fetch(op, &found[i], &found[i].versions[k], &ret->model);
+            if (!e && !found[i].ensemble && !found[i].versions[k].bytes.p)
+                e = beside_read(op, found[i].versions[k].file, &ret->transform, &ret->calibrator);
+            return e;
         }
     }
     return e ? e : op_fail(op, E_NOT_FOUND, "version %lld of \"%.*s\" is gone", (long long)version, STR_FMT(model));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "adapter/repository/beside.h"
 #include "adapter/repository/triton_config.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -140,7 +141,7 @@ static bool is_beside_models(struct str name)
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (str_eqc(name, others[i]))
             return true;
-    return str_starts(name, STR("labels")) || str_ends(name, STR("_labels.txt")) || str_ends(name, STR(".yaml"));
+    return beside_is(name) || str_starts(name, STR("labels")) || str_ends(name, STR("_labels.txt")) || str_ends(name, STR(".yaml"));
 }
 
 /* The model's file in the folder of one version: `wanted` if that is not "". False: none, or several and none named "model". */

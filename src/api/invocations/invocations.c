@@ -8,6 +8,7 @@ static enum err answer(struct op *op, struct http_req *req, struct http_res *res
 {
     struct ask *a = arg;
     (void)req;
+    ask_warn(op, a, res);
     return scoring_write(op, a->arg, &a->answer, res);
 }
 

@@ -55,6 +55,7 @@ static enum err answer(struct op *op, struct http_req *req, struct http_res *res
     struct ask *a = arg;
     const struct asked *q = a->arg;
     (void)req;
+    ask_warn(op, a, res);
     return v1_answer_write(op, &q->request, &a->answer, q->labels, q->label_count, res);
 }
 

@@ -69,3 +69,20 @@ void extras_destroy(struct extras *x)
     if (x)
         arena_destroy(x->arena);
 }
+
+const struct transform *extras_transform(const struct serve_version *v)
+{
+    return v->extras ? v->extras->transform : NULL;
+}
+
+bool extras_inputs_alike(const struct transform *a, const struct transform *b)
+{
+    bool alike = a->input_count == b->input_count;
+    for (size_t i = 0; alike && i < a->input_count; i++) {
+        size_t k = 0;
+        while (k < b->input_count && !str_eq(a->inputs[i].name, b->inputs[k].name))
+            k++;
+        alike = k < b->input_count && a->inputs[i].text == b->inputs[k].text;
+    }
+    return alike;
+}

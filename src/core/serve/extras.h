@@ -18,5 +18,9 @@ struct extras {
 /* Gives the version what `files` hold beside the model; nothing if there is nothing. E_INVALID, E_UNSUPPORTED: a file cannot be read or does not fit. */
 MUST_USE enum err extras_load(struct op *op, struct serve_version *v, const struct serve_files *files);
 void extras_destroy(struct extras *x); /* NULL is ignored */
+/* The version's transform, or NULL. */
+const struct transform *extras_transform(const struct serve_version *v);
+/* Do both take the same columns from callers? Of versions with transforms only. */
+bool extras_inputs_alike(const struct transform *a, const struct transform *b);
 
 #endif

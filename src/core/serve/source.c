@@ -36,8 +36,28 @@ enum err serve_source_model_file(struct op *op, struct str mlmodel, struct str *
     return OK;
 }
 
+/* The signature that MLmodel states, as JSON; "" when there is none that can be read. */
+static struct str signature_text(struct op *op, struct str yaml)
+{
+    struct buf b;
+    struct json_out w;
+    struct json *doc = NULL;
+    struct str text = STR("");
+    struct op sub = *op; /* whoever needs the file says what is wrong with it */
+    const struct json *signature = yaml_parse(&sub, yaml, &doc) ? NULL : json_get(doc, "signature");
+    if (!signature || signature->type != JSON_OBJECT)
+        return text;
+    buf_init(&b, LIMIT_MIB(8));
+    json_out_init(&w, &b, 0);
+    json_value(&w, signature);
+    if (!b.failed)
+        text = str_dup(op->arena, buf_str(&b));
+    buf_clear(&b);
+    return text;
+}
+
 /* The model's file as MLmodel says, else model.json. */
-static enum err model_name(const struct serve_source *s, struct op *op, struct str folder, struct str *ret)
+static enum err model_name(const struct serve_source *s, struct op *op, struct str folder, struct str *ret_signature, struct str *ret)
 {
     struct str yaml;
     bool found = false;
@@ -45,6 +65,7 @@ static enum err model_name(const struct serve_source *s, struct op *op, struct s
     enum err e = file_fetch(s, op, artifact_path_join(op, folder, STR("MLmodel")), LIMIT_MIB(1), &found, &yaml);
     if (e || !found)
         return e;
+    *ret_signature = signature_text(op, yaml);
     return serve_source_model_file(op, yaml, ret) ? op_context(op, "%.*s/MLmodel", STR_FMT(folder)) : OK;
 }
 
@@ -60,13 +81,17 @@ static enum err registry_fetch(const struct serve_source *s, struct op *op, stru
         return e;
     e = file_fetch(s, op, root, LIMIT_MODEL_BYTES, &found, &files.model);
     if (!e && !found) {
-        e = model_name(s, op, root, &name);
+        e = model_name(s, op, root, &files.signature, &name);
         if (!e)
             e = file_fetch(s, op, artifact_path_join(op, root, name), LIMIT_MODEL_BYTES, &found, &files.model);
         if (!e && !found)
             e = op_fail(op, E_NOT_FOUND, "there is no file %.*s/%.*s", STR_FMT(root), STR_FMT(name));
         if (!e)
             e = file_fetch(s, op, artifact_path_join(op, root, STR("reference.bin")), LIMIT_SERVE_REFERENCE_BYTES, &found, &files.reference);
+        if (!e)
+            e = file_fetch(s, op, artifact_path_join(op, root, STR("transform.json")), LIMIT_CHAIN_FILE_BYTES, &found, &files.transform);
+        if (!e)
+            e = file_fetch(s, op, artifact_path_join(op, root, STR("calibrator.json")), LIMIT_CHAIN_FILE_BYTES, &found, &files.calibrator);
     }
     if (!e)
         *ret = files;
