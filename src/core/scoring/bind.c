@@ -77,7 +77,9 @@ static enum err column_place(struct binding *b, struct str name, const enum tens
     const struct table_field *f = field_find(b->schema, name);
     if (!f)
         return missing(b, name);
-    enum table_type type = b->untyped && want ? text_type(*want) : f->type;
+    enum table_type type = f->type;
+    if (b->untyped && want && !(*want == TENSOR_TYPE_COUNT && type == TABLE_BOOL)) /* "true" is a number to a model, but not to a parser of numbers */
+        type = text_type(*want);
     struct place *known = map_find(&b->places, name);
     if (known && want && b->untyped)
         b->fields.p[known->at].type = type;
