@@ -72,6 +72,31 @@ enum err tensor_align(struct op *op, struct tensor *t)
     return OK;
 }
 
+static void *bytes_copy(struct arena *a, const void *p, size_t n)
+{
+    char *to = arena_array(a, n + 1, char);
+    if (to && n)
+        memcpy(to, p, n);
+    return to;
+}
+
+bool tensor_own(struct arena *a, struct tensor *t)
+{
+    if (t->type == TENSOR_TYPE_COUNT)
+        return true;
+    const size_t size = tensor_type_size(t->type);
+    if (size)
+        return (t->data = bytes_copy(a, t->data, t->count * size)) != NULL;
+    struct str *texts = arena_array(a, t->count + 1, struct str);
+    for (size_t i = 0; texts && i < t->count; i++) {
+        texts[i] = (struct str){bytes_copy(a, t->texts[i].p, t->texts[i].len), t->texts[i].len};
+        if (!texts[i].p)
+            return false;
+    }
+    t->texts = texts;
+    return texts != NULL;
+}
+
 float tensor_from_fp16(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 0x1fu, fraction = h & 0x3ffu, bits;

@@ -44,6 +44,9 @@ bool tensor_is_vector(const struct tensor *t, size_t *ret_n);
 /* The same tensor with data that is aligned for its type: itself, or a copy in op's arena. */
 MUST_USE enum err tensor_align(struct op *op, struct tensor *t);
 
+/* Makes values and texts t's own, in `a`; the name stays borrowed. False: no memory. One of type TENSOR_TYPE_COUNT stays as it is. */
+MUST_USE bool tensor_own(struct arena *a, struct tensor *t);
+
 /* All values as another type; `out` has room for `count`, written at 0, stride, 2 * stride ... E_INVALID names the tensor:
  * BYTES; for i64 also floats and a UINT64 above INT64_MAX. FP64 and 64-bit integers are rounded to the nearest. */
 MUST_USE enum err tensor_to_f32(struct op *op, const struct tensor *t, float *out, size_t stride);

@@ -5,7 +5,9 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "core/serve/cache.h"
+#include "core/serve/chained.h"
 #include "core/serve/classify.h"
+#include "core/serve/graph_run.h"
 #include "core/serve/mirror.h"
 #include "core/serve/named.h"
 #include "core/serve/record.h"
@@ -41,14 +43,26 @@ static enum err unit_find(struct serve_call *c, const struct tensor_set *set)
 
 static enum err version_pick(struct serve_call *c)
 {
+    struct str why = STR("");
     const struct serve_info *info = &c->ep->info;
     const int64_t asked = c->r->version;
     c->pick = (struct rollout_pick){.version = asked ? asked : info->live, .arm = ROLLOUT_ARM_NONE, .propensity = 1};
     if (!asked && info->weights.active)
         rollout_choose(&info->weights, c->rows.unit, &c->pick);
-    c->v = serve_endpoint_version(c->ep, c->pick.version);
-    if (c->v)
+    for (size_t i = 0; i < c->ep->loaded_len && !c->v; i++) {
+        if (c->ep->loaded[i]->version != c->pick.version)
+            continue;
+        if (c->ep->unfit[i])
+            return op_fail(c->op, E_BUSY, "version %lld does not fit the configuration of \"%.*s\"", (long long)c->pick.version, STR_FMT(info->name));
+        c->v = c->ep->loaded[i];
+        c->chain = c->ep->chains[i];
+    }
+    if (c->v && serve_version_answers(c->v, &why))
         return OK;
+    if (c->v) {
+        c->v = NULL;
+        return op_fail(c->op, E_BUSY, "\"%.*s\" is not ready: %.*s", STR_FMT(info->name), STR_FMT(why));
+    }
     if (asked)
         return op_fail(c->op, E_NOT_FOUND, "version %lld of \"%.*s\" is not loaded", (long long)asked, STR_FMT(info->name));
     return op_fail(c->op, E_BUSY, "\"%.*s\" is not ready: version %lld is not loaded", STR_FMT(info->name), (long long)c->pick.version);
@@ -87,7 +101,7 @@ static enum err rows_prepare(struct serve_call *c, const struct tensor_set *set)
 static enum err tensors_prepare(struct serve_call *c, const struct tensor_set *set)
 {
     const struct serve_info *info = &c->ep->info;
-    const struct named_want want = {.endpoint = info->name, .inputs = c->v->inputs, .input_count = c->v->input_count, .joins = c->v->info->joins,
+    const struct named_want want = {.loose = c->v->graph, .endpoint = info->name, .inputs = c->v->inputs, .input_count = c->v->input_count, .joins = c->v->info->joins,
                                     .id_field = info->id_field, .time_field = info->view ? info->view->timestamp_field : STR("")};
     const struct str unit = c->rows.unit;
     enum err e = named_read(c->op, &want, set, &c->inputs, &c->rows.count, &c->rows);
@@ -99,16 +113,30 @@ static enum err tensors_prepare(struct serve_call *c, const struct tensor_set *s
 static enum err outputs_prepare(struct serve_call *c)
 {
     const struct infer_request *r = c->r;
+    const struct post *post = c->chain ? c->chain->post : NULL;
     if (!r->output_count)
         return OK;
     c->places = arena_array(c->op->arena, r->output_count, uint16_t);
     c->wanted = arena_array(c->op->arena, c->v->output_count + 1, bool);
     if (!c->places || !c->wanted || r->output_count > LIMIT_SERVE_OUTPUTS)
         return op_fail(c->op, E_TOO_LARGE, "%zu outputs are wanted; %d may be", r->output_count, LIMIT_SERVE_OUTPUTS);
-    enum err e = named_outputs(c->op, c->ep->info.name, r->outputs, r->output_count, c->v->outputs, c->v->output_count, c->places);
-    for (size_t i = 0; !e && i < r->output_count; i++)
-        c->wanted[c->places[i]] = true;
+    enum err e = post ? named_outputs(c->op, c->ep->info.name, r->outputs, r->output_count, post->outputs, post->output_count, c->places)
+                      : named_outputs(c->op, c->ep->info.name, r->outputs, r->output_count, c->v->outputs, c->v->output_count, c->places);
+    if (post)
+        c->wanted[post->source] = true; /* whatever is asked for, the monitor is told the score */
+    for (size_t i = 0; !e && i < r->output_count; i++) {
+        const size_t at = post ? post->places[c->places[i]].model : c->places[i];
+        if (at != SIZE_MAX)
+            c->wanted[at] = true;
+    }
     return e;
+}
+
+void call_copy(struct serve_call *to, const struct serve_call *from)
+{
+    *to = *from;
+    if (from->rows.unit.p >= from->unit_text && from->rows.unit.p < from->unit_text + sizeof(from->unit_text))
+        to->rows.unit.p = to->unit_text + (from->rows.unit.p - from->unit_text);
 }
 
 enum err call_prepare(struct serve_call *c)
@@ -121,13 +149,14 @@ enum err call_prepare(struct serve_call *c)
         e = version_pick(c);
     if (!e)
         e = outputs_prepare(c);
-    /* The chain's first half (validate, transform) belongs here: it takes the set and gives another one. */
+    if (!e && c->chain)
+        e = chained_before(c, &set);
     if (!e)
         e = c->v->rows ? rows_prepare(c, &set) : tensors_prepare(c, &set);
     const size_t most = c->ep->spec.policy.batch.max_rows;
     if (!e && most && c->rows.count > most)
         e = op_fail(c->op, E_INVALID, "a request of %zu rows; \"%.*s\" takes %zu at most", c->rows.count, STR_FMT(c->ep->info.name), most);
-    if (!e && !c->rows.unit.len && !c->rows.ids && (c->ep->monitor || c->pick.shadow_version))
+    if (!e && !c->rows.unit.len && !c->rows.ids && (c->ep->monitor || c->pick.shadow_version || c->v->graph))
         c->rows.unit = unit_make(c);
     return e;
 }
@@ -137,6 +166,8 @@ enum err call_prepare(struct serve_call *c)
 enum err call_run(struct serve_call *c)
 {
     struct serve_version *v = c->v;
+    if (v->graph)
+        return graph_run(c);
     int64_t from = time_mono_ns();
     enum err e = OK;
     if (v->rows) {
@@ -159,7 +190,7 @@ enum err call_run(struct serve_call *c)
 
 /* ---- the answer ---- */
 
-static struct tensor row_output(const struct serve_call *c)
+struct tensor call_row_output(const struct serve_call *c)
 {
     const struct tensor_spec *s = &c->v->outputs[0];
     const size_t rows = c->rows.count, outputs = c->v->info->outputs;
@@ -167,7 +198,8 @@ static struct tensor row_output(const struct serve_call *c)
                            .count = rows * outputs, .data = c->scores};
 }
 
-static enum err outputs_make(struct serve_call *c)
+/* The model's outputs as they are wanted. */
+static enum err outputs_choose(struct serve_call *c, struct tensor **ret, size_t *ret_len)
 {
     const struct infer_request *r = c->r;
     const size_t n = r->output_count ? r->output_count : c->v->output_count;
@@ -175,16 +207,42 @@ static enum err outputs_make(struct serve_call *c)
     if (!out)
         return op_fail(c->op, E_TOO_LARGE, "no memory for %zu outputs", n);
     for (size_t i = 0; i < n && out != c->outputs; i++)
-        out[i] = c->v->rows ? row_output(c) : c->outputs[c->places[i]];
-    /* The chain's second half (post-process) belongs here. */
-    for (size_t i = 0; i < r->output_count; i++) {
-        const struct tensor_spec *s = &c->v->outputs[c->places[i]];
-        enum err e = r->outputs[i].classes ? classify(c->op, &out[i], s->labels, s->label_count, r->outputs[i].classes) : OK;
-        if (e)
-            return e;
+        out[i] = c->v->rows ? call_row_output(c) : c->outputs[c->places[i]];
+    *ret = out;
+    *ret_len = n;
+    return OK;
+}
+
+/* Without those that a graph did not make. NULL: no memory. */
+static struct tensor *tensors_there(const struct serve_call *c, const struct tensor *all, size_t *len)
+{
+    struct tensor *out = arena_array(c->op->arena, *len + 1, struct tensor);
+    size_t n = 0;
+    for (size_t i = 0; out && i < *len; i++)
+        if (all[i].type != TENSOR_TYPE_COUNT)
+            out[n++] = all[i];
+    *len = out ? n : *len;
+    return out;
+}
+
+static enum err outputs_make(struct serve_call *c)
+{
+    const struct infer_request *r = c->r;
+    const struct post *post = c->chain ? c->chain->post : NULL;
+    struct tensor *out = NULL;
+    size_t n = 0;
+    enum err e = post ? chained_after(c, &out, &n) : outputs_choose(c, &out, &n);
+    for (size_t i = 0; !e && i < r->output_count; i++) {
+        const struct tensor_spec *s = post ? &post->outputs[c->places[i]] : &c->v->outputs[c->places[i]];
+        if (r->outputs[i].classes && out[i].type != TENSOR_TYPE_COUNT)
+            e = classify(c->op, &out[i], s->labels, s->label_count, r->outputs[i].classes);
     }
+    if (!e && c->v->graph && !(out = tensors_there(c, out, &n)))
+        e = op_fail(c->op, E_TOO_LARGE, "no memory for %zu outputs", n);
+    if (e)
+        return e;
     *c->ret = (struct infer_answer){.outputs = out, .output_count = n, .version = c->v->version, .arm = c->pick.arm,
-                                    .propensity = c->pick.propensity, .cached = c->cached};
+                                    .propensity = c->pick.propensity, .cached = c->cached, .warning = c->warning};
     return OK;
 }
 

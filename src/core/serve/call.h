@@ -1,9 +1,9 @@
 /* call.h - one request on its way through the model: picked, read, run, answered, counted. Private to core/serve.
  *
- *     call_prepare    the version is picked; tensors become what the model takes; the chain's first half goes here
+ *     call_prepare    the version is picked; the chain's first half; tensors become what the model takes
  *     (the cache is asked)
- *     call_run        the model, for this request alone (batch.c joins several)
- *     call_answer     outputs become the answer; the chain's second half goes here; figures, monitor, cache
+ *     call_run        the model, for this request alone (batch.c joins several, graph_run.c asks others)
+ *     call_answer     the chain's second half; outputs become the answer; figures, monitor, cache
  *     call_refuse     instead of the last, when anything before failed
  *
  * A call lives on the stack of who asks while it is answered at once; a queued one is copied to op's arena and holds a reference to
@@ -11,6 +11,7 @@
 #ifndef INGOT_CORE_SERVE_CALL_H
 #define INGOT_CORE_SERVE_CALL_H
 
+#include "core/chain/chain.h"
 #include "core/serve/endpoint.h"
 #include "core/serve/infer.h"
 #include "core/serve/rows.h"
@@ -30,6 +31,9 @@ struct serve_call {
     /* What it gave. */
     float *scores;                  /* row models: rows.count x outputs */
     struct tensor *outputs;         /* tensor models, in their order */
+    const struct chain *chain;      /* of this version; NULL: none */
+    const char *warning;            /* what its first half found; NULL: nothing */
+    const float *final;             /* its last word on each row's score; NULL: the model's */
     bool cached;
     struct str key;                 /* cache.h: the question in bytes; "": the answer is not kept */
     uint64_t key_hash, lookup_ns;
@@ -54,5 +58,15 @@ MUST_USE enum err call_run(struct serve_call *c);
 MUST_USE enum err call_answer(struct serve_call *c);
 /* Counts and records the failure; returns it. */
 enum err call_refuse(struct serve_call *c, enum err e);
+/* A copy that may outlive the original. */
+void call_copy(struct serve_call *to, const struct serve_call *from);
+
+/* infer.c's: serve_infer_start(); `away`: no model runs on this thread, be it ever so cheap. */
+MUST_USE enum err infer_begin(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret,
+                              const struct infer_later *later, bool away);
+/* infer.c's: starts and waits. `start` has the contract of serve_infer_start. */
+MUST_USE enum err infer_wait(enum err (*start)(void *arg, const struct infer_later *later), void *arg);
+/* What a row model gave, as a tensor. */
+struct tensor call_row_output(const struct serve_call *c);
 
 #endif

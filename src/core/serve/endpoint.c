@@ -1,6 +1,8 @@
 #include "core/serve/endpoint.h"
 
 #include "core/serve/cache.h"
+#include "core/serve/chained.h"
+#include "core/serve/extras.h"
 
 enum err serve_features_match(struct op *op, const struct engine_info *info, const struct feature_view *view)
 {
@@ -26,7 +28,7 @@ static void info_fill(struct serve_endpoint *ep, const struct serve_state *state
                                 .id_field = ep->spec.id_field.len || !view ? ep->spec.id_field : view->id_field,
                                 .config = ep->spec.doc,
                                 .view = view,
-                                .ready = live != NULL,
+                                .ready = live && serve_version_answers(live, &ep->problem),
                                 .live = state->live,
                                 .weights = state->weights,
                                 .version_count = ep->loaded_len,
@@ -34,10 +36,11 @@ static void info_fill(struct serve_endpoint *ep, const struct serve_state *state
                                 .format = STR("")};
     if (!live)
         return;
-    const struct engine_info *model = model_info(live->model);
-    info->features = model->features;
+    const struct engine_info *model = live->info;
+    const bool raw = live->extras && live->extras->transform; /* callers name the transform's columns, as a tensor model's inputs */
+    info->features = raw ? 0 : model->features;
     info->outputs = model->outputs;
-    info->feature_names = model->feature_names;
+    info->feature_names = raw ? NULL : model->feature_names;
     info->format = model->format;
 }
 
@@ -72,6 +75,13 @@ enum err serve_endpoint_make(struct op *op, const struct serve_state *state, str
     ep->problem = str_dup(arena, state->problem);
     atomic_init(&ep->refs, 1);
     info_fill(ep, state);
+    sub = *op;
+    sub.arena = arena;
+    if ((e = chained_make(&sub, ep, state->old))) {
+        e = op_fail(op, e, "%s", sub.msg);
+        serve_release(ep);
+        return e;
+    }
     *ret = ep;
     return OK;
 }
@@ -89,6 +99,7 @@ void serve_release(struct serve_endpoint *e)
     for (size_t i = 0; i < e->loaded_len; i++)
         serve_version_unref(e->loaded[i]);
     cache_unref(e->cache);
+    chained_clear(e);
     arena_destroy(e->arena);
 }
 

@@ -21,6 +21,10 @@ struct serve_endpoint {
     struct serve_spec spec;
     struct serve_version *loaded[LIMIT_SERVE_VERSIONS]; /* ascending by version */
     size_t loaded_len;
+    const struct chain *chains[LIMIT_SERVE_VERSIONS]; /* of each loaded version; NULL: none */
+    bool unfit[LIMIT_SERVE_VERSIONS]; /* the configuration does not fit that version: it does not answer */
+    struct tally *tallies[LIMIT_SERVE_VERSIONS]; /* references */
+    size_t tally_len;
     struct feature_table *table; /* NULL = no view */
     struct monitor *monitor;     /* NULL = nothing is recorded */
     struct cache *cache;         /* counted; NULL: answers are not kept */
@@ -43,6 +47,7 @@ struct serve_state {         /* what a new state is made of; everything is copie
     struct rollout_live *live_notes;
     struct mirror *mirror;
     struct str problem;
+    const struct serve_endpoint *old; /* the state before, whose counters go on; NULL: none */
 };
 /* One reference. E_INVALID only for a configuration that does not parse. */
 MUST_USE enum err serve_endpoint_make(struct op *op, const struct serve_state *state, struct serve_endpoint **ret);

@@ -496,15 +496,15 @@ static enum err slice_run(struct op *op, const struct graph_combine *c, const st
 #define STORE(ctype, least, most) \
     for (size_t i = 0; i < n; i++) { \
         if (!(x[i] >= (least) && x[i] <= (most))) \
-            return op_fail(op, E_INVALID, "\"cast\": %g does not fit %s", x[i], tensor_type_name(c->type)); \
+            return op_fail(op, E_INVALID, "\"cast\": %g does not fit %s", x[i], tensor_type_name(type)); \
         ((ctype *)to)[i] = (ctype)x[i]; \
     } \
     return OK
 
 /* Fractions are cut off. 2^63 and 2^64 are doubles, the numbers below them are not. */
-static enum err cast_store(struct op *op, const struct graph_combine *c, const double *x, size_t n, void *to)
+static enum err cast_store(struct op *op, enum tensor_type type, const double *x, size_t n, void *to)
 {
-    switch (c->type) {
+    switch (type) {
     case TENSOR_UINT8: STORE(uint8_t, 0, UINT8_MAX);
     case TENSOR_UINT16: STORE(uint16_t, 0, UINT16_MAX);
     case TENSOR_UINT32: STORE(uint32_t, 0, UINT32_MAX);
@@ -516,7 +516,7 @@ static enum err cast_store(struct op *op, const struct graph_combine *c, const d
     default: break;
     }
     for (size_t i = 0; i < n; i++) {
-        switch (c->type) {
+        switch (type) {
         case TENSOR_BOOL: ((uint8_t *)to)[i] = x[i] != 0; break;
         case TENSOR_FP16: ((uint16_t *)to)[i] = tensor_to_fp16((float)x[i]); break;
         case TENSOR_BF16: ((uint16_t *)to)[i] = tensor_to_bf16((float)x[i]); break;
@@ -527,20 +527,30 @@ static enum err cast_store(struct op *op, const struct graph_combine *c, const d
     return OK;
 }
 
-static enum err cast_run(struct op *op, const struct graph_combine *c, const struct tensor *in, struct tensor *out)
+enum err combine_cast(struct op *op, const struct tensor *in, enum tensor_type type, struct tensor *ret)
 {
+    struct tensor out = *in;
     double *x = NULL;
-    out->data = in->data;
-    if (in->type == c->type)
+    if (in->type == type) {
+        *ret = out;
         return OK;
-    char *data = arena_try_alloc(op->arena, in->count + 1, tensor_type_size(c->type));
-    out->data = data;
+    }
+    char *data = arena_try_alloc(op->arena, in->count + 1, tensor_type_size(type));
     if (!data)
         return no_memory(op);
-    if (c->type == TENSOR_INT64 && !is_real(in->type)) /* a double does not hold all of them */
-        return tensor_to_i64(op, in, (int64_t *)(void *)data);
-    enum err e = doubles_of(op, in, &x);
-    return e ? e : cast_store(op, c, x, in->count, data);
+    out.type = type;
+    out.data = data;
+    enum err e = OK;
+    if (type == TENSOR_INT64 && !is_real(in->type)) { /* a double does not hold all of them */
+        e = tensor_to_i64(op, in, (int64_t *)(void *)data);
+    } else {
+        e = doubles_of(op, in, &x);
+        if (!e)
+            e = cast_store(op, type, x, in->count, data);
+    }
+    if (!e)
+        *ret = out;
+    return e;
 }
 
 enum err combine_run(struct op *op, const struct graph_combine *c, const struct tensor *in, size_t n, struct str name, struct tensor *ret)
@@ -576,7 +586,10 @@ enum err combine_run(struct op *op, const struct graph_combine *c, const struct 
     case FORM_VOTE: e = vote_run(op, there, w, len, &out); break;
     case FORM_CONCAT: e = concat_run(op, there, len, &out); break;
     case FORM_SLICE: e = slice_run(op, c, there, &out); break;
-    case FORM_CAST: e = cast_run(op, c, there, &out); break;
+    case FORM_CAST:
+        e = combine_cast(op, there, c->type, &out);
+        out.name = name;
+        break;
     default: e = same_run(op, c, there, w, len, &out); break;
     }
     if (!e)

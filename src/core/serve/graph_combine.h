@@ -39,5 +39,7 @@ bool combine_has_option(const struct graph_combine *c, struct str name);
 MUST_USE enum err combine_spec(struct op *op, const struct graph_combine *c, const struct tensor_spec *in, size_t n, struct tensor_spec *ret);
 /* Inputs that are not there have type TENSOR_TYPE_COUNT; at least `least` are. The answer lives in op's arena, or is an input. */
 MUST_USE enum err combine_run(struct op *op, const struct graph_combine *c, const struct tensor *in, size_t n, struct str name, struct tensor *ret);
+/* A tensor of numbers as another type of numbers; of the same type: itself. Fractions are cut off. E_INVALID: a value does not fit. */
+MUST_USE enum err combine_cast(struct op *op, const struct tensor *in, enum tensor_type type, struct tensor *ret);
 
 #endif

@@ -4,6 +4,7 @@
 #include "core/serve/batch.h"
 #include "core/serve/cache.h"
 #include "core/serve/call.h"
+#include "core/serve/graph_run.h"
 #include "core/serve/chained.h"
 #include "core/serve/table.h"
 
@@ -57,10 +58,8 @@ static enum err infer_queued(struct serve_call *c, const struct infer_later *lat
     struct serve_call *mine = arena_array(c->op->arena, 1, struct serve_call);
     if (!mine)
         return call_refuse(c, op_fail(c->op, E_TOO_LARGE, "no memory to queue the request"));
-    *mine = *c;
+    call_copy(mine, c);
     mine->later = *later;
-    if (c->rows.unit.p >= c->unit_text && c->rows.unit.p < c->unit_text + sizeof(c->unit_text))
-        mine->rows.unit.p = mine->unit_text + (c->rows.unit.p - c->unit_text);
     serve_endpoint_ref(mine->ep);
     enum err e = batch_submit(c->ep->batcher, mine);
     if (e)
@@ -75,8 +74,8 @@ static struct serve_call call_make(struct op *op, struct serve_endpoint *e, cons
                                .rows.unit = STR("")};
 }
 
-enum err serve_infer_start(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret,
-                           const struct infer_later *later)
+enum err infer_begin(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret,
+                     const struct infer_later *later, bool away)
 {
     struct serve_call c = call_make(op, ep, r, ret);
     enum err e = call_prepare(&c);
@@ -84,7 +83,15 @@ enum err serve_infer_start(struct op *op, struct serve_endpoint *ep, const struc
         return call_refuse(&c, e);
     if (cache_answers(&c))
         return call_answer(&c);
-    return is_cheap(&c) ? infer_now(&c) : infer_queued(&c, later);
+    if (c.v->graph)
+        return graph_start(&c, later, away);
+    return (!away || !ep->batcher) && is_cheap(&c) ? infer_now(&c) : infer_queued(&c, later);
+}
+
+enum err serve_infer_start(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret,
+                           const struct infer_later *later)
+{
+    return infer_begin(op, ep, r, ret, later, false);
 }
 
 /* ---- waiting ---- */
@@ -112,12 +119,12 @@ static void wait_done(void *token, enum err e)
     cond_signal(&w->over);
 }
 
-enum err serve_infer(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret)
+enum err infer_wait(enum err (*start)(void *arg, const struct infer_later *later), void *arg)
 {
     struct wait w = {.err = OK};
     mutex_init(&w.lock);
     cond_init(&w.over);
-    enum err e = serve_infer_start(op, ep, r, ret, &(struct infer_later){wait_begin, wait_done, &w});
+    enum err e = start(arg, &(struct infer_later){wait_begin, wait_done, &w});
     if (!e && w.begun) {
         mutex_lock(&w.lock);
         while (!w.done)
@@ -130,6 +137,24 @@ enum err serve_infer(struct op *op, struct serve_endpoint *ep, const struct infe
     return e;
 }
 
+struct question {
+    struct op *op;
+    struct serve_endpoint *ep;
+    const struct infer_request *r;
+    struct infer_answer *ret;
+};
+
+static enum err question_start(void *arg, const struct infer_later *later)
+{
+    const struct question *q = arg;
+    return serve_infer_start(q->op, q->ep, q->r, q->ret, later);
+}
+
+enum err serve_infer(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret)
+{
+    return infer_wait(question_start, &(struct question){op, ep, r, ret});
+}
+
 enum err serve_signature(struct op *op, struct serve_endpoint *e, int64_t version, struct infer_signature *ret)
 {
     const struct serve_version *v = serve_endpoint_version(e, version ? version : e->info.live);
@@ -137,7 +162,13 @@ enum err serve_signature(struct op *op, struct serve_endpoint *e, int64_t versio
         return op_fail(op, E_NOT_FOUND, "version %lld of \"%.*s\" is not loaded", (long long)version, STR_FMT(e->info.name));
     if (!v)
         return op_fail(op, E_BUSY, "\"%.*s\" is not ready: version %lld is not loaded", STR_FMT(e->info.name), (long long)e->info.live);
-    *ret = (struct infer_signature){.inputs = v->inputs, .outputs = v->outputs, .input_count = v->input_count, .output_count = v->output_count,
+    struct str why = STR("");
+    if (!serve_version_answers(v, &why))
+        return op_fail(op, E_BUSY, "\"%.*s\" is not ready: %.*s", STR_FMT(e->info.name), STR_FMT(why));
+    const struct chain *chain = chained_find(e, v);
+    *ret = chain ? (struct infer_signature){.inputs = chain->inputs, .outputs = chain->outputs, .input_count = chain->input_count, .output_count = chain->output_count,
+                                    .platform = str_from(v->platform), .joins = v->rows || v->info->joins}
+           : (struct infer_signature){.inputs = v->inputs, .outputs = v->outputs, .input_count = v->input_count, .output_count = v->output_count,
                                     .platform = str_from(v->platform), .joins = v->rows || v->info->joins};
     return OK;
 }

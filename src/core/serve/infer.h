@@ -34,6 +34,8 @@ struct infer_request {
     int64_t timeout_us;      /* in the queue; 0: the endpoint's */
     struct str sequence;     /* correlation id as text, "" = none */
     bool sequence_start, sequence_end;
+    const struct json_member *params; /* what else it says by name, scalars; for conditions of graphs */
+    size_t param_count;
     int64_t started_ns;      /* time_mono_ns() at arrival */
 };
 struct infer_answer {
@@ -43,7 +45,7 @@ struct infer_answer {
     int arm;                 /* enum rollout_arm */
     float propensity;        /* of `version` for this unit; 1 without a rollout */
     bool cached;
-    const char *warning;     /* what validation found under the policy "warn"; NULL: nothing */
+    const char *warning;     /* what validation found under the policy "warn", or which step of a graph failed; NULL: nothing */
 };
 
 /* Asks and waits: commands, batch and stream work, POOL handlers. Not for I/O threads. */

@@ -39,13 +39,18 @@ static void priority_lower(void)
     (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOADER_NICE);
 }
 
+void loader_adopt(struct loader *l, struct serve_version *v)
+{
+    v->loader = l;
+    atomic_fetch_add(&l->memory, v->memory_bytes);
+}
+
 static void job_run(struct loader *l, struct load_job *j)
 {
     j->err = serve_version_load(j->op, j->engines, j->bytes, j->version, j->policy, &j->made);
     if (j->err)
         return;
-    j->made->loader = l;
-    atomic_fetch_add(&l->memory, j->made->memory_bytes);
+    loader_adopt(l, j->made);
 }
 
 static void version_free(struct loader *l, struct serve_version *v)

@@ -16,6 +16,8 @@ void loader_destroy(struct loader *l);
 /* serve_version_load(); the version will be unloaded over there. Blocks: not for I/O threads. */
 MUST_USE enum err loader_load(struct op *op, struct loader *l, const struct engine_ops *const *engines, struct str bytes, int64_t version,
                               const struct serve_policy *policy, struct serve_version **ret);
+/* The version, made elsewhere, will be unloaded over there. */
+void loader_adopt(struct loader *l, struct serve_version *v);
 /* Takes a version without references. Never blocks for long. */
 void loader_bury(struct loader *l, struct serve_version *take_v);
 /* What all versions that came from here hold, until they are unloaded. */

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "core/serve/chained.h"
 #include "core/serve/record.h"
 
 enum { MIRROR_NICE = 5 };
@@ -52,23 +53,6 @@ static void *bytes_copy(struct arena *a, const void *p, size_t n)
     return to;
 }
 
-static bool tensor_copy(struct arena *a, struct tensor *t)
-{
-    if (t->type == TENSOR_TYPE_COUNT)
-        return true;
-    const size_t size = tensor_type_size(t->type);
-    if (size)
-        return (t->data = bytes_copy(a, t->data, t->count * size)) != NULL;
-    struct str *texts = arena_array(a, t->count + 1, struct str);
-    for (size_t i = 0; texts && i < t->count; i++) {
-        texts[i] = (struct str){bytes_copy(a, t->texts[i].p, t->texts[i].len), t->texts[i].len};
-        if (!texts[i].p)
-            return false;
-    }
-    t->texts = texts;
-    return texts != NULL;
-}
-
 static bool inputs_copy(struct copy *k, const struct serve_call *c)
 {
     struct serve_call *to = &k->call;
@@ -79,7 +63,7 @@ static bool inputs_copy(struct copy *k, const struct serve_call *c)
         return (to->rows.x64 = bytes_copy(k->arena, c->rows.x64, n * sizeof(double))) != NULL;
     to->inputs = bytes_copy(k->arena, c->inputs, c->v->input_count * sizeof(struct tensor));
     for (size_t i = 0; to->inputs && i < c->v->input_count; i++)
-        if (!tensor_copy(k->arena, &to->inputs[i]))
+        if (!tensor_own(k->arena, &to->inputs[i]))
             return false;
     return to->inputs != NULL;
 }
@@ -101,6 +85,19 @@ static bool facts_copy(struct copy *k, struct serve_call *c, bool ok)
     return k->ids && k->event_us;
 }
 
+/* A shadow with a transform of its own makes its matrix from what the caller sent. */
+static bool raw_copy(struct copy *k, const struct serve_call *c, const struct chain *chain)
+{
+    struct serve_call *to = &k->call;
+    struct tensor *t = arena_new(k->arena, struct tensor);
+    if (chained_transform(&k->op, c, chain, t))
+        return false;
+    to->rows.x = k->call.v->rows && t->type == TENSOR_FP32 ? t->data : NULL;
+    to->rows.x64 = k->call.v->rows && t->type == TENSOR_FP64 ? t->data : NULL;
+    to->inputs = t;
+    return true;
+}
+
 /* NULL without memory, or when the shadow takes other rows than were asked. */
 static struct copy *copy_make(struct serve_call *c, bool ok)
 {
@@ -112,7 +109,9 @@ static struct copy *copy_make(struct serve_call *c, bool ok)
     k->arena = arena;
     op_init(&k->op, arena);
     k->call = (struct serve_call){.op = &k->op, .ep = serve_endpoint_ref(c->ep), .v = shadow, .rows.count = c->rows.count};
-    if (inputs_copy(k, c) && facts_copy(k, c, ok)) {
+    const struct chain *chain = chained_find(c->ep, shadow);
+    const bool raw = chain && chain->transform;
+    if ((raw ? raw_copy(k, c, chain) : inputs_copy(k, c)) && facts_copy(k, c, ok)) {
         k->bytes = arena_used(arena);
         return k;
     }

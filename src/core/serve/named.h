@@ -6,6 +6,7 @@
 #include "core/serve/rows.h"
 
 struct named_want {
+    bool loose;               /* types and shapes are checked by who gets them: a graph's members */
     struct str endpoint;               /* for texts */
     const struct tensor_spec *inputs;
     size_t input_count;

@@ -72,7 +72,7 @@ static void monitor_tell(struct serve_call *c, bool ok, size_t rows)
     if (!p)
         return;
     size_t stride = 1;
-    const float *scores = ok ? call_scores(c, &stride) : NULL, *features = c->v->rows && c->rows.count ? features_of(c) : NULL;
+    const float *scores = !ok ? NULL : c->final ? c->final : call_scores(c, &stride), *features = c->v->rows && c->rows.count ? features_of(c) : NULL;
     const size_t width = c->v->info->features;
     int64_t us = (time_mono_ns() - c->started_ns) / 1000;
     const int64_t rollout = c->ep->info.weights.active ? c->ep->info.weights.id : 0;

@@ -10,6 +10,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "core/audit/audit.h"
+#include "core/serve/chained.h"
+#include "core/serve/graph_link.h"
 #include "core/serve/repository.h"
 #include "core/serve/table.h"
 #include "sql_gen.h"
@@ -215,6 +217,18 @@ enum err serve_follow(struct op *op, struct serve *s, struct str name)
 
 /* ---- public changes ---- */
 
+/* A graph whose members are not there is refused here; one that stands in the database waits for them. */
+static enum err version_take_linked(struct op *op, struct serve *s, struct str name, struct serve_version **v)
+{
+    struct serve_version *linked = NULL;
+    enum err e = table_link(op, s, name, *v, &linked);
+    if (e)
+        return e;
+    serve_version_unref(*v);
+    *v = linked;
+    return OK;
+}
+
 /* What serve_put and serve_set_version share: load, check, configure the monitor, write, publish. */
 static enum err endpoint_set(struct op *op, struct serve *s, const struct serve_row *row, const struct serve_spec *spec, const char *verb)
 {
@@ -229,8 +243,12 @@ static enum err endpoint_set(struct op *op, struct serve *s, const struct serve_
         e = table_view(op, s, spec, &table);
     if (!e)
         e = table_load(op, s, old, row->model, row->version, &spec->policy, false, &v);
+    if (!e)
+        e = version_take_linked(op, s, row->name, &v);
     if (!e && table)
-        e = serve_features_match(op, model_info(v->model), feature_table_view(table));
+        e = serve_features_match(op, v->info, feature_table_view(table));
+    if (!e)
+        e = chained_check(op, spec, table ? feature_table_view(table) : NULL, v);
     if (!e && s->config.monitor)
         e = monitor_set_config(op, s->config.monitor, row->name, &spec->monitor);
     if (!e)
@@ -319,11 +337,14 @@ enum err serve_remove(struct op *op, struct serve *s, struct str name)
     LOCK(&s->change);
     struct rollout_weights weights = {0};
     struct row_change c = {.row.name = name, .remove = true, .verb = "delete"};
+    const char *user = NULL;
     enum err e = row_find(op, s, &c.row);
     if (!e && s->config.db)
         e = rollout_weights_load(op, s->config.db, name, &weights);
     if (!e && weights.active)
         e = op_fail(op, E_CONFLICT, "a rollout runs on \"%.*s\"; finish it first", STR_FMT(name));
+    if (!e && graph_is_used(s, name, &user, op))
+        e = op_fail(op, E_CONFLICT, "the graph \"%s\" is made of \"%.*s\"; remove it first", user, STR_FMT(name));
     if (!e && s->config.db)
         e = db_write(op, s->config.db, row_write, &c);
     return e ? e : table_swap(op, s, name, NULL);
@@ -333,6 +354,9 @@ enum err serve_remove(struct op *op, struct serve *s, struct str name)
 static enum err candidate_check(struct op *op, const struct serve_endpoint *old, const struct serve_version *v)
 {
     const char *why = NULL;
+    enum err e = chained_check(op, &old->spec, old->info.view, v);
+    if (e)
+        return e;
     if (old->info.view && v->rows)
         return serve_features_match(op, v->info, old->info.view);
     return serve_version_alike(op, serve_endpoint_version(old, old->info.live), v, &why) ? OK : op_fail(op, E_INVALID, "%s", why);
@@ -367,7 +391,9 @@ static enum err candidates_load(struct op *op, struct serve *s, const struct ser
         enum err e = table_load(op, s, old, b->model, version, &old->spec.policy, false, &hand->versions[hand->len]);
         if (e)
             return e;
-        if ((e = candidate_check(op, old, hand->versions[hand->len++])))
+        if ((e = version_take_linked(op, s, b->name, &hand->versions[hand->len++])))
+            return e;
+        if ((e = candidate_check(op, old, hand->versions[hand->len - 1])))
             return e;
     }
     return OK;

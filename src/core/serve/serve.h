@@ -31,7 +31,10 @@
  *      "concurrency": 0,              runs of one version at a time; 0: as many as there are threads
  *      "inline_us": 50,               a run expected to take no longer is done on the I/O thread; 0: all are queued
  *      "triton": {...},               kept as it is: what a model repository of Triton's says, for its model configuration
- *      "memory_max_bytes": 0}         of all loaded versions; older ones go first; 0: the server's limit only
+ *      "memory_max_bytes": 0,         of all loaded versions; older ones go first; 0: the server's limit only
+ *      "validate": {...},             what the columns of a request must be like: core/chain/validate.h
+ *      "post": {...}}                 what becomes of the scores: core/chain/post.h
+ * A version that was registered with a transform or a calibrator brings them along: requests name the raw columns, scores are calibrated.
  * Unknown members are E_INVALID. Each change writes the endpoint's row and an audit row in one transaction.
  * How requests are asked stands in infer.h.
  * Threads: everything from any thread; serve_acquire .. serve_release is what I/O threads use (~50 ns). Models are loaded and
@@ -54,6 +57,8 @@ struct serve_endpoint; /* one state of one endpoint, held by reference */
 struct serve_files {
     struct str model;      /* bytes an engine loads */
     struct str reference;  /* bytes of monitor_reference_format; empty: none */
+    /* What was fitted with the model (core/chain), and its signature in MLflow's JSON; empty: none. */
+    struct str transform, calibrator, signature;
 };
 /* Where versions come from: core/serve/source.h in the server, memory in tests. E_NOT_FOUND, E_CORRUPT, E_IO.
  * A source is a value; `self` is the copy that serve keeps. */
@@ -109,7 +114,7 @@ void serve_close(struct serve *s); /* NULL is ignored; no request may be left */
 MUST_USE enum err serve_put(struct op *op, struct serve *s, struct str name, const struct json *config, int64_t version);
 /* Makes a version live at once (blue-green by hand, or back). E_CONFLICT while a rollout runs. */
 MUST_USE enum err serve_set_version(struct op *op, struct serve *s, struct str name, int64_t version);
-/* E_CONFLICT while a rollout runs. */
+/* E_CONFLICT while a rollout runs, and while a graph names it. */
 MUST_USE enum err serve_remove(struct op *op, struct serve *s, struct str name);
 /* Loads `candidate`, checks it against the endpoint, then starts the rollout (core/rollout) and sends it traffic.
  * `plan` NULL: the endpoint's. `start_us` is event time. E_CONFLICT: one runs. */

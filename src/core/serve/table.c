@@ -8,6 +8,8 @@
 
 #include "base/limits.h"
 #include "core/serve/cache.h"
+#include "core/serve/graph_link.h"
+#include "core/serve/extras.h"
 
 static atomic_uint next_lock;
 static _Thread_local unsigned my_lock = SERVE_LOCKS;
@@ -85,7 +87,7 @@ enum err table_room(struct op *op, struct serve *s, struct str name, bool *ret_f
     return full ? table_full(op) : OK;
 }
 
-enum err table_swap(struct op *op, struct serve *s, struct str name, struct serve_endpoint *take_new)
+static enum err slot_swap(struct op *op, struct serve *s, struct str name, struct serve_endpoint *take_new)
 {
     bool found;
     struct serve_endpoint *old = NULL;
@@ -113,6 +115,15 @@ enum err table_swap(struct op *op, struct serve *s, struct str name, struct serv
     return table_full(op);
 }
 
+enum err table_swap(struct op *op, struct serve *s, struct str name, struct serve_endpoint *take_new)
+{
+    const struct str mine = str_dup(op->arena, name); /* it may be the old state's */
+    enum err e = slot_swap(op, s, name, take_new);
+    if (!e)
+        graph_follow(s, mine);
+    return e;
+}
+
 size_t serve_list(struct op *op, struct serve *s, struct str **ret)
 {
     struct str *names = arena_alloc(op->arena, LIMIT_SERVE_ENDPOINTS * sizeof(*names));
@@ -135,12 +146,14 @@ enum err table_load(struct op *op, struct serve *s, const struct serve_endpoint 
         *ret = serve_version_ref(known);
         return OK;
     }
-    struct serve_files files;
+    struct serve_files files = {0};
     struct serve_version *v = NULL;
     const size_t most = s->config.memory_max_bytes;
     enum err e = s->config.source.fetch(&s->config.source, op, model, version, &files);
     if (!e)
         e = loader_load(op, s->loader, s->config.engines, files.model, version, policy, &v);
+    if (!e && (e = extras_load(op, v, &files)))
+        serve_version_unref(v);
     if (!e && most && loader_memory(s->loader) > most) {
         e = op_fail(op, E_TOO_LARGE, "it holds %zu bytes; all models together may hold %zu", v->memory_bytes, most);
         serve_version_unref(v);
@@ -192,26 +205,91 @@ static struct cache *cache_of(const struct serve_endpoint *old, size_t bytes)
     return old && old->cache && cache_max(old->cache) == bytes ? cache_ref(old->cache) : cache_create(bytes);
 }
 
+/* ---- graphs ---- */
+
+static struct serve_version *graph_version(struct serve *s, struct graph *take_g, const struct serve_version *like)
+{
+    struct serve_version *v = serve_version_of_graph(take_g, like->version, like->stats);
+    loader_adopt(s->loader, v);
+    return v;
+}
+
+enum err table_link(struct op *op, struct serve *s, struct str name, struct serve_version *v, struct serve_version **ret)
+{
+    struct graph *g = NULL;
+    if (!v->graph) {
+        *ret = serve_version_ref(v);
+        return OK;
+    }
+    enum err e = graph_link(op, s, name, v->graph->plan, &g);
+    if (!e)
+        *ret = graph_version(s, g, v);
+    return e;
+}
+
+/* Linked, or with what is in the way. A reference. */
+static struct serve_version *version_linked(struct op *op, struct serve *s, struct str name, struct serve_version *v)
+{
+    struct serve_version *linked = NULL;
+    struct op sub = *op;
+    op_clear(&sub);
+    if (!table_link(&sub, s, name, v, &linked))
+        return linked;
+    return graph_version(s, graph_unlinked(v->graph->plan, str_from(sub.msg)), v);
+}
+
+struct version_list {
+    struct serve_version *v[LIMIT_SERVE_VERSIONS];
+    size_t len;
+};
+
+static void version_list_auto(struct version_list *l)
+{
+    for (size_t i = 0; i < l->len; i++)
+        serve_version_unref(l->v[i]);
+}
+
+enum err table_relink(struct op *op, struct serve *s, const struct serve_endpoint *old)
+{
+    AUTO(version_list) struct version_list l = {.len = 0};
+    AUTO(buf) struct buf text;
+    struct serve_endpoint *fresh = NULL;
+    struct json_out w;
+    buf_init(&text, LIMIT_SERVE_CONFIG_BYTES);
+    json_out_init(&w, &text, 0);
+    json_value(&w, old->spec.doc);
+    for (size_t i = 0; i < old->loaded_len; i++)
+        l.v[l.len++] = version_linked(op, s, old->info.name, old->loaded[i]);
+    const struct serve_state state = {.name = old->info.name, .config_text = buf_str(&text), .live = old->info.live, .weights = old->info.weights,
+                                      .loaded = l.v, .loaded_len = l.len, .table = old->table, .monitor = old->monitor, .batcher = old->batcher,
+                                      .cache = old->cache, .live_notes = old->live, .mirror = old->mirror, .problem = STR("")};
+    enum err e = serve_endpoint_make(op, &state, &fresh);
+    return e ? e : slot_swap(op, s, old->info.name, fresh);
+}
+
 enum err table_publish(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct serve_row *row,
                        const struct rollout_weights *weights, struct serve_version *const *needed, size_t needed_len)
 {
+    AUTO(version_list) struct version_list made = {.len = 0};
     struct serve_version *list[LIMIT_SERVE_VERSIONS];
     size_t n = 0, must;
-    for (size_t i = 0; i < needed_len; i++)
-        if (needed[i] && !list_has(list, n, needed[i]->version))
-            list[n++] = needed[i];
+    for (size_t i = 0; i < needed_len; i++) {
+        if (!needed[i] || list_has(list, n, needed[i]->version))
+            continue;
+        list[n++] = made.v[made.len++] = version_linked(op, s, row->name, needed[i]);
+    }
     must = n;
     /* A request that names no version is read as the live one wants it; one that takes other rows is no way back. */
     bool same = old && str_eq(old->info.model, row->model);
     for (size_t i = same ? old->loaded_len : 0; i-- > 0 && n < LIMIT_SERVE_VERSIONS;)
-        if (!list_has(list, n, old->loaded[i]->version) && (!needed[0] || serve_version_alike(op, needed[0], old->loaded[i], NULL)))
+        if (!list_has(list, n, old->loaded[i]->version) && (!needed[0] || serve_version_alike(op, list[0], old->loaded[i], NULL)))
             list[n++] = old->loaded[i];
     struct serve_spec spec;
     struct json *doc = NULL;
     struct serve_endpoint *fresh = NULL;
     struct serve_state state = {.name = row->name, .config_text = row->config, .live = row->version, .weights = *weights,
                                 .loaded = list, .monitor = s->config.monitor, .batcher = s->batcher,
-                                .live_notes = s->config.live, .mirror = s->mirror};
+                                .live_notes = s->config.live, .mirror = s->mirror, .old = old};
     enum err e = json_parse(op, row->config, JSON_STRICT, &doc);
     if (!e)
         e = serve_spec_parse(op, row->name, doc, &spec);

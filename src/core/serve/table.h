@@ -40,7 +40,7 @@ void table_destroy(struct serve *s); /* NULL is ignored */
 struct serve_endpoint *table_find(struct serve *s, struct str name);
 /* E_TOO_LARGE: there is no room for one more. */
 MUST_USE enum err table_room(struct op *op, struct serve *s, struct str name, bool *ret_found);
-/* Takes the reference of `take_new` (NULL: the endpoint goes). */
+/* Takes the reference of `take_new` (NULL: the endpoint goes). Graphs that name it follow. */
 MUST_USE enum err table_swap(struct op *op, struct serve *s, struct str name, struct serve_endpoint *take_new);
 
 /* ---- `change` is held ---- */
@@ -50,8 +50,14 @@ MUST_USE enum err table_load(struct op *op, struct serve *s, const struct serve_
                              const struct serve_policy *policy, bool anew, struct serve_version **ret);
 /* The view that an endpoint names; *ret NULL: it names none. */
 MUST_USE enum err table_view(struct op *op, struct serve *s, const struct serve_spec *spec, struct feature_table **ret);
+/* A version of a graph linked to its members as they stand, another version as it is: a reference. E_NOT_FOUND, E_CONFLICT, E_INVALID:
+ * it cannot be linked. `name`: the endpoint's. */
+MUST_USE enum err table_link(struct op *op, struct serve *s, struct str name, struct serve_version *v, struct serve_version **ret);
+/* `old` again, its graphs linked to their members as they stand now. */
+MUST_USE enum err table_relink(struct op *op, struct serve *s, const struct serve_endpoint *old);
 /* A new state of row, weights and the `needed` versions, the live one first, in place of `old`; versions of `old` that nobody
- * needs any more stay loaded while there is room and they take the same rows. Entries of `needed` may be NULL. */
+ * needs any more stay loaded while there is room and they take the same rows. Entries of `needed` may be NULL. Graphs are linked; one that
+ * cannot be is published as not ready. */
 MUST_USE enum err table_publish(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct serve_row *row,
                                 const struct rollout_weights *weights, struct serve_version *const *needed, size_t needed_len);
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/serve/graph_link.h"
+#include "core/serve/extras.h"
 #include "core/serve/loader.h"
 #include "core/serve/warm.h"
 
@@ -21,25 +23,65 @@ static void version_describe(struct serve_version *v)
         snprintf(v->platform, sizeof(v->platform), "ingot_%.*s", STR_FMT(v->info->format));
 }
 
-enum err serve_version_load(struct op *op, const struct engine_ops *const *engines, struct str bytes, int64_t version,
-                            const struct serve_policy *policy, struct serve_version **ret)
+static struct serve_version *version_make(int64_t version, struct stats *stats)
 {
     static atomic_uint_fast64_t serial;
-    struct model *m = NULL;
-    enum err e = model_load(op, engines, bytes, &m);
-    if (e)
-        return e;
     struct serve_version *v = calloc(1, sizeof(*v));
     if (!v)
         abort();
     v->version = version;
-    v->model = m;
     v->serial = atomic_fetch_add(&serial, 1) + 1;
-    v->stats = stats_create();
+    v->stats = stats ? stats_ref(stats) : stats_create();
     atomic_init(&v->refs, 1);
     atomic_init(&v->running, 0);
     cost_init(&v->cost);
     v->queue.expires_ns = INT64_MAX;
+    return v;
+}
+
+struct serve_version *serve_version_of_graph(struct graph *take_graph, int64_t version, struct stats *stats)
+{
+    struct serve_version *v = version_make(version, stats);
+    v->graph = take_graph;
+    v->info = &take_graph->info;
+    v->inputs = v->info->inputs_spec;
+    v->outputs = v->info->outputs_spec;
+    v->input_count = v->info->input_count;
+    v->output_count = v->info->output_count;
+    v->memory_bytes = v->info->memory_bytes;
+    snprintf(v->platform, sizeof(v->platform), "ensemble"); /* Triton's word */
+    return v;
+}
+
+bool serve_version_answers(const struct serve_version *v, struct str *ret_why)
+{
+    const bool answers = !v->graph || v->graph->steps;
+    if (!answers && ret_why)
+        *ret_why = v->graph->problem;
+    return answers;
+}
+
+/* Not linked yet: that needs the other endpoints. */
+static enum err graph_load(struct op *op, struct str bytes, int64_t version, struct serve_version **ret)
+{
+    AUTO(graph_plan) struct graph_plan *plan = NULL;
+    enum err e = graph_parse(op, bytes, &plan);
+    if (!e)
+        *ret = serve_version_of_graph(graph_unlinked(plan, STR("")), version, NULL);
+    return e;
+}
+
+enum err serve_version_load(struct op *op, const struct engine_ops *const *engines, struct str bytes, int64_t version,
+                            const struct serve_policy *policy, struct serve_version **ret)
+{
+    struct model *m = NULL;
+    if (graph_accepts(bytes))
+        return graph_load(op, bytes, version, ret);
+    enum err e = model_load(op, engines, bytes, &m);
+    if (e)
+        return e;
+    struct serve_version *v = version_make(version, NULL);
+    v->model = m;
     version_describe(v);
     if (v->output_count > LIMIT_SERVE_OUTPUTS || v->input_count > LIMIT_SERVE_INPUTS)
         e = op_fail(op, E_TOO_LARGE, "the model has %zu inputs and %zu outputs; %d and %d are allowed", v->input_count, v->output_count,
@@ -73,8 +115,10 @@ void serve_version_unref(struct serve_version *v)
 void serve_version_destroy(struct serve_version *v)
 {
     model_unload(v->model);
+    graph_destroy(v->graph);
     stats_destroy(v->stats);
     cost_clear(&v->cost);
+    extras_destroy(v->extras);
     free(v);
 }
 
@@ -109,10 +153,15 @@ static bool rows_alike(struct op *op, const struct serve_version *a, const struc
 bool serve_version_alike(struct op *op, const struct serve_version *a, const struct serve_version *b, const char **ret_why)
 {
     const char *why = NULL;
-    bool alike = a->rows == b->rows && (a->rows || (a->input_count == b->input_count && a->output_count == b->output_count));
+    const struct transform *t = extras_transform(a), *u = extras_transform(b);
+    bool alike = !t == !u && a->rows == b->rows && (a->rows || (a->input_count == b->input_count && a->output_count == b->output_count));
     if (!alike)
         why = op_printf(op, "versions %lld and %lld take or give different tensors", (long long)a->version, (long long)b->version);
-    if (alike && a->rows)
+    if (alike && t) /* what the model itself takes is between it and its transform */
+        alike = extras_inputs_alike(t, u) && a->info->outputs == b->info->outputs;
+    if (!alike && t && u)
+        why = op_printf(op, "versions %lld and %lld take different columns", (long long)a->version, (long long)b->version);
+    if (alike && a->rows && !t)
         alike = rows_alike(op, a, b, &why);
     for (size_t i = 0; alike && !a->rows && i < a->input_count + a->output_count; i++) {
         bool in = i < a->input_count;

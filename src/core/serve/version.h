@@ -11,6 +11,7 @@
 
 struct loader;
 struct serve_call;
+struct graph;
 
 struct call_list {
     struct serve_call *first, *last;
@@ -30,8 +31,9 @@ struct serve_version {
     atomic_int refs;
     int64_t version;
     uint64_t serial;                /* no other version that this process ever loaded has it */
-    struct model *model;
-    const struct engine_info *info; /* of the model */
+    struct model *model;            /* NULL: a graph */
+    struct graph *graph;            /* graph_link.h; NULL: a model. Its queue and cost are its members' affair */
+    const struct engine_info *info; /* of either */
     bool rows;                      /* a row model (port/engine.h) */
     bool doubles;                   /* ... that tells doubles from floats */
     const struct tensor_spec *inputs, *outputs;
@@ -42,12 +44,17 @@ struct serve_version {
     struct cost cost;
     atomic_int running;             /* runs under way outside the queue's threads */
     struct version_queue queue;
+    struct extras *extras;          /* what lies beside the model; NULL: nothing */
     struct loader *loader;          /* who unloads it; NULL: the thread that gives up the last reference */
     struct serve_version *next_buried; /* in the loader's list */
 };
-/* Loads, checks, warms and measures on this thread. One reference. */
+/* Loads, checks, warms and measures on this thread; a graph is read, and waits to be linked (table.h). One reference. */
 MUST_USE enum err serve_version_load(struct op *op, const struct engine_ops *const *engines, struct str bytes, int64_t version,
                                      const struct serve_policy *policy, struct serve_version **ret);
+/* A version of a graph. `stats`: another one's, to count on with; NULL: its own. One reference. */
+struct serve_version *serve_version_of_graph(struct graph *take_graph, int64_t version, struct stats *stats);
+/* It can be asked: false for a graph whose members are not all there; *ret_why (may be NULL) says why. */
+bool serve_version_answers(const struct serve_version *v, struct str *ret_why);
 struct serve_version *serve_version_ref(struct serve_version *v);
 void serve_version_unref(struct serve_version *v); /* NULL is ignored */
 /* Frees one that nobody refers to; takes as long as the engine takes. */
