@@ -28,6 +28,7 @@
 #define BUILT_POSTGRES false
 #endif
 #ifdef INGOT_WITH_XGBOOST
+#include "adapter/xgboost/predictor.h"
 #include "adapter/xgboost/xgboost.h"
 #endif
 
@@ -69,7 +70,15 @@ static enum err onnx_prepare(struct op *op)
     return onnx_row_check(op);
 }
 CHILD_ENGINE(onnx_hosted_engine, "onnx", onnx_engine);
-const struct child_guest backend_guests[] = {{&onnx_engine, onnx_prepare}, {0}};
+#ifdef INGOT_WITH_XGBOOST
+CHILD_ENGINE(xgboost_hosted_engine, "xgboost", xgboost_engine);
+#endif
+const struct child_guest backend_guests[] = {
+    {&onnx_engine, onnx_prepare},
+#ifdef INGOT_WITH_XGBOOST
+    {&xgboost_engine, xgboost_prepare},
+#endif
+    {0}};
 
 const struct backend backends[] = {
     {"db", "sqlite", true, "everything", "libsqlite3-dev", NULL},
@@ -84,6 +93,7 @@ const struct backend backends[] = {
     {"engine", "onnxml", true, "serving scikit-learn's models in ONNX", "part of ingot", NULL},
     {"engine", "linear", true, "serving linear models", "part of ingot", NULL},
     {"engine", "onnx", true, "serving ONNX models that are more than trees and lines", "make deps (npm package onnxruntime-node)", onnx_row_check},
+    {"engine", "xgboost", BUILT_XGBOOST, "serving XGBoost's old binary models (.model), in a process of their own", "libxgboost-dev", xgboost_learner_check},
     {"learner", "xgboost", BUILT_XGBOOST, "ingot train --learner xgboost", "libxgboost-dev", xgboost_learner_check},
     {"learner", "logistic", BUILT_LIBLINEAR, "ingot train --learner logistic", "liblinear-dev", NULL},
     {"gpu", "nvml", true, "GPU use of captured runs", "NVIDIA's driver", NULL},
@@ -91,7 +101,12 @@ const struct backend backends[] = {
     {0},
 };
 
-const struct engine_ops *const backend_engines[] = {&declared_engine, &declared_spawning_engine, &trees_engine, &lightgbm_engine, &onnxml_engine, &linear_engine, &onnx_hosted_engine, NULL};
+const struct engine_ops *const backend_engines[] = {
+    &declared_engine, &declared_spawning_engine, &trees_engine, &lightgbm_engine, &onnxml_engine, &linear_engine, &onnx_hosted_engine,
+#ifdef INGOT_WITH_XGBOOST
+    &xgboost_hosted_engine,
+#endif
+    NULL};
 
 static const struct learner_ops *const learners[] = {
 #ifdef INGOT_WITH_XGBOOST

@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "base/pbtxt_json.h"
 
-static const char *const onnx_engines[] = {"onnx", "onnxml", NULL}, *const fil_engines[] = {"trees", "lightgbm", NULL};
+static const char *const onnx_engines[] = {"onnx", "onnxml", NULL}, *const fil_engines[] = {"trees", "lightgbm", "xgboost", NULL};
 
 bool triton_config_is(const struct json *doc)
 {

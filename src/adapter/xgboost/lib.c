@@ -72,3 +72,13 @@ enum err xgb_lib_get(struct op *op, const struct xgb_lib **ret)
     *ret = &xgb.lib;
     return OK;
 }
+
+enum err xgb_lib_fail(struct op *op, const struct xgb_lib *lib, enum err e, const char *what)
+{
+    struct str text = str_from(lib->XGBGetLastError());
+    text = str_sub(text, 0, str_find_char(text, '\n'));
+    size_t check = str_find(text, STR("Check failed: "));
+    if (check != SIZE_MAX)
+        text = str_sub(text, check, text.len);
+    return op_fail(op, e, "xgboost %s: %.*s", what, STR_FMT(str_trim(text)));
+}

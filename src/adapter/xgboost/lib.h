@@ -11,6 +11,9 @@
 #define XGB_FUNCTIONS(X)                                                                           \
     X(XGBoostVersion)                                                                              \
     X(XGBGetLastError)                                                                             \
+    X(XGBSetGlobalConfig)                                                                          \
+    X(XGBoosterLoadModelFromBuffer)                                                                \
+    X(XGBoosterGetNumFeature)                                                                      \
     X(XGDMatrixCreateFromMat_omp)                                                                  \
     X(XGDMatrixSetFloatInfo)                                                                       \
     X(XGDMatrixFree)                                                                               \
@@ -32,5 +35,7 @@ struct xgb_lib {
 
 /* E_UNSUPPORTED: the library is not there or lacks a function; the text says which. */
 MUST_USE enum err xgb_lib_get(struct op *op, const struct xgb_lib **ret);
+/* Fails with `e` and what the library said last on this thread: its first line, without its time and source position. */
+enum err xgb_lib_fail(struct op *op, const struct xgb_lib *lib, enum err e, const char *what);
 
 #endif

@@ -60,15 +60,9 @@ enum err xgboost_learner_check(struct op *op)
     return xgb_lib_get(op, &lib);
 }
 
-/* The library's first line, without its time and source position. */
 static enum err library_fail(const struct job *j, const char *what)
 {
-    struct str text = str_from(j->lib->XGBGetLastError());
-    text = str_sub(text, 0, str_find_char(text, '\n'));
-    size_t check = str_find(text, STR("Check failed: "));
-    if (check != SIZE_MAX)
-        text = str_sub(text, check, text.len);
-    return op_fail(j->op, E_INVALID, "xgboost %s: %.*s", what, STR_FMT(str_trim(text)));
+    return xgb_lib_fail(j->op, j->lib, E_INVALID, what);
 }
 
 static bool name_in(struct str name, const char *const *list, size_t n)
