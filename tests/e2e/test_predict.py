@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -249,26 +250,31 @@ def test_killed_at_any_moment_the_end_is_the_same(world, tmp_path, out):
     predict(*args, cwd=tmp_path / "calm")
     want = tree(tmp_path / "calm")
     parts = tmp_path / "rough" / (out if out == "d" else f"{out}.parts")
-    chance, kills, before = random.Random(11), 0, 0
-    while kills < 24:
+    chance, kills, before, through = random.Random(11), 0, 0, 0
+    while kills < 24 or not through:
         p = start(args, tmp_path / "rough")
-        if kills % 2:
+        if kills >= 24:
+            pass
+        elif kills % 2:
             time.sleep(chance.random() * 0.3)
         else:
             while p.poll() is None and parts_in(parts) <= before:
                 time.sleep(0.002)
-        over = p.poll() is not None
-        p.kill()
-        p.communicate()
-        if over:
-            assert p.returncode == 0
-            break
+        over = p.poll() is not None or kills >= 24
+        if not over:
+            p.kill()
+        _, err = p.communicate()
+        if over or p.returncode == 0:
+            assert p.returncode == 0, err
+            assert tree(tmp_path / "rough") == want
+            shutil.rmtree(tmp_path / "rough")
+            (tmp_path / "rough").mkdir()
+            through, before = through + 1, 0
+            continue
         kills += 1
-        assert parts_in(parts) >= before or not parts.exists(), "a part that was done is gone"
+        assert parts_in(parts) >= before or (tmp_path / "rough" / out).is_file(), "a part that was done is gone"
         before = parts_in(parts)
-    run = predict(*args, cwd=tmp_path / "rough")
-    assert tree(tmp_path / "rough") == want, run.stdout
-    assert (kills >= 6) and (scores(tmp_path / "rough" / out) == world.want).all() if out == "s.parquet" else True
+    print(kills, "kills,", through, "times through")
 
 
 def test_interrupted_it_says_how_to_go_on(world, tmp_path):

@@ -16,6 +16,7 @@
 
 #define MANIFEST "_ingot-predict.json"
 #define SUCCESS "_SUCCESS"
+#define WHOLE "_whole"
 
 enum { COPY_BYTES = 32768 };
 
@@ -54,7 +55,7 @@ static bool is_ours(struct str name)
 {
     uint64_t number;
     bool csv, temp;
-    return str_starts(name, STR(MANIFEST)) || str_eqc(name, SUCCESS) || str_starts(name, STR(SUCCESS ".tmp-")) ||
+    return str_starts(name, STR(MANIFEST)) || str_eqc(name, SUCCESS) || str_starts(name, STR(SUCCESS ".tmp-")) || str_starts(name, STR(WHOLE ".")) ||
            (str_starts(name, STR("_shard-")) && str_ends(name, STR(".lock"))) || part_parse(name, &number, &csv, &temp);
 }
 
@@ -115,6 +116,17 @@ enum err scoring_folder_succeed(struct op *op, struct str folder)
     return file_write(op, path_in(op, folder, SUCCESS), STR(""));
 }
 
+bool scoring_folder_succeeded(struct op *op, struct str folder)
+{
+    return access(path_in(op, folder, SUCCESS), F_OK) == 0;
+}
+
+static enum err file_remove(struct op *op, struct str folder, const char *name)
+{
+    const char *path = path_in(op, folder, name);
+    return unlink(path) == 0 || errno == ENOENT ? OK : op_fail_errno(op, "remove '%s'", path);
+}
+
 enum err scoring_folder_clear(struct op *op, struct str folder, bool whole)
 {
     DIR *d = NULL;
@@ -123,15 +135,15 @@ enum err scoring_folder_clear(struct op *op, struct str folder, bool whole)
     enum err e = folder_open(op, folder, &d);
     if (e || !d)
         return e;
-    /* The manifest goes last: as long as it stands, what is left is known to be ours. */
-    for (struct dirent *entry; !e && (entry = readdir(d));) {
-        if (!is_ours(str_from(entry->d_name)) || !strcmp(entry->d_name, MANIFEST) || unlink(path_in(op, folder, entry->d_name)) == 0 || errno == ENOENT)
-            continue;
-        e = op_fail_errno(op, "remove '%s'", path_in(op, folder, entry->d_name));
-    }
+    /* As long as the manifest stands, what is left is known to be ours; as long as _SUCCESS does, missing parts are not wanted. */
+    for (struct dirent *entry; !e && (entry = readdir(d));)
+        if (is_ours(str_from(entry->d_name)) && strcmp(entry->d_name, MANIFEST) != 0 && strcmp(entry->d_name, SUCCESS) != 0)
+            e = file_remove(op, folder, entry->d_name);
     closedir(d);
-    if (!e && unlink(path_in(op, folder, MANIFEST)) && errno != ENOENT)
-        e = op_fail_errno(op, "remove '%s'", path_in(op, folder, MANIFEST));
+    if (!e)
+        e = file_remove(op, folder, SUCCESS);
+    if (!e)
+        e = file_remove(op, folder, MANIFEST);
     if (!e && whole)
         (void)rmdir(str_cstr(op->arena, folder)); /* stays when somebody else put something there */
     return e;
@@ -276,13 +288,11 @@ static enum err text_part_copy(struct op *op, struct str part, bool names, int o
     return e;
 }
 
-static enum err text_publish(struct op *op, int fd, const char *temp, struct str out)
+static enum err whole_publish(struct op *op, const char *whole, struct str out)
 {
     const char *path = str_cstr(op->arena, out);
     struct str name = scoring_base_name(out), folder = str_sub(out, 0, out.len - name.len);
-    if (fsync(fd))
-        return op_fail_errno(op, "sync '%s'", temp);
-    if (rename(temp, path))
+    if (rename(whole, path))
         return op_fail_errno(op, "rename to '%s'", path);
     int dir = open(folder.len ? str_cstr(op->arena, folder) : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     enum err e = dir < 0 || fsync(dir) ? op_fail_errno(op, "sync the folder of '%s'", path) : OK;
@@ -291,25 +301,29 @@ static enum err text_publish(struct op *op, int fd, const char *temp, struct str
     return e;
 }
 
-static enum err text_merge(struct op *op, struct str folder, uint64_t parts, struct str out)
+static enum err text_merge(struct op *op, struct str folder, uint64_t parts, const char *whole)
 {
-    const char *temp = op_printf(op, "%.*s.tmp-%s", STR_FMT(out), hash_random_hex(op->arena, 8));
-    int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int fd = open(whole, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
-        return op_fail_errno(op, "open '%s'", temp);
+        return op_fail_errno(op, "open '%s'", whole);
     enum err e = OK;
     for (uint64_t i = 0; !e && i < parts; i++)
         e = op_is_gone(op) ? op_fail(op, E_CANCELLED, "stopped while the parts were joined")
                            : text_part_copy(op, scoring_part_path(op, folder, true, i), i == 0, fd);
-    if (!e)
-        e = text_publish(op, fd, temp, out);
+    if (!e && fsync(fd))
+        e = op_fail_errno(op, "sync '%s'", whole);
     close(fd);
-    if (e)
-        unlink(temp);
     return e;
 }
 
+/* Written inside the folder, where nothing of it outlives the folder, whenever the process dies. */
 enum err scoring_folder_merge(struct op *op, struct table_engine *t, struct str folder, bool csv, uint64_t parts, struct str out)
 {
-    return csv ? text_merge(op, folder, parts, out) : parquet_merge(op, t, folder, parts, out);
+    const char *whole = path_in(op, folder, csv ? WHOLE ".csv" : WHOLE ".parquet");
+    enum err e = csv ? text_merge(op, folder, parts, whole) : parquet_merge(op, t, folder, parts, str_from(whole));
+    if (!e)
+        e = whole_publish(op, whole, out);
+    if (e)
+        unlink(whole);
+    return e;
 }

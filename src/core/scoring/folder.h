@@ -4,7 +4,8 @@
  *     part-00000012.parquet    chunk 12 is done: the name appears when the file is whole and on disk
  *     part-...tmp-...          one that was being written when its process died; removed by whoever does that chunk next
  *     _shard-2-of-8.lock       held while a process works on the shard
- *     _SUCCESS                 empty; all parts are there
+ *     _SUCCESS                 empty; all parts are there. Of a job with a file as output: that file is there, and the parts go
+ *     _whole...                all parts joined, before they become that file
  *
  * Shards share the folder and need nothing else from each other. What is not ours is never touched. Threads: any. */
 #ifndef INGOT_CORE_SCORING_FOLDER_H
@@ -28,9 +29,10 @@ MUST_USE enum err scoring_folder_parts(struct op *op, struct str folder, bool cs
                                        uint64_t *ret_count);
 static inline bool scoring_is_done(const uint64_t *done, uint64_t i) { return done[i / 64] >> (i % 64) & 1; }
 struct str scoring_part_path(struct op *op, struct str folder, bool csv, uint64_t number);
-/* Says that all parts are there. */
+/* Says so, by _SUCCESS. */
 MUST_USE enum err scoring_folder_succeed(struct op *op, struct str folder);
-/* All parts, in their order, as one file, which appears whole. */
+bool scoring_folder_succeeded(struct op *op, struct str folder);
+/* All parts, in their order, as one file, which appears whole. The folder must be on the same file system. */
 MUST_USE enum err scoring_folder_merge(struct op *op, struct table_engine *t, struct str folder, bool csv, uint64_t parts, struct str out);
 
 #endif

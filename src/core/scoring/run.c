@@ -1,5 +1,7 @@
 #include "core/scoring/run.h"
 
+#include <unistd.h>
+
 #include "base/limits.h"
 #include "core/scoring/folder.h"
 #include "core/scoring/manifest.h"
@@ -188,8 +190,24 @@ static enum err job_end(struct running *r)
         e = scoring_folder_succeed(r->op, r->folder);
     else
         e = scoring_folder_merge(r->op, r->c->tables, r->folder, r->csv, r->plan.chunk_count, r->c->out);
+    if (!e && r->file)
+        e = scoring_folder_succeed(r->op, r->folder);
     r->result->whole = !e;
     return e;
+}
+
+/* Did an earlier run get as far as its output file, and only not remove the parts? */
+static bool is_over(struct running *r)
+{
+    if (!r->file || !r->old.len || !scoring_folder_succeeded(r->op, r->folder) || access(str_cstr(r->op->arena, r->c->out), F_OK))
+        return false;
+    struct scoring_progress *p = &r->result->progress;
+    for (uint64_t i = r->from; i < r->to; i++)
+        p->total += scoring_plan_chunk(&r->plan, i).rows;
+    p->rows = p->total;
+    r->result->parts_there = r->plan.chunk_count;
+    r->result->whole = true;
+    return true;
 }
 
 static enum err shard_work(struct running *r, const struct scoring_output *out)
@@ -227,7 +245,7 @@ enum err scoring_run(struct op *op, const struct scoring_config *c, struct scori
         return e;
     scoring_shard_range(&r.plan, c->shard, &r.from, &r.to);
     e = scoring_folder_lock(op, r.folder, c->shard, &lock);
-    if (!e)
+    if (!e && !is_over(&r))
         e = shard_work(&r, &out);
     scoring_folder_unlock(op, r.folder, c->shard, lock);
     if (!e && r.file && ret->whole)
@@ -254,6 +272,8 @@ enum err scoring_merge(struct op *op, struct table_engine *t, struct str out, ui
         e = op_fail(op, E_CONFLICT, "%llu of %llu parts are not there yet", (unsigned long long)(parts - there), (unsigned long long)parts);
     if (!e)
         e = scoring_folder_merge(op, t, folder, of_csv, parts, out);
+    if (!e)
+        e = scoring_folder_succeed(op, folder);
     if (!e)
         e = scoring_folder_clear(op, folder, true);
     if (!e)
