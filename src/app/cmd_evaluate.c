@@ -3,10 +3,12 @@
 
 #include "app/backends.h"
 #include "app/commands.h"
+#include "app/fitted.h"
 #include "app/predict_frame.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "core/train/evaluate.h"
+#include "core/train/raw.h"
 
 enum { MODELS_MAX = 32 };
 
@@ -16,15 +18,33 @@ struct candidate {
     struct train_evaluation *evaluation;
 };
 
-static enum err candidate_evaluate(struct op *op, const struct train_params *params, const struct train_rows *rows, struct candidate *c)
+/* The frame, opened once, and its validation rows. */
+struct evaluated {
+    struct table_engine *tables;
+    struct str frame;
+    const struct train_params *params;
+    struct train_rows *rows;
+};
+
+static enum err candidate_evaluate(struct op *op, const struct evaluated *v, struct candidate *c)
 {
     AUTO(model) struct model *model = NULL;
     AUTO(floats) float *scores = NULL;
+    struct fitted fitted;
     enum err e = frame_model_open(op, c->path, c->sha256, &model);
     if (!e)
-        e = train_predict(op, model, rows, &scores);
+        e = fitted_read(op, c->path, &fitted);
+    if (!e && !fitted.transform != !v->params->transform)
+        e = op_fail(op, E_INVALID, "%.*s %s a transform beside it, the params %s one", STR_FMT(c->path), fitted.transform ? "has" : "has not",
+                    v->params->transform ? "have" : "have not");
+    if (!e && fitted.transform)
+        e = train_transform_apply(op, v->tables, v->frame, v->params, fitted.transform, v->rows, v->params->fit_end_us, v->params->valid_end_us);
     if (!e)
-        e = train_evaluate(op, params, rows, scores, &c->evaluation);
+        e = train_predict(op, model, v->rows, &scores);
+    for (size_t i = 0; !e && fitted.calibrator && i < v->rows->rows; i++)
+        scores[i] = (float)calibrator_score(fitted.calibrator, (double)scores[i]);
+    if (!e)
+        e = train_evaluate(op, v->params, v->rows, scores, &c->evaluation);
     return e;
 }
 
@@ -153,7 +173,7 @@ static enum err evaluate_run(struct op *op, struct command_ctx *ctx)
     if (!e)
         e = train_rows_load(op, tables, command_str(ctx, "frame"), params, params->fit_end_us, params->valid_end_us, true, &rows);
     for (size_t i = 0; !e && i < v.n; i++) {
-        e = candidate_evaluate(op, params, rows, &models[i]);
+        e = candidate_evaluate(op, &(struct evaluated){tables, command_str(ctx, "frame"), params, rows}, &models[i]);
         if (!e && i && train_is_better(params, models[i].evaluation, models[v.best].evaluation))
             v.best = i;
     }

@@ -8,9 +8,12 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/chain/calibrate_fit.h"
+#include "core/chain/transform_format.h"
 #include "core/monitor/monitor.h"
 #include "core/train/evaluate.h"
 #include "core/train/package.h"
+#include "core/train/raw.h"
 
 struct train_job {
     struct command_ctx *ctx;
@@ -25,6 +28,8 @@ struct train_job {
     struct learner_result result;
     struct train_evaluation *evaluation;
     struct engine_info info;
+    struct transform *transform;     /* NULL: the frame's columns are the features */
+    struct calibrator *calibrator;   /* NULL: scores are the model's */
     double train_seconds, load_seconds;
 };
 
@@ -75,6 +80,8 @@ static enum err job_log_start(struct op *op, struct train_job *j, struct client 
         e = run_log_params(op, j->log, j->learner->name, j->section);
     if (!e)
         e = run_log_params(op, j->log, "split", json_get(j->params->doc, "split"));
+    if (!e && j->params->calibrate)
+        e = run_log_params(op, j->log, "calibrate", j->params->calibrate);
     return e ? e : run_log_input(op, j->log, "training", j->frame_path, (struct str){j->data_sha256, 64}, j->frame_path);
 }
 
@@ -92,6 +99,8 @@ static enum err reference_make(struct op *op, const struct train_job *j, const s
     for (size_t i = 0; i < n; i++) {
         const float *x = r->x + i * r->rows / n * r->cols;
         model_predict(model, x, 1, scores + i);
+        if (j->calibrator)
+            scores[i] = (float)calibrator_score(j->calibrator, (double)scores[i]);
         for (size_t c = 0; c < r->cols; c++)
             cells[c * n + i] = x[c];
     }
@@ -126,25 +135,45 @@ static void metrics_write(struct json_out *w, const struct train_job *j)
 
 /* The files that make a folder a model: what is uploaded under model/ and written to --package-out. */
 struct package_files {
-    struct buf mlmodel, signature, reference;
+    struct buf mlmodel, signature, reference, transform, calibrator;
 };
 static inline void package_files_auto(struct package_files *f)
 {
     buf_clear(&f->mlmodel);
     buf_clear(&f->signature);
     buf_clear(&f->reference);
+    buf_clear(&f->transform);
+    buf_clear(&f->calibrator);
+}
+
+/* What was fitted beside the model, as files; empty buffers where nothing was. */
+static void fitted_write(const struct train_job *j, struct buf *transform, struct buf *calibrator)
+{
+    struct json_out w;
+    buf_init(transform, LIMIT_CHAIN_FILE_BYTES);
+    buf_init(calibrator, LIMIT_CHAIN_FILE_BYTES);
+    if (j->transform) {
+        json_out_init(&w, transform, 2);
+        transform_write(&w, j->transform);
+        buf_add_char(transform, '\n');
+    }
+    if (j->calibrator) {
+        json_out_init(&w, calibrator, 2);
+        calibrator_write(&w, j->calibrator);
+        buf_add_char(calibrator, '\n');
+    }
 }
 
 static enum err package_make(struct op *op, const struct train_job *j, const struct model *model, struct package_files *f)
 {
     struct json_out w;
     json_out_init(&w, &f->signature, 2);
-    train_signature_json(&w, j->fit.names, j->fit.cols);
+    train_signature_json(&w, j->fit.names, j->fit.cols, j->transform);
     char version[32];
     j->learner->version(version);
     const struct train_package package = {.format = j->info.format, .model_file = STR("model.json"),
                                           .library_version = str_from(version), .run_id = run_log_id(j->log),
-                                          .created_us = time_now_us(), .names = j->fit.names, .features = j->fit.cols};
+                                          .created_us = time_now_us(), .names = j->fit.names, .features = j->fit.cols, .transform = j->transform};
     train_mlmodel(&package, &f->mlmodel);
     return reference_make(op, j, model, &f->reference);
 }
@@ -160,11 +189,14 @@ static enum err package_each(struct op *op, const struct train_job *j, const str
         {"model/MLmodel", "text/yaml", buf_str(&f->mlmodel)},
         {"model/signature.json", "application/json", buf_str(&f->signature)},
         {"model/reference.bin", "application/octet-stream", buf_str(&f->reference)},
+        {"model/transform.json", "application/json", buf_str(&f->transform)},
+        {"model/calibrator.json", "application/json", buf_str(&f->calibrator)},
         {"metrics.json", "application/json", metrics},
     };
     enum err e = OK;
     for (size_t i = 0; !e && i < ARRAY_LEN(files); i++)
-        e = fn(op, j, files[i].name, files[i].type, files[i].bytes);
+        if (files[i].bytes.len) /* what was not asked for is not there */
+            e = fn(op, j, files[i].name, files[i].type, files[i].bytes);
     return e;
 }
 
@@ -185,7 +217,9 @@ static enum err job_log_results(struct op *op, const struct train_job *j, const 
     buf_init(&files.mlmodel, LIMIT_MIB(16));
     buf_init(&files.signature, LIMIT_MIB(16));
     buf_init(&files.reference, LIMIT_MIB(256));
-    enum err e = package_make(op, j, model, &files);
+    fitted_write(j, &files.transform, &files.calibrator);
+    enum err e = files.transform.failed || files.calibrator.failed ? op_fail(op, E_TOO_LARGE, "the transform or the calibrator is larger than %zu bytes", LIMIT_CHAIN_FILE_BYTES)
+                                                                   : package_make(op, j, model, &files);
     if (!e && command_has(j->ctx, "package-out"))
         e = package_each(op, j, &files, model_bytes, metrics, package_save);
     if (e || !j->log)
@@ -196,6 +230,31 @@ static enum err job_log_results(struct op *op, const struct train_job *j, const 
     if (!e)
         e = package_each(op, j, &files, model_bytes, metrics, package_upload);
     return e ? e : run_log_tag(op, j->log, "ingot.model.sha256", (struct str){j->model_sha256, 64});
+}
+
+/* The calibrator, fitted on the validation rows, and their scores by it. */
+static enum err job_calibrate(struct op *op, struct train_job *j, float *scores)
+{
+    if (!j->params->calibrate)
+        return OK;
+    enum err e = calibrate_fit(op, j->params->calibrate, scores, j->valid.y, j->valid.rows, &j->calibrator);
+    for (size_t i = 0; !e && i < j->valid.rows; i++)
+        scores[i] = (float)calibrator_score(j->calibrator, (double)scores[i]);
+    return e ? op_context(op, "params") : OK;
+}
+
+/* NAME.json, and what belongs to it as NAME.transform.json and NAME.calibrator.json. */
+static enum err model_save(struct op *op, const struct train_job *j, struct str bytes)
+{
+    AUTO(buf) struct buf transform, calibrator;
+    struct str path = command_str(j->ctx, "model-out"), stem = str_ends(path, STR(".json")) ? str_sub(path, 0, path.len - 5) : path;
+    fitted_write(j, &transform, &calibrator);
+    enum err e = file_write(op, str_cstr(op->arena, path), bytes);
+    if (!e && transform.len)
+        e = file_write(op, op_printf(op, "%.*s.transform.json", STR_FMT(stem)), buf_str(&transform));
+    if (!e && calibrator.len)
+        e = file_write(op, op_printf(op, "%.*s.calibrator.json", STR_FMT(stem)), buf_str(&calibrator));
+    return e;
 }
 
 static enum err job_train(struct op *op, struct train_job *j, struct table_engine *tables)
@@ -215,6 +274,8 @@ static enum err job_train(struct op *op, struct train_job *j, struct table_engin
     if (!e)
         e = train_predict(op, model, &j->valid, &scores);
     if (!e)
+        e = job_calibrate(op, j, scores);
+    if (!e)
         e = train_evaluate(op, j->params, &j->valid, scores, &j->evaluation);
     if (e)
         return e;
@@ -230,7 +291,7 @@ static enum err job_train(struct op *op, struct train_job *j, struct table_engin
     if (command_has(j->ctx, "package-out"))
         e = file_make_dirs(op, op_printf(op, "%.*s/model", STR_FMT(command_str(j->ctx, "package-out"))), 0777);
     if (!e && command_has(j->ctx, "model-out"))
-        e = file_write(op, str_cstr(op->arena, command_str(j->ctx, "model-out")), buf_str(&bytes));
+        e = model_save(op, j, buf_str(&bytes));
     if (!e && command_has(j->ctx, "metrics-out"))
         e = file_write(op, str_cstr(op->arena, command_str(j->ctx, "metrics-out")), buf_str(&metrics));
     if (!e && command_has(j->ctx, "predictions-out"))
@@ -266,6 +327,8 @@ static enum err train_run(struct op *op, struct command_ctx *ctx)
     int64_t start = time_mono_ns();
     if (!e)
         e = train_rows_load(op, tables, j.frame_path, j.params, j.params->fit_start_us, j.params->valid_end_us, true, &rows);
+    if (!e && j.params->transform)
+        e = train_transform_fit(op, tables, j.frame_path, j.params, rows, j.params->fit_start_us, j.params->valid_end_us, &j.transform);
     if (e)
         return e;
     j.load_seconds = (double)(time_mono_ns() - start) / 1e9;
@@ -311,7 +374,9 @@ static const struct option_row train_options[] = {
 const struct command train_commands[] = {
     {"train", "", 0, 0, "train a model on a frame",
      "Fits on the rows from split.fit_start to split.fit_end, validates on those up to split.valid_end (by time), writes the model, and\n"
-     "logs parameters, metrics per round, the model with its signature, and where code and data came from.",
+     "logs parameters, metrics per round, the model with its signature, and where code and data came from. With `transform` in the params\n"
+     "the frame's raw columns become features by steps that are fitted on the fit rows; with `calibrate` the scores become probabilities by a map\n"
+     "fitted on the validation rows. Both are kept beside the model and used wherever it is served.",
      "  ingot train --frame frame.parquet --params params.yaml --learner xgboost --model-out model.json\n"
      "  ingot train --frame frame.parquet --learner logistic --model-out m.json --tracking-uri http://127.0.0.1:5000 --experiment flights",
      train_options, train_run},

@@ -1,3 +1,4 @@
+#include "app/fitted.h"
 #include "app/predict_frame.h"
 
 #include "app/backends.h"
@@ -6,6 +7,7 @@
 #include "base/limits.h"
 #include "core/train/evaluate.h"
 #include "core/train/package.h"
+#include "core/train/raw.h"
 
 enum err frame_params_read(struct op *op, struct str path, struct train_params **ret)
 {
@@ -37,6 +39,7 @@ enum err predict_frame(struct op *op, struct command_ctx *ctx)
     AUTO(model) struct model *model = NULL;
     AUTO(floats) float *scores = NULL;
     struct train_params *params = NULL;
+    struct fitted fitted = {0};
     char sha256[65];
     enum err e = frame_params_read(op, command_str(ctx, "params"), &params);
     if (!e)
@@ -46,7 +49,13 @@ enum err predict_frame(struct op *op, struct command_ctx *ctx)
     if (!e)
         e = train_rows_load(op, tables, command_str(ctx, "frame"), params, INT64_MIN, INT64_MAX, false, &rows);
     if (!e)
+        e = fitted_read(op, command_str(ctx, "model"), &fitted);
+    if (!e && fitted.transform)
+        e = train_transform_apply(op, tables, command_str(ctx, "frame"), params, fitted.transform, rows, INT64_MIN, INT64_MAX);
+    if (!e)
         e = train_predict(op, model, rows, &scores);
+    for (size_t i = 0; !e && fitted.calibrator && i < rows->rows; i++)
+        scores[i] = (float)calibrator_score(fitted.calibrator, (double)scores[i]);
     if (!e)
         e = train_scores_save(op, tables, command_str(ctx, "out"), params, rows, scores);
     if (e)

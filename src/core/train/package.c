@@ -3,17 +3,17 @@
 #include "base/limits.h"
 #include "base/time.h"
 
-static void columns_text(struct json_out *w, const struct str *names, size_t n)
+static void columns_text(struct json_out *w, const struct str *names, size_t n, const struct transform *t)
 {
     struct buf b;
     struct json_out c;
     buf_init(&b, LIMIT_MIB(4));
     json_out_init(&c, &b, 0);
     json_begin_array(&c);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < (t ? t->input_count : n); i++) {
         json_begin_object(&c);
-        json_kv_cstr(&c, "type", "float");
-        json_kv_str(&c, "name", names[i]);
+        json_kv_cstr(&c, "type", !t ? "float" : t->inputs[i].text ? "string" : "double");
+        json_kv_str(&c, "name", t ? t->inputs[i].name : names[i]);
         json_kv_bool(&c, "required", true);
         json_end_object(&c);
     }
@@ -22,11 +22,11 @@ static void columns_text(struct json_out *w, const struct str *names, size_t n)
     buf_clear(&b);
 }
 
-void train_signature_json(struct json_out *w, const struct str *names, size_t n)
+void train_signature_json(struct json_out *w, const struct str *names, size_t n, const struct transform *transform)
 {
     json_begin_object(w);
     json_key(w, "inputs");
-    columns_text(w, names, n);
+    columns_text(w, names, n, transform);
     json_kv_cstr(w, "outputs", "[{\"type\": \"tensor\", \"tensor-spec\": {\"dtype\": \"float32\", \"shape\": [-1]}}]");
     json_end_object(w);
 }
@@ -38,7 +38,7 @@ void train_mlmodel(const struct train_package *p, struct buf *out)
     char when[32];
     buf_init(&sig, LIMIT_MIB(8));
     json_out_init(&w, &sig, 0);
-    train_signature_json(&w, p->names, p->features);
+    train_signature_json(&w, p->names, p->features, p->transform);
     time_format(p->created_us, when);
     /* Everything is JSON text, which is YAML too: no name can break out of its place. */
     struct json_out q;
@@ -55,6 +55,8 @@ void train_mlmodel(const struct train_package *p, struct buf *out)
         json_str(&q, p->model_file);
         buf_addf(out, "\n    model_class: xgboost.core.Booster\n    model_format: json\n    xgb_version: \"%.*s\"\n",
                  STR_FMT(p->library_version));
+    }
+    if (str_eqc(p->format, "xgboost") && !p->transform) {
         buf_add_cstr(out, "  python_function:\n    loader_module: mlflow.xgboost\n    data: ");
         json_out_init(&q, out, 0);
         json_str(&q, p->model_file);

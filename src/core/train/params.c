@@ -231,6 +231,12 @@ enum err train_params_parse(struct op *op, struct str yaml, struct train_params 
     if (e)
         return op_context(op, "params");
     p->doc = doc;
+    p->transform = json_get(doc, "transform");
+    p->transform = p->transform && p->transform->type != JSON_NULL ? p->transform : NULL;
+    p->calibrate = json_get(doc, "calibrate");
+    p->calibrate = p->calibrate && p->calibrate->type != JSON_NULL ? p->calibrate : NULL;
+    if (p->transform && p->features)
+        return op_fail_field(op, "columns.features", "params: with a transform the features are what it makes; columns.features must not stand there");
     *ret = p;
     return OK;
 }

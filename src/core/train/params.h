@@ -4,6 +4,8 @@
  *     split: {fit_start: 2001-01-29, fit_end: 2001-03-18, valid_end: 2001-04-01}
  *     threshold: 0.5
  *     reference: all              # rows that monitors compare with: fit | valid | all
+ *     transform: {columns: [...]} # raw columns into features, fitted on the fit rows: core/chain/transform_fit.h; then columns.features is not read
+ *     calibrate: {method: platt}  # or isotonic, temperature, beta: fitted on the validation rows' scores (core/chain/calibrate.h)
  *     xgboost: {rounds: 100}      # one section per learner, read by the learner itself
  *     logistic: {C: 1.0}
  *     evaluate:
@@ -55,6 +57,7 @@ struct train_params {
     double confidence;
     struct train_gate *gates;
     size_t gate_len;
+    const struct json *transform, *calibrate; /* NULL: none */
     const struct json *doc;     /* the whole file: doc.<learner> is its section */
 };
 MUST_USE enum err train_params_parse(struct op *op, struct str yaml, struct train_params **ret);

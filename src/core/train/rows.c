@@ -47,6 +47,8 @@ static enum err features_find(struct loader *l, const struct table_schema *s)
     if (!l->at.feature)
         return op_fail(op, E_TOO_LARGE, "no memory for %zu columns", s->len);
     size_t n = 0;
+    if (p->transform) /* raw.c makes them */
+        return OK;
     for (size_t i = 0; !p->features && i < s->len; i++)
         if (s->fields[i].type == TABLE_F32 && i != l->at.label)
             l->at.feature[n++] = i;
@@ -103,7 +105,7 @@ static enum err rows_grow(struct loader *l, size_t want)
     const struct {
         void **p;
         size_t item;
-    } arrays[] = {{(void **)&r->x, r->cols * sizeof(float)}, {(void **)&r->y, sizeof(float)},
+    } arrays[] = {{(void **)&r->x, (r->cols ? r->cols : 1) * sizeof(float)}, {(void **)&r->y, sizeof(float)},
                   {(void **)&r->id, sizeof(int64_t)}, {(void **)&r->time_us, sizeof(int64_t)},
                   {(void **)&r->segment, sizeof(uint32_t)}};
     for (size_t i = 0; i < ARRAY_LEN(arrays); i++) {
@@ -247,7 +249,7 @@ static enum err rows_sort(struct op *op, struct train_rows *r)
     for (size_t i = 0; i < r->rows; i++)
         keys[i] = (struct sort_key){r->time_us[i], i};
     qsort(keys, r->rows, sizeof(*keys), by_time);
-    bool ok = gather((void **)&r->x, r->cols * sizeof(float), keys, r->rows) &&
+    bool ok = gather((void **)&r->x, (r->cols ? r->cols : 1) * sizeof(float), keys, r->rows) &&
               gather((void **)&r->y, sizeof(float), keys, r->rows) && gather((void **)&r->id, sizeof(int64_t), keys, r->rows) &&
               gather((void **)&r->time_us, sizeof(int64_t), keys, r->rows) &&
               gather((void **)&r->segment, sizeof(uint32_t), keys, r->rows);

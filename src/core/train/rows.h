@@ -21,6 +21,7 @@ struct train_rows {
 };
 /* Reads the Parquet file's rows with from_us <= time < to_us, sorted by time (rows of one instant in file order). E_INVALID: a missing column, a null label
  * (the row is named), a label other than 0 or 1, a null time; E_TOO_LARGE above LIMIT_TRAIN_BYTES; E_NOT_FOUND.
+ * With a transform in the params there are no features yet (cols 0): raw.h makes them.
  * `need_label` false: y stays NULL when the frame has no such column. */
 MUST_USE enum err train_rows_load(struct op *op, struct table_engine *tables, struct str path,
                                   const struct train_params *params, int64_t from_us, int64_t to_us, bool need_label,
