@@ -178,6 +178,7 @@ enum err settings_trace_put(struct op *op, struct str model, const struct settin
         if (changes[i].list_len)
             snprintf(trace_rows[row].text, sizeof trace_rows[row].text, "%.*s", STR_FMT(changes[i].list[0]));
     }
-    trace_apply();
+    if (n) /* a look at them begins no new count */
+        trace_apply();
     return OK;
 }

@@ -1,4 +1,5 @@
-/* metrics.c - Prometheus text: the process, the database writer, the connections; the dispatcher adds the requests per route. */
+/* metrics.c - Prometheus text: the process, the database writer, the connections, traces; metrics_serve.c adds the endpoints, the dispatcher
+ * the requests per route. */
 #include "app/metrics.h"
 
 #include <dirent.h>
@@ -7,7 +8,10 @@
 
 #include "api/dispatch.h"
 #include "app/backends.h"
+#include "app/metrics_serve.h"
+#include "base/limits.h"
 #include "base/time.h"
+#include "core/observe/tracer.h"
 #include "core/track/series_cache.h"
 #include "net/server.h"
 
@@ -39,6 +43,20 @@ struct sample {
     double value;
 };
 
+static void serve_metrics(struct services *s, struct buf *out)
+{
+    if (!s->serve)
+        return;
+    AUTO(arena) struct arena *arena = arena_create(LIMIT_REQUEST_ARENA);
+    struct op op;
+    struct metrics_serve m;
+    op_init(&op, arena);
+    metrics_serve_read(&op, s->serve, &m);
+    metrics_serve_write(&m, out);
+    if (s->triton_metrics)
+        metrics_triton_write(&m, out);
+}
+
 void metrics_write(struct services *s, struct buf *out)
 {
     struct backend_db_stats db = {0};
@@ -48,6 +66,9 @@ void metrics_write(struct services *s, struct buf *out)
         backend_db_stats(s->db, &db);
     if (s->server)
         server_stats_get(s->server, &net);
+    struct tracer_stats traces = {0};
+    if (s->tracer)
+        tracer_stats(s->tracer, &traces);
     if (s->series)
         series_cache_stats(s->series, &series);
     const struct sample samples[] = {
@@ -68,14 +89,21 @@ void metrics_write(struct services *s, struct buf *out)
         {"ingot_series_cache_appends_total", "counter", "Histories completed by new points.", (double)series.appends},
         {"ingot_series_cache_loads_total", "counter", "Histories read whole from the database.", (double)series.loads},
         {"ingot_connections", "gauge", "Open connections.", (double)net.connections_now},
-        {"ingot_connections_total", "counter", "Accepted connections.", (double)net.connections_total},
+        {"ingot_accepted_connections_total", "counter", "Accepted connections.", (double)net.connections_total},
         {"ingot_requests_refused_total", "counter", "Requests refused for their framing or a limit.", (double)net.refused_total},
         {"ingot_accept_errors_total", "counter", "Times that accept() failed, for want of descriptors say.", (double)net.accept_errors_total},
+        {"ingot_trace_sampled_total", "counter", "Requests that left a trace.", (double)traces.sampled},
+        {"ingot_trace_sent_spans_total", "counter", "Spans that the receiver took.", (double)traces.sent_spans},
+        {"ingot_trace_dropped_spans_total", "counter", "Spans that found no room or no taker.", (double)traces.dropped_spans},
+        {"ingot_trace_messages_total", "counter", "Messages that the receiver took.", (double)traces.messages},
+        {"ingot_trace_retries_total", "counter", "Further attempts to send a message.", (double)traces.retries},
+        {"ingot_trace_queued_bytes", "gauge", "Finished traces that wait to be sent.", (double)traces.queued_bytes},
     };
     for (size_t i = 0; i < ARRAY_LEN(samples); i++)
         buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", samples[i].name, samples[i].help, samples[i].name, samples[i].type,
                  samples[i].name, samples[i].value);
     dispatch_metrics(s->dispatch, out);
+    serve_metrics(s, out);
 }
 
 bool metrics_healthy(struct services *s)

@@ -1,6 +1,7 @@
 #include "api/system/system.h"
 
 #include "api/services.h"
+#include "api/system/openmetrics.h"
 
 /* MLflow's clients parse this as a version of MLflow (PEP 440) and ask for at least 3.4; the local part says who answers. */
 #define MLFLOW_COMPATIBLE "3.17.2"
@@ -28,10 +29,19 @@ static enum err version(struct op *op, struct services *s, struct http_req *req,
 
 static enum err metrics(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
-    (void)op, (void)req;
-    http_set_type(res, "text/plain; version=0.0.4; charset=utf-8");
+    (void)op;
+    if (!openmetrics_accepted(http_header_get(req, "accept"))) {
+        http_set_type(res, "text/plain; version=0.0.4; charset=utf-8");
+        if (s->metrics)
+            s->metrics(s, &res->body);
+        return OK;
+    }
+    AUTO(buf) struct buf text;
+    buf_init(&text, res->body.max);
     if (s->metrics)
-        s->metrics(s, &res->body);
+        s->metrics(s, &text);
+    http_set_type(res, OPENMETRICS_TYPE);
+    openmetrics_write(buf_str(&text), &res->body);
     return OK;
 }
 

@@ -152,7 +152,7 @@ static void a_receiver_that_hangs(void **state)
     struct receiver r = {.hangs = true};
     struct tracer *t = open(&r, 1, false, 1);
     struct tracer_stats s = {0};
-    finish(*state, t, (int)(LIMIT_TRACE_QUEUE_BYTES / 4000), 40);
+    finish(*state, t, (int)(LIMIT_TRACE_QUEUE_BYTES / 1000), 40);
     tracer_stats(t, &s);
     assert_true(s.queued_bytes <= LIMIT_TRACE_QUEUE_BYTES);
     assert_true(s.dropped_spans > 0);
