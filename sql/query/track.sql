@@ -38,6 +38,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 -- name: track_run_head
 -- The little that a write to a run needs to know. (deleted 2: being purged, which nobody may see; core/retention.)
 SELECT id, deleted, experiment FROM track_run WHERE uuid = ?1 AND deleted < 2
+-- name: track_run_user
+SELECT user_id FROM track_run WHERE id = ?1
 -- name: track_run_by_uuid
 SELECT id, uuid, experiment, name, user_id, status, start_ms, end_ms, deleted, artifact_uri
 FROM track_run WHERE uuid = ?1 AND deleted < 2

@@ -7,9 +7,10 @@
 #ifndef INGOT_CORE_RETENTION_PURGE_H
 #define INGOT_CORE_RETENTION_PURGE_H
 
+#include "core/track/names.h"
 #include "port/db.h"
 
-#define PURGE_HOLD_TAG "ingot.hold"
+#define PURGE_HOLD_TAG TRACK_HOLD_TAG
 
 struct purge_plan {
     int64_t before_ms;        /* what was deleted until then */

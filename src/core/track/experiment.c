@@ -96,8 +96,11 @@ static enum err check_name(struct op *op, struct str name)
 
 /* What these tags say is done by the clock, and some of it for good (core/retention/rules.h), as `ingot gc` does it, which takes an
  * administrator. */
-static enum err check_may_tag(struct op *op, struct str key)
+static enum err check_may_tag(struct op *op, struct str key, struct str value)
 {
+    bool hold = str_eqc(key, TRACK_HOLD_TAG) && !str_eqc(value, "true");
+    if (hold && !(op->actor.perms & 1u << PERM_ADMIN))
+        return op_fail(op, E_DENIED, "only an administrator may take the tag '" TRACK_HOLD_TAG "' from an experiment");
     if (!str_starts(key, STR("ingot.retain_")) || op->actor.perms & 1u << PERM_ADMIN)
         return OK;
     return op_fail(op, E_DENIED, "tag '%.*s' deletes runs by the clock: only an administrator may change it", STR_FMT(str_sub(key, 0, 100)));
@@ -105,7 +108,7 @@ static enum err check_may_tag(struct op *op, struct str key)
 
 static enum err check_tag(struct op *op, struct str key, struct str value)
 {
-    enum err e = check_may_tag(op, key);
+    enum err e = check_may_tag(op, key, value);
     if (!e)
         e = names_check_key(op, key, "key");
     if (!e)
@@ -305,6 +308,6 @@ enum err experiment_set_tag(struct op *op, struct db *db, int64_t id, struct str
 
 enum err experiment_delete_tag(struct op *op, struct db *db, int64_t id, struct str key)
 {
-    enum err e = check_may_tag(op, key);
+    enum err e = check_may_tag(op, key, STR(""));
     return e ? e : db_write(op, db, delete_tag_tx, &(struct change_arg){.id = id, .key = key});
 }

@@ -36,4 +36,7 @@ struct str names_repr(struct op *op, struct str s);
 /* The value of `key`, or the empty view with p NULL. The last one wins. */
 struct str names_find(const struct track_kv *kvs, size_t n, const char *key);
 
+/* The tag of a run or an experiment that keeps runs from being deleted for good while its value is "true" (core/retention). */
+#define TRACK_HOLD_TAG "ingot.hold"
+
 #endif

@@ -295,13 +295,31 @@ enum err track_run_restore(struct op *op, struct db *db, struct str run_id)
     return db_write(op, db, lifecycle_tx, &(struct run_arg){.run_id = run_id});
 }
 
+/* Whoever logs to a run may hold it; only its user and administrators let it go. `value`: what the tag is to be, empty when it is deleted. */
+static enum err check_hold(struct op *op, struct db_tx *tx, int64_t row, struct str key, struct str value)
+{
+    bool found = false;
+    struct str old = {0};
+    struct db_val user;
+    if (!str_eqc(key, TRACK_HOLD_TAG) || str_eqc(value, "true") || op->actor.perms & 1u << PERM_ADMIN)
+        return OK;
+    enum err e = store_find_text(op, tx, &sql_track_tag_get, row, key, &found, &old);
+    if (!e && found && str_eqc(old, "true"))
+        e = db_query_one(op, tx, &sql_track_run_user, DB_ARGS(DB_I64(row)), &user, 1);
+    if (e || !found || !str_eqc(old, "true") || (op->actor.name.len && str_eq(user.s, op->actor.name)))
+        return e;
+    return op_fail(op, E_DENIED, "the run is held: only the one whose it is or an administrator may change its tag '" TRACK_HOLD_TAG "'");
+}
+
 enum err track_run_put_tag(struct op *op, struct db_tx *tx, int64_t row, struct str key, struct str value)
 {
     struct track_kv kv = {key, names_clip(value, LIMIT_TRACK_TAG_VALUE)};
     bool name = str_eq(key, STR(RUN_NAME_TAG));
     if (name && !value.len)
         return OK; /* a run cannot lose its name */
-    enum err e = store_put_kvs(op, tx, &sql_track_tag_put, row, &kv, 1);
+    enum err e = check_hold(op, tx, row, key, value);
+    if (!e)
+        e = store_put_kvs(op, tx, &sql_track_tag_put, row, &kv, 1);
     if (!e && name)
         e = db_exec(op, tx, &sql_track_run_update, DB_ARGS(DB_I64(row), DB_NULL, DB_NULL, DB_TEXT(kv.value)), NULL);
     return e;
@@ -343,6 +361,8 @@ static enum err delete_tag_tx(struct op *op, struct db_tx *tx, void *arg)
     struct track_run_head h;
     int64_t changes = 0;
     enum err e = track_run_find(op, tx, a->run_id, true, &h);
+    if (!e)
+        e = check_hold(op, tx, h.row, a->key, STR(""));
     if (!e)
         e = db_exec(op, tx, &sql_track_tag_delete, DB_ARGS(DB_I64(h.row), DB_TEXT(a->key)), &changes);
     if (!e && changes == 0)

@@ -4,6 +4,7 @@
 #include "base/thread.h"
 #include "core/track/experiment.h"
 #include "core/track/input.h"
+#include "core/track/metric.h"
 #include "core/track/run.h"
 #include "core/track/run_search.h"
 
@@ -216,8 +217,45 @@ static void started_calls(void **state)
     mutex_clear(&c.lock);
 }
 
+/* Anybody may hold a run; its user and administrators let it go. */
+static void holds(void **state)
+{
+    struct fixture *f = *state;
+    struct op *op = &f->op;
+    struct str hold = STR(TRACK_HOLD_TAG);
+    struct track_run r;
+    int64_t x = 0;
+    op->actor = (struct actor){STR("ann"), 1u << PERM_RUN_WRITE};
+    assert_ok(op, track_run_create(op, f->db, 0, STR("r"), STR("ann"), 1000, NULL, 0, &r));
+    assert_ok(op, track_run_set_tag(op, f->db, r.run_id, hold, STR("no")));
+    op->actor.name = STR("bob");
+    assert_ok(op, track_run_set_tag(op, f->db, r.run_id, hold, STR("maybe"))); /* it holds nothing yet */
+    assert_ok(op, track_run_set_tag(op, f->db, r.run_id, hold, STR("true")));
+    assert_ok(op, track_run_set_tag(op, f->db, r.run_id, hold, STR("true")));
+    assert_fails(op, track_run_set_tag(op, f->db, r.run_id, hold, STR("false")), E_DENIED, "the run is held");
+    assert_fails(op, track_run_delete_tag(op, f->db, r.run_id, hold), E_DENIED, "the run is held");
+    struct track_kv tags[] = {{STR("a"), STR("b")}, {hold, STR("")}};
+    struct track_batch b = {.run_id = r.run_id, .tags = tags, .tag_count = 2};
+    assert_fails(op, metric_log_batch(op, f->db, &b), E_DENIED, "the run is held");
+    assert_ok(op, track_run_get(op, f->db, r.run_id, &r));
+    assert_str(names_find(r.tags.p, r.tags.len, TRACK_HOLD_TAG), "true");
+    assert_true(!names_find(r.tags.p, r.tags.len, "a").len); /* the batch is one unit */
+    op->actor.name = STR("ann");
+    assert_ok(op, track_run_set_tag(op, f->db, r.run_id, hold, STR("false")));
+    assert_ok(op, track_run_set_tag(op, f->db, r.run_id, hold, STR("true")));
+    op->actor = (struct actor){STR("admin"), 1u << PERM_ADMIN};
+    assert_ok(op, track_run_delete_tag(op, f->db, r.run_id, hold));
+    assert_ok(op, experiment_create(op, f->db, STR("x"), STR(""), NULL, 0, &x));
+    op->actor = (struct actor){STR("ann"), 1u << PERM_RUN_WRITE};
+    assert_ok(op, experiment_set_tag(op, f->db, x, hold, STR("true")));
+    assert_fails(op, experiment_set_tag(op, f->db, x, hold, STR("")), E_DENIED, "only an administrator");
+    assert_fails(op, experiment_delete_tag(op, f->db, x, hold), E_DENIED, "only an administrator");
+    op->actor.perms = 1u << PERM_ADMIN;
+    assert_ok(op, experiment_delete_tag(op, f->db, x, hold));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(updates), fixture_test(started_calls), fixture_test(inputs), fixture_test(experiments), fixture_test(little_memory), fixture_test(model_history)};
+    const struct CMUnitTest tests[] = {fixture_test(updates), fixture_test(started_calls), fixture_test(inputs), fixture_test(experiments), fixture_test(little_memory), fixture_test(model_history), fixture_test(holds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
