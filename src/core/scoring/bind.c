@@ -309,7 +309,8 @@ static void name_add(struct buf *b, struct str name)
 static void text_source(struct op *op, struct buf *b, const struct scoring_binding *k, const struct scoring_file *f, const struct str *nulls,
                         size_t null_count)
 {
-    buf_addf(b, "read_csv(%.*s, header = true, types = {", STR_FMT(table_quote(op, f->path)));
+    const struct str path = table_quote(op, f->path);
+    buf_addf(b, "read_csv(%.*s, header = true, types = {", STR_FMT(path));
     for (size_t i = 0; i < k->fields.len; i++) {
         buf_add_cstr(b, i ? ", " : "");
         name_add(b, k->fields.fields[i].name);
@@ -358,7 +359,8 @@ enum err scoring_count(struct op *op, const struct scoring_binding *b, const str
     AUTO(buf) struct buf sql;
     buf_init(&sql, LIMIT_TABLE_SQL_BYTES);
     if (f->parquet) {
-        buf_addf(&sql, "SELECT num_rows FROM parquet_file_metadata(%.*s)", STR_FMT(table_quote(op, f->path)));
+        const struct str path = table_quote(op, f->path);
+        buf_addf(&sql, "SELECT num_rows FROM parquet_file_metadata(%.*s)", STR_FMT(path));
     } else { /* read as it will be: what a row is may depend on the types */
         buf_add_cstr(&sql, "SELECT count(*) FROM ");
         text_source(op, &sql, b, f, nulls, null_count);

@@ -215,7 +215,8 @@ static enum err parquet_part_copy(struct op *op, struct table_engine *t, struct 
     struct table_scan *scan = NULL;
     const struct table_schema *schema = NULL;
     const struct table_chunk *chunk = NULL;
-    const char *sql = op_printf(op, "SELECT * FROM read_parquet(%.*s)", STR_FMT(table_quote(op, part)));
+    const struct str path = table_quote(op, part);
+    const char *sql = op_printf(op, "SELECT * FROM read_parquet(%.*s)", STR_FMT(path));
     enum err e = table_scan_open(op, t, str_from(sql), &scan, &schema);
     if (!e && !*w)
         e = table_writer_open(op, t, out, schema, w);

@@ -86,13 +86,12 @@ static enum err manifest_read(struct op *op, struct str text, struct json **ret)
 }
 
 /* Both are printed alike, so that equal texts are equal values. */
-static bool json_same(struct op *op, const struct json *a, const struct json *b)
+static bool json_same(const struct json *a, const struct json *b)
 {
-    AUTO(buf) struct buf x;
-    AUTO(buf) struct buf y;
-    (void)op;
     if (!a || !b)
         return a == b;
+    AUTO(buf) struct buf x;
+    AUTO(buf) struct buf y;
     buf_init(&x, LIMIT_SCORING_MANIFEST_BYTES);
     buf_init(&y, LIMIT_SCORING_MANIFEST_BYTES);
     json_dumps_python(&x, a, true);
@@ -113,7 +112,7 @@ static enum err files_compare(struct op *op, const struct json *old, const struc
     for (size_t i = 0; i < n && i < m; i++) {
         const struct json *x = file_at(old, i), *y = file_at(now, i);
         struct str was = STR("?"), is = STR("?");
-        if (json_same(op, x, y))
+        if (json_same(x, y))
             continue;
         if (json_opt_str(op, x, "name", was, &was) || json_opt_str(op, y, "name", is, &is))
             op_clear(op);
@@ -128,9 +127,9 @@ static enum err settings_compare(struct op *op, const struct json *old, const st
 {
     const struct json *a = json_get(old, "settings"), *b = json_get(now, "settings");
     for (uint32_t i = 0; i < b->len; i++)
-        if (!json_same(op, json_get_str(a, b->members[i].key), &b->members[i].value))
+        if (!json_same(json_get_str(a, b->members[i].key), &b->members[i].value))
             return op_fail(op, E_CONFLICT, "--%.*s is not what it was", STR_FMT(b->members[i].key));
-    return json_same(op, a, b) ? OK : op_fail(op, E_CONFLICT, "the settings are not what they were");
+    return json_same(a, b) ? OK : op_fail(op, E_CONFLICT, "the settings are not what they were");
 }
 
 enum err scoring_manifest_compare(struct op *op, struct str old, struct str now)
@@ -139,13 +138,13 @@ enum err scoring_manifest_compare(struct op *op, struct str old, struct str now)
     enum err e = manifest_read(op, old, &a);
     if (!e)
         e = manifest_read(op, now, &b);
-    if (!e && !json_same(op, json_path(a, "model.sha256"), json_path(b, "model.sha256")))
+    if (!e && !json_same(json_path(a, "model.sha256"), json_path(b, "model.sha256")))
         e = op_fail(op, E_CONFLICT, "the model has changed");
     if (!e)
         e = files_compare(op, a, b);
     if (!e)
         e = settings_compare(op, a, b);
-    if (!e && (!json_same(op, json_get(a, "rows"), json_get(b, "rows")) || !json_same(op, json_get(a, "parts"), json_get(b, "parts"))))
+    if (!e && (!json_same(json_get(a, "rows"), json_get(b, "rows")) || !json_same(json_get(a, "parts"), json_get(b, "parts"))))
         e = op_fail(op, E_CONFLICT, "the plan is another one");
     return e;
 }

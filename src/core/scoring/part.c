@@ -202,16 +202,19 @@ static enum err parquet_write(struct op *op, struct table_engine *t, struct str 
     return e ? e : table_finish(op, t, w, NULL);
 }
 
-enum err scoring_part_write(struct op *op, struct table_engine *t, bool csv, struct str path, const struct table_schema *schema,
-                            const struct table_chunk *all)
+static enum err text_write(struct op *op, struct str path, const struct table_schema *schema, const struct table_chunk *all)
 {
     AUTO(buf) struct buf text;
-    if (!csv)
-        return parquet_write(op, t, path, schema, all);
     buf_init(&text, LIMIT_SCORING_ARENA);
     csv_add_names(&text, schema);
     csv_add_rows(&text, all);
     if (text.failed)
         return op_fail(op, E_TOO_LARGE, "the text of one part is too long; take fewer rows per part");
     return file_write(op, str_cstr(op->arena, path), buf_str(&text));
+}
+
+enum err scoring_part_write(struct op *op, struct table_engine *t, bool csv, struct str path, const struct table_schema *schema,
+                            const struct table_chunk *all)
+{
+    return csv ? text_write(op, path, schema, all) : parquet_write(op, t, path, schema, all);
 }
