@@ -12,6 +12,7 @@
 #include "core/serve/named.h"
 #include "core/serve/record.h"
 #include "core/serve/spans.h"
+#include "core/serve/tell.h"
 
 /* ---- which version ---- */
 
@@ -265,6 +266,8 @@ enum err call_answer(struct serve_call *c)
         stats_success(c->v->stats, c->rows.count, &c->t, c->op->now_us);
     if (c->op->trace)
         call_spans(c, OK);
+    if (c->ep->payload)
+        call_tell(c, OK);
     return OK;
 }
 
@@ -272,6 +275,8 @@ enum err call_refuse(struct serve_call *c, enum err e)
 {
     if (c->op->trace)
         call_spans(c, e);
+    if (c->ep->payload)
+        call_tell(c, e);
     if (!c->v)
         return e;
     stats_fail(c->v->stats, e, (uint64_t)(time_mono_ns() - c->started_ns));

@@ -68,6 +68,7 @@ enum err serve_endpoint_make(struct op *op, const struct serve_state *state, str
     }
     ep->table = state->table;
     ep->monitor = state->monitor;
+    ep->payload = state->payload;
     ep->batcher = state->batcher;
     ep->cache = cache_ref(state->cache);
     ep->live = state->live_notes;

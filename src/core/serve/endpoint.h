@@ -27,6 +27,7 @@ struct serve_endpoint {
     size_t tally_len;
     struct feature_table *table; /* NULL = no view */
     struct monitor *monitor;     /* NULL = nothing is recorded */
+    struct payload *payload;     /* NULL = nothing is kept or told */
     struct cache *cache;         /* counted; NULL: answers are not kept */
     struct rollout_live *live;   /* NULL: picks are not noted */
     struct mirror *mirror;       /* NULL: nothing is shadowed */
@@ -42,6 +43,7 @@ struct serve_state {         /* what a new state is made of; everything is copie
     size_t loaded_len;
     struct feature_table *table;
     struct monitor *monitor;
+    struct payload *payload;
     struct batcher *batcher;
     struct cache *cache;
     struct rollout_live *live_notes;

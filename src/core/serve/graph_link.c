@@ -56,6 +56,15 @@ static void names_add_plan(struct name_list *l, const struct graph_plan *p)
             names_add(l, p->steps[i].cases[k].model);
 }
 
+size_t graph_names(struct op *op, const struct graph_plan *p, struct str *names, size_t n)
+{
+    struct name_list l = {.names = names, .len = n};
+    names_add_plan(&l, p);
+    for (size_t i = n; i < l.len; i++)
+        names[i] = str_dup(op->arena, names[i]);
+    return l.len;
+}
+
 /* Walks what is named from here, each endpoint once. */
 static enum err cycle_check(struct op *op, struct serve *s, struct str name, const struct graph_plan *p)
 {
@@ -511,4 +520,15 @@ bool graph_is_used(struct serve *s, struct str name, const char **ret_user, stru
         return true;
     }
     return false;
+}
+
+void graph_report(struct serve *s)
+{
+    for (size_t i = 0; i < s->len; i++) {
+        const struct serve_endpoint *ep = s->slots[i];
+        const struct serve_version *live = serve_endpoint_version(ep, ep->info.live);
+        struct str why = STR("");
+        if (live && !serve_version_answers(live, &why))
+            log_at(LOG_ERROR, "serve.graph", {"name", LOG_S(ep->info.name)}, {"error", LOG_S(why)});
+    }
 }

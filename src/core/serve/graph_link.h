@@ -46,6 +46,11 @@ double graph_cost(const struct graph *g, size_t rows);
 
 /* Links the graphs that name `changed`, and those that name them. Cannot fail: one that cannot be linked says so. */
 void graph_follow(struct serve *s, struct str changed);
+/* Adds the names of its members that are not among the first `n` of `names`, which has room for LIMIT_SERVE_ENDPOINTS, in op's arena; how
+ * many there are now. */
+size_t graph_names(struct op *op, const struct graph_plan *p, struct str *names, size_t n);
+/* Logs the graphs that are not ready: at the end of a start. */
+void graph_report(struct serve *s);
 /* Does a loaded graph name it? *ret_user: one that does. */
 bool graph_is_used(struct serve *s, struct str name, const char **ret_user, struct op *op);
 

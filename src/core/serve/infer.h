@@ -128,5 +128,7 @@ MUST_USE enum err serve_repository_load(struct op *op, struct serve *s, struct s
 MUST_USE enum err serve_repository_load_files(struct op *op, struct serve *s, struct str name, const struct json *config,
                                               const struct serve_upload *files, size_t n);
 MUST_USE enum err serve_repository_unload(struct op *op, struct serve *s, struct str name);
+/* The same, and of a graph the members that no other graph names: Triton's unload_dependents. */
+MUST_USE enum err serve_repository_unload_members(struct op *op, struct serve *s, struct str name);
 
 #endif

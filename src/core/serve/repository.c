@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/serve/graph_link.h"
 #include "core/serve/infer.h"
 
 static enum err source_list(struct op *op, struct serve *s, struct serve_source_model **ret, size_t *ret_len)
@@ -41,7 +42,63 @@ static enum err versions_load(struct op *op, struct serve *s, const struct serve
     return OK;
 }
 
-static enum err model_load_from(struct op *op, struct serve *s, const struct serve_source_model *m, const struct json *config, bool anew)
+/* A load that somebody asked for: members of a graph that are not there come along, each name once. */
+struct loading {
+    const struct serve_source_model *models;
+    size_t model_count, depth, seen_len;
+    struct str seen[LIMIT_SERVE_ENDPOINTS];
+};
+
+static enum err model_load_from(struct op *op, struct serve *s, const struct serve_source_model *m, const struct json *config, struct loading *l);
+
+static enum err member_load(struct op *op, struct serve *s, struct str name, struct loading *l)
+{
+    AUTO(endpoint) struct serve_endpoint *there = table_find(s, name);
+    bool seen = l->seen_len == LIMIT_SERVE_ENDPOINTS || l->depth == LIMIT_SERVE_GRAPH_DEPTH;
+    for (size_t i = 0; i < l->seen_len; i++)
+        seen = seen || str_eq(l->seen[i], name);
+    if (seen || (there && there->info.ready))
+        return OK;
+    l->seen[l->seen_len++] = name;
+    for (size_t i = 0; i < l->model_count; i++) {
+        if (!str_eq(l->models[i].name, name))
+            continue;
+        l->depth++;
+        enum err e = model_load_from(op, s, &l->models[i], NULL, l);
+        l->depth--;
+        return e;
+    }
+    return OK; /* linking says what is missing */
+}
+
+static enum err members_load(struct op *op, struct serve *s, const struct graph_plan *p, struct loading *l)
+{
+    for (size_t i = 0; i < p->step_count; i++) {
+        for (size_t k = 0; k < p->steps[i].case_count; k++) {
+            enum err e = member_load(op, s, p->steps[i].cases[k].model, l);
+            if (e)
+                return op_context(op, "step \"%.*s\"", STR_FMT(p->steps[i].name));
+        }
+    }
+    return OK;
+}
+
+/* Can all graphs among them be linked? */
+static enum err versions_link(struct op *op, struct serve *s, struct str name, struct serve_version *const *list, size_t n, struct loading *l)
+{
+    for (size_t i = 0; i < n; i++) {
+        AUTO(version) struct serve_version *linked = NULL;
+        enum err e = list[i]->graph ? members_load(op, s, list[i]->graph->plan, l) : OK;
+        if (!e)
+            e = table_link(op, s, name, list[i], &linked);
+        if (e)
+            return e;
+    }
+    return OK;
+}
+
+/* `l` NULL: the server starts, and graphs wait for members that come later. */
+static enum err model_load_from(struct op *op, struct serve *s, const struct serve_source_model *m, const struct json *config, struct loading *l)
 {
     AUTO(endpoint) struct serve_endpoint *old = table_find(s, m->name);
     AUTO(buf) struct buf text;
@@ -51,9 +108,10 @@ static enum err model_load_from(struct op *op, struct serve *s, const struct ser
     struct serve_spec spec;
     const struct json none = {.type = JSON_OBJECT};
     const struct rollout_weights weights = {0};
+    const bool answers = old && old->info.ready;
     buf_init(&text, LIMIT_SERVE_CONFIG_BYTES);
     config = config ? config : m->config ? m->config : &none;
-    enum err e = serve_spec_parse(op, m->name, config, &spec);
+    enum err e = serve_spec_parse(op, m->name, config, &spec), linked = OK;
     json_out_init(&w, &text, 0);
     if (!e)
         json_value(&w, config);
@@ -62,16 +120,19 @@ static enum err model_load_from(struct op *op, struct serve *s, const struct ser
     if (!e && s->config.monitor)
         e = monitor_set_config(op, s->config.monitor, m->name, &spec.monitor);
     if (!e)
-        e = versions_load(op, s, old, m, &spec, anew, list, &n);
+        e = versions_load(op, s, old, m, &spec, l != NULL, list, &n);
+    if (!e && l)
+        linked = versions_link(op, s, m->name, list, n, l);
     const struct serve_row row = {.name = m->name, .model = spec.model, .config = buf_str(&text),
                                   .version = m->version_count ? m->versions[m->version_count - 1] : 0};
-    if (!e) /* what the source no longer lists goes, so the old state lends nothing */
-        e = table_publish(op, s, NULL, &row, &weights, list, n);
+    struct op note = *op; /* publishing must not hide the first failure */
+    if (!e && !(linked && answers)) /* what the source no longer lists goes, so the old state lends nothing */
+        e = table_publish(linked ? &note : op, s, NULL, &row, &weights, list, n);
     for (size_t i = 0; i < n; i++)
         serve_version_unref(list[i]);
-    if (e && !(old && old->info.ready)) /* one that answers goes on with what it has */
+    if (e && !answers) /* one that answers goes on with what it has */
         problem_publish(op, s, m->name, str_from(op->msg));
-    return e;
+    return e ? e : linked;
 }
 
 enum err repository_open(struct op *op, struct serve *s)
@@ -85,7 +146,7 @@ enum err repository_open(struct op *op, struct serve *s)
         AUTO(arena) struct arena *arena = arena_create(LIMIT_COMMAND_ARENA);
         struct op sub = *op;
         sub.arena = arena;
-        if (model_load_from(&sub, s, &models[i], NULL, false))
+        if (model_load_from(&sub, s, &models[i], NULL, NULL))
             log_at(LOG_ERROR, "serve.endpoint", {"name", LOG_S(models[i].name)}, {"error", LOG_C(sub.msg)});
     }
     return e;
@@ -98,9 +159,13 @@ static enum err listed_load(struct op *op, struct serve *s, struct str name, con
     enum err e = source_list(op, s, &models, &n);
     if (e)
         return e;
+    struct loading *l = op_new(op, struct loading);
+    l->models = models;
+    l->model_count = n;
+    l->seen[l->seen_len++] = name;
     for (size_t i = 0; i < n; i++)
         if (str_eq(models[i].name, name))
-            return model_load_from(op, s, &models[i], config, true);
+            return model_load_from(op, s, &models[i], config, l);
     return op_fail(op, E_NOT_FOUND, "the repository has no model \"%.*s\"", STR_FMT(name));
 }
 
@@ -130,16 +195,45 @@ enum err serve_repository_load_files(struct op *op, struct serve *s, struct str 
     return e;
 }
 
-enum err serve_repository_unload(struct op *op, struct serve *s, struct str name)
+static enum err model_unload_by(struct op *op, struct serve *s, struct str name)
 {
-    if (s->config.db)
-        return op_fail(op, E_UNSUPPORTED, "this server's endpoints are removed by their own API");
-    LOCK(&s->change);
     bool found = false;
     enum err e = table_room(op, s, name, &found);
     if (!e && !found)
         e = op_fail(op, E_NOT_FOUND, "there is no endpoint \"%.*s\"", STR_FMT(name));
     return e ? e : table_swap(op, s, name, NULL);
+}
+
+enum err serve_repository_unload(struct op *op, struct serve *s, struct str name)
+{
+    if (s->config.db)
+        return op_fail(op, E_UNSUPPORTED, "this server's endpoints are removed by their own API");
+    LOCK(&s->change);
+    return model_unload_by(op, s, name);
+}
+
+enum err serve_repository_unload_members(struct op *op, struct serve *s, struct str name)
+{
+    if (s->config.db)
+        return op_fail(op, E_UNSUPPORTED, "this server's endpoints are removed by their own API");
+    LOCK(&s->change);
+    struct str *names = arena_array(op->arena, LIMIT_SERVE_ENDPOINTS, struct str);
+    size_t n = 0;
+    if (!names)
+        return op_fail(op, E_TOO_LARGE, "no memory for names");
+    names[n++] = str_dup(op->arena, name);
+    for (size_t at = 0; at < n; at++) { /* the graph goes first, so that a member that nobody else names is free */
+        AUTO(endpoint) struct serve_endpoint *ep = table_find(s, names[at]);
+        const char *user = NULL;
+        if (at && (!ep || graph_is_used(s, names[at], &user, op)))
+            continue;
+        for (size_t i = 0; ep && i < ep->loaded_len; i++)
+            n = ep->loaded[i]->graph ? graph_names(op, ep->loaded[i]->graph->plan, names, n) : n;
+        enum err e = model_unload_by(op, s, names[at]);
+        if (e)
+            return e;
+    }
+    return OK;
 }
 
 /* ---- the index ---- */
@@ -159,8 +253,10 @@ static void index_endpoint(struct op *op, struct index_list *list, const struct 
 {
     bool live = false;
     for (size_t i = 0; i < e->loaded_len; i++) {
+        struct str why = STR("");
+        const bool ready = serve_version_answers(e->loaded[i], &why);
         live = live || e->loaded[i]->version == e->info.live;
-        index_add(op, list, e->info.name, e->loaded[i]->version, true, STR(""));
+        index_add(op, list, e->info.name, e->loaded[i]->version, ready, why);
     }
     if (!live)
         index_add(op, list, e->info.name, e->info.live, false, e->problem.len ? e->problem : STR("not loaded"));

@@ -482,6 +482,7 @@ enum err serve_open(struct op *op, const struct serve_config *config, struct ser
         serve_close(s);
         return e;
     }
+    graph_report(s);
     *ret = s;
     return OK;
 }

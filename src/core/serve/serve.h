@@ -50,6 +50,7 @@
 #include "port/db.h"
 #include "port/engine.h"
 
+struct payload;
 struct serve;          /* one per server */
 struct serve_endpoint; /* one state of one endpoint, held by reference */
 
@@ -94,6 +95,7 @@ struct serve_config {      /* all borrowed; must outlive the serve */
     struct db *db;                   /* NULL: endpoints are what the source lists, in memory only; there are no rollouts */
     struct feature_online *features; /* NULL: no endpoint may name a view */
     struct monitor *monitor;         /* NULL: predictions are not recorded */
+    struct payload *payload;         /* NULL: requests are neither kept nor told */
     const struct engine_ops *const *engines; /* NULL-ended */
     struct serve_source source;
     struct rollout_live *live;       /* pairs and picks of running rollouts; NULL: none are kept */

@@ -14,7 +14,7 @@ static enum err name_check(struct op *op, const char *what, struct str s)
 
 static enum err keys_check(struct op *op, const struct json *config)
 {
-    static const char *const known[] = {"model", "view", "id_field", "threshold", "monitor", "rollout", "retrain",
+    static const char *const known[] = {"model", "view", "id_field", "threshold", "monitor", "rollout", "retrain", "payload_log", "logger",
                                         "batch", "queue", "cache", "warmup", "concurrency", "inline_us", "memory_max_bytes", "triton",
                                         "validate", "post"};
     for (size_t i = 0; i < config->len; i++) {
@@ -44,6 +44,8 @@ enum err serve_spec_parse(struct op *op, struct str name, const struct json *con
         e = json_opt_str(op, config, "view", STR(""), &s.view);
     if (!e)
         e = json_opt_str(op, config, "id_field", STR(""), &s.id_field);
+    if (!e)
+        e = payload_config_parse(op, name, config, &s.payload);
     if (!e)
         e = monitor_config_parse(op, json_get(config, "monitor"), &s.monitor);
     if (!e)

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "core/chain/chain.h"
 #include "core/monitor/monitor.h"
+#include "core/payload/config.h"
 #include "core/rollout/rollout.h"
 #include "core/serve/policy.h"
 
@@ -12,6 +13,7 @@ struct serve_spec {
     struct str model;       /* registered name */
     struct str view, id_field; /* "" = none */
     struct monitor_config monitor;
+    struct payload_config payload;
     struct rollout_plan rollout;
     struct serve_policy policy;
     struct chain_spec chain;

@@ -261,7 +261,7 @@ enum err table_relink(struct op *op, struct serve *s, const struct serve_endpoin
     for (size_t i = 0; i < old->loaded_len; i++)
         l.v[l.len++] = version_linked(op, s, old->info.name, old->loaded[i]);
     const struct serve_state state = {.name = old->info.name, .config_text = buf_str(&text), .live = old->info.live, .weights = old->info.weights,
-                                      .loaded = l.v, .loaded_len = l.len, .table = old->table, .monitor = old->monitor, .batcher = old->batcher,
+                                      .loaded = l.v, .loaded_len = l.len, .table = old->table, .monitor = old->monitor, .payload = old->payload, .batcher = old->batcher,
                                       .cache = old->cache, .live_notes = old->live, .mirror = old->mirror, .problem = STR("")};
     enum err e = serve_endpoint_make(op, &state, &fresh);
     return e ? e : slot_swap(op, s, old->info.name, fresh);
@@ -288,7 +288,7 @@ enum err table_publish(struct op *op, struct serve *s, const struct serve_endpoi
     struct json *doc = NULL;
     struct serve_endpoint *fresh = NULL;
     struct serve_state state = {.name = row->name, .config_text = row->config, .live = row->version, .weights = *weights,
-                                .loaded = list, .monitor = s->config.monitor, .batcher = s->batcher,
+                                .loaded = list, .monitor = s->config.monitor, .payload = s->config.payload, .batcher = s->batcher,
                                 .live_notes = s->config.live, .mirror = s->mirror, .old = old};
     enum err e = json_parse(op, row->config, JSON_STRICT, &doc);
     if (!e)
