@@ -216,6 +216,7 @@
 #define LIMIT_STREAM_ABORTS 100                /* transactions in a row that could not be committed */
 #define LIMIT_STREAM_SETTINGS 64               /* --kafka-set */
 #define LIMIT_STREAM_OPEN_MS 60000             /* for brokers to answer at the start */
+#define LIMIT_STREAM_POSITIONS_MS 120000       /* for a group's positions, which a transaction of somebody who died may hold up */
 #define LIMIT_STREAM_CLOSE_MS 5000             /* for an abort at the end */
 
 /* Training */

@@ -56,6 +56,7 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.segment.bytes=67108864
 log.cleaner.enable=false
+log.retention.ms=-1
 """
 
 

@@ -10,7 +10,7 @@
 
 enum { KAFKA_TOPICS = 8 };     /* that one stream writes to */
 
-/* One partition of the topic that is read. Offsets are -1 until the first record came. */
+/* One partition of the topic that is read. Offsets are -1 in a group without positions, until the first record came. */
 struct kafka_part {
     bool mine;
     bool at_end;
@@ -22,6 +22,7 @@ struct kafka_part {
 struct kafka {
     rd_kafka_t *producer, *consumer; /* consumer NULL: nothing is read */
     char *topic;
+    bool from_end;             /* where a group without positions begins */
     struct kafka_part *parts;  /* LIMIT_STREAM_PARTITIONS, by number */
     size_t parts_top;          /* numbers below are in use */
 

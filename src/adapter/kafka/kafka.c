@@ -37,6 +37,7 @@ static const struct property consumer_defaults[] = {
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
     {"enable.partition.eof", "true"},
+    {"auto.offset.reset", "error"}, /* a position that the log no longer has is not quietly replaced by another */
     {NULL, NULL},
 };
 /* Settings that are ours alone: exactly-once rests on them, or a setting of the stream says them. */
@@ -203,8 +204,6 @@ static enum err consumer_make(struct op *op, struct kafka *k, const struct kafka
     enum err e = conf_make(op, k, c, consumer_defaults, conf);
     if (!e)
         e = conf_set(op, conf, "group.id", str_cstr(op->arena, c->group));
-    if (!e)
-        e = conf_set(op, conf, "auto.offset.reset", c->from_end ? "latest" : "earliest");
     if (e) {
         rd_kafka_conf_destroy(conf);
         return e;
@@ -355,6 +354,7 @@ static struct kafka *kafka_create(const struct kafka_config *c)
     struct kafka *k = calloc(1, sizeof(*k));
     if (!k)
         abort();
+    k->from_end = c->from_end;
     k->topic = strndup(c->topic.p ? c->topic.p : "", c->topic.len);
     k->parts = calloc(LIMIT_STREAM_PARTITIONS, sizeof(*k->parts));
     k->held = calloc(LIMIT_STREAM_POLL, sizeof(rd_kafka_message_t *));

@@ -6,7 +6,9 @@
  * are dropped before the caller sees them. When the group has already given the partitions away (assignment lost), or the commit fails, the
  * transaction is aborted: the next owner reads the same records again.
  *
- * Each partition has three positions: committed <= done <= seen. An abort seeks to `committed`. Both protocols of rebalancing are served: eager
+ * Each partition has three positions: committed <= done <= seen. They begin where the group's stored position is, which we ask for ourselves when a
+ * partition comes: the answer waits for transactions that are being decided, and a position that the log no longer has (its records were
+ * deleted before they were read) ends the stream instead of being replaced. An abort seeks to `committed`. Both protocols of rebalancing are served: eager
  * (all partitions are taken back each time) and cooperative (those that move). */
 #include "adapter/kafka/client.h"
 
@@ -17,6 +19,7 @@
 
 enum {
     SLICE_MS = 100,    /* of waiting for a record, then we look whether we shall stop */
+    ASK_MS = 2000,     /* of waiting for positions, likewise */
     SEEK_MS = 10000,
 };
 
@@ -59,6 +62,28 @@ enum err reader_rewind(struct op *op, struct kafka *k)
 
 /* ---- partitions come and go ---- */
 
+/* Sets the offsets of `list` to where the group goes on. Another member's transaction may hold the answer up until the brokers end it. */
+static enum err positions_ask(struct kafka *k, rd_kafka_topic_partition_list_t *list)
+{
+    struct op *op = k->op;
+    int64_t until = time_mono_ms() + LIMIT_STREAM_POSITIONS_MS;
+    for (;;) {
+        rd_kafka_resp_err_t code = rd_kafka_committed(k->consumer, list, ASK_MS);
+        for (int i = 0; !code && i < list->cnt; i++)
+            code = list->elems[i].err;
+        if (!code)
+            break;
+        if (op_is_gone(op) || time_mono_ms() > until)
+            return op_is_gone(op) ? op_fail(op, E_CANCELLED, "stopped while asking for positions") : kafka_fail(op, k, code, "ask for the group's positions", "");
+        log_at(LOG_DEBUG, "stream.positions", {"error", LOG_C(rd_kafka_err2name(code))});
+        time_sleep_ms(SLICE_MS);
+    }
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset < 0)
+            list->elems[i].offset = k->from_end ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+    return OK;
+}
+
 static void parts_add(struct kafka *k, const rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++) {
@@ -67,7 +92,8 @@ static void parts_add(struct kafka *k, const rd_kafka_topic_partition_list_t *li
             k->failed = op_fail(k->op, E_TOO_LARGE, "partition %" PRId32 " of \"%s\"; topics of up to %d are read", n, k->topic, LIMIT_STREAM_PARTITIONS);
             return;
         }
-        k->parts[n] = (struct kafka_part){.mine = true, .committed = -1, .done = -1, .seen = -1, .end = -1};
+        int64_t at = list->elems[i].offset < 0 ? -1 : list->elems[i].offset;
+        k->parts[n] = (struct kafka_part){.mine = true, .committed = at, .done = at, .seen = at, .end = -1};
         if (k->parts_top <= (size_t)n)
             k->parts_top = (size_t)n + 1;
     }
@@ -120,6 +146,8 @@ void reader_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_pa
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     log_at(LOG_INFO, "stream.rebalance", {"change", LOG_C(assign ? "assigned" : "revoked")}, {"partitions", LOG_I(list->cnt)});
     if (assign) {
+        if ((k->failed = positions_ask(k, list)))
+            return; /* the stream ends */
         parts_add(k, list);
         if (cooperative)
             error = rd_kafka_incremental_assign(rk, list);
@@ -198,8 +226,10 @@ static enum err event_take(struct op *op, struct kafka *k, const rd_kafka_messag
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__FATAL:
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
-    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
         return kafka_fail(op, k, m->err, "read", rd_kafka_message_errstr(m));
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        return op_fail(op, E_IO, "partition %" PRId32 " of \"%s\" no longer has the records behind the group's position: they were deleted before they were read; "
+                       "set the position by Kafka's own tools to go on without them", m->partition, k->topic);
     default: /* librdkafka goes on by itself */
         log_at(LOG_WARN, "stream.read", {"error", LOG_C(rd_kafka_err2name(m->err))}, {"text", LOG_C(rd_kafka_message_errstr(m))});
         return OK;
