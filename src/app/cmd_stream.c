@@ -266,8 +266,11 @@ static enum err stream_run(struct op *op, struct command_ctx *ctx)
         e = codec_read(op, ctx, &codec);
     if (!e)
         e = word_read(op, ctx, "from", begins, ARRAY_LEN(begins), &begin);
+    const struct predict_place place = {.ref = command_str(ctx, "model"), .name = command_str(ctx, "name"), .server = remote_url(ctx),
+                                        .token = remote_token(ctx), .state = command_given(ctx, "data") || command_given(ctx, "db"),
+                                        .data = command_str(ctx, "data"), .db = command_str(ctx, "db"), .blobs = command_str(ctx, "blobs")};
     if (!e)
-        e = predict_model_open(op, ctx, command_str(ctx, "model"), command_str(ctx, "name"), &model);
+        e = predict_model_open(op, &place, &model);
     if (e)
         return e;
     const struct streaming_codec streaming = stream_codec_make(&codec);
