@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/time.h"
 #include "core/track/artifact.h"
 #include "core/track/change.h"
 #include "core/track/store.h"
@@ -40,6 +41,8 @@ struct step {
 
 static enum err step_run(struct purging *p, struct step *s, db_fn fn)
 {
+    if (p->plan->until_ms && time_mono_ms() >= p->plan->until_ms)
+        return op_fail(p->op, E_TIMEOUT, "the purge goes on later");
     AUTO(arena) struct arena *arena = arena_create(LIMIT_REQUEST_ARENA);
     struct op op;
     op_init(&op, arena);

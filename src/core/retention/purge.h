@@ -19,6 +19,7 @@ struct purge_plan {
     const int64_t *experiments; /* only these, with their runs */
     size_t experiment_count;
     bool dry_run;             /* count and change nothing */
+    int64_t until_ms;         /* CLOCK_MONOTONIC: no step begins later, E_TIMEOUT; another purge goes on from there. 0: to the end */
 };
 #define PURGE_KEPT_MAX 100
 struct purge_report {

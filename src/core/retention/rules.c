@@ -90,6 +90,8 @@ static enum err rule_delete(struct op *op, struct db *db, const struct rule *rul
         page_op(op, arena, &page);
         e = db_read(&page, db, runs_tx, r);
         for (size_t i = 0; !e && i < r->n; i++) {
+            if ((e = op_check_deadline(op)))
+                break;
             e = track_run_delete(&page, db, r->uuids[i]);
             report->deleted += !e;
         }
@@ -116,7 +118,7 @@ static enum err rule_purge(struct op *op, struct db *db, const struct rule *rule
         r->args[2] = DB_I64(r->last);
         e = db_read(&page, db, runs_tx, r);
         if (!e && r->n)
-            e = purge_run(&page, db, &(struct purge_plan){.runs = r->uuids, .run_count = r->n}, &purged);
+            e = purge_run(&page, db, &(struct purge_plan){.runs = r->uuids, .run_count = r->n, .until_ms = op->deadline_ms}, &purged);
         report->purged += purged.runs;
         report->kept += purged.kept;
         if (e)
@@ -136,6 +138,10 @@ enum err retention_apply(struct op *op, struct db *db, struct rules_report *ret)
         enum err one = rule->purge ? rule_purge(op, db, rule, r, &report) : rule_delete(op, db, rule, r, &report);
         if (!one)
             continue;
+        if (one == E_TIMEOUT && op_check_deadline(op)) {
+            e = one;
+            break;
+        }
         /* One experiment's trouble is not the others'. */
         log_at(LOG_ERROR, "retention.failed", {"experiment", LOG_I(rule->experiment)}, {"error", LOG_C(op->msg)});
         e = e ? e : one;

@@ -12,7 +12,7 @@ struct rules_report {
     int64_t deleted, purged, kept, unreadable; /* runs, runs, runs, tags */
 };
 
-/* One round over all experiments. Each run is a write of its own, with its audit row. */
+/* One round over all experiments. Each run is a write of its own, with its audit row. E_TIMEOUT: op's deadline passed; call again to go on. */
 MUST_USE enum err retention_apply(struct op *op, struct db *db, struct rules_report *ret);
 
 #endif
