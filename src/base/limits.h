@@ -353,6 +353,7 @@
 #define LIMIT_MONITOR_ENDPOINT_NAME 255
 #define LIMIT_MONITOR_PAGE 10000                 /* rows in one listing */
 #define LIMIT_RETENTION_MS 3600000               /* between two rounds of the retention rules */
+#define LIMIT_RETENTION_TURN_MS 1000             /* of one round, then monitors have their turn and it goes on */
 #define LIMIT_MONITOR_TICK_MS 60000              /* between two looks at an endpoint to which no labels come */
 #define LIMIT_ROLLOUT_ARMS 8                     /* versions that share the traffic of one endpoint */
 #define LIMIT_ROLLOUT_METRICS 8                  /* judged in one A/B test */
