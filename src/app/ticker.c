@@ -86,7 +86,12 @@ static void retain(struct ticker *t, struct arena *arena)
     struct rules_report r = {0};
     op_init(&op, arena);
     op.actor.name = STR("retention");
-    if (retention_apply(&op, t->config.db, &r))
+    op.deadline_ms = now_ms + LIMIT_RETENTION_TURN_MS;
+    enum err e = retention_apply(&op, t->config.db, &r);
+    op.deadline_ms = 0;
+    if (e == E_TIMEOUT)
+        t->retention_due_ms = 0; /* goes on after the next look at the endpoints */
+    else if (e)
         log_at(LOG_ERROR, "ticker.retention", {"error", LOG_C(op.msg)});
     if (r.deleted || r.purged)
         log_at(LOG_INFO, "ticker.retention", {"deleted", LOG_I(r.deleted)}, {"purged", LOG_I(r.purged)}, {"kept", LOG_I(r.kept)});
