@@ -99,6 +99,8 @@ SELECT 1 FROM track_artifact WHERE sha256 = ?1 LIMIT 1
 SELECT 1 FROM track_upload_part WHERE sha256 = ?1 LIMIT 1
 -- name: retention_blob_predictions
 SELECT 1 FROM prediction_log WHERE blob = ?1 LIMIT 1
+-- name: retention_blob_payloads
+SELECT 1 FROM payload_log WHERE blob = ?1 LIMIT 1
 -- name: retention_logical_bytes
 SELECT count(*), coalesce(sum(size_bytes), 0) FROM track_artifact
 

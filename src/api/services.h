@@ -9,6 +9,7 @@
 
 struct dispatch;
 struct alerts;
+struct payload;
 struct series_cache;
 struct run_index;
 struct server;
@@ -21,6 +22,7 @@ struct services {
     struct serve *serve;             /* endpoints and loaded models */
     struct feature_online *features; /* online windows */
     struct monitor *monitor;         /* prediction windows, labels, alerts */
+    struct payload *payload;         /* requests that are kept; NULL: none are */
     struct rollout_live *live;       /* pairs and picks of running rollouts; NULL: rewards and shadows are not taken */
     struct series_cache *series;     /* points of metrics; NULL: histories are read from the database */
     struct run_index *run_index;     /* columns of runs in memory; NULL: runs are searched row by row */

@@ -194,8 +194,15 @@ static enum err flush_run(struct op *op, struct command_ctx *ctx)
     return e;
 }
 
-/* Downloads one file of the prediction log into `dir`. */
-static enum err part_fetch(struct op *op, struct client *c, const char *name, const struct json *entry, const char *dir, int64_t *ret_rows)
+/* A log of files, as the server lists it. */
+struct log_kind {
+    const char *path, *order;
+};
+static const struct log_kind prediction_log = {"predictions", "event_time, id"}, payload_log = {"payloads", "time, request_id, \"row\""};
+
+/* Downloads one of its files into `dir`. */
+static enum err part_fetch(struct op *op, struct client *c, const struct log_kind *kind, const char *name, const struct json *entry, const char *dir,
+                           int64_t *ret_rows)
 {
     struct client_answer a;
     int64_t seq = 0;
@@ -203,16 +210,16 @@ static enum err part_fetch(struct op *op, struct client *c, const char *name, co
     if (e || (e = json_want_i64(op, entry, "rows", 0, INT64_MAX, ret_rows)))
         return e;
     const char *number = op_printf(op, "%" PRId64, seq);
-    e = client_call(op, c, "GET", remote_path(op, "endpoints", name, "predictions", number, NULL), STR(""), (struct str){0}, &a);
+    e = client_call(op, c, "GET", remote_path(op, "endpoints", name, kind->path, number, NULL), STR(""), (struct str){0}, &a);
     if (e)
         return e;
     if (a.status != 200)
-        return op_fail(op, E_IO, "the server answered %d to a question for prediction window %s", a.status, number);
+        return op_fail(op, E_IO, "the server answered %d to a question for file %s of the log", a.status, number);
     return file_write(op, op_printf(op, "%s/%012" PRId64 ".parquet", dir, seq), a.body);
 }
 
-/* All parts as one file, in event time. */
-static enum err parts_join(struct op *op, const char *dir, struct str out, uint64_t *ret_rows)
+/* All parts as one file, in order of time. */
+static enum err parts_join(struct op *op, const struct log_kind *kind, const char *dir, struct str out, uint64_t *ret_rows)
 {
     AUTO(table_engine) struct table_engine *tables = NULL;
     struct table_scan *scan = NULL;
@@ -221,8 +228,8 @@ static enum err parts_join(struct op *op, const char *dir, struct str out, uint6
     const struct table_chunk *chunk = NULL;
     struct str pattern = table_quote(op, str_from(op_printf(op, "%s/*.parquet", dir)));
     enum err e = backend_tables_open(op, &tables);
-    if (e || (e = table_scan_open(op, tables, str_from(op_printf(op, "SELECT * FROM read_parquet(%.*s, union_by_name = true) ORDER BY event_time, id",
-                                                                STR_FMT(pattern))), &scan, &schema)))
+    if (e || (e = table_scan_open(op, tables, str_from(op_printf(op, "SELECT * FROM read_parquet(%.*s, union_by_name = true) ORDER BY %s",
+                                                                STR_FMT(pattern), kind->order)), &scan, &schema)))
         return e;
     e = table_writer_open(op, tables, out, schema, &writer);
     while (!e && !(e = table_next(op, tables, scan, &chunk)) && chunk)
@@ -245,7 +252,7 @@ static void parts_remove(const char *dir, const struct json *list, struct op *op
     rmdir(dir);
 }
 
-static enum err predictions_run(struct op *op, struct command_ctx *ctx)
+static enum err log_run(struct op *op, struct command_ctx *ctx, const struct log_kind *kind)
 {
     AUTO(client) struct client *c = NULL;
     struct json *doc = NULL;
@@ -254,20 +261,22 @@ static enum err predictions_run(struct op *op, struct command_ctx *ctx)
     int64_t expected = 0, rows = 0;
     uint64_t written = 0;
     enum err e = remote_open(op, ctx, &c);
-    if (e || (e = client_json(op, c, "GET", remote_path(op, "endpoints", name, "predictions", NULL), (struct str){0}, &doc)) ||
-        (e = json_want_array(op, doc, "predictions", &list)))
+    if (e || (e = client_json(op, c, "GET", remote_path(op, "endpoints", name, kind->path, NULL), (struct str){0}, &doc)) ||
+        (e = json_want_array(op, doc, kind->path, &list)))
         return e;
     if (!list->len)
-        return op_fail(op, E_NOT_FOUND, "the prediction log of '%s' is empty; a window is written when its labels are due, or by `ingot deploy flush`", name);
+        return op_fail(op, E_NOT_FOUND, kind == &payload_log ? "the payload log of '%s' is empty; a file is written after payload_log.flush_s, or by `ingot deploy flush`"
+                                                            : "the prediction log of '%s' is empty; a window is written when its labels are due, or by `ingot deploy flush`",
+                       name);
     if (mkdir(dir, 0777) && errno != EEXIST)
         return op_fail_errno(op, "make folder '%s'", dir);
     for (uint32_t i = 0; !e && i < list->len; i++) {
-        e = part_fetch(op, c, name, &list->items[i], dir, &rows);
+        e = part_fetch(op, c, kind, name, &list->items[i], dir, &rows);
         expected += rows;
         command_progress(ctx, "windows", i + 1, list->len);
     }
     if (!e)
-        e = parts_join(op, dir, command_str(ctx, "out"), &written);
+        e = parts_join(op, kind, dir, command_str(ctx, "out"), &written);
     parts_remove(dir, list, op);
     if (!e && written != (uint64_t)expected)
         e = op_fail(op, E_CORRUPT, "the log names %" PRId64 " rows, its files hold %" PRIu64, expected, written);
@@ -278,8 +287,18 @@ static enum err predictions_run(struct op *op, struct command_ctx *ctx)
     json_kv_i64(w, "rows", (int64_t)written);
     json_kv_i64(w, "windows", list->len);
     json_end_object(w);
-    command_say(ctx, "%" PRIu64 " predictions of %u windows in %.*s", written, list->len, STR_FMT(command_str(ctx, "out")));
+    command_say(ctx, "%" PRIu64 " rows of %u files in %.*s", written, list->len, STR_FMT(command_str(ctx, "out")));
     return OK;
+}
+
+static enum err predictions_run(struct op *op, struct command_ctx *ctx)
+{
+    return log_run(op, ctx, &prediction_log);
+}
+
+static enum err payloads_run(struct op *op, struct command_ctx *ctx)
+{
+    return log_run(op, ctx, &payload_log);
 }
 
 static enum err history_run(struct op *op, struct command_ctx *ctx)
@@ -339,5 +358,8 @@ const struct command deploy_commands[] = {
     {"deploy flush", "ENDPOINT", 1, 1, "write the predictions of open windows to the log", NULL, "  ingot deploy flush flights-delay", status_options, flush_run},
     {"deploy predictions", "ENDPOINT", 1, 1, "download the prediction log as one Parquet file", NULL,
      "  ingot deploy predictions flights-delay --out predictions.parquet", predictions_options, predictions_run},
+    {"deploy payloads", "ENDPOINT", 1, 1, "download the payload log (sampled requests and answers) as one Parquet file",
+     "What is kept is said by payload_log in the endpoint's configuration; see docs/observability.md.",
+     "  ingot deploy payloads flights-delay --out requests.parquet", predictions_options, payloads_run},
     {0},
 };

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "core/observe/tracer.h"
+#include "core/payload/payload.h"
 #include "core/track/series_cache.h"
 #include "net/server.h"
 
@@ -67,6 +68,9 @@ void metrics_write(struct services *s, struct buf *out)
     if (s->server)
         server_stats_get(s->server, &net);
     struct tracer_stats traces = {0};
+    struct payload_stats kept = {0};
+    if (s->payload)
+        payload_stats(s->payload, &kept);
     if (s->tracer)
         tracer_stats(s->tracer, &traces);
     if (s->series)
@@ -97,6 +101,14 @@ void metrics_write(struct services *s, struct buf *out)
         {"ingot_trace_dropped_spans_total", "counter", "Spans that found no room or no taker.", (double)traces.dropped_spans},
         {"ingot_trace_messages_total", "counter", "Messages that the receiver took.", (double)traces.messages},
         {"ingot_trace_retries_total", "counter", "Further attempts to send a message.", (double)traces.retries},
+        {"ingot_payload_requests_total", "counter", "Requests that the payload log has kept.", (double)kept.requests},
+        {"ingot_payload_rows_total", "counter", "Rows of these.", (double)kept.rows},
+        {"ingot_payload_files_total", "counter", "Files of the payload log that were written.", (double)kept.files},
+        {"ingot_payload_failed_files_total", "counter", "Times that a file could not be written.", (double)kept.failed_files},
+        {"ingot_payload_dropped_total", "counter", "Sampled requests that found no room, or were too large.", (double)kept.dropped_requests},
+        {"ingot_payload_queued_bytes", "gauge", "Sampled requests that wait.", (double)kept.queued_bytes},
+        {"ingot_events_total", "counter", "CloudEvents that a receiver took.", (double)kept.events},
+        {"ingot_events_dropped_total", "counter", "CloudEvents that found no room or no taker.", (double)kept.dropped_events},
         {"ingot_trace_queued_bytes", "gauge", "Finished traces that wait to be sent.", (double)traces.queued_bytes},
     };
     for (size_t i = 0; i < ARRAY_LEN(samples); i++)

@@ -30,6 +30,7 @@
 #include "core/alert/rule.h"
 #include "core/feature/online.h"
 #include "core/monitor/monitor.h"
+#include "core/payload/payload.h"
 #include "core/predlog/predlog.h"
 #include "core/registry/source_pattern.h"
 #include "core/serve/serve.h"
@@ -48,6 +49,7 @@ struct platform {
     struct mutex tables_mutex;
     struct table_engine *tables; /* opened when first used */
     struct predlog *predlog;
+    struct payload *payload;
     struct feature_online *features;
     struct monitor *monitor;
     struct rollout_live *live;
@@ -105,6 +107,8 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
     struct predlog_tables tables = {p, tables_open};
     p->predlog = predlog_create(p->db, p->blobs, &tables, str_from(op_printf(op, "%.*s/tmp", STR_FMT(config->data_dir))));
     struct prediction_sink sink = predlog_sink(p->predlog);
+    p->payload = payload_create(&(struct payload_parts){
+        .db = p->db, .blobs = p->blobs, .tables = tables, .tmp_dir = str_from(op_printf(op, "%.*s/tmp", STR_FMT(config->data_dir)))});
     p->monitor = monitor_create(p->db, &sink);
     p->live = rollout_live_create();
     if (rollout_live_load(op, p->db, p->live)) { /* what it holds is worth less than a server that starts */
@@ -119,7 +123,7 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
     p->source = serve_source_registry(p->db, p->blobs);
     backend_engines_setup(config->isolate, (size_t)config->engine_memory_mib << 20);
     struct serve_config serve = {
-        .db = p->db, .features = p->features, .monitor = p->monitor, .engines = backend_engines, .source = p->source, .live = p->live,
+        .db = p->db, .features = p->features, .monitor = p->monitor, .payload = p->payload, .engines = backend_engines, .source = p->source, .live = p->live,
         .memory_max_bytes = (size_t)config->models_memory_mib << 20, .threads = config->engine_threads};
     if ((e = serve_open(op, &serve, &p->serve)))
         return e;
@@ -139,6 +143,8 @@ static enum err api_open(struct op *op, struct platform *p, const struct config 
     if (!e)
         e = outbox_open(op, &config->webhook, p->db, str_cstr(op->arena, config->data_dir), &p->notify, &p->webhooks);
     if (!e)
+        payload_notify_set(p->payload, p->notify);
+    if (!e)
         p->alerts = alerts_create(p->db, p->webhooks);
     if (!e)
         e = telemetry_open(op, &config->telemetry, &p->telemetry, &p->tracer);
@@ -154,6 +160,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .features = p->features,
         .monitor = p->monitor,
         .live = p->live,
+        .payload = p->payload,
         .series = p->series,
         .run_index = p->run_index,
         .webhooks = p->webhooks,
@@ -251,10 +258,11 @@ void platform_stop(struct op *op, struct platform *p)
     telemetry_close(p->telemetry);
     alerts_destroy(p->alerts);
     webhooks_destroy(p->webhooks);
-    notify_close(p->notify);
     ui_close(p->ui);
     source_pattern_destroy(p->version_sources);
     serve_close(p->serve);
+    payload_destroy(p->payload);
+    notify_close(p->notify);
     monitor_destroy(p->monitor);
     rollout_live_destroy(p->live);
     feature_online_close(p->features);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "core/payload/store.h"
 #include "core/retention/rules.h"
 
 struct ticker {
@@ -95,6 +96,12 @@ static void retain(struct ticker *t, struct arena *arena)
         log_at(LOG_ERROR, "ticker.retention", {"error", LOG_C(op.msg)});
     if (r.deleted || r.purged)
         log_at(LOG_INFO, "ticker.retention", {"deleted", LOG_I(r.deleted)}, {"purged", LOG_I(r.purged)}, {"kept", LOG_I(r.kept)});
+    int64_t files = 0;
+    op_clear(&op);
+    if (payload_expire(&op, t->config.db, &files))
+        log_at(LOG_ERROR, "ticker.retention", {"error", LOG_C(op.msg)});
+    if (files)
+        log_at(LOG_INFO, "ticker.retention", {"payload_files", LOG_I(files)});
     arena_reset(arena);
 }
 

@@ -1,6 +1,10 @@
 /* blob.c - the thin half of the blob port, and whole small objects. */
 #include "port/blob.h"
 
+#include <stdio.h>
+
+#include "base/limits.h"
+
 enum err blob_writer_open(struct op *op, struct blob_store *s, struct blob_writer **ret)
 {
     return s->ops->writer_open(s->self, op, ret);
@@ -119,6 +123,27 @@ enum err blob_get(struct op *op, struct blob_store *s, const struct blob_id *id,
         return e;
     *ret_bytes = (struct str){p, (size_t)size};
     return OK;
+}
+
+enum err blob_put_file(struct op *op, struct blob_store *s, const char *path, struct blob_id *ret_id, uint64_t *ret_size)
+{
+    struct blob_writer *w = NULL;
+    FILE *f = fopen(path, "rbe");
+    if (!f)
+        return op_fail_errno(op, "open '%s'", path);
+    enum err e = blob_writer_open(op, s, &w);
+    char *piece = arena_alloc(op->arena, LIMIT_KIB(64));
+    size_t n;
+    while (!e && (n = fread(piece, 1, LIMIT_KIB(64), f)) > 0)
+        e = blob_write(op, s, w, piece, n);
+    if (!e && ferror(f))
+        e = op_fail(op, E_IO, "read '%s'", path);
+    fclose(f);
+    if (e) {
+        blob_abort(s, w);
+        return e;
+    }
+    return blob_commit(op, s, w, ret_id, ret_size);
 }
 
 struct str blob_id_hex(struct op *op, const struct blob_id *id)

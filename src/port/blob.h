@@ -65,6 +65,8 @@ void blob_store_close(struct blob_store *s);
 /* Whole small objects. */
 MUST_USE enum err blob_put(struct op *op, struct blob_store *s, struct str bytes, struct blob_id *ret_id);
 MUST_USE enum err blob_get(struct op *op, struct blob_store *s, const struct blob_id *id, size_t max, struct str *ret_bytes);
+/* The whole content of a file, which stays. */
+MUST_USE enum err blob_put_file(struct op *op, struct blob_store *s, const char *path, struct blob_id *ret_id, uint64_t *ret_size);
 /* 64 hex digits and back. */
 struct str blob_id_hex(struct op *op, const struct blob_id *id);
 MUST_USE enum err blob_id_parse(struct op *op, struct str hex, struct blob_id *ret);

@@ -9,7 +9,7 @@
 
 #include "base/op.h"
 
-#define NOTIFY_HEADERS 8
+#define NOTIFY_HEADERS 12
 
 struct notify_header {
     struct str name, value; /* without control bytes; the core makes them */

@@ -200,6 +200,8 @@ def requests(t):
         own("GET", "/endpoints/{endpoint}/" + path, query={"from_us": "1", "to_us": "100000000000", "firing": "true"}, args=point_of)
     own("GET", "/endpoints/{endpoint}/predictions", query={"after": "0", "limit": "5"}, args=point_of)
     own("GET", "/endpoints/{endpoint}/predictions/{seq}", args={**point_of, "seq": "1"})
+    own("GET", "/endpoints/{endpoint}/payloads", query={"after": "0"}, args=point_of)
+    own("GET", "/endpoints/{endpoint}/payloads/{seq}", args={**point_of, "seq": "1"})
     own("POST", "/endpoints/{endpoint}/flush", {}, args=point_of)
     own("POST", "/endpoints/{endpoint}/rollouts", {"kind": "canary", "version": 2, "start_us": 1}, args=point_of)
     own("GET", "/endpoints/{endpoint}/rollouts/{rollout}", args={**point_of, "rollout": "1"})

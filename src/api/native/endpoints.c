@@ -3,6 +3,7 @@
 #include "api/services.h"
 #include "base/limits.h"
 #include "core/monitor/monitor.h"
+#include "core/payload/payload.h"
 #include "core/predlog/predlog.h"
 #include "core/serve/serve.h"
 
@@ -207,7 +208,7 @@ enum err native_endpoint_flush(struct op *op, struct services *s, struct http_re
 {
     struct json *body = NULL; /* may be left out; says nothing yet */
     enum err e = native_endpoint_known(op, s, req->path_args[0]);
-    if (e || (req->body.len && (e = native_body(op, req, &body))) || (e = monitor_flush(op, s->monitor)))
+    if (e || (req->body.len && (e = native_body(op, req, &body))) || (e = monitor_flush(op, s->monitor)) || (s->payload && (e = payload_flush(op, s->payload))))
         return e;
     struct json_out w;
     native_reply(res, &w);
@@ -250,13 +251,19 @@ enum err native_predictions_list(struct op *op, struct services *s, struct http_
 enum err native_predictions_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct predlog_entry entry;
-    struct blob_reader *r = NULL;
     int64_t seq = 0;
-    uint64_t size = 0;
     if (!str_parse_i64(req->path_args[1], &seq))
         return op_fail(op, E_NOT_FOUND, "no prediction window '%.*s'", STR_FMT(req->path_args[1]));
     enum err e = predlog_get(op, s->db, req->path_args[0], seq, &entry);
-    if (e || (e = blob_reader_open(op, s->blobs, &entry.blob, &r, &size)))
+    return e ? e : native_parquet(op, s, &entry.blob, res);
+}
+
+enum err native_parquet(struct op *op, struct services *s, const struct blob_id *id, struct http_res *res)
+{
+    struct blob_reader *r = NULL;
+    uint64_t size = 0;
+    enum err e = blob_reader_open(op, s->blobs, id, &r, &size);
+    if (e)
         return e;
     http_set_type(res, "application/vnd.apache.parquet");
     char *piece = arena_alloc(op->arena, LIMIT_KIB(64));

@@ -39,6 +39,11 @@ enum err native_endpoint_windows(struct op *op, struct services *s, struct http_
 enum err native_endpoint_alerts(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_endpoint_retrains(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_predictions_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+struct blob_id;
+/* Streams a blob as a Parquet file. */
+enum err native_parquet(struct op *op, struct services *s, const struct blob_id *id, struct http_res *res);
+enum err native_payloads_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_payloads_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_predictions_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_endpoint_flush(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* rollouts.c */

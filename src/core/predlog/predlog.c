@@ -155,28 +155,6 @@ static enum err parquet_write(struct op *op, struct predlog *p, const struct mon
     return table_finish(op, tables, w, &rows);
 }
 
-/* Copies the finished file into the blob store. */
-static enum err blob_of_file(struct op *op, struct predlog *p, const char *path, struct blob_id *ret_id, uint64_t *ret_size)
-{
-    struct blob_writer *w = NULL;
-    FILE *f = fopen(path, "rbe");
-    if (!f)
-        return op_fail_errno(op, "open '%s'", path);
-    enum err e = blob_writer_open(op, p->blobs, &w);
-    char *piece = arena_alloc(op->arena, LIMIT_KIB(64));
-    size_t n;
-    while (!e && (n = fread(piece, 1, LIMIT_KIB(64), f)) > 0)
-        e = blob_write(op, p->blobs, w, piece, n);
-    if (!e && ferror(f))
-        e = op_fail(op, E_IO, "read '%s'", path);
-    fclose(f);
-    if (e) {
-        blob_abort(p->blobs, w);
-        return e;
-    }
-    return blob_commit(op, p->blobs, w, ret_id, ret_size);
-}
-
 struct insert_arg {
     const struct monitor_batch *batch;
     const struct blob_id *blob;
@@ -202,7 +180,7 @@ static enum err sink_write(void *arg, struct op *op, const struct monitor_batch 
     const char *path = op_printf(op, "%s/predictions-%s.parquet", p->tmp_dir, hash_random_hex(op->arena, 8));
     enum err e = parquet_write(op, p, b, str_from(path));
     if (!e)
-        e = blob_of_file(op, p, path, &id, &size);
+        e = blob_put_file(op, p->blobs, path, &id, &size);
     if (unlink(path) && errno != ENOENT && !e)
         e = op_fail_errno(op, "remove '%s'", path);
     struct insert_arg a = {b, &id, size};

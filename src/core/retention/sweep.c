@@ -12,8 +12,9 @@ static const struct {
     {"track_artifact.sha256", &sql_retention_blob_artifact},
     {"track_upload_part.sha256", &sql_retention_blob_part},
     {"prediction_log.blob", &sql_retention_blob_predictions},
+    {"payload_log.blob", &sql_retention_blob_payloads},
 };
-const char *const sweep_columns[] = {"track_artifact.sha256", "track_upload_part.sha256", "prediction_log.blob", NULL};
+const char *const sweep_columns[] = {"track_artifact.sha256", "track_upload_part.sha256", "prediction_log.blob", "payload_log.blob", NULL};
 _Static_assert(sizeof sweep_columns / sizeof *sweep_columns == sizeof references / sizeof *references + 1, "one list in two shapes");
 
 struct sweeping {
