@@ -71,14 +71,14 @@ static bool token_is(struct str token, struct str want)
     return !diff;
 }
 
-/* Without a token whoever reaches us may read and ask; models are loaded and unloaded from this machine only. */
+/* Without a token whoever reaches us may read and ask; models are loaded and unloaded, and settings changed, from this machine only. */
 static enum err caller_check(void *arg, struct op *op, struct str token, bool peer_loopback, struct actor *ret)
 {
     const struct model_server_config *c = arg;
     const uint32_t asks = 1u << PERM_PUBLIC | 1u << PERM_READ | 1u << PERM_INFER;
     if (c->token.len && !token_is(token, c->token))
         return op_fail(op, E_UNAUTHENTICATED, "this server asks for its token");
-    *ret = (struct actor){.name = STR("caller"), .perms = c->token.len || peer_loopback ? asks | 1u << PERM_DEPLOY : asks};
+    *ret = (struct actor){.name = STR("caller"), .perms = c->token.len || peer_loopback ? asks | 1u << PERM_DEPLOY | 1u << PERM_ADMIN : asks};
     return OK;
 }
 

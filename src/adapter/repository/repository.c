@@ -253,15 +253,16 @@ static enum err versions_choose(struct op *op, const struct triton_config *c, st
 }
 
 /* The files of the chosen versions, `file` being their folders so far. An ensemble has none. */
-static enum err versions_files(struct op *op, const struct triton_config *c, struct repository_version *list, size_t n, uint64_t *mark)
+static enum err versions_files(struct op *op, const struct triton_config *c, struct repository_version *list, size_t n)
 {
+    uint64_t mark = 0;
     bool found = false;
     enum err e = OK;
     for (size_t i = 0; !e && i < n; i++) {
         struct str folder = list[i].file;
         if (!is_folder(op, folder))
             return op_fail(op, E_INVALID, "'%.*s' is no folder", STR_FMT(folder));
-        e = version_file(op, folder, c->file, mark, &list[i].file, &found);
+        e = version_file(op, folder, c->file, &mark, &list[i].file, &found);
         if (!e && !found && !c->ensemble)
             e = c->file.len ? op_fail(op, E_NOT_FOUND, "'%.*s' has no file \"%.*s\"", STR_FMT(folder), STR_FMT(c->file))
                             : op_fail(op, E_INVALID, "'%.*s' has no file named model.*, and not exactly one other", STR_FMT(folder));
@@ -286,7 +287,7 @@ static enum err numbered_read(struct scan *s, struct str folder, const struct st
     if (!e)
         e = versions_choose(op, &c, list, &len);
     if (!e)
-        e = versions_files(op, &c, list, len, &m->mark);
+        e = versions_files(op, &c, list, len);
     if (e)
         return e;
     m->versions = list;
@@ -297,7 +298,16 @@ static enum err numbered_read(struct scan *s, struct str folder, const struct st
 static enum err numbered_add(struct scan *s, struct str folder, const struct str *names, size_t n)
 {
     struct repository_model m = model_start(base_name(folder), folder);
+    struct str *files = NULL;
+    size_t count = 0;
+    int64_t v;
     marks_add(s->op, &m.mark, folder, names, n);
+    for (size_t i = 0; i < n; i++) { /* all versions, whichever are chosen: a mark is the disk's alone */
+        struct str path = path_join(s->op, folder, names[i]);
+        if (str_parse_i64(names[i], &v) && is_folder(s->op, path) && !folder_names(s->op, path, &files, &count))
+            marks_add(s->op, &m.mark, path, files, count);
+        op_clear(s->op);
+    }
     if (numbered_read(s, folder, names, n, &m)) {
         m.problem = str_from(s->op->msg);
         m.version_count = 0;
