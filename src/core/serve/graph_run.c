@@ -171,12 +171,13 @@ static enum err default_fill(struct step_run *sr, const struct graph_wire *w)
         one.shape[i] = s->shape[i] >= 0 ? s->shape[i] : i == 0 ? (int64_t)run->call.rows.count : 1;
     if (!tensor_count(one.shape, one.rank, LIMIT_TENSOR_VALUES, &one.count))
         return op_fail(&sr->op, E_TOO_LARGE, "no memory for a default");
+    const struct str text = value->type == JSON_STRING ? str_dup(sr->op.arena, value->s) : STR("");
     void *data = arena_try_alloc(sr->op.arena, one.count + 1, sizeof(struct str));
     if (!data)
         return op_fail(&sr->op, E_TOO_LARGE, "no memory for a default");
     for (size_t i = 0; i < one.count; i++) {
         if (value->type == JSON_STRING)
-            ((struct str *)data)[i] = value->s;
+            ((struct str *)data)[i] = text;
         else
             ((double *)data)[i] = v;
     }
