@@ -6,6 +6,7 @@
 #include "adapter/child/child.h"
 #include "adapter/declared/declared.h"
 #include "adapter/linear/linear.h"
+#include "adapter/linear/svm.h"
 #include "adapter/sqlite/sqlite.h"
 #include "adapter/localfs/datadir.h"
 #include "adapter/localfs/localfs.h"
@@ -92,6 +93,7 @@ const struct backend backends[] = {
     {"engine", "lightgbm", true, "serving LightGBM models", "part of ingot", NULL},
     {"engine", "onnxml", true, "serving scikit-learn's models in ONNX", "part of ingot", NULL},
     {"engine", "linear", true, "serving linear models", "part of ingot", NULL},
+    {"engine", "svm", true, "serving models of LIBLINEAR, and of LIBSVM with a linear kernel", "part of ingot", NULL},
     {"engine", "onnx", true, "serving ONNX models that are more than trees and lines", "make deps (npm package onnxruntime-node)", onnx_row_check},
     {"engine", "xgboost", BUILT_XGBOOST, "serving XGBoost's old binary models (.model), in a process of their own", "libxgboost-dev", xgboost_learner_check},
     {"learner", "xgboost", BUILT_XGBOOST, "ingot train --learner xgboost", "libxgboost-dev", xgboost_learner_check},
@@ -102,7 +104,7 @@ const struct backend backends[] = {
 };
 
 const struct engine_ops *const backend_engines[] = {
-    &declared_engine, &declared_spawning_engine, &trees_engine, &lightgbm_engine, &onnxml_engine, &linear_engine, &onnx_hosted_engine,
+    &declared_engine, &declared_spawning_engine, &trees_engine, &lightgbm_engine, &onnxml_engine, &linear_engine, &svm_engine, &onnx_hosted_engine,
 #ifdef INGOT_WITH_XGBOOST
     &xgboost_hosted_engine,
 #endif

@@ -2,12 +2,17 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+#include <linear.h>
 
 #include "adapter/liblinear/liblinear.h"
 #include "adapter/linear/linear.h"
+#include "adapter/linear/svm.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "port/linear_format.h"
 
@@ -133,10 +138,115 @@ static void test_refusals(void **state)
     memcpy(y, labels, sizeof(labels));
 }
 
+/* ---- the library's own files ---- */
+enum { FILE_ROWS = 300, FILE_COLS = 5 };
+
+static void be_silent(const char *text)
+{
+    (void)text;
+}
+
+/* What the library says of one row, in our words: the greater label of two, else by ascending label. */
+static size_t library_answer(const struct model *m, const struct feature_node *row, float *ret)
+{
+    double values[8] = {0}, ordered[8];
+    int n = get_nr_class(m), labels[8] = {0};
+    bool probability = check_probability_model(m);
+    if (probability)
+        predict_probability(m, row, values);
+    else
+        predict_values(m, row, values);
+    if (check_regression_model(m)) {
+        ret[0] = (float)values[0];
+        return 1;
+    }
+    get_labels(m, labels);
+    if (n == 2 && m->param.solver_type != MCSVM_CS) {
+        bool first = labels[0] > labels[1];
+        ret[0] = (float)(probability ? values[first ? 0 : 1] : first ? values[0] : -values[0]);
+        return 1;
+    }
+    for (int i = 0; i < n; i++) {
+        int rank = 0;
+        for (int k = 0; k < n; k++)
+            rank += labels[k] < labels[i];
+        ordered[rank] = values[i];
+    }
+    for (int i = 0; i < n; i++)
+        ret[i] = (float)ordered[i];
+    return (size_t)n;
+}
+
+static void file_check(int solver, int classes, double bias)
+{
+    static struct feature_node nodes[FILE_ROWS][FILE_COLS + 2], *rows[FILE_ROWS];
+    static double wanted[FILE_ROWS];
+    static float dense[FILE_ROWS * FILE_COLS], ours[FILE_ROWS * 4];
+    int cols = FILE_COLS + (bias >= 0);
+    for (int i = 0; i < FILE_ROWS; i++) {
+        double z = 0;
+        rows[i] = nodes[i];
+        for (int k = 0; k < FILE_COLS; k++) {
+            float v = (float)(uniform() * 2 - 1);
+            dense[i * FILE_COLS + k] = v;
+            nodes[i][k] = (struct feature_node){k + 1, (double)v};
+            z += (double)v * (k - 1);
+        }
+        if (bias >= 0)
+            nodes[i][FILE_COLS] = (struct feature_node){cols, bias};
+        nodes[i][cols].index = -1;
+        wanted[i] = classes == 0 ? z : classes == 2 ? (z > 0.3 ? 1 : -1) : z < -1 ? 7 : z > 1 ? -3 : 2;
+    }
+    struct problem problem = {.l = FILE_ROWS, .n = cols, .y = wanted, .x = rows, .bias = bias};
+    struct parameter parameter = {.solver_type = solver, .eps = 0.01, .C = 1, .p = 0.1};
+    set_print_string_function(be_silent);
+    struct model *m = train(&problem, &parameter);
+    char path[] = "/tmp/liblinear-XXXXXX";
+    close(mkstemp(path));
+    assert_int_equal(save_model(path, m), 0);
+    struct arena *a = arena_create(LIMIT_MIB(8));
+    struct op op;
+    struct str bytes;
+    void *loaded = NULL;
+    op_init(&op, a);
+    assert_int_equal(file_read(&op, path, LIMIT_MIB(1), &bytes), OK);
+    unlink(path);
+    if (!svm_engine.accepts(bytes) || svm_engine.load(&op, bytes, &loaded))
+        fail_msg("solver %d: %s", solver, op.msg);
+    const struct engine_info *info = svm_engine.info(loaded);
+    assert_int_equal(info->features, FILE_COLS);
+    svm_engine.predict(loaded, dense, FILE_ROWS, ours);
+    for (int i = 0; i < FILE_ROWS; i++) {
+        float want[8];
+        assert_int_equal(library_answer(m, rows[i], want), info->outputs);
+        if (memcmp(want, ours + (size_t)i * info->outputs, info->outputs * sizeof(float)) != 0)
+            fail_msg("solver %d, %d classes, row %d: %g, not %g", solver, classes, i, (double)ours[(size_t)i * info->outputs], (double)want[0]);
+    }
+    svm_engine.unload(loaded);
+    free_and_destroy_model(&m);
+    arena_destroy(a);
+}
+
+/* Every solver, equal to the last bit. */
+static void test_its_own_files_are_served(void **state)
+{
+    (void)state;
+    static const int classifiers[] = {L2R_LR, L2R_L2LOSS_SVC_DUAL, L2R_L2LOSS_SVC, L2R_L1LOSS_SVC_DUAL, MCSVM_CS, L1R_L2LOSS_SVC, L1R_LR, L2R_LR_DUAL};
+    static const int regressions[] = {L2R_L2LOSS_SVR, L2R_L2LOSS_SVR_DUAL, L2R_L1LOSS_SVR_DUAL};
+    for (int with_bias = 0; with_bias < 2; with_bias++) {
+        for (size_t i = 0; i < ARRAY_LEN(classifiers); i++) {
+            file_check(classifiers[i], 2, with_bias ? 1 : -1);
+            file_check(classifiers[i], 3, with_bias ? 0.5 : -1);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(regressions); i++)
+            file_check(regressions[i], 0, with_bias ? 1 : -1);
+    }
+}
+
 int main(void)
 {
     data_make();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_finds_the_weights), cmocka_unit_test(test_same_input_same_bytes),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_its_own_files_are_served), cmocka_unit_test(test_finds_the_weights), cmocka_unit_test(test_same_input_same_bytes),
                                        cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests_name("liblinear", tests, NULL, NULL);
 }
