@@ -173,7 +173,7 @@ static void rank_fit(const struct tensor_spec *spec, struct tensor *t)
 static enum err tensor_make(struct op *op, const struct frame_want *w, struct str name, const struct json *list, size_t hint, struct tensor *t)
 {
     const struct tensor_spec *spec = spec_find(w, name);
-    unsigned flags = w->flags | VALUES_HALF;
+    unsigned flags = w->flags | VALUES_HALF | VALUES_NULLS;
     *t = (struct tensor){.name = name};
     if (spec)
         t->type = type_of_spec(w, spec);
@@ -225,7 +225,7 @@ static enum err matrix_make(struct op *op, const struct frame_want *w, const str
     for (size_t i = 0; !e && i < f->rows; i++) {
         for (size_t c = 0; !e && c < f->cols; c++) {
             struct json cell = f->cell(f, i, c);
-            e = values_put(op, &cell, w->flags | VALUES_HALF, t, i * f->cols + c);
+            e = values_put(op, &cell, w->flags | VALUES_HALF | VALUES_NULLS, t, i * f->cols + c);
         }
     }
     *ret = (struct frame_tensors){t, 1, f->rows};

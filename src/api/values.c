@@ -138,6 +138,8 @@ static enum err text_put(struct op *op, const struct json *value, unsigned flags
     struct str *texts = (struct str *)(uintptr_t)t->texts;
     if (value->type == JSON_STRING)
         texts[i] = value->s;
+    else if (value->type == JSON_NULL && flags & VALUES_NULLS)
+        texts[i] = STR("");
     else if (!(flags & VALUES_B64) || value->type != JSON_OBJECT || !b64_read(op, value, &texts[i]))
         return value_fail(op, t, i, "not a text");
     return OK;

@@ -14,6 +14,7 @@
 enum values_flags {
     VALUES_B64 = 1 << 0,   /* BYTES may be {"b64": text} (TensorFlow Serving); written so where `values_write` is told */
     VALUES_HALF = 1 << 1,  /* FP16 and BF16 are read from numbers */
+    VALUES_NULLS = 1 << 3, /* a null stands for an empty text, as in tables with missing values */
     VALUES_TEXTS = 1 << 2, /* numbers may stand as texts ("1.5"), as in CSV */
 };
 /* `t` has name, type, rank, shape and count; fills data or texts. */

@@ -1,6 +1,7 @@
 /* cmd_model.c - the registry from the command line: a package that `ingot train` left becomes a registered version. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "app/commands.h"
 #include "app/remote.h"
@@ -88,7 +89,10 @@ static enum err run_restore(struct op *op, struct command_ctx *ctx, struct clien
                                            {"model/MLmodel", "text/yaml"},
                                            {"model/signature.json", "application/json"},
                                            {"model/reference.bin", "application/octet-stream"},
-                                           {"metrics.json", "application/json"}};
+                                           {"metrics.json", "application/json"},
+                                           {"model/transform.json", "application/json"},
+                                           {"model/calibrator.json", "application/json"}};
+    enum { SURE = 5 }; /* the rest is there only if it was fitted */
     struct run_log *log = NULL;
     struct run_log_start start = {.experiment = command_str(ctx, "experiment"), .run_name = p->learner, .source_name = STR("ingot model register"),
                                   .data_sha256 = p->data_sha256};
@@ -105,7 +109,10 @@ static enum err run_restore(struct op *op, struct command_ctx *ctx, struct clien
     }
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         struct str bytes;
-        if ((e = file_read(op, op_printf(op, "%s/%s", p->dir, files[i][0]), LIMIT_MODEL_BYTES, &bytes)) ||
+        const char *path = op_printf(op, "%s/%s", p->dir, files[i][0]);
+        if (i >= SURE && access(path, F_OK))
+            continue;
+        if ((e = file_read(op, path, LIMIT_MODEL_BYTES, &bytes)) ||
             (e = run_log_artifact(op, log, files[i][0], str_from(files[i][1]), bytes)))
             return e;
     }

@@ -119,8 +119,11 @@ static enum err remote_fetch(struct predict_model *m, struct op *op, int64_t ver
         e = remote_single(op, m, version, &found, &bytes);
     if (!e && !found)
         e = op_fail(op, E_NOT_FOUND, "version %lld of \"%.*s\" has no file %.*s", (long long)version, STR_FMT(m->name), STR_FMT(file));
+    *ret = (struct serve_files){.model = bytes, .reference = STR("")};
     if (!e)
-        *ret = (struct serve_files){.model = bytes, .reference = STR("")};
+        e = remote_file(op, m->client, version_file_path(op, m, version, STR("transform.json")), LIMIT_CHAIN_FILE_BYTES, &found, &ret->transform);
+    if (!e)
+        e = remote_file(op, m->client, version_file_path(op, m, version, STR("calibrator.json")), LIMIT_CHAIN_FILE_BYTES, &found, &ret->calibrator);
     return e;
 }
 
