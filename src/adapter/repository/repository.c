@@ -40,10 +40,13 @@ static struct str base_name(struct str path)
     return str_sub(path, at, path.len - at);
 }
 
-/* Without its last ending; a name that begins with its only dot stays. */
+/* Without its last ending; a name that begins with its only dot stays. "blend.graph.json", a graph of models, is "blend". */
 static struct str stem(struct str name)
 {
+    const struct str graph = STR(".graph.json");
     size_t at = name.len;
+    if (name.len > graph.len && str_ends(name, graph))
+        return str_sub(name, 0, name.len - graph.len);
     while (at > 1 && name.p[at - 1] != '.')
         at--;
     return at > 1 ? str_sub(name, 0, at - 1) : name;

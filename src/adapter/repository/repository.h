@@ -2,7 +2,7 @@
  * out as Triton's or MLServer's. Nothing is kept of what was read: every call looks at the disk as it is.
  *
  * A path stands for
- *   - a file: one model, named by its stem ("churn.json": "churn"), version 1;
+ *   - a file: one model, named by its stem ("churn.json": "churn"; of a graph "blend.graph.json": "blend"), version 1;
  *   - a folder with model-settings.json (MLServer): one model, its name, version and file as it says;
  *   - a folder with numbered folders or config.pbtxt (Triton): one model named as the folder, its versions the numbers;
  *   - any other folder: each of the former that lies directly in it.

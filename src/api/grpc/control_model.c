@@ -333,7 +333,16 @@ enum err control_model_unload(struct op *op, struct services *s, const void *in,
 {
     const Inference__RepositoryModelUnloadRequest *q = in;
     const char *model = repository_model(q->repository_name, q->model_name);
-    enum err e = serve_repository_unload(op, s->serve, str_from(model));
+    bool members = false;
+    for (size_t i = 0; i < q->n_parameters; i++) {
+        const Inference__ModelRepositoryParameter *v = q->parameters[i]->value;
+        if (strcmp(q->parameters[i]->key, "unload_dependents"))
+            continue;
+        if (!v || v->parameter_choice_case != INFERENCE__MODEL_REPOSITORY_PARAMETER__PARAMETER_CHOICE_BOOL_PARAM)
+            return op_fail(op, E_INVALID, "parameter \"unload_dependents\" is not a boolean");
+        members = v->bool_param;
+    }
+    enum err e = members ? serve_repository_unload_members(op, s->serve, str_from(model)) : serve_repository_unload(op, s->serve, str_from(model));
     if (e)
         return e;
     Inference__RepositoryModelUnloadResponse *r = CONTROL_NEW(op, Inference__RepositoryModelUnloadResponse, inference__repository_model_unload_response);

@@ -105,6 +105,36 @@ static enum err param_sequence(struct op *op, const struct param *p, struct str 
     return OK;
 }
 
+/* What is not ours to read is kept for the conditions of a graph. The list grows by doubling. */
+static enum err param_keep(struct op *op, const struct param *p, struct infer_request *r)
+{
+    const size_t n = r->param_count;
+    struct json v = {.type = JSON_NULL};
+    struct json_member *list = (struct json_member *)(uintptr_t)r->params;
+    if (n >= 4 ? (n & (n - 1)) == 0 : n == 0) {
+        list = arena_array(op->arena, n ? 2 * n : 4, struct json_member);
+        if (!list)
+            return op_fail(op, E_TOO_LARGE, "no memory for %zu parameters", n);
+        if (n)
+            memcpy(list, r->params, n * sizeof(*list));
+    }
+    switch (p->kind) {
+    case PARAM_BOOL: v = (struct json){.type = JSON_BOOL, .boolean = p->bits != 0}; break;
+    case PARAM_INT: v = (struct json){.type = JSON_INT, .i = (int64_t)p->bits}; break;
+    case PARAM_UINT: v = (struct json){.type = p->bits > INT64_MAX ? JSON_UINT : JSON_INT, .u = p->bits}; break;
+    case PARAM_STR: v = (struct json){.type = JSON_STRING, .s = p->text}; break;
+    case PARAM_REAL:
+        v.type = JSON_REAL;
+        memcpy(&v.f, &p->bits, sizeof(v.f));
+        break;
+    case PARAM_NONE: break;
+    }
+    list[n] = (struct json_member){p->key, v};
+    r->params = list;
+    r->param_count = n + 1;
+    return OK;
+}
+
 static enum err request_param(struct op *op, const struct proto_field *f, struct grpc_infer *q)
 {
     struct param p;
@@ -130,6 +160,8 @@ static enum err request_param(struct op *op, const struct proto_field *f, struct
     } else if (str_eq(p.key, STR("timeout"))) {
         e = param_uint(op, &p, INT64_MAX, &n);
         q->request.timeout_us = (int64_t)n;
+    } else {
+        e = param_keep(op, &p, &q->request);
     }
     return e;
 }

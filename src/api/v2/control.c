@@ -127,10 +127,13 @@ enum err v2_repository_load(struct op *op, struct services *s, struct http_req *
 
 enum err v2_repository_unload(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
-    const struct json *doc = NULL; /* parameters.unload_dependents: nothing depends on another model here */
+    const struct json *doc = NULL;
+    bool members = false;
     enum err e = body_read(op, req, &doc);
+    if (!e && doc)
+        e = json_opt_bool(op, json_get(doc, "parameters"), "unload_dependents", false, &members);
     if (!e)
-        e = serve_repository_unload(op, s->serve, req->path_args[0]);
+        e = members ? serve_repository_unload_members(op, s->serve, req->path_args[0]) : serve_repository_unload(op, s->serve, req->path_args[0]);
     return e ? e : done(res);
 }
 

@@ -118,6 +118,8 @@ static enum err parameters_read(struct op *op, const struct json *doc, struct v2
     if (!e)
         e = nonfinite_read(op, obj, r);
     r->infer.priority = (uint32_t)priority;
+    r->infer.params = obj ? obj->members : NULL;
+    r->infer.param_count = obj ? obj->len : 0;
     return e;
 }
 
