@@ -93,6 +93,21 @@ def s3():
             yield {**server.env, "INGOT_TEST_S3": server.uri("unit")}
 
 
+@contextlib.contextmanager
+def kafka():
+    """A Kafka for the programs that ask for one by $INGOT_TEST_KAFKA; without one they say what they need and skip."""
+    sys.path.insert(0, str(ROOT / "tests/services"))
+    import kafka as service
+    try:
+        broker = service.Broker()
+    except service.Absent as why:
+        print(f"skipped: the tests on Kafka: {why}", flush=True)
+        yield {}
+        return
+    with broker:
+        yield {"INGOT_TEST_KAFKA": broker.address}
+
+
 def cmocka(program, services):
     env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1", **services}
     return program, *run([str(program)], program.name + ".log", env)
@@ -103,8 +118,8 @@ def unit_tests():
         return
     programs = sorted(p for p in (BUILD / "dev").iterdir()
                       if re.match(r"(unit|contract)_", p.name) and os.access(p, os.X_OK) and p.is_file())
-    with postgres() as database, s3() as bucket, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for program, code, out in pool.map(lambda p: cmocka(p, {**database, **bucket}), programs):
+    with postgres() as database, s3() as bucket, kafka() as broker, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for program, code, out in pool.map(lambda p: cmocka(p, {**database, **bucket, **broker}), programs):
             good = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", out))
             bad = re.findall(r"\[  FAILED  \] (?!\d+ test)(\S.*)", out)
             for _ in range(good):

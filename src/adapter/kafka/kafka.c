@@ -113,10 +113,11 @@ static void log_take(const rd_kafka_t *rk, int level, const char *facility, cons
     log_at(level <= 3 ? LOG_ERROR : level == 4 ? LOG_WARN : level == 5 ? LOG_INFO : LOG_DEBUG, "stream.kafka", {"facility", LOG_C(facility)}, {"text", LOG_C(text)});
 }
 
+/* What comes here has been logged above, or shows in a call. */
 static void error_take(rd_kafka_t *rk, int code, const char *text, void *self)
 {
     (void)rk, (void)self;
-    log_at(LOG_WARN, "stream.kafka", {"error", LOG_C(rd_kafka_err2name((rd_kafka_resp_err_t)code))}, {"text", LOG_C(text)});
+    log_at(LOG_DEBUG, "stream.kafka", {"error", LOG_C(rd_kafka_err2name((rd_kafka_resp_err_t)code))}, {"text", LOG_C(text)});
 }
 
 /* ---- settings ---- */
