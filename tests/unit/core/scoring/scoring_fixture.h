@@ -93,13 +93,13 @@ static inline int fixture_teardown(void **state)
     return 0;
 }
 
-/* A Parquet file of `rows` rows: id BIGINT, a DOUBLE (null where id % 7 is 3), b FLOAT, s VARCHAR. Returns its path. */
+/* A Parquet file of `rows` rows: id BIGINT, a DOUBLE (i / 2 + 0.25, null where id % 7 is 3), b FLOAT, s VARCHAR. Returns its path. */
 static inline struct str fixture_parquet(struct fixture *f, const char *name, int64_t rows)
 {
     struct str path = str_from(scratch_path(&f->s, name));
     struct frame *fr = NULL;
     const char *sql = op_printf(&f->s.op,
-                                "SELECT i AS id, CASE WHEN i %% 7 <> 3 THEN i * 0.5::DOUBLE END AS a, (i %% 10)::FLOAT AS b, 'text ' || i AS s "
+                                "SELECT i AS id, CASE WHEN i %% 7 <> 3 THEN i * 0.5::DOUBLE + 0.25 END AS a, (i %% 10)::FLOAT AS b, 'text ' || i AS s "
                                 "FROM range(%lld) t(i)", (long long)rows);
     CHECK(frame_load(&f->s.op, f->tables, str_from(sql), LIMIT_MIB(256), &fr));
     CHECK(frame_save(&f->s.op, f->tables, fr, path));
