@@ -105,7 +105,7 @@ def site(world):
 
 
 def put(site, name, config, status=200, version=1):
-    r = requests.put(f"{site.url}/api/v1/endpoints/{name}", json={"config": {"model": "churn", **config}, "version": version}, timeout=30)
+    r = requests.put(f"{site.url}/api/ingot/v1/endpoints/{name}", json={"config": {"model": "churn", **config}, "version": version}, timeout=30)
     assert r.status_code == status, r.text
     return r
 
