@@ -131,9 +131,14 @@ static enum err source_fetch(const struct serve_source *self, struct op *op, str
 {
     struct predict_model *m = self->arg;
     enum err e = m->client ? remote_fetch(m, op, version, ret) : m->inner.fetch(&m->inner, op, model, version, ret);
-    if (!e)
-        digest_add(m, ret->model);
-    return e;
+    if (e)
+        return e;
+    digest_add(m, ret->model);
+    if (ret->transform.len)
+        digest_add(m, ret->transform);
+    if (ret->calibrator.len)
+        digest_add(m, ret->calibrator);
+    return OK;
 }
 
 static enum err source_list(const struct serve_source *self, struct op *op, struct serve_source_model **ret, size_t *ret_len)

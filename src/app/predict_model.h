@@ -23,7 +23,7 @@ struct serve_endpoint *predict_model_endpoint(const struct predict_model *m); /*
 struct serve *predict_model_serve(const struct predict_model *m);             /* borrowed; for who takes up a changed model */
 struct str predict_model_name(const struct predict_model *m);
 int64_t predict_model_version(const struct predict_model *m);
-/* SHA-256 of the model's bytes in hex; of several models that it is made of, of their digests. */
+/* SHA-256 of the model's bytes in hex; where it is made of several files (a transform beside it, the models of a graph), of their digests. */
 const char *predict_model_sha256(const struct predict_model *m);
 
 #endif
