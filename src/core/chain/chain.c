@@ -82,6 +82,13 @@ static enum err names_make(struct op *op, const struct chain_model *m, const str
     c->extras = n;
     c->names = (struct validate_names){.features = m->transform ? NULL : m->feature_names, .feature_count = m->transform || !m->feature_names ? 0 : m->features,
                                        .beside = names, .beside_count = n + inputs};
+    const size_t rules = c->validate ? c->validate->len : 0;
+    size_t *places = arena_array(op->arena, rules + 1, size_t);
+    if (!places)
+        return op_fail(op, E_TOO_LARGE, "no memory for %zu rules", rules);
+    for (size_t i = 0; i < rules; i++)
+        places[i] = validate_place(&c->names, c->validate->rules[i].name);
+    c->names.places = places;
     return OK;
 }
 

@@ -317,15 +317,21 @@ static const struct tensor *matrix_find(const struct validate_names *names, cons
     return one->rank == 2 || names->feature_count > 1 ? one : NULL;
 }
 
+size_t validate_place(const struct validate_names *names, struct str name)
+{
+    for (size_t i = 0; i < names->feature_count; i++)
+        if (str_eq(names->features[i], name))
+            return i;
+    return SIZE_MAX;
+}
+
 static void matrix_check(struct finding *f, const struct validate_names *names, const struct tensor *t)
 {
     const size_t width = names->feature_count, rows = t->count / width;
     for (size_t k = 0; k < f->v->len; k++) {
         const struct validate_rule *r = &f->v->rules[k];
-        size_t at = k < width && str_eq(names->features[k], r->name) ? k : 0;
-        while (at < width && !str_eq(names->features[at], r->name))
-            at++;
-        if (at == width && r->required)
+        const size_t at = names->places ? names->places[k] : validate_place(names, r->name);
+        if (at >= width && r->required)
             found(f, k, r->name, SIZE_MAX, "it is missing");
         else if (at < width && r->type == VALIDATE_STRING)
             found(f, k, r->name, SIZE_MAX, "a text is wanted, not a place in a matrix of numbers");

@@ -50,6 +50,7 @@ MUST_USE enum err validate_parse(struct op *op, const struct json *j, bool requi
 struct validate_names {
     const struct str *features;        /* of a row model's matrix; NULL: none */
     size_t feature_count;
+    const size_t *places;              /* of each rule's column among the features, SIZE_MAX: none; NULL: they are searched */
     const struct str *beside;          /* names that may come along whatever the rules say; a request may be one of them and a matrix */
     size_t beside_count;
 };
@@ -57,6 +58,8 @@ struct validate_names {
  * E_INVALID under the policy "reject", with the first LIMIT_CHAIN_VIOLATIONS violations. */
 MUST_USE enum err validate_run(struct op *op, const struct validate *v, const struct validate_names *names, const struct chain_columns *in,
                                struct tally *tally, const char **ret_warning);
+/* Where the column stands in the matrix; SIZE_MAX: nowhere. */
+size_t validate_place(const struct validate_names *names, struct str name);
 /* Is this tensor one that a rule or `names` knows? */
 bool validate_knows(const struct validate *v, const struct validate_names *names, struct str name);
 

@@ -8,7 +8,7 @@ static const struct tensor_spec score = {.name = STR_INIT("score"), .type = TENS
 static const struct tensor_spec matrix = {.name = STR_INIT("features"), .type = TENSOR_FP32, .rank = 2, .shape = {-1, 2}};
 static const struct str features[] = {STR_INIT("n"), STR_INIT("t_a")}, beside[] = {STR_INIT("id")};
 static const char file[] = "{\"format\":\"ingot.transform\",\"version\":1,\"inputs\":[{\"name\":\"n\",\"type\":\"number\"},{\"name\":\"t\",\"type\":\"string\"}],"
-                           "\"columns\":[{\"column\":\"n\",\"steps\":[{\"kind\":\"scale\",\"center\":1,\"scale\":2}]},{\"column\":\"t\",\"steps\":[{\"kind\":\"onehot\",\"categories\":[\"a\"]}]}]}";
+                           "\"columns\":[{\"column\":\"n\",\"steps\":[{\"kind\":\"scale\",\"center\":1,\"scale\":2}]},{\"column\":\"t\",\"steps\":[{\"kind\":\"onehot\",\"categories\":[\"a\"],\"unknown\":\"ignore\"}]}]}";
 
 static struct chain_model model(struct op *op, bool transform)
 {
