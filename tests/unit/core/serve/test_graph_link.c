@@ -163,10 +163,56 @@ static void test_misfits(void **state)
     }
 }
 
+/* With a database: who asks for a graph without its members is refused, who removes a member too; a start waits for them. */
+static void test_database(void **state)
+{
+    struct fixture *f = *state;
+    struct infer_answer a;
+    const struct infer_request q = {INPUTS(FP32("x", (1, 2), 1, 2))};
+    int64_t rollout = 0;
+    toy_files[1] = "toy";
+    toy_files[2] = GRAPH("\"x\"", STEP("a", "zeta", "") "," STEP("b", "zeta", "") "," MEAN("m", "a.sum", "b.sum"), "\"y\":\"m\"");
+    toy_files[3] = GRAPH("\"x\"", STEP("a", "zeta", ""), "\"y\":\"a.sum\"");
+    toy_files[4] = GRAPH("\"x\"", STEP("a", "zeta", ""), "\"z\":\"a.sum\"");
+    toy_files[5] = "toy add=5";
+    assert_int_equal(fixture_put(f, "alpha", TOY_CONFIG, 2), E_NOT_FOUND);
+    assert_non_null(strstr(f->op.msg, "step \"a\": there is no endpoint \"zeta\""));
+    CHECK(fixture_put(f, "zeta", TOY_CONFIG, 1));
+    CHECK(fixture_put(f, "alpha", TOY_CONFIG, 2));
+    CHECK(infer_ask(f, "alpha", &q, &a));
+    assert_true(number_of(&a, "y") == 3);
+    assert_int_equal(serve_remove(&f->op, f->serve, STR("zeta")), E_CONFLICT);
+    assert_non_null(strstr(f->op.msg, "the graph \"alpha\" is made of \"zeta\""));
+    op_clear(&f->op);
+    CHECK(serve_set_version(&f->op, f->serve, STR("zeta"), 5));
+    CHECK(infer_ask(f, "alpha", &q, &a));
+    assert_true(number_of(&a, "y") == 8);
+    fixture_restart(f); /* "alpha" comes before its member */
+    CHECK(infer_ask(f, "alpha", &q, &a));
+    assert_true(number_of(&a, "y") == 8);
+    /* A graph is rolled out as any model: a candidate of other outputs is none. */
+    struct rollout_plan plan;
+    CHECK(rollout_plan_parse(&f->op, NULL, &plan));
+    assert_int_equal(serve_start_rollout(&f->op, f->serve, STR("alpha"), 4, &plan, T0, &rollout), E_INVALID);
+    op_clear(&f->op);
+    CHECK(serve_start_rollout(&f->op, f->serve, STR("alpha"), 3, &plan, T0, &rollout));
+    int candidates = 0;
+    for (int i = 0; i < 200; i++) {
+        char unit[16];
+        snprintf(unit, sizeof(unit), "u%d", i);
+        const struct infer_request u = {INPUTS(FP32("x", (1, 2), 1, 2)), .unit_id = str_from(unit)};
+        CHECK(infer_ask(f, "alpha", &u, &a));
+        candidates += a.version == 3;
+        assert_true(number_of(&a, "y") == 8);
+    }
+    assert_in_range(candidates, 1, 199);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, graphs_setup, graphs_teardown)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_signature), TEST(test_follows), TEST(test_circles), TEST(test_depth_and_runs), TEST(test_misfits)};
+    const struct CMUnitTest tests[] = {TEST(test_signature), TEST(test_follows), TEST(test_circles), TEST(test_depth_and_runs), TEST(test_misfits),
+                                       cmocka_unit_test_setup_teardown(test_database, infer_setup, fixture_teardown)};
     return cmocka_run_group_tests_name("graph_link", tests, NULL, NULL);
 }
