@@ -31,7 +31,7 @@ struct model_server {
     struct server *server;
 };
 
-static const struct route_table *const tables[] = {&system_routes, &v2_routes, &v1_routes, &invocations_routes, &grpc_routes, NULL};
+static const struct route_table *const tables[] = {&system_routes, &v2_routes, &v1_routes, &v1_root_routes, &invocations_routes, &grpc_routes, NULL};
 
 /* ---- the paths as a source of models, for others ---- */
 

@@ -91,6 +91,8 @@ static enum err split_read(struct op *op, const struct json *split, const struct
 static enum err records_read(struct op *op, const struct json *list, const struct frame_want *want, struct scoring_request *r)
 {
     struct frame f;
+    if (list->type != JSON_ARRAY)
+        return op_fail_field(op, "body", "dataframe_records is not a list of objects");
     enum err e = frame_of_records(op, want, list, &f);
     return e ? e : frame_tensors(op, want, &f, &r->inputs);
 }

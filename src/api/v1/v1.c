@@ -282,4 +282,17 @@ static const struct route rows[] = {
     {"POST", "/v1/models/{name}/versions/{version}", predict, PERM_INFER, ASK, 0, "VERSION:predict and so on: ask one loaded version."},
     {"POST", "/v1/models/{name}/labels/{label}", predict, PERM_INFER, ASK_LABEL, 0, "LABEL:predict and so on: ask the version that an alias names."},
 };
+static enum err alive(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)op, (void)s, (void)req;
+    struct json_out w;
+    ask_reply(res, &w);
+    json_begin_object(&w);
+    json_kv_cstr(&w, "status", "alive");
+    json_end_object(&w);
+    return OK;
+}
+
+static const struct route root_rows[] = {{"GET", "/", alive, PERM_PUBLIC, ROUTE_INLINE, 0, "The process runs, as KServe's V1 clients ask it."}};
+const struct route_table v1_root_routes = {"v1_root", root_rows, ARRAY_LEN(root_rows), ask_error};
 const struct route_table v1_routes = {"v1", rows, ARRAY_LEN(rows), ask_error};

@@ -8,5 +8,7 @@
 #include "api/route.h"
 
 extern const struct route_table v1_routes;
+/* The server itself, at "/", for servers that have no page there. */
+extern const struct route_table v1_root_routes;
 
 #endif
