@@ -184,6 +184,45 @@ def test_texts_and_several_inputs(world, tmp_path):
     assert '"f2" is null in row 12345' in line and "null.parquet" in line, line
 
 
+# ---- what stands around a model ----
+
+def test_what_was_fitted_with_the_model(tmp_path):
+    """Raw columns, texts with nulls among them, through transform, model and calibrator; from the package, from a server, from CSV."""
+    import test_chain
+
+    w = test_chain.World(tmp_path)
+    city = w.city.astype(object)
+    city[::50] = None
+    frame = pd.DataFrame({"n": np.arange(len(city)), "city": city, "income": w.income, "age": w.age})
+    frame.to_parquet(tmp_path / "raw.parquet")
+    frame.to_csv(tmp_path / "raw.csv", index=False)
+    want = w.score(w.age, w.income, np.where(pd.isna(city), "", city.astype(str)))
+    with IngotServer(tmp_path / "data") as server:
+        env = {"INGOT_SERVER": server.url}
+        ingot("model", "register", "churn", "--package", "package", env=env, cwd=tmp_path)
+        for model in ("package/model/model.json", "churn.json", "models:/churn/1"):
+            for name in ("raw.parquet", "raw.csv"):
+                done = summary("--model", model, "--in", name, "--out", "s.parquet", "--batch-rows", "700", cwd=tmp_path, env=env)
+                assert done["rows"] == len(want) and np.abs(scores(tmp_path / "s.parquet") - want).max() < 1e-6, (model, name)
+    sha = hashlib.sha256((tmp_path / "churn.json").read_bytes()).hexdigest()
+    assert done["model"]["sha256"] != sha, "the transform is part of what the model is"
+
+
+def test_graphs(tmp_path):
+    import test_graphs
+
+    models = test_graphs.Models(tmp_path)
+    (tmp_path / "a_stack.graph.json").write_text(json.dumps(test_graphs.STACK))
+    x = test_graphs.data(5000, 9)
+    columns = [f"c{i}" for i in range(x.shape[1])]
+    (tmp_path / "in").mkdir()
+    pd.DataFrame(x, columns=columns).to_parquet(tmp_path / "in" / "x.parquet")
+    predict("--model", ".", "--name", "a_stack", "--in", "in", "--out", "out/s.parquet", "--columns", ",".join(columns), "--batch-rows", "900", cwd=tmp_path)
+    got = pq.read_table(tmp_path / "out" / "s.parquet")
+    assert sorted(got.schema.names) == ["blend", "stack"]
+    assert np.abs(got["blend"].to_numpy() - models.blend(x)).max() < 1e-6 and np.abs(got["stack"].to_numpy() - models.stack(x)).max() < 1e-6
+
+
 # ---- wrong input ----
 
 def test_refusals(world, tmp_path):

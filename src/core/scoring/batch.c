@@ -212,19 +212,16 @@ static void halves_fill(const struct scoring_batch *b, size_t place, bool brain,
     }
 }
 
-static enum err texts_fill(struct op *op, const struct scoring_batch *b, struct str file, const struct scoring_input *in, struct tensor *t)
+/* A null is the empty text, which stands for a missing value in a transform (core/chain), too. */
+static enum err texts_fill(struct op *op, const struct scoring_batch *b, const struct scoring_input *in, struct tensor *t)
 {
     struct str *out = in->width == 1 ? NULL : arena_array(op->arena, t->count + 1, struct str);
     t->data = NULL;
     if (in->width > 1 && !out)
         return op_fail(op, E_TOO_LARGE, "no memory for %zu texts", t->count);
-    for (size_t k = 0; k < in->width; k++) {
-        const struct scoring_column *c = &b->cols[in->places[k]];
-        if (c->nulls)
-            return null_fail(op, b, file, in->places[k], t->type);
-        for (size_t i = 0; out && i < b->rows; i++)
-            out[i * in->width + k] = ((const struct str *)c->data)[i];
-    }
+    for (size_t k = 0; out && k < in->width; k++)
+        for (size_t i = 0; i < b->rows; i++)
+            out[i * in->width + k] = ((const struct str *)b->cols[in->places[k]].data)[i];
     t->texts = out ? out : b->cols[in->places[0]].data;
     return OK;
 }
@@ -256,7 +253,7 @@ static enum err input_fill(struct op *op, const struct scoring_batch *b, struct 
     *t = (struct tensor){.name = in->name, .type = input_type(b, in), .rank = in->rank, .count = b->rows * in->width,
                          .shape = {(int64_t)b->rows, in->rank > 1 ? (int64_t)in->width : 0}};
     if (t->type == TENSOR_BYTES)
-        return texts_fill(op, b, file, in, t);
+        return texts_fill(op, b, in, t);
     if (is_view(b, in, t->type)) {
         t->data = b->cols[in->places[0]].data;
         return OK;
