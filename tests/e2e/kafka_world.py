@@ -53,7 +53,7 @@ class World:
         self.tag = f"{os.getpid()}-{World.count}"
         self.input, self.out, self.errors, self.group = (f"{word}-{self.tag}" for word in ("in", "out", "errors", "group"))
         self.topics({self.input: partitions, self.out: partitions, self.errors: 2})
-        self.producer = Producer({"bootstrap.servers": address, "linger.ms": 5})
+        self.producer = Producer({"bootstrap.servers": address, "linger.ms": 5, "enable.idempotence": True})  # so that retries keep the order
 
     def topics(self, wanted):
         admin = AdminClient({"bootstrap.servers": self.address})
@@ -118,8 +118,11 @@ class World:
         last = {}
         answers = oracle(rows)
         for m, i in zip(got, ids):
-            assert m.partition() == i % self.partitions and i > last.get(m.partition(), -1), "order is lost"
-            last[m.partition()] = i
+            source = int(dict(m.headers())["ingot-source"].rsplit(b"/", 1)[1])
+            assert m.partition() == i % self.partitions
+            assert (source, i) > last.get(m.partition(), (-1, -1)), f"order is lost: {last[m.partition()]}, then {(source, i)} in partition {m.partition()}"
+            assert i > last.get(m.partition(), (-1, -1))[1], "the test's own records were out of order"
+            last[m.partition()] = (source, i)
             assert np.float32(json.loads(m.value())["outputs"]["score"]) == answers[i], f"record {i}"
             assert m.key() == f"key-{i}".encode() and m.timestamp()[1] == 1700000000000 + i
         return got

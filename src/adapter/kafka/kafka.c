@@ -30,7 +30,7 @@ static const struct property producer_defaults[] = {
     {NULL, NULL},
 };
 static const struct property consumer_defaults[] = {
-    {"partition.assignment.strategy", "cooperative-sticky"},
+    {"partition.assignment.strategy", "range"}, /* cooperative-sticky works too; see kafka_close for what is wrong with it */
     {"session.timeout.ms", "10000"},
     {"queued.max.messages.kbytes", "65536"},
     {"isolation.level", "read_committed"},
@@ -92,7 +92,7 @@ enum err kafka_fail(struct op *op, struct kafka *k, rd_kafka_resp_err_t code, co
         text = fatal;
     }
     if (is_fenced(code))
-        return op_fail(op, E_DENIED, "%s: another instance with our transactional id or group instance id took over: %s", what, text && *text ? text : rd_kafka_err2str(code));
+        return op_fail(op, E_DENIED, "%s: another instance with our transactional id or group instance id took over, or our transaction was open for too long: %s", what, text && *text ? text : rd_kafka_err2str(code));
     return op_fail(op, code_err(code), "%s: %s", what, text && *text ? text : rd_kafka_err2str(code));
 }
 
@@ -286,6 +286,7 @@ static enum err subscribe(struct op *op, struct kafka *k)
     rd_kafka_topic_partition_list_add(list, k->topic, RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(k->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
+    k->subscribed = !code;
     return code ? kafka_fail(op, k, code, "subscribe", "") : OK;
 }
 
@@ -306,6 +307,23 @@ static enum err kafka_abort(void *self, struct op *op)
     return e || !k->consumer ? e : reader_rewind(op, k);
 }
 
+/* librdkafka 2.0 aborts the process (rd_kafka_sticky_assignor_state_destroy) when a cooperative-sticky member that leads its group is closed between its
+ * join and its first partitions: so we wait for these. */
+static void first_partitions_wait(struct kafka *k)
+{
+    char strategy[TEXT_BYTES] = "";
+    size_t size = sizeof(strategy);
+    int64_t until = time_mono_ms() + LIMIT_STREAM_CLOSE_MS;
+    if (!k->subscribed || rd_kafka_conf_get(rd_kafka_conf(k->consumer), "partition.assignment.strategy", strategy, &size) != RD_KAFKA_CONF_OK ||
+        !strstr(strategy, "sticky"))
+        return;
+    while (!k->assigned && time_mono_ms() < until) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(k->consumer, 50);
+        if (m)
+            rd_kafka_message_destroy(m);
+    }
+}
+
 /* A broker that does not answer holds us up for LIMIT_STREAM_CLOSE_MS: what is open is aborted when its time is over. */
 static void kafka_close(void *self)
 {
@@ -321,6 +339,7 @@ static void kafka_close(void *self)
     k->open = false;
     k->op = &op;
     if (k->consumer) {
+        first_partitions_wait(k);
         rd_kafka_consumer_close(k->consumer);
         rd_kafka_destroy(k->consumer);
     }

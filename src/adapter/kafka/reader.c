@@ -145,6 +145,7 @@ void reader_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_pa
     rd_kafka_error_t *error = NULL;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     log_at(LOG_INFO, "stream.rebalance", {"change", LOG_C(assign ? "assigned" : "revoked")}, {"partitions", LOG_I(list->cnt)});
+    k->assigned = k->assigned || assign;
     if (assign) {
         if ((k->failed = positions_ask(k, list)))
             return; /* the stream ends */
