@@ -16,7 +16,7 @@
 
 struct predict_model {
     struct arena *arena;         /* names and paths, as long as the model */
-    struct str name;            
+    struct str name;
     int64_t version;             /* of a registered model; 0: the newest that the source lists */
     struct model_server_config disk;
     struct state state;
