@@ -24,7 +24,7 @@
  * and may have
  *   "when": condition or [conditions]       all must hold, else it is passed over (graph_when.h)
  *   "optional": true                        when it fails its tensors are not there; the answer carries a warning
- *   "default": 0.5 (or a text)              what its tensors hold then; implies optional
+ *   "default": 0.5 (or a text)              what its tensors hold when it fails or is passed over; implies optional
  *   "timeout_ms": n                         it fails when it takes longer
  * A step whose input is not there is passed over, unless the model or the operator does without. An output of the graph that is
  * not there refuses the request, unless it is {"tensor": "blend", "optional": true}.

@@ -129,13 +129,29 @@ static void test_vector(void **state)
     assert_false(tensor_is_vector(&t, &n));
 }
 
+static void test_own(void **state)
+{
+    (void)state;
+    float values[] = {1, 2};
+    char text[] = "abc";
+    struct str texts[] = {{text, 3}, {NULL, 0}};
+    struct tensor t = {.type = TENSOR_FP32, .rank = 1, .shape = {2}, .count = 2, .data = values}, b = {.type = TENSOR_BYTES, .rank = 1, .shape = {2}, .count = 2, .texts = texts};
+    struct tensor none = {.type = TENSOR_TYPE_COUNT}, huge = {.type = TENSOR_FP64, .count = (size_t)1 << 40, .data = values};
+    assert_true(tensor_own(op.arena, &t) && tensor_own(op.arena, &b) && tensor_own(op.arena, &none));
+    assert_false(tensor_own(op.arena, &huge));
+    values[1] = 9;
+    text[0] = 'x';
+    texts[0].len = 0;
+    assert_true(((const float *)t.data)[1] == 2 && str_eqc(b.texts[0], "abc") && b.texts[1].len == 0 && none.type == TENSOR_TYPE_COUNT);
+}
+
 int main(void)
 {
     struct arena *arena = arena_create(LIMIT_MIB(1));
     op_init(&op, arena);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),       cmocka_unit_test(test_count), cmocka_unit_test(test_fp16_all), cmocka_unit_test(test_fp16_rounds),
-        cmocka_unit_test(test_bf16),        cmocka_unit_test(test_convert), cmocka_unit_test(test_vector),
+        cmocka_unit_test(test_bf16),        cmocka_unit_test(test_convert), cmocka_unit_test(test_vector), cmocka_unit_test(test_own),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     arena_destroy(arena);
