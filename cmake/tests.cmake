@@ -4,7 +4,7 @@ if(CMOCKA_LIBRARY AND NOT INGOT_FUZZ)
   file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS tests/unit/test_*.c tests/contract/test_*.c)
   # Tests of an adapter whose library is absent, and tests whose data comes through it.
   if(NOT TARGET adapter_duckdb)
-    list(FILTER test_sources EXCLUDE REGEX "duckdb|predlog|core/dataset/|core/feature/|core/train/test_(rows|package)|app/test_replay_events")
+    list(FILTER test_sources EXCLUDE REGEX "duckdb|predlog|core/dataset/|core/feature/|core/scoring/|core/train/test_(rows|package)|app/test_replay_events")
   endif()
   if(NOT TARGET adapter_postgres)
     list(FILTER test_sources EXCLUDE REGEX "postgres")
