@@ -1,7 +1,7 @@
-#include "app/fitted.h"
 #include "app/predict_frame.h"
 
 #include "app/backends.h"
+#include "app/fitted.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
