@@ -59,6 +59,12 @@ static enum err duckdb_check(struct op *op)
 #define BUILT_LIBLINEAR false
 #endif
 
+#ifdef INGOT_WITH_KAFKA
+#define BUILT_KAFKA true
+#else
+#define BUILT_KAFKA false
+#endif
+
 static enum err onnx_row_check(struct op *op)
 {
     const char *text = NULL;
@@ -99,6 +105,7 @@ const struct backend backends[] = {
     {"learner", "xgboost", BUILT_XGBOOST, "ingot train --learner xgboost", "libxgboost-dev", xgboost_learner_check},
     {"learner", "logistic", BUILT_LIBLINEAR, "ingot train --learner logistic", "liblinear-dev", NULL},
     {"gpu", "nvml", true, "GPU use of captured runs", "NVIDIA's driver", NULL},
+    {"stream", "kafka", BUILT_KAFKA, "ingot stream", "librdkafka-dev", NULL},
     {"runner", "local", true, "pipelines", "part of ingot", NULL},
     {0},
 };
