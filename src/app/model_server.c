@@ -164,7 +164,9 @@ enum err model_server_start(struct op *op, const struct model_server_config *con
         return op_fail(op, E_IO, "out of memory");
     m->config = config;
     backend_engines_setup(config->isolate, config->engine_memory_bytes);
-    enum err e = models_open(op, m);
+    enum err e = telemetry_open(op, &config->telemetry, &m->telemetry, &m->tracer);
+    if (!e)
+        e = models_open(op, m);
     if (!e)
         e = net_open(op, m, ret_port);
     if (!e && config->poll_ms)
@@ -188,6 +190,9 @@ void model_server_stop(struct model_server *m)
     pool_destroy(m->transfer_pool);
     dispatch_destroy(m->dispatch);
     serve_close(m->serve);
+    settings_trace_bind(NULL);
+    tracer_destroy(m->tracer);
+    telemetry_close(m->telemetry);
     disk_models_destroy(m->disk);
     free(m);
 }
