@@ -109,6 +109,15 @@ static enum err resume_run(struct op *op, struct command_ctx *ctx)
     return by_hand(op, ctx, "resume");
 }
 
+/* `q`: what rollout_quantile_json wrote; absent: the plan names no quantile. */
+static void say_latency(struct command_ctx *ctx, const struct json *q)
+{
+    if (q)
+        command_say(ctx, "    latency p%g: %.0f us (%.0f .. %.0f), the control's %.0f us (%.0f .. %.0f), allowed x%g", 100 * number_at(q, "quantile"),
+                    number_at(q, "candidate.value_us"), number_at(q, "candidate.lo_us"), number_at(q, "candidate.hi_us"), number_at(q, "control.value_us"),
+                    number_at(q, "control.lo_us"), number_at(q, "control.hi_us"), number_at(q, "max_ratio"));
+}
+
 static void say_comparisons(struct command_ctx *ctx, const struct json *report)
 {
     const struct json *list = json_get(report, "comparisons"), *arms = json_get(report, "arms");
@@ -117,9 +126,16 @@ static void say_comparisons(struct command_ctx *ctx, const struct json *report)
         command_say(ctx, "  version %.0f, %.*s: %+.5g, %.5g .. %.5g, p %.3g", number_at(c, "version"), STR_FMT(text_at(c, "metric")), number_at(c, "diff"),
                     number_at(c, "lo"), number_at(c, "hi"), number_at(c, "p_corrected"));
     }
-    for (uint32_t i = 0; arms && arms->type == JSON_ARRAY && i < arms->len; i++)
-        command_say(ctx, "  arm version %.0f: %.1f %% of the traffic, reward %.4g", number_at(&arms->items[i], "version"),
-                    number_at(&arms->items[i], "permille") / 10, number_at(&arms->items[i], "mean_reward"));
+    for (uint32_t i = 0; arms && arms->type == JSON_ARRAY && i < arms->len; i++) {
+        const struct json *a = &arms->items[i];
+        struct str broken = text_at(a, "broken");
+        command_say(ctx, "  arm version %.0f: %.1f %% of the traffic, %.0f requests, reward %.4g%s%.*s", number_at(a, "version"), number_at(a, "permille") / 10,
+                    number_at(a, "requests"), number_at(a, "mean_reward"), broken.len ? ", broken: " : "", STR_FMT(broken));
+        say_latency(ctx, json_get(a, "latency"));
+    }
+    if (text_at(report, "split_by").len)
+        command_say(ctx, "  split by %.*s: log e %.3g, alarm at %.3g", STR_FMT(text_at(report, "split_by")), number_at(report, "srm_log_e"),
+                    number_at(report, "srm_boundary"));
 }
 
 static enum err evidence_run(struct op *op, struct command_ctx *ctx)
@@ -139,6 +155,7 @@ static enum err evidence_run(struct op *op, struct command_ctx *ctx)
         say_comparisons(ctx, report);
     else
         command_say(ctx, "  loss %+.4g, %.4g .. %.4g", number_at(report, "diff"), number_at(report, "lo"), number_at(report, "hi"));
+    say_latency(ctx, json_get(doc, "latency"));
     return OK;
 }
 

@@ -113,6 +113,8 @@ def test_an_ab_test_of_three_arms(site, world, tmp_path):  # noqa: F811
     assert {a["version"]: a["requests"] for a in report["arms"]} == asked and min(asked.values()) > 30
     assert {a["version"]: a["units"] for a in report["arms"]} == units and report["split_by"] == "units"
     assert [a["permille"] for a in report["arms"]] == [334, 333, 333] and "latency" in report["arms"][2]
+    text = ingot("deploy", "evidence", "tiny", number, env={"INGOT_SERVER": site.url}).stdout
+    assert "split by units" in text and text.count("latency p95") == 2 and text.count("arm version") == 3
     shop.ask([None] * 6)  # who names no unit is known by the id of the row: a unit each
     shop.labels()
     report = run(site, "deploy", "evidence", "tiny", number)["report"]
