@@ -243,9 +243,11 @@ static enum err outputs_make(struct serve_call *c)
     if (e)
         return e;
     for (size_t i = 0; i < n; i++) { /* the version and the chain they come from may be gone when the answer is written */
-        out[i].name = str_dup(c->op->arena, out[i].name);
-        if (post && out[i].type == TENSOR_BYTES && !tensor_own(c->op->arena, &out[i]))
-            return op_fail(c->op, E_TOO_LARGE, "no memory for %zu labels", out[i].count);
+        char *name = arena_array(c->op->arena, out[i].name.len + 1, char);
+        if (!name || (post && out[i].type == TENSOR_BYTES && !tensor_own(c->op->arena, &out[i])))
+            return op_fail(c->op, E_TOO_LARGE, "no memory for the answer");
+        memcpy(name, out[i].name.p, out[i].name.len);
+        out[i].name.p = name;
     }
     *c->ret = (struct infer_answer){.outputs = out, .output_count = n, .version = c->v->version, .arm = c->pick.arm,
                                     .propensity = c->pick.propensity, .cached = c->cached, .warning = c->warning};

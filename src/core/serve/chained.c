@@ -79,6 +79,8 @@ enum err chained_make(struct op *op, struct serve_endpoint *ep, const struct ser
     for (size_t i = 0; i < ep->loaded_len; i++) {
         struct chain *c = NULL;
         struct str *names = NULL;
+        if (!serve_version_answers(ep->loaded[i], NULL)) /* a graph that waits for its members does not say yet what it takes */
+            continue;
         enum err e = chain_make(op, &ep->spec, ep->table ? feature_table_view(ep->table) : NULL, ep->loaded[i], &c);
         if (e && ep->loaded[i]->version == ep->info.live)
             return e;

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "core/serve/chained.h"
 #include "core/serve/cost.h"
 
 enum { FOLLOW_MOST = LIMIT_SERVE_ENDPOINTS * LIMIT_SERVE_GRAPH_DEPTH };
@@ -12,7 +13,7 @@ struct link {
     struct serve *s;
     struct graph *g;
     struct tensor_spec *specs;   /* by tensor */
-    uint8_t *known;              /* 0: not; WISHED: a row model would take it so, but takes other numbers too; FACT */
+    uint8_t *known;              /* 0: not; WISHED: a lenient model would take it so; FACT */
     bool *required;
 };
 
@@ -155,6 +156,7 @@ static enum err member_find(struct link *l, const struct graph_case *c, struct g
     const struct graph *inner = m->v->graph;
     if (inner && inner->depth + 1 > l->g->depth)
         l->g->depth = inner->depth + 1;
+    m->lenient = m->ep->info.features || chained_find(m->ep, m->v);
     return serve_signature(op, m->ep, c->version, sig);
 }
 
@@ -196,15 +198,14 @@ static enum err member_inputs(struct link *l, const struct graph_step *s, const 
         struct tensor_spec want;
         if (!input_spec(m, sig, w->name, m->in_count, &want))
             continue;
-        const bool row = m->ep->info.features > 0;
-        if (!l->known[w->tensor] || (l->known[w->tensor] == WISHED && !row)) {
+        if (!l->known[w->tensor] || (l->known[w->tensor] == WISHED && !m->lenient)) {
             const bool optional = l->specs[w->tensor].optional;
-            l->known[w->tensor] = row ? WISHED : FACT;
+            l->known[w->tensor] = m->lenient ? WISHED : FACT;
             l->specs[w->tensor] = want;
             l->specs[w->tensor].optional = optional;
             continue;
         }
-        enum err e = row ? OK : wire_check(l, m, w, &want);
+        enum err e = m->lenient ? OK : wire_check(l, m, w, &want);
         if (e)
             return e;
     }

@@ -21,6 +21,7 @@ struct graph_member {
     const uint16_t *in;              /* which of the step's wires it gets */
     const bool *in_optional;         /* ... and does without */
     size_t in_count;
+    bool lenient;                    /* it takes other numbers than it says: a row model, one behind a chain */
 };
 struct graph_link_step {
     struct graph_member *members;    /* one per case */

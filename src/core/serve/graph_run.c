@@ -10,6 +10,8 @@
  * The steps' order is that of their needs only (Kahn 1962, with sets as words of bits). */
 #include "core/serve/graph_run.h"
 
+#include <stdio.h>
+
 #include "base/limits.h"
 #include "base/thread.h"
 #include "base/time.h"
@@ -171,9 +173,11 @@ static enum err default_fill(struct step_run *sr, const struct graph_wire *w)
         one.shape[i] = s->shape[i] >= 0 ? s->shape[i] : i == 0 ? (int64_t)run->call.rows.count : 1;
     if (!tensor_count(one.shape, one.rank, LIMIT_TENSOR_VALUES, &one.count))
         return op_fail(&sr->op, E_TOO_LARGE, "no memory for a default");
-    const struct str text = value->type == JSON_STRING ? str_dup(sr->op.arena, value->s) : STR("");
+    const struct str text = value->type == JSON_STRING ? (struct str){arena_array(sr->op.arena, value->s.len + 1, char), value->s.len} : STR("");
     void *data = arena_try_alloc(sr->op.arena, one.count + 1, sizeof(struct str));
-    if (!data)
+    if (text.p && text.len) /* the plan may be gone when the answer is written */
+        memcpy((char *)(uintptr_t)text.p, value->s.p, text.len);
+    if (!data || !text.p)
         return op_fail(&sr->op, E_TOO_LARGE, "no memory for a default");
     for (size_t i = 0; i < one.count; i++) {
         if (value->type == JSON_STRING)
@@ -303,11 +307,22 @@ static enum err outputs_gather(struct graph_run *run)
     return OK;
 }
 
+/* In what is left of the arena, which the answer may have filled. */
+static const char *warning_text(const struct graph_run *run, size_t step)
+{
+    const struct str name = run->g->plan->steps[step].name;
+    const size_t size = name.len + strlen(run->steps[step].op.msg) + 32;
+    char *text = arena_array(run->call.op->arena, size, char);
+    if (text)
+        snprintf(text, size, "step \"%.*s\" failed: %s", STR_FMT(name), run->steps[step].op.msg);
+    return text ? text : "a step failed";
+}
+
 static const char *run_warning(const struct graph_run *run)
 {
     for (size_t i = 0; i < run->g->plan->step_count; i++)
         if (run->steps[i].err)
-            return op_printf(run->call.op, "step \"%.*s\" failed: %s", STR_FMT(run->g->plan->steps[i].name), run->steps[i].op.msg);
+            return warning_text(run, i);
     return NULL;
 }
 

@@ -98,6 +98,30 @@ static bool raw_copy(struct copy *k, const struct serve_call *c, const struct ch
     return true;
 }
 
+static bool text_copy(struct arena *a, struct str *s)
+{
+    return (s->p = bytes_copy(a, s->p, s->len)) != NULL;
+}
+
+/* A graph chooses by the unit and by what the request says beside its tensors. */
+static bool request_copy(struct copy *k, const struct serve_call *c)
+{
+    const size_t n = c->r ? c->r->param_count : 0;
+    struct infer_request *r = arena_new(k->arena, struct infer_request);
+    struct json_member *params = arena_array(k->arena, n + 1, struct json_member);
+    for (size_t i = 0; params && i < n; i++) {
+        params[i] = c->r->params[i];
+        if (!text_copy(k->arena, &params[i].key) || (params[i].value.type == JSON_STRING && !text_copy(k->arena, &params[i].value.s)))
+            return false;
+        if (params[i].value.type == JSON_ARRAY || params[i].value.type == JSON_OBJECT)
+            params[i].value = (struct json){.type = JSON_NULL}; /* no condition looks inside */
+    }
+    *r = (struct infer_request){.params = params, .param_count = n, .unit_id = STR(""), .id = STR(""), .sequence = STR("")};
+    k->call.r = r;
+    k->call.rows.unit = c->rows.unit;
+    return params && text_copy(k->arena, &k->call.rows.unit);
+}
+
 /* NULL without memory, or when the shadow takes other rows than were asked. */
 static struct copy *copy_make(struct serve_call *c, bool ok)
 {
@@ -111,7 +135,7 @@ static struct copy *copy_make(struct serve_call *c, bool ok)
     k->call = (struct serve_call){.op = &k->op, .ep = serve_endpoint_ref(c->ep), .v = shadow, .rows.count = c->rows.count};
     const struct chain *chain = chained_find(c->ep, shadow);
     const bool raw = chain && chain->transform;
-    if ((raw ? raw_copy(k, c, chain) : inputs_copy(k, c)) && facts_copy(k, c, ok)) {
+    if ((!shadow->graph || request_copy(k, c)) && (raw ? raw_copy(k, c, chain) : inputs_copy(k, c)) && facts_copy(k, c, ok)) {
         k->bytes = arena_used(arena);
         return k;
     }

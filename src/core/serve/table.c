@@ -117,7 +117,9 @@ static enum err slot_swap(struct op *op, struct serve *s, struct str name, struc
 
 enum err table_swap(struct op *op, struct serve *s, struct str name, struct serve_endpoint *take_new)
 {
-    const struct str mine = str_dup(op->arena, name); /* it may be the old state's */
+    char copy[LIMIT_SERVE_NAME]; /* the name may be the old state's */
+    const struct str mine = {copy, name.len < sizeof(copy) ? name.len : sizeof(copy)};
+    memcpy(copy, name.p, mine.len);
     enum err e = slot_swap(op, s, name, take_new);
     if (!e)
         graph_follow(s, mine);
@@ -249,22 +251,39 @@ static void version_list_auto(struct version_list *l)
         serve_version_unref(l->v[i]);
 }
 
-enum err table_relink(struct op *op, struct serve *s, const struct serve_endpoint *old)
+static enum err relinked_swap(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct version_list *l)
 {
-    AUTO(version_list) struct version_list l = {.len = 0};
     AUTO(buf) struct buf text;
     struct serve_endpoint *fresh = NULL;
     struct json_out w;
     buf_init(&text, LIMIT_SERVE_CONFIG_BYTES);
     json_out_init(&w, &text, 0);
     json_value(&w, old->spec.doc);
-    for (size_t i = 0; i < old->loaded_len; i++)
-        l.v[l.len++] = version_linked(op, s, old->info.name, old->loaded[i]);
     const struct serve_state state = {.name = old->info.name, .config_text = buf_str(&text), .live = old->info.live, .weights = old->info.weights,
-                                      .loaded = l.v, .loaded_len = l.len, .table = old->table, .monitor = old->monitor, .payload = old->payload, .batcher = old->batcher,
-                                      .cache = old->cache, .live_notes = old->live, .mirror = old->mirror, .problem = STR("")};
+                                      .loaded = l->v, .loaded_len = l->len, .table = old->table, .monitor = old->monitor, .payload = old->payload,
+                                      .batcher = old->batcher, .cache = old->cache, .live_notes = old->live, .mirror = old->mirror, .problem = STR(""),
+                                      .old = old};
     enum err e = serve_endpoint_make(op, &state, &fresh);
     return e ? e : slot_swap(op, s, old->info.name, fresh);
+}
+
+enum err table_relink(struct op *op, struct serve *s, const struct serve_endpoint *old)
+{
+    AUTO(version_list) struct version_list l = {.len = 0};
+    for (size_t i = 0; i < old->loaded_len; i++)
+        l.v[l.len++] = version_linked(op, s, old->info.name, old->loaded[i]);
+    struct op sub = *op;
+    enum err e = relinked_swap(&sub, s, old, &l);
+    if (!e)
+        return OK;
+    for (size_t i = 0; i < l.len; i++) { /* the members fit, the endpoint's configuration does not fit the members any more */
+        struct serve_version *v = l.v[i];
+        if (v->graph)
+            l.v[i] = graph_version(s, graph_unlinked(v->graph->plan, str_from(sub.msg)), v);
+        if (v->graph)
+            serve_version_unref(v);
+    }
+    return relinked_swap(op, s, old, &l);
 }
 
 enum err table_publish(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct serve_row *row,
