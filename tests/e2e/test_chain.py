@@ -1,6 +1,7 @@
 """An endpoint's chain, from `ingot train` with a transform and a calibrator to every dialect: raw columns in, calibrated and named scores out,
 compared with scikit-learn's transformers and calibration around the booster that was trained."""
 import json
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -177,6 +178,7 @@ def test_what_breaks_a_rule(world, site):
     assert v2(site, "warns")["parameters"]["warning"] == 'column "age", row 3: 88.0 is above 80.0'
     r = requests.post(f"{site.url}/endpoints/warns/invocations", json={"dataframe_records": [{"age": 99, "income": 1, "city": "Köln"}]}, timeout=30)
     assert r.status_code == 200 and r.headers["X-Ingot-Warning"] == 'column "age", row 0: 99.0 is above 80.0'
+    assert 'ingot_serve_violations_total{endpoint="warns",column="age"} 2' in requests.get(f"{site.url}/metrics", timeout=30).text
     put(site, "signed", {"validate": {"policy": "reject", "columns": "signature"}})
     v2(site, "signed", age=[17.0], income=[1e9], city=["Ulm"], status=400)
 
@@ -224,3 +226,24 @@ def test_serve_finds_the_files_beside_the_model(world):
         with Serve(path) as s:
             assert "1 of 1 models ready" in s.line
             assert values(v2(s, name))["score"] == pytest.approx(want, abs=1e-6)
+
+
+def test_a_new_version_and_its_shadow(world, site):
+    """The transform of another version may make other columns: callers and a shadow notice nothing but the scores."""
+    params = PARAMS.replace("steps: [{kind: log1p}, {kind: scale}]", "steps: [{kind: bucketize, buckets: 6, onehot: true}]").replace("calibrate: {method: isotonic}\n", "")
+    (world.folder / "other.yaml").write_text(params)
+    ingot("train", "--frame", "frame.parquet", "--params", "other.yaml", "--package-out", "other", cwd=world.folder)
+    assert json.loads(ingot("model", "register", "churn", "--package", "other", "--json", env=site.env, cwd=world.folder).stdout)["version"] == 2
+    put(site, "moving", CONFIG)
+    old = values(v2(site, "moving"))["score"]
+    ingot("deploy", "shadow", "moving", "--version", "2", env=site.env)
+    assert values(v2(site, "moving"))["score"] == pytest.approx(old, abs=0)
+    for _ in range(600):
+        pairs = json.loads(ingot("deploy", "evidence", "moving", "1", "--json", env=site.env).stdout)["report"]["pairs"]
+        if pairs == len(ROWS):
+            break
+        time.sleep(0.1)
+    assert pairs == len(ROWS)
+    ingot("deploy", "promote", "moving", "--why", "new buckets", env=site.env)
+    answer = v2(site, "moving")
+    assert answer["model_version"] == "2" and values(answer)["score"] != pytest.approx(old, abs=1e-6)
