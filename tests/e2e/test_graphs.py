@@ -1,6 +1,7 @@
 """Graphs of models: a stack of XGBoost, LightGBM and ONNX equals the same computation in Python, over REST and gRPC; choices by value and by weight;
 a step that fails; Triton's ensembles; members that come and go; a registered graph."""
 import json
+import threading
 
 import lightgbm
 import numpy as np
@@ -183,7 +184,9 @@ def test_an_optional_step_that_fails_leaves_the_rest(world):
     whole = outputs(ask(url, "soft", one))
     a, _, c = models.parts(one)
     assert np.abs(whole["score"] - (a + c) / 2).max() < 1e-6 and np.abs(whole["second"] - c).max() < 1e-6
-    left = outputs(ask(url, "soft", two))
+    answer = ask(url, "soft", two)
+    left = outputs(answer)
+    assert answer.json()["parameters"]["warning"].startswith("step \"one\" failed: ")
     assert set(left) == {"score"} and np.abs(left["score"] - models.parts(two)[0]).max() < 1e-6
     failed = ask(url, "hard", two)
     assert failed.status_code == 400 and failed.json()["error"].startswith("step \"one\": "), failed.text
@@ -226,6 +229,35 @@ def test_members_come_and_go(tmp_path):
         assert np.abs(outputs(ask(s.url, "stack", x))["stack"] - models.stack(x)).max() < 1e-6
         c.unload_model("stack", unload_dependents=True)
         assert {m["name"] for m in c.get_model_repository_index() if m["state"] == "READY"} == {"one_row"}
+
+
+def test_no_request_fails_while_members_are_loaded_anew(tmp_path):
+    models = Models(tmp_path)
+    (tmp_path / "stack.graph.json").write_text(json.dumps(STACK))
+    x = data(2, 11)
+    want = models.stack(x)
+    with Serve(tmp_path) as s:
+        over, wrong, asked = threading.Event(), [], []
+
+        def ask_on():
+            session = requests.Session()
+            body = {"inputs": [{"name": "x", "shape": list(x.shape), "datatype": "FP32", "data": x.ravel().tolist()}]}
+            while not over.is_set():
+                r = session.post(f"{s.url}/v2/models/stack/infer", json=body, timeout=60)
+                asked.append(1)
+                if r.status_code != 200 or np.abs(outputs(r)["stack"] - want).max() > 1e-6:
+                    wrong.append(r.text)
+
+        threads = [threading.Thread(target=ask_on) for _ in range(6)]
+        for t in threads:
+            t.start()
+        for i in range(40):
+            r = requests.post(f"{s.url}/v2/repository/models/{('gbm', 'lgb', 'meta', 'logit', 'stack')[i % 5]}/load", json={}, timeout=60)
+            assert r.status_code == 200, r.text
+        over.set()
+        for t in threads:
+            t.join()
+        assert not wrong and asked
 
 
 ENSEMBLE = """
