@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "api/ask.h"
 #include "api/dispatch.h"
 #include "api/grpc/grpc.h"
 #include "api/invocations/invocations.h"
@@ -31,7 +32,10 @@ struct model_server {
     struct server *server;
 };
 
-static const struct route_table *const tables[] = {&system_routes, &v2_routes, &v1_routes, &v1_root_routes, &invocations_routes, &grpc_routes, NULL};
+/* The platform has its web interface there. */
+static const struct route root_rows[] = {{"GET", "/", v1_alive, PERM_PUBLIC, ROUTE_INLINE, 0, "The process runs, as KServe's V1 clients ask it."}};
+static const struct route_table root_routes = {"root", root_rows, ARRAY_LEN(root_rows), ask_error};
+static const struct route_table *const tables[] = {&system_routes, &root_routes, &v2_routes, &v1_routes, &invocations_routes, &grpc_routes, NULL};
 
 /* ---- the paths as a source of models, for others ---- */
 

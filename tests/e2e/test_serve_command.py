@@ -98,6 +98,14 @@ def test_token(world, tmp_path):
     (["{churn}", "--tls-cert", "x"], "belong together"),
     (["{churn}", "--grpc-stream", "other"], "--grpc-stream"),
     (["{churn}", "--engines-isolate", "other"], "auto, always or never"),
+    (["{churn}", "--model-control-mode", "other"], "--model-control-mode"),
+    (["{churn}", "--load-model", "churn"], "belongs to --model-control-mode explicit"),
+    (["{churn}", "--explicit", "--load-model", "other"], 'no model "other"'),
+    (["{churn}", "--explicit", "--model-control-mode", "poll"], "exclude each other"),
+    (["{churn}", "--model-control-mode", "poll", "--repository-poll-s", "0"], "out of range"),
+    (["{churn}", "--models-memory-mb", "-1"], "out of range"),
+    (["{churn}", "--engine-threads", "65"], "out of range"),
+    (["{churn}", "--strict-readiness", "maybe"], "--strict-readiness"),
 ])
 def test_wrong_commands(world, args, text):
     args = [a.format(churn=world[0] / "churn.json") for a in args]

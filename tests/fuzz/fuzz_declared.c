@@ -1,7 +1,7 @@
 /* Any bytes as a model with declared names and shapes: refused, or a model that is what it says and answers. */
 #include <stdlib.h>
 
-#include "unit/adapter/declared/fake_engines.h"
+#include "../unit/adapter/declared/fake_engines.h"
 
 #include "base/limits.h"
 

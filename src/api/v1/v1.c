@@ -282,7 +282,7 @@ static const struct route rows[] = {
     {"POST", "/v1/models/{name}/versions/{version}", predict, PERM_INFER, ASK, 0, "VERSION:predict and so on: ask one loaded version."},
     {"POST", "/v1/models/{name}/labels/{label}", predict, PERM_INFER, ASK_LABEL, 0, "LABEL:predict and so on: ask the version that an alias names."},
 };
-static enum err alive(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+enum err v1_alive(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     (void)op, (void)s, (void)req;
     struct json_out w;
@@ -293,6 +293,4 @@ static enum err alive(struct op *op, struct services *s, struct http_req *req, s
     return OK;
 }
 
-static const struct route root_rows[] = {{"GET", "/", alive, PERM_PUBLIC, ROUTE_INLINE, 0, "The process runs, as KServe's V1 clients ask it."}};
-const struct route_table v1_root_routes = {"v1_root", root_rows, ARRAY_LEN(root_rows), ask_error};
 const struct route_table v1_routes = {"v1", rows, ARRAY_LEN(rows), ask_error};

@@ -8,7 +8,7 @@
 #include "api/route.h"
 
 extern const struct route_table v1_routes;
-/* The server itself, at "/", for servers that have no page there. */
-extern const struct route_table v1_root_routes;
+/* {"status": "alive"}: what KServe's clients want at "/", for servers that have no page there. */
+enum err v1_alive(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 
 #endif

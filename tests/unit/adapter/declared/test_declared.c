@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "adapter/declared/side.h"
 #include "base/limits.h"
 #include "unit/adapter/declared/fake_engines.h"
 
@@ -172,9 +173,25 @@ static void test_refusals(void **state)
     model_unload(m);
 }
 
+static void test_sides(void **state)
+{
+    (void)state;
+    struct json *list = NULL;
+    struct side side;
+    const struct side_want want = {.batched = SIDE_BATCHED, .joins = true};
+    assert_int_equal(json_parse(&op, STR("[{\"name\":\"z\",\"datatype\":\"FP32\",\"dims\":[-1,2],\"reshape\":[4]}]"), JSON_STRICT, &list), OK);
+    assert_int_equal(side_read(&op, arena, list, &want, fake_out, 2, false, &side), OK);
+    assert_true(side.len == 1 && side.batched && side.places[0].inner == 1 && side.places[0].reshaped);
+    struct tensor t = {.type = TENSOR_FP32, .rank = 2, .shape = {5, 4}, .count = 20};
+    assert_int_equal(side_show(&op, &side, 0, &t), OK);
+    assert_true(t.rank == 3 && t.shape[0] == 5 && t.shape[1] == 2 && t.shape[2] == 2);
+    t = (struct tensor){.type = TENSOR_FP32, .rank = 2, .shape = {5, 3}, .count = 15};
+    assert_int_equal(side_show(&op, &side, 0, &t), E_IO); /* the model broke its word */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_rows, setup, teardown), cmocka_unit_test_setup_teardown(test_tensors, setup, teardown),
-                                       cmocka_unit_test_setup_teardown(test_refusals, setup, teardown)};
+                                       cmocka_unit_test_setup_teardown(test_refusals, setup, teardown), cmocka_unit_test_setup_teardown(test_sides, setup, teardown)};
     return cmocka_run_group_tests_name("declared", tests, NULL, NULL);
 }
