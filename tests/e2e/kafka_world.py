@@ -55,9 +55,9 @@ class World:
         self.topics({self.input: partitions, self.out: partitions, self.errors: 2})
         self.producer = Producer({"bootstrap.servers": address, "linger.ms": 5, "enable.idempotence": True})  # so that retries keep the order
 
-    def topics(self, wanted):
+    def topics(self, wanted, config=None):
         admin = AdminClient({"bootstrap.servers": self.address})
-        for future in admin.create_topics([NewTopic(name, n, 1) for name, n in wanted.items()]).values():
+        for future in admin.create_topics([NewTopic(name, n, 1, config=config or {}) for name, n in wanted.items()]).values():
             future.result(60)
 
     def produce(self, rows, first=0, **extra):

@@ -330,6 +330,25 @@ def test_what_is_wrong_is_said(world, model, tmp_path):
             assert text in job.failure(), args
 
 
+def test_an_answer_that_its_topic_does_not_take_is_put_aside(world, model, tmp_path):
+    path, oracle = model
+    world.out = f"small-{world.tag}"
+    world.topics({world.out: 3}, {"max.message.bytes": "20000"})
+    rows = make_rows(30)
+    for i, row in enumerate(rows):
+        doc = json.loads(value_of(i, row))
+        world.put(json.dumps({**doc, "id": "x" * 50000 if i == 7 else i}).encode(), partition=i % 3, timestamp=1700000000000)
+    world.flush()
+    with Job(world, path, "--until-end", "--kafka-set", "batch.size=15000", log=tmp_path / "log", wait=False) as job:
+        assert job.wait() == 0, job.failure()
+    got = {json.loads(m.value())["id"]: json.loads(m.value())["outputs"]["score"] for m in world.read(world.out, 29)}
+    answers = oracle(rows)
+    assert got.keys() == set(range(30)) - {7} and all(np.float32(v) == answers[i] for i, v in got.items())
+    [aside] = world.read(world.errors, 1, 2)
+    assert json.loads(aside.value())["id"] == "x" * 50000 and dict(aside.headers())["ingot-error"] == b"TOO_LARGE"
+    assert b"max.message.bytes 20000" in dict(aside.headers())["ingot-error-text"]
+
+
 def test_sigterm_while_idle(world, model, tmp_path):
     path, _ = model
     with Job(world, path, log=tmp_path / "log") as job:

@@ -19,6 +19,12 @@ struct kafka_part {
     int64_t seen;              /* behind the records of the present poll */
     int64_t end;               /* where the broker last said that the end is, when we were there; -1 */
 };
+/* One topic that is written. */
+struct kafka_topic {
+    struct str name;
+    rd_kafka_topic_t *handle;
+    uint64_t max_bytes;        /* of a batch, as the topic has it; 0: not known */
+};
 struct kafka {
     rd_kafka_t *producer, *consumer; /* consumer NULL: nothing is read */
     char *topic;
@@ -30,10 +36,7 @@ struct kafka {
     bool open;                 /* a transaction is */
     bool spoilt;               /* it can only be aborted */
     rd_kafka_resp_err_t undelivered; /* why a record of the open transaction was refused */
-    struct {
-        struct str name;
-        rd_kafka_topic_t *handle;
-    } topics[KAFKA_TOPICS];
+    struct kafka_topic topics[KAFKA_TOPICS];
     size_t topic_count;
 
     /* of the present poll */
@@ -62,6 +65,10 @@ void reader_release(struct kafka *k);
 void reader_advance(struct kafka *k);
 /* Goes back to what is committed. */
 MUST_USE enum err reader_rewind(struct op *op, struct kafka *k);
+
+/* topic.c: E_TOO_LARGE: too many topics; a record that the topic would refuse */
+MUST_USE enum err topic_get(struct op *op, struct kafka *k, struct str name, const struct kafka_topic **ret);
+MUST_USE enum err topic_check(struct op *op, const struct kafka_topic *t, const struct stream_record *r);
 
 /* writer.c */
 MUST_USE enum err writer_begin(struct op *op, struct kafka *k);

@@ -39,25 +39,6 @@ enum err writer_begin(struct op *op, struct kafka *k)
 
 /* ---- records ---- */
 
-static enum err topic_find(struct op *op, struct kafka *k, struct str name, rd_kafka_topic_t **ret)
-{
-    for (size_t i = 0; i < k->topic_count; i++) {
-        if (str_eq(k->topics[i].name, name)) {
-            *ret = k->topics[i].handle;
-            return OK;
-        }
-    }
-    if (k->topic_count == KAFKA_TOPICS)
-        return op_fail(op, E_TOO_LARGE, "a stream writes to %d topics at most", KAFKA_TOPICS);
-    rd_kafka_topic_t *handle = rd_kafka_topic_new(k->producer, str_cstr(op->arena, name), NULL);
-    if (!handle)
-        return kafka_fail(op, k, rd_kafka_last_error(), "topic", "");
-    k->topics[k->topic_count].name = str_from(rd_kafka_topic_name(handle));
-    k->topics[k->topic_count++].handle = handle;
-    *ret = handle;
-    return OK;
-}
-
 static enum err headers_make(struct op *op, struct kafka *k, const struct stream_record *r, rd_kafka_headers_t **ret)
 {
     rd_kafka_headers_t *all = rd_kafka_headers_new(r->header_count);
@@ -134,13 +115,15 @@ static enum err produce(struct op *op, struct kafka *k, const struct stream_reco
 enum err writer_put(void *self, struct op *op, const struct stream_record *r)
 {
     struct kafka *k = self;
-    rd_kafka_topic_t *topic = NULL;
+    const struct kafka_topic *topic = NULL;
     bool full = true;
-    enum err e = writer_begin(op, k);
+    enum err e = topic_get(op, k, r->topic, &topic);
     if (!e)
-        e = topic_find(op, k, r->topic, &topic);
+        e = topic_check(op, topic, r);
+    if (!e)
+        e = writer_begin(op, k);
     while (!e) {
-        e = produce(op, k, r, topic, &full);
+        e = produce(op, k, r, topic->handle, &full);
         if (e || !full)
             break;
         rd_kafka_poll(k->producer, PAUSE_MS);
