@@ -3,6 +3,7 @@
 
 #include "base/thread.h"
 #include "base/time.h"
+#include "core/observe/shipper.h"
 #include "core/observe/tracer.h"
 
 #define SAMPLED "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -3,6 +3,7 @@
 
 #include "base/time.h"
 #include "core/payload/event.h"
+#include "core/payload/item.h"
 
 static const float x[] = {1, 2, 3, 4};
 static const struct str names[] = {STR_INIT("age"), STR_INIT("ssn")};

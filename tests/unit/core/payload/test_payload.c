@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "contract/scratch.h"
 #include "core/payload/payload.h"
+#include "core/payload/rows.h"
 #include "core/payload/store.h"
 
 static enum err open_tables(void *arg, struct op *op, struct table_engine **ret)
