@@ -13,6 +13,7 @@
 #define PAGE 200
 #define STEP_ROWS 20000 /* rows of one write: some 50 ms */
 #define STEP_CHUNKS 2000 /* chunks of points: of some pages each */
+#define STEP_SERIES 100  /* metrics */
 
 struct target {
     int64_t row, experiment;
@@ -131,14 +132,11 @@ static enum err mark_tx(struct op *op, struct db_tx *tx, void *arg)
     return e ? e : store_audit(op, tx, "run.purge", "run", s->run->uuid, NULL, 0);
 }
 
-/* Some points of the first metric that has any; a metric without points goes itself. They are counted when the last ones go. */
-static enum err points_tx(struct op *op, struct db_tx *tx, void *arg)
+/* Some points of the first metric that has any; a metric without points goes itself. They are counted when the last ones go. Adds to *add_chunks. */
+static enum err series_step(struct op *op, struct db_tx *tx, struct step *s, int64_t *add_chunks)
 {
-    struct step *s = arg;
     struct db_val series[2];
     int64_t gone = 0, chunks = 0;
-    s->changes = 0;
-    s->done = false;
     enum err e = db_query_one(op, tx, &sql_retention_series, DB_ARGS(DB_I64(s->run->row)), series, ARRAY_LEN(series));
     if (e == E_NOT_FOUND) {
         op_clear(op);
@@ -147,13 +145,27 @@ static enum err points_tx(struct op *op, struct db_tx *tx, void *arg)
     }
     if (!e)
         e = db_exec(op, tx, &sql_retention_points_delete, DB_ARGS(series[0], DB_I64(STEP_CHUNKS)), &chunks);
+    *add_chunks += chunks;
     if (e || chunks == STEP_CHUNKS)
         return e;
-    s->changes = series[1].i;
+    s->changes += series[1].i;
     e = db_exec(op, tx, &sql_retention_tail_delete, DB_ARGS(series[0]), NULL);
     if (!e)
         e = db_exec(op, tx, &sql_retention_series_delete, DB_ARGS(series[0]), &gone);
     s->done = gone == 0; /* the last one stays as a mark, empty */
+    return e;
+}
+
+/* Short metrics go many at a time: each write costs a commit. */
+static enum err points_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct step *s = arg;
+    int64_t chunks = 0;
+    enum err e = OK;
+    s->changes = 0;
+    s->done = false;
+    for (int i = 0; !e && !s->done && i < STEP_SERIES && chunks < STEP_CHUNKS; i++)
+        e = series_step(op, tx, s, &chunks);
     return e;
 }
 
