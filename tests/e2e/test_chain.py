@@ -146,6 +146,11 @@ def test_evaluate_and_predict_use_what_lies_beside(world):
     ingot("predict", "--model", "churn.json", "--frame", "frame.parquet", "--params", "params.yaml", "--out", "scores.parquet", cwd=world.folder)
     got = pq.read_table(world.folder / "scores.parquet")["score"].to_numpy()
     assert got == pytest.approx(world.score(world.age, world.income, world.city), abs=1e-6)
+    ingot("predict", "--model", "package/model", "--in", "frame.parquet", "--keep", "date", "--out", "batch.parquet", cwd=world.folder)
+    batch = pq.read_table(world.folder / "batch.parquet")
+    frame = pq.read_table(world.folder / "frame.parquet")
+    age = frame["age"].to_numpy(zero_copy_only=False).astype(float)
+    assert batch["score"].to_numpy() == pytest.approx(world.score(age, frame["income"].to_numpy(), np.array(frame["city"].to_pylist())), abs=1e-6)
     out = json.loads(ingot("evaluate", "--frame", "frame.parquet", "--models", "churn.json", "--json", cwd=world.folder).stdout)
     assert out["best"]["evaluation"]["brier"]["value"] == pytest.approx(world.train["evaluation"]["brier"]["value"], abs=1e-12)
 
@@ -197,6 +202,9 @@ def test_v1_and_invocations(world, site):
     assert r.status_code == 200, r.text
     assert [p["score"] for p in r.json()["predictions"]] == pytest.approx(list(want), abs=1e-6)
     assert [p["label"] for p in r.json()["predictions"]] == labels(want)
+    r = requests.post(f"{site.url}/v1/models/churn:classify", json={"examples": records}, timeout=30)
+    assert [row[0][0] for row in r.json()["result"]] == ["leaves"] * len(ROWS), r.text
+    assert [row[0][1] for row in r.json()["result"]] == pytest.approx(list(want), abs=1e-6)
     split = {"dataframe_split": {"columns": ["city", "age", "income"], "data": [[r["city"], r["age"], r["income"]] for r in records]}}
     csv = "age,income,city\n" + "".join(f"{'' if np.isnan(a) else a},{i},{c}\n" for a, i, c in ROWS)
     for r in (requests.post(f"{site.url}/endpoints/churn/invocations", json=split, timeout=30),

@@ -93,7 +93,8 @@ enum err classify(struct op *op, struct tensor *t, const struct str *labels, siz
             keys[k] = key_of(t, i * width + k, v[i * width + k]);
         largest(keys, width, n, places);
         for (size_t k = 0; k < n; k++) {
-            struct str label = places[k] < label_count ? labels[places[k]] : STR("");
+            const size_t place = width == 1 && label_count == 2 ? 1 : places[k]; /* one value of two classes is the second one's */
+            struct str label = place < label_count ? labels[place] : STR("");
             const size_t at = i * width + places[k];
             texts[i * n + k] = text_make(op, t, at, v[at], places[k], label);
             if (!texts[i * n + k].p)

@@ -87,6 +87,8 @@ static void test_texts(void **state)
     assert_true(t.count == 4 && t.rank == 2 && t.texts[2].len == 2 && str_eqc(t.texts[3], "c"));
     assert_int_equal(read_as(f, TENSOR_BYTES, "[{\"b64\":\"AQID\"},{\"b64\":\"AQ\"},{\"b64\":\"AQ==\"},{\"b64\":\"\"},\"x\"]", VALUES_B64, true, NULL, 0, &t), OK);
     assert_true(t.texts[0].len == 3 && t.texts[0].p[2] == 3 && t.texts[1].len == 1 && t.texts[2].len == 1 && !t.texts[3].len && str_eqc(t.texts[4], "x"));
+    assert_int_equal(read_as(f, TENSOR_BYTES, "[null,\"x\"]", VALUES_NULLS, true, NULL, 0, &t), OK); /* a missing text is an empty one */
+    assert_true(t.texts[0].len == 0 && str_eqc(t.texts[1], "x"));
     static const char *const bad[] = {"[{\"b64\":\"A\"}]", "[{\"b64\":\"A?==\"}]", "[{\"b64\":7}]", "[{\"b64\":\"AQID\",\"x\":1}]", "[{}]", "[null]", "[1]", "[true]", "[1.5,2]"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         if (read_as(f, TENSOR_BYTES, bad[i], VALUES_B64, true, NULL, 0, &t) != E_INVALID)

@@ -56,6 +56,21 @@ static void test_classify(void **state)
     arena_destroy(a);
 }
 
+/* One score of two classes is the probability of the second one. */
+static void test_binary_score(void **state)
+{
+    static const struct str labels[] = {STR_INIT("no"), STR_INIT("yes")};
+    const float v[] = {0.25F, 0.75F};
+    struct arena *arena = arena_create(LIMIT_MIB(1));
+    struct op op;
+    struct tensor t = {.name = STR("score"), .type = TENSOR_FP32, .rank = 1, .shape = {2}, .count = 2, .data = v};
+    (void)state;
+    op_init(&op, arena);
+    assert_int_equal(classify(&op, &t, labels, 2, 1), OK);
+    assert_true(str_eqc(t.texts[0], "0.250000:0:yes") && str_eqc(t.texts[1], "0.750000:0:yes"));
+    arena_destroy(arena);
+}
+
 /* Doubles would call some of these equal. */
 static void test_whole_numbers_of_64_bits(void **state)
 {
@@ -79,7 +94,7 @@ static void test_whole_numbers_of_64_bits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classify),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classify), cmocka_unit_test(test_binary_score),
                                        cmocka_unit_test(test_whole_numbers_of_64_bits)};
     return cmocka_run_group_tests_name("classify", tests, NULL, NULL);
 }
