@@ -16,7 +16,7 @@ FIGURES = [
     Figure("history_20k_full_ms", "ms", "lower", 60),
     Figure("history_20k_sampled_ms", "ms", "lower", 100),
     Figure("history_1m_sampled_ms", "ms", "lower", 100, limit=10),
-    Figure("history_1m_sampled_cold_ms", "ms", "lower"),
+    Figure("history_1m_sampled_cold_ms", "ms", "lower", limit=10),
     Figure("history_20x100k_sampled_ms", "ms", "lower", 60),
     Figure("history_20x100k_cold_ms", "ms", "lower"),
     Figure("history_1m_full_ms", "ms", "lower"),
