@@ -169,6 +169,16 @@ static enum err listed_load(struct op *op, struct serve *s, struct str name, con
     return op_fail(op, E_NOT_FOUND, "the repository has no model \"%.*s\"", STR_FMT(name));
 }
 
+/* An endpoint with a row; who asks is told when it is a graph that still waits for a member. */
+static enum err stored_load(struct op *op, struct serve *s, struct str name)
+{
+    enum err e = serve_follow(op, s, name);
+    AUTO(endpoint) struct serve_endpoint *ep = e ? NULL : table_find(s, name);
+    const struct serve_version *live = ep ? serve_endpoint_version(ep, ep->info.live) : NULL;
+    struct str why = STR("");
+    return !live || serve_version_answers(live, &why) ? e : op_fail(op, E_CONFLICT, "%.*s", STR_FMT(why));
+}
+
 enum err serve_repository_load(struct op *op, struct serve *s, struct str name, const struct json *config)
 {
     return serve_repository_load_files(op, s, name, config, NULL, 0);
@@ -185,7 +195,7 @@ enum err serve_repository_load_files(struct op *op, struct serve *s, struct str 
         return op_fail(op, E_UNSUPPORTED, "models come from the repository, not with the request");
     LOCK(&s->change);
     if (s->config.db)
-        return serve_follow(op, s, name);
+        return stored_load(op, s, name);
     enum err e = source->override ? source->override(source, op, name, config, files, n, &taken) : OK;
     if (e)
         return e;

@@ -96,6 +96,38 @@ static void test_rows(void **state)
     assert_int_equal(sums_wait(f, "m", id, 0)->pairs, 0);
 }
 
+/* A graph in the shadow goes the way that the request says, by parameter and by unit, as the control did. */
+static void test_graph(void **state)
+{
+    static const char graph[] = "{\"format\":\"ingot.graph\",\"version\":1,\"inputs\":[\"x\"],\"steps\":["
+                                "{\"name\":\"s\",\"switch\":[{\"when\":{\"parameter\":\"far\",\"op\":\"==\",\"value\":\"yes\"},\"model\":\"far\"},{\"model\":\"near\"}],"
+                                "\"inputs\":{\"x\":\"x\"}},"
+                                "{\"name\":\"d\",\"split\":[{\"model\":\"far\",\"weight\":1},{\"model\":\"near\",\"weight\":1}],\"inputs\":{\"x\":\"x\"}},"
+                                "{\"name\":\"m\",\"combine\":\"sum\",\"inputs\":[\"s.sum\",\"d.sum\"],\"weights\":[1,1000]}],\"outputs\":{\"y\":\"m\"}}";
+    struct fixture *f = *state;
+    struct infer_answer a;
+    toy_files[4] = toy_files[5] = graph;
+    CHECK(fixture_put(f, "near", "{\"model\":\"toys\"}", 1));
+    CHECK(fixture_put(f, "far", "{\"model\":\"toys\"}", 2));
+    CHECK(fixture_put(f, "g", "{\"model\":\"toys\"}", 4));
+    int64_t id = shadow_start(f, "g", 5);
+    const struct json_member far = {.key = STR("far"), .value = {.type = JSON_STRING, .s = STR("yes")}};
+    int fars = 0;
+    for (int i = 0; i < 40; i++) {
+        char unit[16];
+        snprintf(unit, sizeof(unit), "u%d", i);
+        const struct infer_request r = {INPUTS(FP32("x", (1, 2), 1, 2)), .unit_id = str_from(unit), .params = &far, .param_count = i % 2 ? 1 : 0};
+        CHECK(infer_ask(f, "g", &r, &a));
+        const float y = ((const float *)a.outputs[0].data)[0];
+        fars += y > 100000;
+        assert_true((int)y % 1000 == (i % 2 ? 103 : 3));
+    }
+    assert_in_range(fars, 1, 39); /* both ways were gone */
+    struct rollout_shadow *s = sums_wait(f, "g", id, 40);
+    assert_int_equal(s->pairs, 40);
+    assert_int_equal(s->agree, 40);
+}
+
 /* The candidate needs 20 ms for each: most copies find no room and are dropped; the answers do not wait. */
 static void test_dropped_first(void **state)
 {
@@ -114,6 +146,6 @@ static void test_dropped_first(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_tensors), TEST(test_rows), TEST(test_dropped_first)};
+    const struct CMUnitTest tests[] = {TEST(test_tensors), TEST(test_rows), TEST(test_graph), TEST(test_dropped_first)};
     return cmocka_run_group_tests_name("mirror", tests, NULL, NULL);
 }

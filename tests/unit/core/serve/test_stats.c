@@ -87,8 +87,22 @@ static void test_batch_sizes(void **state)
     stats_destroy(s);
 }
 
+/* Shared by the versions of a graph that follow each other. */
+static void test_shared(void **state)
+{
+    (void)state;
+    struct stats *a = stats_create(), *b = stats_ref(a);
+    struct infer_stats read = {0};
+    stats_fail(a, 5);
+    stats_destroy(a);
+    stats_fail(b, 5);
+    stats_read(b, &read);
+    stats_destroy(b);
+    assert_true(read.fail.count == 2 && read.fail.ns == 10);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_bounds), cmocka_unit_test(test_batch_sizes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_bounds), cmocka_unit_test(test_batch_sizes), cmocka_unit_test(test_shared)};
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
 }
