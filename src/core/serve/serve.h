@@ -14,6 +14,7 @@
  *      "monitor": {...},              see core/monitor/monitor.h: monitor_config_parse
  *      "rollout": {...},              the plan of rollouts started by retraining: rollout_plan_parse
  *      "retrain": {...},              kept as it is for the scheduler
+ *      "payload_log": {...}, "logger": {...}, what is kept of requests, and who is told: core/payload/config.h
  *      "batch": {"max_size": 32,      rows of one run; 0 or absent: where the measured cost says that more saves nothing; 1: never join
  *                "max_rows": 0,       rows of one request; 0: LIMIT_SERVE_ROWS
  *                "max_delay_us": 2000, a request waits no longer for others, and only while the measured cost says that it pays
