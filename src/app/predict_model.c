@@ -198,7 +198,7 @@ static enum err remote_resolve(struct op *op, const struct predict_place *place,
     return e || good ? e : op_fail(op, E_IO, "the server does not say which version \"%.*s\" is", STR_FMT(alias));
 }
 
-/* The only model of the path, or the one that --name names; its parts, if it has any, are loaded before it. */
+/* The only model of the path, or the one that --name names. Of the others only those are loaded that a graph is made of. */
 static enum err disk_choose(struct op *op, struct predict_model *m, struct str name)
 {
     struct serve_source_model *models = NULL;
@@ -214,12 +214,6 @@ static enum err disk_choose(struct op *op, struct predict_model *m, struct str n
     if (at == SIZE_MAX)
         return op_fail(op, E_INVALID, n ? "'%.*s' has several models: say which by --name" : "there is no model in '%.*s'", STR_FMT(m->disk.paths[0]));
     m->name = str_dup(m->arena, models[at].name);
-    for (size_t i = 0; i < n; i++) {
-        if (i == at)
-            continue;
-        if (serve_repository_load(op, m->serve, models[i].name, NULL)) /* it is only a part; who needs it will say so */
-            op_clear(op);
-    }
     return OK;
 }
 

@@ -58,10 +58,25 @@ void scoring_batch_reset(struct scoring_batch *b, const struct scoring_binding *
         b->cols[i].nulls = 0;
 }
 
-static void valid_set(uint64_t *valid, size_t row, bool v)
+/* Bits from..from + n - 1 are set. */
+static void bits_set(uint64_t *bits, size_t from, size_t n)
 {
-    uint64_t bit = (uint64_t)1 << (row % 64);
-    valid[row / 64] = v ? valid[row / 64] | bit : valid[row / 64] & ~bit;
+    for (const size_t end = from + n; from < end;) {
+        const size_t at = from % 64, k = end - from < 64 - at ? end - from : 64 - at;
+        bits[from / 64] |= (k == 64 ? UINT64_MAX : ((uint64_t)1 << k) - 1) << at;
+        from += k;
+    }
+}
+
+static void valid_add(struct scoring_column *c, size_t row, const struct table_column *src, size_t from, size_t n)
+{
+    bits_set(c->valid, row, n);
+    for (size_t i = 0; src->valid && i < n; i++) {
+        if (table_valid(src, from + i))
+            continue;
+        c->valid[(row + i) / 64] &= ~((uint64_t)1 << ((row + i) % 64));
+        c->nulls++;
+    }
 }
 
 static enum err texts_add(struct op *op, struct scoring_batch *b, struct scoring_column *c, const struct table_column *in, size_t from, size_t n)
@@ -95,11 +110,7 @@ enum err scoring_batch_add(struct op *op, struct scoring_batch *b, const struct 
             return e;
         if (c->type != TABLE_STRING)
             memcpy((char *)c->data + b->rows * w, (const char *)src->data + from * w, n * w);
-        for (size_t i = 0; i < n; i++) {
-            bool valid = table_valid(src, from + i);
-            valid_set(c->valid, b->rows + i, valid);
-            c->nulls += !valid;
-        }
+        valid_add(c, b->rows, src, from, n);
     }
     b->rows += n;
     return OK;
