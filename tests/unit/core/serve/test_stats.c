@@ -93,9 +93,9 @@ static void test_shared(void **state)
     (void)state;
     struct stats *a = stats_create(), *b = stats_ref(a);
     struct infer_stats read = {0};
-    stats_fail(a, 5);
+    stats_fail(a, E_IO, 5);
     stats_destroy(a);
-    stats_fail(b, 5);
+    stats_fail(b, E_IO, 5);
     stats_read(b, &read);
     stats_destroy(b);
     assert_true(read.fail.count == 2 && read.fail.ns == 10);
