@@ -203,6 +203,33 @@ static void test_cache_and_monitor(void **state)
     assert_int_equal(s.recorded, 2);
 }
 
+/* The last score that a monitor was told. */
+static enum err score_take(void *arg, struct op *op, const struct monitor_batch *batch)
+{
+    (void)op;
+    if (batch->rows)
+        *(float *)arg = batch->score[batch->rows - 1];
+    return OK;
+}
+
+static void test_monitor_hears_the_last_word(void **state)
+{
+    struct fixture *f = *state;
+    struct infer_answer a;
+    float score = NAN;
+    const struct prediction_sink sink = {.arg = &score, .fn = score_take};
+    serve_close(f->serve);
+    f->serve = NULL;
+    monitor_destroy(f->monitor);
+    f->config.monitor = f->monitor = monitor_create(f->db, &sink);
+    CHECK(serve_open(&f->op, &f->config, &f->serve));
+    put(f, "\"post\":{\"round\":1}", 4); /* rounding is for callers */
+    CHECK(infer_ask(f, "e", &(struct infer_request){INPUTS(FP32("x", (1, 2), 1, 0))}, &a));
+    CHECK(monitor_flush(&f->op, f->monitor));
+    assert_float_equal(score, logistic(2 * logistic(1) - 0.5), 1e-6);
+    assert_true(((const double *)a.outputs[0].data)[0] == 0.7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +239,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_post, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_tensor_model, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_cache_and_monitor, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_monitor_hears_the_last_word, setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
