@@ -188,3 +188,15 @@ def test_events_never_reach_what_is_private(tmp_path):
             assert time.monotonic() < end
             time.sleep(0.05)
         assert not sink.requests
+
+
+def test_on_each_database(either):
+    """The files' rows in SQL, and their end, on SQLite and on PostgreSQL."""
+    x = rows(np.random.default_rng(8), 4)
+    serve(either.url, "kept", register(either.url, "kept", booster(1, 5)), {"payload_log": {"sample": 1, "keep_days": 1}})
+    before = len(listed(either.url, "kept"))
+    ask(either.url, x, name="kept")
+    flush(either.url, "kept")
+    files = listed(either.url, "kept")
+    assert len(files) == before + 1 and files[-1]["rows"] == 4
+    assert len(pd.read_parquet(io.BytesIO(fetched(either.url, files[-1]["seq"], "kept")))) == 4
