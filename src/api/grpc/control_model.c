@@ -115,6 +115,15 @@ static void platform_configure(struct op *op, struct str platform, Inference__Mo
     c->backend = control_text(op, str_sub(platform, 0, cut == SIZE_MAX ? platform.len : cut));
 }
 
+static void as_configured(struct op *op, const struct json *triton, Inference__ModelConfig *c)
+{
+    const struct json *platform = json_get(triton, "platform"), *backend = json_get(triton, "backend");
+    if (platform || backend)
+        c->platform = control_text(op, platform ? platform->s : STR(""));
+    if (backend)
+        c->backend = control_text(op, backend->s);
+}
+
 static enum err model_configure(struct op *op, struct serve_endpoint *ep, int64_t version, Inference__ModelConfig *c)
 {
     const struct serve_info *info = serve_endpoint_info(ep);
@@ -124,10 +133,14 @@ static enum err model_configure(struct op *op, struct serve_endpoint *ep, int64_
         return e;
     c->name = control_text(op, info->name);
     platform_configure(op, sig.platform, c);
-    c->max_batch_size = sig.joins ? (int32_t)config_number(info->config, "batch.max_size", INT32_MAX, LIMIT_SERVE_ROWS) : 0;
+    const struct json *triton = info->config ? json_get(info->config, "triton") : NULL; /* as a model repository configured it */
+    const int64_t most = config_number(info->config, "triton.max_batch_size", INT32_MAX, config_number(info->config, "batch.max_size", INT32_MAX, LIMIT_SERVE_ROWS));
+    c->max_batch_size = sig.joins ? (int32_t)most : 0;
     if ((e = tensors_configure(op, &sig, c)))
         return e;
-    if (info->config && json_get(info->config, "batch"))
+    if (triton)
+        as_configured(op, triton, c);
+    if (info->config && json_get(info->config, "batch") && (!triton || json_get(triton, "dynamic_batching")))
         batching_configure(op, info->config, c);
     c->n_instance_group = 1;
     c->instance_group = arena_alloc(op->arena, sizeof *c->instance_group);
