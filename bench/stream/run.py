@@ -56,7 +56,7 @@ consumer.close()
 """
 
 
-def prepare(folder, kafka, n):
+def prepare(folder, kafka, n, word=""):
     import numpy as np
     import xgboost
     from confluent_kafka import Producer
@@ -68,7 +68,7 @@ def prepare(folder, kafka, n):
     model = folder / "m.json"
     xgboost.train({"objective": "binary:logistic", "max_depth": DEPTH, "min_child_weight": 0, "nthread": 2},
                   xgboost.DMatrix(x, (x @ rng.normal(size=COLUMNS)) + rng.normal(size=4000) > 0, feature_names=names), TREES).save_model(model)
-    tag = str(os.getpid())
+    tag = f"{os.getpid()}{word}"
     admin = AdminClient({"bootstrap.servers": kafka.address})
     for f in admin.create_topics([NewTopic(f"{word}-{tag}", 1, 1) for word in ("in", "py", "ingot")]).values():
         f.result(60)
@@ -116,16 +116,22 @@ def run_ingot(kafka, tag, model, n):
     return {"seconds": wall - idle_wall, "cpu": cpu - idle_cpu, "rss_mib": rss / 1024}
 
 
+def run_peer(kafka, tag, model, n):
+    argv = [sys.executable, "-c", PEER, kafka.address, tag, str(model), str(n), str(TRANSACTION)]
+    return json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+
+
 def main():
     from kafka import Broker
 
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 200000
     lib.build()
     with tempfile.TemporaryDirectory() as folder, Broker() as kafka:
+        model, warm = prepare(Path(folder), kafka, 20000, "warm")  # a broker's first transactions are slow
+        run_ingot(kafka, warm, model, 20000)
+        run_peer(kafka, warm, model, 20000)
         model, tag = prepare(Path(folder), kafka, n)
-        ours = run_ingot(kafka, tag, model, n)
-        peer = subprocess.run([sys.executable, "-c", PEER, kafka.address, tag, str(model), str(n), str(TRANSACTION)], capture_output=True, text=True, check=True)
-        theirs = json.loads(peer.stdout)
+        ours, theirs = run_ingot(kafka, tag, model, n), run_peer(kafka, tag, model, n)
         a, b = read_scores(kafka, f"ingot-{tag}", n), read_scores(kafka, f"py-{tag}", n)
         import numpy as np
         assert (np.float32(a) == np.float32(b)).all(), "the answers differ"

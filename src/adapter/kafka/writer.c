@@ -211,6 +211,7 @@ enum err writer_commit(struct op *op, struct kafka *k)
         e = step_run(op, k, "commit", step_commit, NULL);
     if (e) {
         k->spoilt = true;
+        rd_kafka_poll(k->producer, 0); /* brings the records that were refused to writer_delivered */
         return undelivered_fail(op, k, e);
     }
     k->open = false;
