@@ -213,3 +213,16 @@ def test_settings_that_cannot_be(folder, args):
     p = subprocess.run([program(), "serve", str(folder), "--listen", "127.0.0.1:0", *args], capture_output=True, text=True, timeout=60)
     assert p.returncode != 0 and p.stderr.strip(), p
     assert json.dumps(p.stderr)
+
+
+def test_the_steps_of_a_chain(folder, tmp_path):
+    """An endpoint that validates and has thresholds: its steps lie within what is around the run."""
+    from grpc_world import FEATURES, booster, register, serve
+    from ingot_server import IngotServer
+    with OtlpSink() as sink, IngotServer(tmp_path / "d", "--otlp-endpoint", sink.url, "--trace-sample", "0", env={"OTEL_BSP_SCHEDULE_DELAY": "100"}) as s:
+        serve(s.url, "chained", register(s.url, "chained", booster(1, 5)), {"post": {"threshold": 0.5}})
+        body = {"inputs": [{"name": "x", "shape": [1, FEATURES], "datatype": "FP32", "data": [0.5] * FEATURES}]}
+        r = requests.post(f"{s.url}/v2/models/chained/infer", json=body, headers={"traceparent": PARENT}, timeout=30)
+        assert r.status_code == 200, r.text
+        spans = {x["name"]: x for x in sink.wait(lambda all: any(x["name"].endswith("/infer") for x in all))}
+        assert spans["post-process"]["parent"] == spans["answer"]["id"] and spans["answer"]["parent"] == spans["inference"]["id"]

@@ -1,6 +1,8 @@
 #include "core/serve/chained.h"
 
 #include "base/limits.h"
+#include "base/time.h"
+#include "base/trace.h"
 #include "core/serve/call.h"
 #include "core/serve/extras.h"
 
@@ -135,7 +137,10 @@ size_t serve_violations(struct op *op, struct serve_endpoint *e, struct serve_vi
 enum err chained_before(struct serve_call *c, struct tensor_set *set)
 {
     struct chain_columns in = {.all = set->all, .len = set->len, .map = set->map}, out;
+    const int64_t from = c->op->trace ? time_mono_ns() : 0;
     enum err e = chain_before(c->op, c->chain, &in, &out, &c->warning);
+    if (c->op->trace)
+        (void)trace_note(c->op->trace, "validate, transform", from, time_mono_ns());
     if (e || out.all == in.all)
         return e;
     return tensor_set_make(c->op, out.all, out.len, set);
@@ -159,7 +164,10 @@ enum err chained_after(struct serve_call *c, struct tensor **ret, size_t *ret_le
         return op_fail(c->op, E_TOO_LARGE, "no memory for %zu outputs", n);
     for (size_t i = 0; i < r->output_count; i++)
         wanted[c->places[i]] = true;
+    const int64_t from = c->op->trace ? time_mono_ns() : 0;
     enum err e = post_run(c->op, p, &source, source.count / p->width, wanted, &made);
+    if (c->op->trace)
+        (void)trace_note(c->op->trace, "post-process", from, time_mono_ns());
     for (size_t i = 0; !e && i < n; i++) {
         const struct post_place *at = &p->places[r->output_count ? c->places[i] : i];
         out[i] = at->model == SIZE_MAX ? made.made[at->what] : model_output(c, at->model);
