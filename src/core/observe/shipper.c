@@ -196,7 +196,7 @@ static void shipper_end(struct shipper *s)
     for (;;) {
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += 0, until.tv_nsec += 50000000;
+        until.tv_nsec += 50000000;
         if (until.tv_nsec >= 1000000000)
             until.tv_sec++, until.tv_nsec -= 1000000000;
         if (!pthread_timedjoin_np(s->thread, NULL, &until))
