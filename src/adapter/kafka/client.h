@@ -29,6 +29,7 @@ struct kafka {
     rd_kafka_t *producer, *consumer; /* consumer NULL: nothing is read */
     char *topic;
     bool subscribed, assigned; /* to the group; it gave us partitions once (maybe none of them) */
+    bool closing;
     bool from_end;             /* where a group without positions begins */
     struct kafka_part *parts;  /* LIMIT_STREAM_PARTITIONS, by number */
     size_t parts_top;          /* numbers below are in use */

@@ -338,6 +338,7 @@ static void kafka_close(void *self)
     reader_release(k);
     k->open = false;
     k->op = &op;
+    k->closing = true;
     if (k->consumer) {
         first_partitions_wait(k);
         rd_kafka_consumer_close(k->consumer);

@@ -147,7 +147,7 @@ void reader_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_pa
     log_at(LOG_INFO, "stream.rebalance", {"change", LOG_C(assign ? "assigned" : "revoked")}, {"partitions", LOG_I(list->cnt)});
     k->assigned = k->assigned || assign;
     if (assign) {
-        if ((k->failed = positions_ask(k, list)))
+        if (!k->closing && (k->failed = positions_ask(k, list))) /* partitions that come while we leave go back at once */
             return; /* the stream ends */
         parts_add(k, list);
         if (cooperative)
