@@ -39,10 +39,23 @@ def request_file(name, port, method, path, body):
     return file
 
 
+def generator():
+    """The load generator has the last processor to itself where a benchmark keeps its server off it (server_cores)."""
+    return ["taskset", "-c", str(os.cpu_count() - 1)] if pinned else []
+
+
+pinned = False  # set by benchmarks that start their servers with server_cores
+
+
+def server_cores():
+    """To be called in a server's process before it starts: all processors but the last, where there is more than one."""
+    os.sched_setaffinity(0, range(max(1, os.cpu_count() - 1)))
+
+
 def load(port, pid, requests, connections, seconds, rate=0):
     """`requests`: one request file, or a list of them that are sent with weights 1, 1/2, 1/3 ...; `rate` > 0: an open loop."""
     files = [part for r in (requests if isinstance(requests, list) else [requests]) for part in ("--request", str(r))]
-    out = subprocess.run([str(RELEASE / "bench_load"), "--port", str(port), "--pid", str(pid), "--connections", str(connections),
+    out = subprocess.run([*generator(), str(RELEASE / "bench_load"), "--port", str(port), "--pid", str(pid), "--connections", str(connections),
                           "--seconds", str(seconds), "--rate", str(rate), *files], check=True, capture_output=True, text=True)
     return json.loads(out.stdout)
 

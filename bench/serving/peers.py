@@ -41,7 +41,8 @@ class Peer:
 
     def start(self):
         self.log = open(self.folder / f"{type(self).__name__}.log", "w")
-        self.process = subprocess.Popen([str(a) for a in self.argv], cwd=self.folder, env={**os.environ, **self.env}, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([str(a) for a in self.argv], cwd=self.folder, env={**os.environ, **self.env}, stdout=self.log, stderr=self.log,
+                                        preexec_fn=lib.server_cores if lib.pinned else None)
         self.seconds = lib.wait_http(f"http://127.0.0.1:{self.port}{self.ready}")
         return self
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One row of 28 features through gradient-boosted trees of depth 6, the same model everywhere: Ingot and the field's servers, one after
 the other in the same run. Answers are compared first. Server CPU time per request is what counts: the generator shares the machine.
-Latency is taken by an open loop at 80 % of what each server answers at most.
+Latency is taken by an open loop at 80 % of what each server answers at most. Servers have every processor but the last, the generator that one.
 
     trees.py [--trees 500] [--peers ingot,fastapi,mlserver,mlflow,bento,triton] [--seconds 5]"""
 import argparse
@@ -38,7 +38,7 @@ def grpc(peer, x, connections, streams, seconds):
     body = peer.folder / "grpc.bin"
     body.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
     before, _ = lib.tree_cpu_us(peer.process.pid)
-    out = subprocess.run([str(lib.RELEASE / "bench_load2"), "--method", "POST", "--port", str(peer.grpc_port), "--pid", str(peer.process.pid), "--connections",
+    out = subprocess.run([*lib.generator(), str(lib.RELEASE / "bench_load2"), "--method", "POST", "--port", str(peer.grpc_port), "--pid", str(peer.process.pid), "--connections",
                           str(connections), "--streams", str(streams), "--seconds", str(seconds), "--path", "/inference.GRPCInferenceService/ModelInfer",
                           "--body", str(body), "--header", "content-type: application/grpc", "--header", "te: trailers"], check=True, capture_output=True, text=True)
     result = json.loads(out.stdout)
@@ -74,6 +74,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=5)
     args = parser.parse_args()
     lib.build()
+    lib.pinned = True
     rows, starts = [], []
     with tempfile.TemporaryDirectory() as name:
         booster, x = models.trees(Path(name), args.trees)
