@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -52,6 +53,18 @@ def row(peer, wire, r):
     return {"server": peer.name, "wire": wire, "per_s": r["per_second"], "cpu_us": r["server_cpu_us"], "p50_us": r["p50_us"], "p99_us": r["p99_us"]}
 
 
+def floor(request, rate, seconds):
+    """What the machine itself does to latency: a loopback echo under the same requests at the same rate."""
+    port = peers.free_port()
+    echo = subprocess.Popen([str(lib.RELEASE / "bench_echo"), str(port), "200"], preexec_fn=lib.server_cores)
+    time.sleep(0.2)
+    try:
+        r = lib.measure(port, echo.pid, request, 64, seconds, rate=rate)
+    finally:
+        lib.stop(echo)
+    return {"server": "loopback echo", "wire": "the same rate", "per_s": r["per_second"], "cpu_us": r["server_cpu_us"], "p50_us": r["p50_us"], "p99_us": r["p99_us"]}
+
+
 def measure(peer, x, seconds):
     pid = peer.process.pid
     request = lib.request_file(f"trees-{type(peer).__name__}", peer.port, "POST", peer.path, peer.body(x))
@@ -61,6 +74,8 @@ def measure(peer, x, seconds):
     rows.append(row(peer, f"REST x {CONNECTIONS}", most))
     # On two cores the generator's own work limits the rate too, so 80 % is of what this pair of processes reaches.
     rows.append(row(peer, "REST open loop, 80 %", lib.measure(peer.port, pid, request, 64, seconds, rate=most["per_second"] * 0.8)))
+    if type(peer) is peers.Ingot:
+        rows.append(floor(request, most["per_second"] * 0.8, seconds))
     if peer.grpc_port:
         for connections, streams in ((1, 1), (CONNECTIONS, 1), (4, 16)):
             rows.append(row(peer, f"gRPC {connections} x {streams}", grpc(peer, x, connections, streams, seconds)))

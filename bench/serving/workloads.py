@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -86,10 +87,23 @@ def highest_rate(peer, request, seconds):
     return best
 
 
+def in_process(folder, x, seconds):
+    """CPU time of one run of ONNX Runtime without any server around it, on one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(folder / "m.onnx"), options)
+    n, start, until = 0, time.process_time(), time.monotonic() + seconds
+    while time.monotonic() < until:
+        session.run(None, {"X": x})
+        n += 1
+    return (time.process_time() - start) * 1e6 / n
+
+
 def dense(folder, seconds, rows):
     models.dense(folder / "m.onnx")
     x = np.random.default_rng(2).random((1, models.FEATURES), dtype=np.float32)
     want = onnxruntime.InferenceSession(str(folder / "m.onnx")).run(None, {"X": x})[0]
+    rows.append({"workload": "dense", "server": "ONNX Runtime in process", "how": "no server", "server_cpu_us": in_process(folder, x, seconds)})
     for kind, how, config in ((Ingot, "never joined", {"batch": {"max_size": 1}}), (Ingot, "joined, as by default", {}),
                               (Ingot, "joined, waits 2 ms at most", {"batch": {"max_size": 32, "max_delay_us": 2000}}), (peers.FastApi, "-", None)):
         with kind(folder) as peer:
@@ -97,8 +111,10 @@ def dense(folder, seconds, rows):
                 lib.call(f"http://127.0.0.1:{peer.port}/v2/repository/models/m/load", "POST", {"parameters": {"config": json.dumps(config)}})
             same_answers(peer, peer.path, x, want, "FP32")
             request = lib.request_file("dense", peer.port, "POST", peer.path, models.tensor_body(x))
+            for c in (1, 16):
+                rows.append({"workload": "dense", "server": peer.name, "how": f"{how}; closed loop x {c}", **figures(lib.measure(peer.port, peer.process.pid, request, c, seconds))})
             best = highest_rate(peer, request, seconds)
-            rows.append({"workload": "dense", "server": peer.name, "how": how, **(figures(best) if best else {"per_second": 0})})
+            rows.append({"workload": "dense", "server": peer.name, "how": f"{how}; p99 < {P99_LIMIT_US // 1000} ms", **(figures(best) if best else {"per_second": 0})})
 
 
 def many(folder, seconds, rows):

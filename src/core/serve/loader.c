@@ -8,7 +8,7 @@
 
 #include "base/thread.h"
 
-enum { LOADER_NICE = 10 };
+enum { LOADER_NICE = 10, LOADER_SLICE_NS = 100000 };
 
 struct load_job {
     struct op *op;
@@ -31,12 +31,23 @@ struct loader {
     pthread_t thread;
 };
 
-/* Asked for, not promised: a container may forbid it, and then loads only disturb a little more. */
+/* struct sched_attr of sched_setattr(2) in its first version; glibc 2.36 does not declare it, and the kernel's header and <sched.h>
+ * exclude each other. */
+struct wish {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+/* Asked for, not promised: a container may forbid it, and then loads only disturb a little more. The slice is what the scheduler
+ * (EEVDF; settable since Linux 6.12) lets us finish before a thread that a request has woken gets our processor. */
 static void priority_lower(void)
 {
-    const struct sched_param none = {0};
-    (void)sched_setscheduler(0, SCHED_BATCH, &none);
-    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOADER_NICE);
+    const struct wish w = {.size = sizeof(w), .policy = SCHED_BATCH, .nice = LOADER_NICE, .runtime = LOADER_SLICE_NS};
+    if (syscall(SYS_sched_setattr, 0, &w, 0) != 0)
+        (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOADER_NICE);
 }
 
 void loader_adopt(struct loader *l, struct serve_version *v)
