@@ -147,8 +147,8 @@ const struct command serve_commands[] = {
     {"serve", "PATH...", 1, -1, "serve model files, without a database",
      "PATH is a model file (its name without the ending is the model's), a folder of them, or a model repository laid out as Triton's\n"
      "(NAME/1/model.onnx, NAME/config.pbtxt) or MLServer's (NAME/model-settings.json). REST (V2, V1, TensorFlow Serving, MLflow's /invocations) and gRPC (V2)\n"
-     "share the port. XGBoost (JSON, UBJSON), LightGBM (text), ONNX and ingot-linear files are served, and graphs of them: NAME.graph.json\n"
-     "(docs/serving.md, Graphs).",
+     "share the port. XGBoost (JSON, UBJSON, binary), LightGBM, LIBLINEAR and LIBSVM (text), ONNX and ingot-linear files are served, and graphs\n"
+     "of them: NAME.graph.json (docs/serving.md, Graphs).",
      "  ingot serve churn.json\n  ingot serve models/ --listen 127.0.0.1:9000\n"
      "  ingot serve models/ --model-control-mode poll --repository-poll-s 5\n"
      "  ingot serve models/ --model-control-mode explicit --load-model churn\n"

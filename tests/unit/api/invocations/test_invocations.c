@@ -84,7 +84,7 @@ static void test_refusals(void **state)
         {"{\"dataframe_split\":{\"data\":[7]}}", "INVALID_PARAMETER_VALUE"},
         {"{\"dataframe_split\":{\"data\":[[1,2,\"x\"]]}}", "INVALID_PARAMETER_VALUE"},
         {"{\"dataframe_records\":{}}", "BAD_REQUEST"},
-        {"{\"dataframe_records\":[7]}", "INVALID_PARAMETER_VALUE"},
+        {"{\"dataframe_records\":[7]}", "BAD_REQUEST"},
         {"{\"dataframe_records\":[{\"distance\":1}]}", "INVALID_PARAMETER_VALUE"},
         {"{\"dataframe_records\":[{\"distance\":1},{\"distance\":1,\"more\":2}]}", "INVALID_PARAMETER_VALUE"},
         {"{\"inputs\":7}", "INVALID_PARAMETER_VALUE"},
