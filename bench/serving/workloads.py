@@ -152,6 +152,20 @@ def load_again(peer, seconds, stop, done):
         done.append(1)
 
 
+def rollout_request(server):
+    import tiny
+    body = {"inputs": [{"name": "flight", "datatype": "INT64", "shape": [1], "data": ["@@N@@"]},
+                       {"name": "x", "datatype": "FP64", "shape": [1, len(tiny.FEATURE_NAMES)], "data": [float(i) for i in range(len(tiny.FEATURE_NAMES))]}]}
+    return lib.request_file("rollout", server.port, "POST", "/v2/models/tiny/infer", json.dumps(body).replace('"@@N@@"', "@@N@@").encode())
+
+
+def split_error(server, share):
+    """How far the candidate's share of the units is from the plan's, and how many standard errors that is."""
+    rows = {int(m["version"]): m["inference_count"] for m in lib.call(f"{server.url}/v2/models/tiny/stats")["model_stats"]}
+    n, got = sum(rows.values()), rows[2] / sum(rows.values())
+    return {"share": got, "z": (got - share) / (share * (1 - share) / n) ** 0.5}
+
+
 def rollout(folder, seconds, rows):
     import tiny
     from ingot_server import IngotServer
@@ -164,10 +178,32 @@ def rollout(folder, seconds, rows):
             if plan:
                 (folder / "plan.yaml").write_text(plan[1])
                 tiny.ingot("deploy", plan[0], "tiny", "--version", 2, "--plan", folder / "plan.yaml", env={"INGOT_SERVER": server.url})
-            body = {"inputs": [{"name": "flight", "datatype": "INT64", "shape": [1], "data": ["@@N@@"]},
-                               {"name": "x", "datatype": "FP64", "shape": [1, len(tiny.FEATURE_NAMES)], "data": [float(i) for i in range(len(tiny.FEATURE_NAMES))]}]}
-            request = lib.request_file("rollout", server.port, "POST", "/v2/models/tiny/infer", json.dumps(body).replace('"@@N@@"', "@@N@@").encode())
-            rows.append({"workload": "rollout", "server": "ingot", "how": how, **figures(lib.measure(server.port, server.process.pid, request, 16, seconds))})
+            r = lib.measure(server.port, server.process.pid, rollout_request(server), 16, seconds)
+            rows.append({"workload": "rollout", "server": "ingot", "how": how, **figures(r), **(split_error(server, 0.1) if how.startswith("canary") else {})})
+    switches(folder, seconds, rows)
+
+
+def switches(folder, seconds, rows):
+    """Blue-green there and back again and again under load: no request fails, and how long a way back takes, its HTTP call included."""
+    import tiny
+    from ingot_server import IngotServer
+    back_ms, stop = [], threading.Event()
+
+    def switch(server):
+        while not stop.wait(0.2):
+            tiny.ingot("deploy", "blue-green", "tiny", "--version", 2, env={"INGOT_SERVER": server.url})
+            start = time.monotonic()
+            lib.call(f"{server.url}/api/ingot/v1/endpoints/tiny/rollouts/rollback", "POST", {"why": "measured"})
+            back_ms.append((time.monotonic() - start) * 1000)
+
+    with IngotServer(folder / "switches") as server:
+        tiny.world().deploy(server.url)
+        switching = threading.Thread(target=switch, args=(server,))
+        switching.start()
+        r = lib.measure(server.port, server.process.pid, rollout_request(server), 64, 3 * seconds, rate=5000)
+        stop.set()
+        switching.join()
+    rows.append({"workload": "rollout", "server": "ingot", "how": f"{len(back_ms)} switches and ways back", **figures(r), "back_ms": sorted(back_ms)[len(back_ms) // 2]})
 
 
 WORKLOADS = {"identity": identity, "dense": dense, "image": image, "many": many, "rollout": rollout}
