@@ -31,6 +31,9 @@
 
 #define ARENA_ALIGN 16u
 #define ARENA_FIRST_BYTES 8192u
+/* Room that arena_alloc has beyond the cap. Input may fill an arena up to its cap and is refused by arena_try_alloc then; the few small pieces that our
+ * own code wants afterwards, to answer or to refuse, must not end the process. */
+#define ARENA_RESERVE_BYTES ((size_t)1 << 20)
 #define ARENA_BLOCK_MAX ((size_t)1 << 20)
 
 struct block {
@@ -139,14 +142,25 @@ static struct block *arena_block_for(struct arena *a, size_t span)
     return b;
 }
 
-static void *arena_take(struct arena *a, size_t size)
+/* What is left below a cap; pieces of the reserve may have led beyond it. */
+static size_t room_below(const struct arena *a, size_t cap)
 {
-    if (size > a->max - a->used || size > SIZE_MAX - 2 * ARENA_ALIGN - RED_ZONE)
+    return cap > a->used ? cap - a->used : 0;
+}
+
+static size_t cap_and_reserve(const struct arena *a)
+{
+    return a->max > SIZE_MAX - ARENA_RESERVE_BYTES ? SIZE_MAX : a->max + ARENA_RESERVE_BYTES;
+}
+
+static void *arena_take(struct arena *a, size_t size, size_t cap)
+{
+    if (size > room_below(a, cap) || size > SIZE_MAX - 2 * ARENA_ALIGN - RED_ZONE)
         return NULL;
     size_t rounded = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     if (rounded == 0)
         rounded = ARENA_ALIGN;
-    if (rounded > a->max - a->used)
+    if (rounded > room_below(a, cap))
         return NULL;
     struct block *b = arena_block_for(a, rounded + RED_ZONE);
     if (!b)
@@ -160,9 +174,9 @@ static void *arena_take(struct arena *a, size_t size)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-    void *p = arena_take(a, size);
+    void *p = arena_take(a, size, cap_and_reserve(a));
     if (!p)
-        arena_die(size > a->max - a->used ? "the cap is reached" : "out of memory", size);
+        arena_die(size > room_below(a, cap_and_reserve(a)) ? "the cap is reached" : "out of memory", size);
     return p;
 }
 
@@ -171,7 +185,7 @@ void *arena_try_alloc(struct arena *a, size_t count, size_t size)
     size_t total;
     if (__builtin_mul_overflow(count, size, &total))
         return NULL;
-    return arena_take(a, total);
+    return arena_take(a, total, a->max);
 }
 
 size_t arena_used(const struct arena *a)
@@ -181,5 +195,5 @@ size_t arena_used(const struct arena *a)
 
 size_t arena_left(const struct arena *a)
 {
-    return a->max - a->used;
+    return room_below(a, a->max);
 }

@@ -1,5 +1,9 @@
 #include "base_test.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 static void all_zero_and_aligned(void **state)
 {
     (void)state;
@@ -54,6 +58,34 @@ static void cap_is_kept(void **state)
     arena_destroy(NULL);
 }
 
+/* Input fills an arena to the last byte; what answers it must still find room, and what has no end must not. */
+static void small_pieces_fit_beyond_the_cap(void **state)
+{
+    enum { RESERVE = 1 << 20 }; /* ARENA_RESERVE_BYTES of arena.c */
+    (void)state;
+    struct arena *a = arena_create(1024);
+    assert_non_null(arena_try_alloc(a, 1, 1024));
+    assert_int_equal(arena_left(a), 0);
+    memset(arena_alloc(a, 100), 1, 100);
+    assert_int_equal(arena_left(a), 0);
+    assert_int_equal(arena_used(a), 1024 + 112);
+    assert_null(arena_try_alloc(a, 1, 1));
+    assert_non_null(arena_alloc(a, RESERVE - 112));
+    pid_t pid = fork();
+    if (!pid) {
+        assert_non_null(freopen("/dev/null", "w", stderr));
+        signal(SIGABRT, SIG_DFL);
+        (void)arena_alloc(a, 1);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    arena_reset(a);
+    assert_int_equal(arena_left(a), 1024);
+    arena_destroy(a);
+}
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 static void the_end_is_poisoned(void **state)
@@ -77,6 +109,7 @@ int main(void)
         cmocka_unit_test(all_zero_and_aligned),
         cmocka_unit_test(pieces_do_not_overlap),
         cmocka_unit_test(cap_is_kept),
+        cmocka_unit_test(small_pieces_fit_beyond_the_cap),
 #if defined(__SANITIZE_ADDRESS__)
         cmocka_unit_test(the_end_is_poisoned),
 #endif
