@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/limits.h"
+#include "base/map.h"
 
 static bool is_list(const struct json *j)
 {
@@ -21,17 +22,48 @@ static struct json item_of(const struct json *list, size_t i)
 
 /* ---- frames ---- */
 
-static const struct json *member_find(const struct json *obj, struct str name, size_t hint)
-{
-    if (hint < obj->len && str_eq(obj->members[hint].key, name))
-        return &obj->members[hint].value;
-    return json_get_str(obj, name);
-}
+/* Rows with the first one's members in its order, the usual case, are read as they stand. Of others it is found once where each column stands:
+ * to look for every name in every row takes a time that grows with the square of the columns, and a client chooses the order. */
+struct records {
+    const struct json *list;
+    const uint32_t **places;  /* by row: 1 + the place of each column among the row's members, 0: not there. NULL: as in the first row */
+};
 
 static struct json record_cell(const struct frame *f, size_t row, size_t col)
 {
-    const struct json *j = member_find(&((const struct json *)f->data)->items[row], f->names[col], col);
-    return j ? *j : (struct json){.type = JSON_NULL};
+    const struct records *r = f->data;
+    const struct json *obj = &r->list->items[row];
+    const size_t at = r->places[row] ? r->places[row][col] : col + 1;
+    return at ? obj->members[at - 1].value : (struct json){.type = JSON_NULL};
+}
+
+static bool has_order(const struct json *row, const struct str *names, size_t n)
+{
+    bool same = row->len == n;
+    for (size_t i = 0; same && i < n; i++)
+        same = str_eq(row->members[i].key, names[i]);
+    return same;
+}
+
+/* `columns`: name to 1 + place, made for the first row that needs it. */
+static enum err places_find(struct op *op, const struct json *row, const struct str *names, size_t n, struct map *columns, const uint32_t **ret, size_t *ret_found)
+{
+    uint32_t *places = arena_array(op->arena, n + 1, uint32_t);
+    bool room = places != NULL;
+    for (size_t i = columns->len; room && i < n; i++)
+        room = map_put(columns, names[i], (void *)(i + 1));
+    if (!room)
+        return op_fail(op, E_TOO_LARGE, "no memory for %zu columns", n);
+    *ret_found = 0;
+    for (uint32_t i = 0; i < row->len; i++) {
+        const uintptr_t at = (uintptr_t)map_find(columns, row->members[i].key);
+        if (!at || places[at - 1])
+            continue;
+        places[at - 1] = i + 1;
+        ++*ret_found;
+    }
+    *ret = places;
+    return OK;
 }
 
 enum err frame_of_records(struct op *op, const struct frame_want *want, const struct json *list, struct frame *ret)
@@ -42,8 +74,12 @@ enum err frame_of_records(struct op *op, const struct frame_want *want, const st
     if (first->type != JSON_OBJECT || first->len > LIMIT_SERVE_INPUTS)
         return op_fail(op, E_INVALID, "row 0 is not an object of at most %d columns", LIMIT_SERVE_INPUTS);
     struct str *names = arena_array(op->arena, (size_t)first->len + 1, struct str);
-    if (!names)
+    struct records *r = arena_array(op->arena, 1, struct records);
+    const uint32_t **places = arena_array(op->arena, list->len, const uint32_t *);
+    struct map columns;
+    if (!names || !r || !places)
         return op_fail(op, E_TOO_LARGE, "no memory for %" PRIu32 " columns", first->len);
+    map_init(&columns, op->arena);
     for (uint32_t c = 0; c < first->len; c++)
         names[c] = first->members[c].key;
     for (uint32_t i = 1; i < list->len; i++) {
@@ -51,12 +87,16 @@ enum err frame_of_records(struct op *op, const struct frame_want *want, const st
         size_t found = 0;
         if (row->type != JSON_OBJECT)
             return op_fail(op, E_INVALID, "row %" PRIu32 " is %s, the first is an object", i, json_type_name(row->type));
-        for (uint32_t c = 0; c < first->len; c++)
-            found += member_find(row, names[c], c) != NULL;
+        if (has_order(row, names, first->len))
+            continue;
+        enum err e = places_find(op, row, names, first->len, &columns, &places[i], &found);
+        if (e)
+            return e;
         if (found < row->len || (found < first->len && !want->fill_missing))
             return op_fail(op, E_INVALID, "row %" PRIu32 " has other columns than the first", i);
     }
-    *ret = (struct frame){.rows = list->len, .cols = first->len, .names = names, .cell = record_cell, .data = list};
+    *r = (struct records){list, places};
+    *ret = (struct frame){.rows = list->len, .cols = first->len, .names = names, .cell = record_cell, .data = r};
     return OK;
 }
 

@@ -4,9 +4,11 @@
 #include "api/v1/predict.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "api/ask.h"
 #include "base/limits.h"
+#include "base/map.h"
 
 /* ---- reading ---- */
 
@@ -44,8 +46,27 @@ static struct json feature_value(const struct json *v)
     return v->type == JSON_ARRAY && v->len == 1 ? v->items[0] : *v;
 }
 
-static enum err example_make(struct op *op, const struct json *example, const struct json *context, struct json *ret)
+/* What all examples share: which of its members an example has itself is marked with the example's number. */
+struct context {
+    const struct json *doc;   /* NULL: there is none */
+    struct map places;        /* key to 1 + place */
+    uint32_t *own_of;
+};
+
+static enum err context_read(struct op *op, const struct json *doc, struct context *ret)
 {
+    *ret = (struct context){.doc = doc};
+    map_init(&ret->places, op->arena);
+    ret->own_of = arena_array(op->arena, doc ? (size_t)doc->len + 1 : 1, uint32_t);
+    bool room = ret->own_of != NULL;
+    for (uint32_t i = 0; doc && room && i < doc->len; i++)
+        room = map_put(&ret->places, doc->members[i].key, (void *)((uintptr_t)i + 1));
+    return room ? OK : op_fail(op, E_TOO_LARGE, "no memory for the context");
+}
+
+static enum err example_make(struct op *op, const struct json *example, uint32_t number, struct context *shared, struct json *ret)
+{
+    const struct json *context = shared->doc;
     if (example->type != JSON_OBJECT)
         return op_fail(op, E_INVALID, "an example is %s, not an object of features", json_type_name(example->type));
     uint32_t n = example->len + (context ? context->len : 0);
@@ -53,10 +74,14 @@ static enum err example_make(struct op *op, const struct json *example, const st
     if (!m)
         return op_fail(op, E_TOO_LARGE, "no memory for %" PRIu32 " features", n);
     *ret = (struct json){.type = JSON_OBJECT, .members = m};
-    for (uint32_t i = 0; i < example->len; i++)
+    for (uint32_t i = 0; i < example->len; i++) {
+        const uintptr_t at = (uintptr_t)map_find(&shared->places, example->members[i].key);
+        if (at)
+            shared->own_of[at - 1] = number + 1;
         m[ret->len++] = (struct json_member){example->members[i].key, feature_value(&example->members[i].value)};
+    }
     for (uint32_t i = 0; context && i < context->len; i++)
-        if (!json_get_str(example, context->members[i].key))
+        if (shared->own_of[i] != number + 1)
             m[ret->len++] = (struct json_member){context->members[i].key, feature_value(&context->members[i].value)};
     return OK;
 }
@@ -76,9 +101,10 @@ static enum err examples_read(struct op *op, const struct json *doc, const struc
     list.items = arena_array(op->arena, list.len, struct json);
     if (!list.items)
         return op_fail(op, E_TOO_LARGE, "no memory for %" PRIu32 " examples", list.len);
-    enum err e = OK;
+    struct context shared;
+    enum err e = context_read(op, context, &shared);
     for (uint32_t i = 0; !e && i < list.len; i++)
-        e = example_make(op, &examples->items[i], context, &list.items[i]);
+        e = example_make(op, &examples->items[i], i, &shared, &list.items[i]);
     r->form = V1_ROWS;
     r->rows = list.len;
     if (!e)
@@ -167,9 +193,11 @@ static enum err columns_write(struct op *op, struct json_out *w, const struct in
 static enum err classes_write(struct op *op, struct json_out *w, const struct tensor *row, const struct str *labels, size_t label_count)
 {
     enum err e = OK;
+    char number[24];
     json_begin_array(w);
-    for (size_t i = 0; !e && i < row->count; i++) {
-        struct str label = str_from(op_printf(op, "%zu", row->count == 1 ? (size_t)1 : i));
+    for (size_t i = 0; !e && i < row->count; i++) { /* millions of them: nothing is left in the arena */
+        const int n = snprintf(number, sizeof(number), "%zu", row->count == 1 ? (size_t)1 : i);
+        struct str label = {number, (size_t)n};
         if (i < label_count && row->count > 1)
             label = labels[i];
         else if (label_count == 2 && row->count == 1)

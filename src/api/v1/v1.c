@@ -59,13 +59,21 @@ static enum err answer(struct op *op, struct http_req *req, struct http_res *res
     return v1_answer_write(op, &q->request, &a->answer, q->labels, q->label_count, res);
 }
 
-static void labels_keep(struct op *op, const struct infer_signature *sig, struct asked *q)
+/* They are the model's: there may be very many, and the request has filled the arena as it liked. */
+static enum err labels_keep(struct op *op, const struct infer_signature *sig, struct asked *q)
 {
     const struct tensor_spec *spec = sig->output_count ? &sig->outputs[0] : NULL;
-    q->labels = spec && spec->labels ? arena_array(op->arena, spec->label_count + 1, struct str) : NULL;
-    q->label_count = q->labels ? spec->label_count : 0;
-    for (size_t i = 0; i < q->label_count; i++)
-        q->labels[i] = str_dup(op->arena, spec->labels[i]);
+    const size_t n = spec && spec->labels ? spec->label_count : 0;
+    struct str *labels = arena_array(op->arena, n + 1, struct str);
+    for (size_t i = 0; labels && i < n; i++) {
+        if (arena_left(op->arena) < spec->labels[i].len + 64)
+            labels = NULL;
+        else
+            labels[i] = str_dup(op->arena, spec->labels[i]);
+    }
+    q->labels = labels;
+    q->label_count = n;
+    return labels ? OK : op_fail(op, E_TOO_LARGE, "no memory for %zu labels", n);
 }
 
 static enum err verb_cut(struct op *op, struct str last, struct str *ret_name, enum v1_method *ret)
@@ -107,9 +115,9 @@ static enum err predict(struct op *op, struct services *s, struct http_req *req,
     const struct frame_want want = {.info = serve_endpoint_info(ep), .sig = &sig, .flags = VALUES_B64};
     if (!e)
         e = v1_request_read(op, req->body, method, &want, &q->request);
+    if (!e && method == V1_CLASSIFY)
+        e = labels_keep(op, &sig, q);
     if (!e) {
-        if (method == V1_CLASSIFY)
-            labels_keep(op, &sig, q);
         a->arg = q;
         a->request.inputs = q->request.inputs.p;
         a->request.input_count = q->request.inputs.len;

@@ -80,6 +80,41 @@ static void test_row_model(void **state)
     assert_true(t.p[0].rank == 1 && t.p[0].shape[0] == 2);
 }
 
+/* Every row in an order of its own, and what is missing in one. */
+static void test_orders(void **state)
+{
+    struct fixture *f = *state;
+    enum { COLS = 300, ROWS = 7 };
+    struct frame_want w = {.info = &tensor_info, .sig = &mixed_sig};
+    struct frame frame;
+    AUTO(buf) struct buf text;
+    buf_init(&text, LIMIT_MIB(1));
+    for (int i = 0; i < ROWS; i++) {
+        buf_add_cstr(&text, i ? "},{" : "[{");
+        for (int c = 0; c < COLS; c++) {
+            const int name = !i ? c : i % 2 ? COLS - 1 - c : (c * 7 + i) % COLS; /* 7 and 300 have no factor in common */
+            buf_addf(&text, "%s\"c%d\":%d", c ? "," : "", name, i * 1000 + name);
+        }
+    }
+    buf_add_cstr(&text, "}]");
+    assert_int_equal(frame_of_records(&f->op, &w, parse(f, str_cstr(f->arena, buf_str(&text))), &frame), OK);
+    assert_true(frame.rows == ROWS && frame.cols == COLS);
+    for (size_t i = 0; i < ROWS; i++) {
+        for (size_t c = 0; c < COLS; c++) {
+            const struct json cell = frame.cell(&frame, i, c);
+            assert_true(cell.type == JSON_INT && str_eqc(frame.names[c], op_printf(&f->op, "c%d", (int)cell.i % 1000)) && cell.i / 1000 == (int64_t)i);
+        }
+    }
+    const char *odd = "[{\"a\":1,\"b\":2},{\"b\":4},{\"b\":6,\"a\":5}]";
+    assert_int_equal(frame_of_records(&f->op, &w, parse(f, odd), &frame), E_INVALID);
+    w.fill_missing = true;
+    assert_int_equal(frame_of_records(&f->op, &w, parse(f, odd), &frame), OK);
+    assert_true(frame.cell(&frame, 1, 0).type == JSON_NULL && frame.cell(&frame, 1, 1).i == 4 && frame.cell(&frame, 2, 0).i == 5 && frame.cell(&frame, 0, 1).i == 2);
+    assert_int_equal(frame_of_records(&f->op, &w, parse(f, "[{\"a\":1},{\"c\":1,\"a\":2}]"), &frame), E_INVALID);
+    assert_int_equal(frame_of_records(&f->op, &w, parse(f, "[{},{}]"), &frame), OK);
+    assert_int_equal(frame_of_records(&f->op, &w, parse(f, "[{},{\"a\":1}]"), &frame), E_INVALID);
+}
+
 static void test_tensor_model(void **state)
 {
     struct fixture *f = *state;
@@ -108,6 +143,6 @@ static void test_tensor_model(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_row_model), TEST(test_tensor_model)};
+    const struct CMUnitTest tests[] = {TEST(test_row_model), TEST(test_orders), TEST(test_tensor_model)};
     return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
 }

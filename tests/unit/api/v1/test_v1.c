@@ -151,9 +151,46 @@ static void test_answers_of_several_outputs(void **state)
     buf_clear(&res.body);
 }
 
+/* An example's own value stands before the one that all share, in that example only. */
+static void test_context(void **state)
+{
+    struct fixture *f = ((struct web *)*state)->f;
+    static const struct tensor_spec spec[] = {{.name = STR_INIT("a"), .type = TENSOR_FP32, .rank = 1, .shape = {-1}}, {.name = STR_INIT("b"), .type = TENSOR_FP32, .rank = 1, .shape = {-1}}};
+    const struct infer_signature sig = {.inputs = spec, .input_count = 2};
+    const struct serve_info info = {.name = STR("t")};
+    const struct frame_want want = {.info = &info, .sig = &sig};
+    struct v1_request r;
+    const struct str body = STR("{\"context\":{\"b\":2},\"examples\":[{\"a\":1},{\"a\":3,\"b\":[4]},{\"a\":5},{\"b\":6,\"a\":7}]}");
+    assert_int_equal(v1_request_read(&f->op, body, V1_REGRESS, &want, &r), OK);
+    assert_true(r.rows == 4 && r.inputs.len == 2 && str_eqc(r.inputs.p[0].name, "a") && str_eqc(r.inputs.p[1].name, "b"));
+    const float a[] = {1, 3, 5, 7}, b[] = {2, 4, 2, 6};
+    assert_memory_equal(r.inputs.p[0].data, a, sizeof(a));
+    assert_memory_equal(r.inputs.p[1].data, b, sizeof(b));
+}
+
+/* Rows times classes of any number leave nothing in the arena of the request. */
+static void test_very_many_classes(void **state)
+{
+    (void)state;
+    enum { ROWS = 500, CLASSES = 256 };
+    static float x[ROWS * CLASSES];
+    AUTO(arena) struct arena *arena = arena_create(LIMIT_KIB(64));
+    const struct tensor out = {.name = STR("x"), .type = TENSOR_FP32, .rank = 2, .shape = {ROWS, CLASSES}, .count = ARRAY_LEN(x), .data = x};
+    const struct infer_answer a = {.outputs = &out, .output_count = 1, .version = 1};
+    const struct v1_request r = {.form = V1_ROWS, .rows = ROWS, .method = V1_CLASSIFY};
+    struct http_res res = {0};
+    struct op op;
+    op_init(&op, arena);
+    buf_init(&res.body, LIMIT_MIB(16));
+    assert_int_equal(v1_answer_write(&op, &r, &a, NULL, 0, &res), OK);
+    assert_true(str_starts(buf_str(&res.body), STR("{\"result\":[[[\"0\",0.0],[\"1\",0.0]")) && str_ends(buf_str(&res.body), STR("[\"255\",0.0]]]}")));
+    assert_true(arena_used(arena) < LIMIT_KIB(64));
+    buf_clear(&res.body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {WEB_TEST(test_rows_and_columns), WEB_TEST(test_examples), WEB_TEST(test_what_there_is), WEB_TEST(test_refusals),
-                                       WEB_TEST(test_answers_of_several_outputs)};
+                                       WEB_TEST(test_answers_of_several_outputs), WEB_TEST(test_context), WEB_TEST(test_very_many_classes)};
     return cmocka_run_group_tests_name("v1", tests, NULL, NULL);
 }
