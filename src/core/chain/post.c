@@ -134,8 +134,12 @@ static enum err labels_make(struct op *op, const struct post_spec *spec, const s
     struct str *labels = arena_array(op->arena, p->classes, struct str);
     if (!labels)
         return op_fail(op, E_TOO_LARGE, "no memory for %zu classes", p->classes);
-    for (size_t i = 0; i < p->classes; i++)
-        labels[i] = source->labels && source->label_count == p->classes ? str_dup(op->arena, source->labels[i]) : str_from(op_printf(op, "%zu", i));
+    const struct str *own = source->labels && source->label_count == p->classes ? source->labels : NULL;
+    for (size_t i = 0; i < p->classes; i++) {
+        if (own && arena_left(op->arena) < own[i].len + 64)
+            return op_fail(op, E_TOO_LARGE, "no memory for the names of %zu classes", p->classes);
+        labels[i] = own ? str_dup(op->arena, own[i]) : str_from(op_printf(op, "%zu", i));
+    }
     p->labels = labels;
     return OK;
 }
@@ -240,6 +244,7 @@ struct writing {
     void *score, *probabilities;
     struct str *labels, *copies;       /* of each row; of each class, made when first needed: an answer outlives the endpoint */
     float *final;
+    bool full;                         /* no memory for a label */
 };
 
 /* The larger is taken; of equal ones the first. */
@@ -271,7 +276,9 @@ static void number_put(const struct post *p, void *to, size_t at, double v)
 
 static struct str label_of(struct op *op, struct writing *w, size_t k)
 {
-    if (!w->copies[k].p)
+    if (!w->copies[k].p && arena_left(op->arena) < w->p->labels[k].len + 64)
+        w->full = true;
+    else if (!w->copies[k].p)
         w->copies[k] = str_dup(op->arena, w->p->labels[k]);
     return w->copies[k];
 }
@@ -331,6 +338,8 @@ enum err post_run(struct op *op, const struct post *p, const struct tensor *sour
         return op_fail(op, E_TOO_LARGE, "no memory for the answers of %zu rows", rows);
     for (size_t i = 0; i < rows; i++)
         row_run(op, &w, source, i);
+    if (w.full)
+        return op_fail(op, E_TOO_LARGE, "no memory for the labels of %zu rows", rows);
     *ret = (struct post_result){.scores = w.final};
     for (size_t k = 0; k < POST_OUTPUTS; k++) {
         struct tensor *t = &ret->made[k];

@@ -306,25 +306,56 @@ static enum err inputs_make(struct op *op, struct transform *t, struct transform
     return OK;
 }
 
-/* What stands behind the column's name for output `k` of its last step. */
-static const char *suffix_of(struct op *op, const struct transform_column *c, size_t k)
+/* What stands behind the column's name for output `k` of its last step: a word and a text, which may lie in `number`. */
+static const char *suffix_of(const struct transform_column *c, size_t k, char number[40], struct str *ret_text)
 {
     const struct transform_step *s = c->step_count ? &c->steps[c->step_count - 1] : NULL;
-    char number[40];
+    *ret_text = STR("");
     if (c->indicator && k == c->width - 1)
         return "_missing";
     if (!s || !transform_step_is_wide(s))
         return "";
-    if (s->kind == TRANSFORM_HASH)
-        return op_printf(op, "_hash%zu", k);
-    if (s->kind == TRANSFORM_BUCKETIZE)
-        return op_printf(op, "_bucket%zu", k);
+    if (s->kind == TRANSFORM_HASH || s->kind == TRANSFORM_BUCKETIZE) {
+        *ret_text = (struct str){number, (size_t)snprintf(number, 40, "%zu", k)};
+        return s->kind == TRANSFORM_HASH ? "_hash" : "_bucket";
+    }
     if (k == s->known.len)
         return "_infrequent";
-    if (s->known.texts)
-        return op_printf(op, "_%.*s", STR_FMT(s->known.texts[k]));
-    number[json_format_f64(s->known.numbers[k], number)] = 0;
-    return op_printf(op, "_%s", number);
+    *ret_text = s->known.texts ? s->known.texts[k] : (struct str){number, json_format_f64(s->known.numbers[k], number)};
+    return "_";
+}
+
+/* The name of output `k` of a column; `n` above 1: a further one of the same name. Names are as long and as many as the file likes. */
+static enum err name_make(struct op *op, const struct transform_column *c, size_t k, size_t n, struct str *ret)
+{
+    char number[40], more[24] = "";
+    struct str text;
+    const char *word = suffix_of(c, k, number, &text);
+    if (n > 1)
+        snprintf(more, sizeof(more), "#%zu", n);
+    const size_t size = c->name.len + strlen(word) + text.len + strlen(more) + 1;
+    char *p = arena_array(op->arena, size, char);
+    if (!p)
+        return op_fail(op, E_TOO_LARGE, "no memory for the names of what the transform makes");
+    snprintf(p, size, "%.*s%s%.*s%s", STR_FMT(c->name), word, STR_FMT(text), more);
+    *ret = str_from(p);
+    return OK;
+}
+
+/* One that is not taken yet. For a name that is, the map tells which number to try next, so that equal columns do not try them all again. */
+static enum err name_find(struct op *op, const struct transform_column *c, size_t k, struct map *seen, struct str *ret)
+{
+    struct str name;
+    enum err e = name_make(op, c, k, 1, &name);
+    const struct str plain = name;
+    uintptr_t next = e ? 0 : (uintptr_t)map_find(seen, plain);
+    const bool taken = next > 0;
+    while (!e && next && map_has(seen, name))
+        e = name_make(op, c, k, next++, &name);
+    if (!e && (!map_put(seen, name, (void *)2) || (taken && !map_put(seen, plain, (void *)next))))
+        e = op_fail(op, E_TOO_LARGE, "no memory for the names of what the transform makes");
+    *ret = name;
+    return e;
 }
 
 static enum err outputs_make(struct op *op, struct transform *t)
@@ -338,12 +369,9 @@ static enum err outputs_make(struct op *op, struct transform *t)
     for (size_t i = 0; i < t->column_count; i++) {
         const struct transform_column *c = &t->columns[i];
         for (size_t k = 0; k < c->width; k++) {
-            struct str name = str_from(op_printf(op, "%.*s%s", STR_FMT(c->name), suffix_of(op, c, k)));
-            for (size_t n = 2; map_has(&seen, name); n++)
-                name = str_from(op_printf(op, "%.*s%s#%zu", STR_FMT(c->name), suffix_of(op, c, k), n));
-            if (!map_put(&seen, name, names))
-                return op_fail(op, E_TOO_LARGE, "no memory for %zu outputs", t->output_count);
-            names[at++] = name;
+            enum err e = name_find(op, c, k, &seen, &names[at++]);
+            if (e)
+                return e;
         }
     }
     t->outputs = names;

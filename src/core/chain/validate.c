@@ -151,12 +151,16 @@ struct finding {
 };
 enum { FINDING_TEXT = LIMIT_CHAIN_VIOLATIONS * (REASON_TEXT + 128) };
 
-static void found(struct finding *f, size_t rule, struct str column, size_t row, const char *reason)
+/* Counts it; true when the answer names it. A request may hold millions, so only of those is a text made. */
+static bool is_named(struct finding *f, size_t rule)
 {
     if (f->tally && rule != SIZE_MAX)
         tally_add(f->tally, rule, 1);
-    if (f->total++ >= LIMIT_CHAIN_VIOLATIONS)
-        return;
+    return f->total++ < LIMIT_CHAIN_VIOLATIONS;
+}
+
+static void say(struct finding *f, struct str column, size_t row, const char *reason)
+{
     if (!f->text)
         f->text = arena_alloc(f->op->arena, FINDING_TEXT);
     const struct str name = str_sub(column, 0, str_utf8_prefix(str_sub(column, 0, 100)));
@@ -167,9 +171,17 @@ static void found(struct finding *f, size_t rule, struct str column, size_t row,
         f->len += (size_t)n < FINDING_TEXT - f->len ? (size_t)n : FINDING_TEXT - f->len - 1;
 }
 
+static void found(struct finding *f, size_t rule, struct str column, size_t row, const char *reason)
+{
+    if (is_named(f, rule))
+        say(f, column, row, reason);
+}
+
 static void found_number(struct finding *f, size_t rule, struct str column, size_t row, double v, const char *what, double limit)
 {
     char reason[REASON_TEXT], a[VALUE_TEXT] = "NaN", b[VALUE_TEXT] = "";
+    if (!is_named(f, rule))
+        return;
     if (isfinite(v))
         a[json_format_f64(v, a)] = 0;
     else if (!isnan(v))
@@ -177,15 +189,17 @@ static void found_number(struct finding *f, size_t rule, struct str column, size
     if (isfinite(limit))
         b[json_format_f64(limit, b)] = 0;
     snprintf(reason, sizeof(reason), "%s %s%s%s", a, what, *b ? " " : "", b);
-    found(f, rule, column, row, reason);
+    say(f, column, row, reason);
 }
 
 static void found_text(struct finding *f, size_t rule, struct str column, size_t row, struct str v, const char *what)
 {
     char reason[REASON_TEXT];
+    if (!is_named(f, rule))
+        return;
     const struct str cut = str_sub(v, 0, str_utf8_prefix(str_sub(v, 0, VALUE_TEXT)));
     snprintf(reason, sizeof(reason), "\"%.*s\"%s %s", STR_FMT(cut), cut.len < v.len ? "..." : "", what);
-    found(f, rule, column, row, reason);
+    say(f, column, row, reason);
 }
 
 /* ---- values ---- */
@@ -325,12 +339,17 @@ size_t validate_place(const struct validate_names *names, struct str name)
     return SIZE_MAX;
 }
 
-static void matrix_check(struct finding *f, const struct validate_names *names, const struct tensor *t)
+static enum err matrix_check(struct finding *f, const struct validate_names *names, const struct tensor *t)
 {
     const size_t width = names->feature_count, rows = t->count / width;
+    bool *ruled = arena_array(f->op->arena, width, bool);
+    if (!ruled)
+        return op_fail(f->op, E_TOO_LARGE, "no memory for %zu columns", width);
     for (size_t k = 0; k < f->v->len; k++) {
         const struct validate_rule *r = &f->v->rules[k];
         const size_t at = names->places ? names->places[k] : validate_place(names, r->name);
+        if (at < width)
+            ruled[at] = true;
         if (at >= width && r->required)
             found(f, k, r->name, SIZE_MAX, "it is missing");
         else if (at < width && r->type == VALIDATE_STRING)
@@ -341,12 +360,10 @@ static void matrix_check(struct finding *f, const struct validate_names *names, 
     /* Features without a rule obey the rule for all. */
     for (size_t i = 0; f->v->reject_nan && i < t->count; i++) {
         const double value = chain_value(t, i);
-        bool ruled = isfinite(value);
-        for (size_t k = 0; !ruled && k < f->v->len; k++)
-            ruled = str_eq(f->v->rules[k].name, names->features[i % width]);
-        if (!ruled)
+        if (!isfinite(value) && !ruled[i % width])
             found_number(f, SIZE_MAX, names->features[i % width], i / width, value, "is not allowed", NAN);
     }
+    return OK;
 }
 
 /* Columns that no rule names. */
@@ -383,8 +400,9 @@ enum err validate_run(struct op *op, const struct validate *v, const struct vali
             column_check(&f, &v->rules[k], t);
     }
     const struct tensor *matrix = seen ? NULL : matrix_find(names, in);
-    if (matrix)
-        matrix_check(&f, names, matrix);
+    enum err e = matrix ? matrix_check(&f, names, matrix) : OK;
+    if (e)
+        return e;
     for (size_t k = 0; !matrix && seen < v->len && k < v->len; k++)
         if (v->rules[k].required && !chain_columns_find(in, v->rules[k].name, k))
             found(&f, k, v->rules[k].name, SIZE_MAX, "it is missing");

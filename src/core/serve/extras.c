@@ -48,8 +48,11 @@ enum err extras_load(struct op *op, struct serve_version *v, const struct serve_
         e = transform_read(&sub, files->transform, &transform);
     if (!e && files->calibrator.len && (e = calibrator_read(&sub, files->calibrator, &calibrator)))
         op_context(&sub, "calibrator");
+    const struct str signature = str_sub(files->signature, 0, LIMIT_MIB(8));
+    if (!e && arena_left(arena) < signature.len + 64)
+        e = op_fail(&sub, E_TOO_LARGE, "no memory for the model's signature beside its transform");
     if (!e)
-        x->signature = str_dup(arena, str_sub(files->signature, 0, LIMIT_MIB(8)));
+        x->signature = str_dup(arena, signature);
     if (e)
         e = op_fail(op, e, "%s", sub.msg);
     if (!e && files->reference.len && v->rows)

@@ -99,8 +99,33 @@ static void test_refused(void **state)
     REFUSED(op, make(op, "{}", onnx, 1, &p), "no output of scores");
 }
 
+/* The names of a model's classes are as long as its file likes. */
+static void test_long_labels(void **state)
+{
+    struct op *op = *state;
+    enum { LONG = 3 << 20 };
+    char *text = arena_array(op->arena, LONG, char);
+    memset(text, 'x', LONG);
+    const struct str labels[] = {STR("a"), {text, LONG}, STR("c")};
+    struct tensor_spec spec = onnx[1];
+    struct post *p = NULL;
+    spec.labels = labels;
+    AUTO(arena) struct arena *small = arena_create(LIMIT_KIB(256));
+    struct op sub;
+    op_init(&sub, small);
+    assert_int_equal(make(&sub, "{}", &spec, 1, &p), E_TOO_LARGE);
+    assert_int_equal(make(op, "{\"outputs\":[\"label\"]}", &spec, 1, &p), OK);
+    const float v[] = {0.1F, 0.8F, 0.1F};
+    const struct tensor t = {.name = spec.name, .type = TENSOR_FP32, .rank = 2, .shape = {1, 3}, .count = 3, .data = v};
+    struct post_result r;
+    op_clear(&sub);
+    assert_int_equal(post_run(&sub, p, &t, 1, NULL, &r), E_TOO_LARGE);
+    assert_int_equal(post_run(op, p, &t, 1, NULL, &r), OK);
+    assert_int_equal(r.made[POST_LABEL].texts[0].len, LONG);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_binary), TEST(test_classes), TEST(test_own_calibrator), TEST(test_refused)};
+    const struct CMUnitTest tests[] = {TEST(test_binary), TEST(test_classes), TEST(test_own_calibrator), TEST(test_refused), TEST(test_long_labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

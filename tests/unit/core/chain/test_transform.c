@@ -93,8 +93,35 @@ static void test_refused(void **state)
     REFUSED(op, transform_seal(op, &mixed), "as number and as text");
 }
 
+/* A file may say the same column thousands of times, and give it long names: an error at most. */
+static void test_equal_names(void **state)
+{
+    struct op *op = *state;
+    enum { N = 5000 };
+    struct transform_column *c = arena_array(op->arena, N, struct transform_column);
+    struct transform t = {.columns = c, .column_count = N};
+    const size_t before = arena_used(op->arena);
+    for (size_t i = 0; i < N; i++)
+        c[i].name = STR("a");
+    c[2].name = STR("a#2");
+    assert_int_equal(transform_seal(op, &t), OK);
+    assert_true(str_eqc(t.outputs[0], "a") && str_eqc(t.outputs[1], "a#2") && str_eqc(t.outputs[2], "a#2#2") && str_eqc(t.outputs[3], "a#3"));
+    assert_true(str_eqc(t.outputs[N - 1], "a#4999"));
+    assert_true(arena_used(op->arena) - before < LIMIT_MIB(8));
+    AUTO(arena) struct arena *small = arena_create(LIMIT_MIB(2));
+    char *wide = arena_array(small, LIMIT_KIB(300) + 1, char);
+    struct op sub;
+    struct transform_column two[4] = {0};
+    op_init(&sub, small);
+    memset(wide, 'x', LIMIT_KIB(300));
+    for (size_t i = 0; i < ARRAY_LEN(two); i++)
+        two[i].name = (struct str){wide, LIMIT_KIB(300)};
+    t = (struct transform){.columns = two, .column_count = ARRAY_LEN(two)};
+    assert_int_equal(transform_seal(&sub, &t), E_TOO_LARGE);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_unknown), TEST(test_floats_and_doubles), TEST(test_edges), TEST(test_refused)};
+    const struct CMUnitTest tests[] = {TEST(test_unknown), TEST(test_floats_and_doubles), TEST(test_edges), TEST(test_refused), TEST(test_equal_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,6 +85,17 @@ static void test_matrix(void **state)
     op_clear(op);
     assert_string_equal(judge(op, "{\"nan\":\"reject\",\"columns\":{\"a\":{}}}", m, 1), "column \"b\", row 1: NaN is not allowed");
     op_clear(op);
+    static float many[40000];
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
+        many[i] = NAN;
+    struct tensor full = column("m", TENSOR_FP32, ARRAY_LEN(many), many);
+    full.rank = 2;
+    full.shape[0] = ARRAY_LEN(many) / 2;
+    full.shape[1] = 2;
+    const char *text = judge(op, "{\"nan\":\"reject\",\"columns\":{\"b\":{}}}", &full, 1);
+    assert_true(str_starts(str_from(text), STR("column \"b\", row 0: NaN is not allowed; column \"b\", row 1:")));
+    assert_true(str_ends(str_from(text), STR("; and 39990 more"))); /* each is counted once, be there a rule for its column or not */
+    op_clear(op);
     assert_string_equal(judge(op, "{\"columns\":{\"c\":{}}}", m, 1), "column \"c\": it is missing");
     op_clear(op);
     assert_string_equal(judge(op, "{\"columns\":{\"a\":{\"type\":\"string\"}}}", m, 1), "column \"a\": a text is wanted, not a place in a matrix of numbers");
