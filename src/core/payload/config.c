@@ -100,6 +100,17 @@ bool payload_config_takes(const struct payload_config *c, struct str name)
     return !c->columns || is_in(c->columns, c->column_count, name);
 }
 
+void payload_config_hide_places(const struct payload_config *c, struct str tensor, bool *hidden, size_t width)
+{
+    for (size_t i = 0; i < c->redact_count; i++) {
+        const struct str name = c->redact[i];
+        uint64_t place = 0;
+        if (name.len > tensor.len + 1 && str_starts(name, tensor) && name.p[tensor.len] == '_' && str_parse_u64(str_sub(name, tensor.len + 1, SIZE_MAX), &place) &&
+            place < width)
+            hidden[place] = true;
+    }
+}
+
 bool payload_config_hides(const struct payload_config *c, struct str name)
 {
     return is_in(c->redact, c->redact_count, name);

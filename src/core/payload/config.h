@@ -31,6 +31,8 @@ MUST_USE enum err payload_config_parse(struct op *op, struct str endpoint, const
 /* Is nothing ever to be kept or told? */
 static inline bool payload_config_is_off(const struct payload_config *c) { return !(c->sample > 0) && !c->events; }
 bool payload_config_takes(const struct payload_config *c, struct str name);
+/* ... and by places: "x_3" is value 3 of each row of tensor "x". */
+void payload_config_hide_places(const struct payload_config *c, struct str tensor, bool *hidden, size_t width);
 bool payload_config_hides(const struct payload_config *c, struct str name);
 
 #endif

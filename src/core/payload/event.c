@@ -17,32 +17,18 @@ struct payload_sender {
 
 /* ---- one event ---- */
 
-/* Which values of a row are hidden; NULL: none. */
-static const bool *hidden_of(struct op *op, const struct payload_item *item, const struct tensor *t, size_t *ret_width)
+static enum err tensors_write(struct op *op, struct json_out *w, const struct payload_item *item, const char *key, const struct tensor *list, size_t n)
 {
-    const struct payload_note *n = &item->note;
-    const size_t width = n->rows && t->count % n->rows == 0 ? t->count / n->rows : t->count;
-    const bool whole = payload_config_hides(&item->config, t->name);
-    *ret_width = width ? width : 1;
-    if (!item->config.redact_count)
-        return NULL;
-    bool *hidden = arena_array(op->arena, *ret_width, bool);
-    for (size_t i = 0; hidden && i < width; i++) {
-        bool named = n->features && width == n->feature_count;
-        hidden[i] = whole || (named && payload_config_hides(&item->config, n->features[i])) ||
-                    (!named && payload_config_hides(&item->config, str_from(op_printf(op, "%.*s_%zu", STR_FMT(t->name), i))));
-    }
-    return hidden;
-}
-
-static void tensors_write(struct op *op, struct json_out *w, const struct payload_item *item, const char *key, const struct tensor *list, size_t n)
-{
+    const size_t rows = item->note.rows;
     json_key(w, key);
     json_begin_array(w);
     for (size_t i = 0; i < n; i++) {
         const struct tensor *t = &list[i];
-        size_t width = 1;
-        const bool *hidden = hidden_of(op, item, t, &width);
+        const size_t width = rows && t->count % rows == 0 ? t->count / rows : t->count;
+        const bool *hidden = NULL;
+        enum err e = payload_hidden(op, item, t, width, &hidden);
+        if (e)
+            return e;
         json_begin_object(w);
         json_kv_str(w, "name", t->name);
         json_key(w, "shape");
@@ -52,13 +38,14 @@ static void tensors_write(struct op *op, struct json_out *w, const struct payloa
         json_end_array(w);
         json_kv_cstr(w, "datatype", tensor_type_name(t->type));
         json_key(w, "data");
-        payload_values_json(w, t, 0, t->count, hidden, width);
+        payload_values_json(w, t, 0, t->count, hidden, width ? width : 1);
         json_end_object(w);
     }
     json_end_array(w);
+    return OK;
 }
 
-static void body_write(struct op *op, const struct payload_item *item, unsigned type, struct buf *body)
+static enum err body_write(struct op *op, const struct payload_item *item, unsigned type, struct buf *body)
 {
     const struct payload_note *n = &item->note;
     struct json_out w;
@@ -70,11 +57,11 @@ static void body_write(struct op *op, const struct payload_item *item, unsigned 
         json_kv_str(&w, "model_version", str_from(op_printf(op, "%lld", (long long)n->version)));
     }
     json_kv_str(&w, "id", n->inference_id.len ? n->inference_id : n->request_id);
-    if (type == PAYLOAD_EVENT_REQUEST)
-        tensors_write(op, &w, item, "inputs", n->inputs, n->input_count);
-    else
-        tensors_write(op, &w, item, "outputs", n->outputs, n->output_count);
-    json_end_object(&w);
+    enum err e = type == PAYLOAD_EVENT_REQUEST ? tensors_write(op, &w, item, "inputs", n->inputs, n->input_count)
+                                               : tensors_write(op, &w, item, "outputs", n->outputs, n->output_count);
+    if (!e)
+        json_end_object(&w);
+    return e;
 }
 
 /* Attributes travel as HTTP fields: all but printable ASCII, and '"', '%' and blanks, as %XX (CloudEvents HTTP binding, 3.1.3.2). */
@@ -124,9 +111,11 @@ enum err payload_event_make(struct op *op, const struct payload_item *item, unsi
     const bool canary = n->arm && str_eqc(STR("candidate"), n->arm);
     char *time = arena_alloc(op->arena, 32);
     size_t time_len = time_format(n->time_us, time);
-    body_write(op, item, type, body);
-    if (body->failed)
-        return op_fail(op, E_TOO_LARGE, "the event is too large");
+    enum err e = body_write(op, item, type, body);
+    if (!e && body->failed)
+        e = op_fail(op, E_TOO_LARGE, "the event is too large");
+    if (e)
+        return e;
     struct notify_message m = {.url = item->config.url, .content_type = STR("application/json"), .body = buf_str(body), .timeout_ms = LIMIT_EVENT_TIMEOUT_MS};
     header(&m, STR("ce-specversion"), STR("1.0"));
     header(&m, STR("ce-id"), attribute(op, n->request_id.len ? n->request_id : n->inference_id));

@@ -49,6 +49,18 @@ static bool tensors_keep(struct arena *a, const struct tensor **list, size_t n)
     return copy != NULL;
 }
 
+/* What refuses a value may quote it, and names its column. Texts of the rules show the first 100 bytes of a name. */
+static struct str error_shown(const struct payload_note *n)
+{
+    const struct payload_config *c = n->config;
+    for (size_t i = 0; n->err && i < c->redact_count; i++) {
+        const struct str head = str_sub(c->redact[i], 0, 100);
+        if (str_find(n->error, str_sub(head, 0, str_utf8_prefix(head))) != SIZE_MAX)
+            return str_from(err_name(n->err));
+    }
+    return n->error;
+}
+
 static bool note_copy(struct arena *a, struct payload_item *i)
 {
     struct payload_note *n = &i->note;
@@ -74,6 +86,7 @@ struct payload_item *payload_item_make(const struct payload_note *note, bool kee
     struct payload_item *i = arena_new(a, struct payload_item);
     *i = (struct payload_item){.arena = a, .note = *note, .config = *note->config, .keeps = keeps};
     i->note.config = &i->config;
+    i->note.error = error_shown(note);
     if (!note_copy(a, i)) {
         arena_destroy(a);
         return NULL;

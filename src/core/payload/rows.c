@@ -28,6 +28,7 @@ struct payload_plan {
     enum source source;
     const struct tensor *tensor;
     size_t width, at;                /* value `at` of `width` in each row */
+    const bool *hidden;              /* of JSON: which values of a row are redacted; NULL: none */
 };
 struct payload_column {
     struct str name;
@@ -77,6 +78,24 @@ static int64_t whole_at(const struct tensor *t, size_t i)
     const unsigned shift = (unsigned)(64 - 8 * size);
     bool sign = t->type == TENSOR_INT8 || t->type == TENSOR_INT16 || t->type == TENSOR_INT32 || t->type == TENSOR_INT64;
     return sign ? (int64_t)(u << shift) >> shift : (int64_t)u;
+}
+
+enum err payload_hidden(struct op *op, const struct payload_item *item, const struct tensor *t, size_t width, const bool **ret)
+{
+    const struct payload_note *n = &item->note;
+    const struct payload_config *c = &item->config;
+    *ret = NULL;
+    if (!c->redact_count || !width)
+        return OK;
+    bool *hidden = arena_array(op->arena, width, bool);
+    if (!hidden)
+        return op_fail(op, E_TOO_LARGE, "no memory to hide values of %.*s", STR_FMT(t->name));
+    const bool whole = payload_config_hides(c, t->name), named = n->features && width == n->feature_count;
+    for (size_t i = 0; i < width && (whole || named); i++)
+        hidden[i] = whole || payload_config_hides(c, n->features[i]);
+    payload_config_hide_places(c, t->name, hidden, width);
+    *ret = hidden;
+    return OK;
 }
 
 void payload_values_json(struct json_out *w, const struct tensor *t, size_t from, size_t n, const bool *hidden, size_t width)
@@ -130,11 +149,12 @@ static void plan_add(struct planner *p, const char *prefix, struct str name, con
 static void spread(struct planner *p, const char *prefix, const struct tensor *t, size_t width, bool features)
 {
     const struct payload_note *n = &p->item->note;
-    /* A tensor that is hidden or chosen as a whole answers for its parts. */
-    bool hidden = payload_config_hides(&p->item->config, t->name);
+    /* A tensor that is hidden or chosen as a whole answers for its parts; a part may be hidden though the whole is chosen. */
+    const bool whole = payload_config_hides(&p->item->config, t->name);
     for (size_t i = 0; i < width; i++) {
-        struct payload_plan plan = {.type = hidden ? TABLE_STRING : column_type(t->type), .source = hidden ? HIDDEN : ONE_VALUE, .tensor = t, .width = width, .at = i};
         struct str name = features ? n->features[i] : str_from(op_printf(p->op, "%.*s_%zu", STR_FMT(t->name), i));
+        const bool hidden = whole || payload_config_hides(&p->item->config, name);
+        struct payload_plan plan = {.type = hidden ? TABLE_STRING : column_type(t->type), .source = hidden ? HIDDEN : ONE_VALUE, .tensor = t, .width = width, .at = i};
         if (p->item->config.columns && !payload_config_takes(&p->item->config, name) && payload_config_takes(&p->item->config, t->name)) {
             struct payload_shape *s = p->shape;
             if (s->len < LIMIT_PAYLOAD_COLUMNS) {
@@ -155,10 +175,13 @@ static void tensor_plan(struct planner *p, const char *prefix, const struct tens
     struct payload_plan plan = {.type = TABLE_STRING, .tensor = t, .width = width, .source = width ? ROW_JSON : WHOLE_JSON};
     if (width == 1)
         plan.type = column_type(t->type), plan.source = ONE_VALUE;
-    if (features || (width > 1 && width <= PAYLOAD_SPREAD))
+    if (features || (width > 1 && width <= PAYLOAD_SPREAD)) {
         spread(p, prefix, t, width, features);
-    else
-        plan_add(p, prefix, t->name, &plan);
+        return;
+    }
+    if (plan.source != ONE_VALUE && !p->err)
+        p->err = payload_hidden(p->op, p->item, t, width ? width : t->count, &plan.hidden);
+    plan_add(p, prefix, t->name, &plan);
 }
 
 /* Two columns of one name: letters count without their case, as in SQL. */
@@ -277,14 +300,14 @@ static void note_put(struct payload_column *c, const struct payload_note *n, siz
         }
 }
 
-static void json_put(struct payload_column *c, const struct tensor *t, size_t from, size_t n)
+static void json_put(struct payload_column *c, const struct tensor *t, size_t from, size_t n, const bool *hidden)
 {
     AUTO(buf) struct buf text;
     struct json_out w;
     buf_init(&text, LIMIT_PAYLOAD_REQUEST_BYTES * 8);
     json_out_init(&w, &text, 0);
     w.nonfinite = JSON_NONFINITE_NULL;
-    payload_values_json(&w, t, from, n, NULL, 1);
+    payload_values_json(&w, t, from, n, hidden, n ? n : 1);
     put_text(c, buf_str(&text), true);
 }
 
@@ -313,10 +336,10 @@ static void plan_put(struct payload_column *c, const struct payload_plan *p, siz
 {
     switch (p->source) {
     case ONE_VALUE: value_put(c, p->tensor, row * p->width + p->at); break;
-    case ROW_JSON: json_put(c, p->tensor, row * p->width, p->width); break;
+    case ROW_JSON: json_put(c, p->tensor, row * p->width, p->width, p->hidden); break;
     case WHOLE_JSON:
         if (row == 0)
-            json_put(c, p->tensor, 0, p->tensor->count);
+            json_put(c, p->tensor, 0, p->tensor->count, p->hidden);
         else
             put_text(c, STR(""), false);
         break;

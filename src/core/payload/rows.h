@@ -37,6 +37,8 @@ MUST_USE enum err payload_rows_add(struct op *op, struct payload_rows *r, const 
 /* One Parquet file at `path`. */
 MUST_USE enum err payload_rows_write(struct op *op, const struct payload_rows *r, struct table_engine *tables, struct str path);
 
+/* Which of the `width` values of a row of `t` are redacted, in op's arena; NULL: nothing is. E_TOO_LARGE: no memory, and then nothing may be told. */
+MUST_USE enum err payload_hidden(struct op *op, const struct payload_item *item, const struct tensor *t, size_t width, const bool **ret);
 /* Values [from, from + n) of a tensor as a JSON array; `hidden` (may be NULL) says which of them, by their place in a row of `width`, are null. */
 void payload_values_json(struct json_out *w, const struct tensor *t, size_t from, size_t n, const bool *hidden, size_t width);
 

@@ -51,6 +51,40 @@ static void fields_and_data(void **state)
     payload_item_destroy(i);
 }
 
+/* A request decides how many values there are, the configuration what is hidden: neither may make more of the other. */
+static void very_many_values_are_hidden(void **state)
+{
+    struct fixture *f = *state;
+    enum { N = 1 << 20 };
+    uint8_t *data = calloc(N, 1);
+    const struct str redact[] = {STR("x_3"), STR("x_1048575"), STR("x_1048576"), STR("x_"), STR("x"), STR("y")};
+    const struct tensor t = {.name = STR("x"), .type = TENSOR_UINT8, .rank = 1, .shape = {N}, .count = N, .data = data};
+    struct payload_config c = {.events = 3, .url = STR("http://sink/"), .redact = redact, .redact_count = 4};
+    const struct payload_note note = {.config = &c, .endpoint = STR("e"), .request_id = STR("r"), .rows = 1, .inputs = &t, .input_count = 1};
+    struct payload_item *some = payload_item_make(&note, false);
+    c.redact_count = ARRAY_LEN(redact);
+    struct payload_item *all = payload_item_make(&note, false);
+    struct notify_message m;
+    struct buf body;
+    free(data);
+    buf_init(&body, LIMIT_MIB(32));
+    const size_t before = arena_used(f->op.arena);
+    ASSERT_OK(&f->op, payload_event_make(&f->op, some, PAYLOAD_EVENT_REQUEST, &body, &m));
+    assert_true(str_find(m.body, STR("\"data\":[0,0,0,null,0,0,")) != SIZE_MAX && str_ends(m.body, STR(",0,0,null]}]}")));
+    assert_true(arena_used(f->op.arena) - before < 2 * N);
+    AUTO(arena) struct arena *small = arena_create(LIMIT_KIB(64));
+    struct op sub;
+    op_init(&sub, small);
+    buf_reset(&body);
+    assert_int_equal(payload_event_make(&sub, some, PAYLOAD_EVENT_REQUEST, &body, &m), E_TOO_LARGE); /* rather than with what is to be hidden */
+    buf_reset(&body);
+    ASSERT_OK(&f->op, payload_event_make(&f->op, all, PAYLOAD_EVENT_REQUEST, &body, &m));
+    assert_true(str_find(m.body, STR("\"data\":[null,null,null,")) != SIZE_MAX && str_find(m.body, STR(",0")) == SIZE_MAX);
+    buf_clear(&body);
+    payload_item_destroy(some);
+    payload_item_destroy(all);
+}
+
 struct receiver {
     struct notify notify;
     atomic_int calls, failures; /* the next `failures` calls are answered 500 */
@@ -114,6 +148,6 @@ static void the_queue_drops_the_oldest(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(fields_and_data), TEST(sent_once_and_again), TEST(without_a_way_they_are_dropped), TEST(the_queue_drops_the_oldest)};
+    const struct CMUnitTest tests[] = {TEST(fields_and_data), TEST(very_many_values_are_hidden), TEST(sent_once_and_again), TEST(without_a_way_they_are_dropped), TEST(the_queue_drops_the_oldest)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

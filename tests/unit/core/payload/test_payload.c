@@ -142,6 +142,35 @@ static void only_chosen_columns(void **state)
     frame_destroy(f);
 }
 
+/* What is redacted is nowhere: not when its tensor is chosen as a whole, nor in a row that is one JSON text, nor in what a refusal quotes. */
+static void redacted_values_are_nowhere(void **state)
+{
+    struct world *w = *state;
+    struct op *op = &w->s.op;
+    size_t files = 0;
+    struct payload_config c = config_of(op, "{\"payload_log\": {\"sample\": 1, \"columns\": [\"x\", \"p\", \"wide\"], \"redact\": [\"ssn\", \"p_1\", \"wide_1\", \"wide_99\", \"wide_100\"]}}");
+    tell(w, &c, 1);
+    assert_int_equal(payload_flush(op, w->payload), OK);
+    struct frame *f = load(w, 0, &files);
+    assert_true(frame_column(f, STR("in_age"))->f64[0] == 1 && frame_column(f, STR("out_p_0"))->f64[0] == 0.25);
+    assert_true(str_eqc(text_of(f, "in_ssn", 0), "<null>") && str_eqc(text_of(f, "in_ssn", 1), "<null>"));
+    assert_true(str_eqc(text_of(f, "out_p_1", 0), "<null>"));
+    frame_destroy(f);
+    static int8_t wide[200];
+    for (size_t i = 0; i < ARRAY_LEN(wide); i++)
+        wide[i] = 7;
+    const struct tensor in = {.name = STR("wide"), .type = TENSOR_INT8, .rank = 2, .shape = {2, 100}, .count = 200, .data = wide};
+    payload_tell(w->payload, &(struct payload_note){.config = &c, .endpoint = STR("e"), .time_us = time_now_us(), .rows = 2, .inputs = &in, .input_count = 1, .err = E_INVALID,
+                                                    .error = STR("column \"ssn\", row 0: \"123-45\" is too long")});
+    assert_int_equal(payload_flush(op, w->payload), OK);
+    f = load(w, files, &files);
+    for (size_t row = 0; row < 2; row++) {
+        assert_true(str_starts(text_of(f, "in_wide", row), STR("[7,null,7,")) && str_ends(text_of(f, "in_wide", row), STR(",7,null]")));
+        assert_string_equal(str_cstr(op->arena, text_of(f, "error", row)), "INVALID");
+    }
+    frame_destroy(f);
+}
+
 /* A request without known rows, a tensor that does not fit them, a wide one, and whole numbers that fit no signed column. */
 static void odd_requests_are_kept_too(void **state)
 {
@@ -239,7 +268,7 @@ static void stopping_writes_what_is_kept(void **state)
 #define WORLD(fn) cmocka_unit_test_setup_teardown(fn, up, down)
 int main(void)
 {
-    const struct CMUnitTest tests[] = {WORLD(rows_become_a_file), WORLD(only_chosen_columns), WORLD(odd_requests_are_kept_too), WORLD(too_large_is_dropped_and_counted),
+    const struct CMUnitTest tests[] = {WORLD(rows_become_a_file), WORLD(only_chosen_columns), WORLD(redacted_values_are_nowhere), WORLD(odd_requests_are_kept_too), WORLD(too_large_is_dropped_and_counted),
                                        WORLD(nothing_is_kept_that_is_not_sampled), WORLD(files_expire), WORLD(stopping_writes_what_is_kept)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
