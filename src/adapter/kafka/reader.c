@@ -176,6 +176,7 @@ static enum err headers_read(struct op *op, struct kafka *k, const rd_kafka_mess
     if (rd_kafka_message_headers(m, &all) || !all)
         return OK;
     size_t n = rd_kafka_header_cnt(all);
+    n = n > LIMIT_STREAM_HEADERS + 1 ? LIMIT_STREAM_HEADERS + 1 : n; /* one too many shows that there are; a record may hold millions */
     struct stream_header *headers = n ? arena_array(k->arena, n, struct stream_header) : NULL;
     if (n && !headers)
         return op_fail(op, E_TOO_LARGE, "no memory for %zu headers", n);
@@ -237,6 +238,19 @@ static enum err event_take(struct op *op, struct kafka *k, const rd_kafka_messag
     }
 }
 
+static size_t headers_bytes(const rd_kafka_message_t *m)
+{
+    rd_kafka_headers_t *all = NULL;
+    size_t bytes = 0, size = 0;
+    const char *name = NULL;
+    const void *value = NULL;
+    if (rd_kafka_message_headers(m, &all) || !all)
+        return 0;
+    for (size_t i = 0; !rd_kafka_header_get_all(all, i, &name, &value, &size); i++)
+        bytes += strlen(name) + (value ? size : 0) + sizeof(struct stream_header);
+    return bytes;
+}
+
 /* True when `m` was kept. */
 static bool message_keep(struct kafka *k, rd_kafka_message_t *m)
 {
@@ -248,7 +262,7 @@ static bool message_keep(struct kafka *k, rd_kafka_message_t *m)
     p->seen = m->offset + 1;
     p->at_end = false;
     k->held[k->held_count++] = m;
-    k->held_bytes += m->len + m->key_len;
+    k->held_bytes += m->len + m->key_len + headers_bytes(m);
     return true;
 }
 

@@ -18,8 +18,9 @@ enum {
     IDLE_MS = 200,           /* of waiting for records when nothing is open */
     LAG_MS = 1000,           /* between two looks at the lag */
     PAUSE_MS = 50, PAUSE_MAX_MS = 2000, /* behind an abort */
-    EXTRA_HEADERS = 4,
+    EXTRA_HEADERS = 5,
     TEXT_MAX = 1000,         /* of an error's text in a header */
+    TEXT_SHORT = 100,        /* ... where there is little room */
 };
 
 struct run {
@@ -109,6 +110,35 @@ static enum err answer_put(struct run *r, const struct stream_record *in, const 
     return e ? e : stream_put(r->op, r->job->stream, &out);
 }
 
+/* What a record that is put aside is cut to when there is no room for it as it is: its own headers take what ours need, or it is as large as a
+ * record may be. Its source tells where all of it stands. Without this whoever may write to the input could end the job for good. */
+enum poison_cut { CUT_NOTHING, CUT_HEADERS, CUT_VALUE, CUT_KEY, CUTS };
+
+static enum err poison_try(struct run *r, const struct stream_record *in, enum poison_cut cut, struct str source, enum err why, struct str reason)
+{
+    static const char *const words[CUTS] = {[CUT_HEADERS] = "headers", [CUT_VALUE] = "headers, value", [CUT_KEY] = "headers, value, key"};
+    const struct stream_record bare = {0};
+    const size_t most = cut ? TEXT_SHORT : TEXT_MAX;
+    const size_t text = reason.len > most ? str_utf8_prefix(str_sub(reason, 0, most)) : reason.len;
+    struct stream_record out = *in;
+    out.topic = r->job->errors;
+    out.partition = STREAM_BY_KEY;
+    if (cut >= CUT_VALUE) {
+        out.has_value = false;
+        out.value = STR("");
+    }
+    if (cut >= CUT_KEY) {
+        out.has_key = false;
+        out.key = STR("");
+    }
+    const struct stream_header ours[] = {{STR("ingot-source"), source, true},
+                                         {STR("ingot-error"), str_from(err_name(why)), true},
+                                         {STR("ingot-error-text"), str_sub(reason, 0, text), true},
+                                         {STR("ingot-cut"), str_from(cut ? words[cut] : ""), true}};
+    enum err e = headers_make(r, cut ? &bare : in, ours, cut ? ARRAY_LEN(ours) : ARRAY_LEN(ours) - 1, &out);
+    return e ? e : stream_put(r->op, r->job->stream, &out);
+}
+
 /* Puts a record aside, or tells why the job must end. `e` and `text`: what is wrong with it. */
 static enum err poison_put(struct run *r, const struct stream_record *in, enum err why, const char *text)
 {
@@ -117,29 +147,34 @@ static enum err poison_put(struct run *r, const struct stream_record *in, enum e
     log_at(LOG_WARN, "stream.poison", {"source", LOG_S(source)}, {"error", LOG_C(err_name(why))}, {"text", LOG_S(reason)});
     if (!r->job->errors.len)
         return op_fail(op, E_INVALID, "record %.*s cannot be answered, and there is no errors topic: %.*s", STR_FMT(source), STR_FMT(reason));
-    struct stream_record out = *in;
-    out.topic = r->job->errors;
-    out.partition = STREAM_BY_KEY;
-    size_t cut = reason.len > TEXT_MAX ? str_utf8_prefix(str_sub(reason, 0, TEXT_MAX)) : reason.len;
-    const struct stream_header ours[] = {{STR("ingot-source"), source, true},
-                                         {STR("ingot-error"), str_from(err_name(why)), true},
-                                         {STR("ingot-error-text"), str_sub(reason, 0, cut), true}};
-    enum err e = headers_make(r, in, ours, ARRAY_LEN(ours), &out);
-    if (!e)
-        e = stream_put(op, r->job->stream, &out);
-    if (e == E_TOO_LARGE) /* the room that headers need is missing; the record alone came through a topic before */
+    enum err e = E_TOO_LARGE;
+    for (int cut = CUT_NOTHING; cut < CUTS && e == E_TOO_LARGE; cut++) {
+        op_clear(op);
+        e = poison_try(r, in, (enum poison_cut)cut, source, why, reason);
+    }
+    if (e == E_TOO_LARGE) /* the topic does not even take what stands around it */
         return op_context(op, "record %.*s can neither be answered nor put aside", STR_FMT(source));
     r->open.poison += !e;
     return e;
 }
 
+/* An answer that is larger than its topic takes, or has too many headers, is poison. */
+static enum err answer_or_poison(struct run *r, const struct stream_record *in, const struct streaming_question *q, struct str value, uint64_t *count)
+{
+    enum err e = answer_put(r, in, q, value);
+    *count += !e;
+    if (e != E_TOO_LARGE)
+        return e;
+    const char *text = r->op->msg;
+    op_clear(r->op);
+    return poison_put(r, in, e, text);
+}
+
 static enum err slot_put(struct run *r, struct flight_slot *s, const struct serve_info *info)
 {
     const struct stream_record *in = s->record;
-    if (!in->has_value) {
-        r->open.tombstones++;
-        return answer_put(r, in, NULL, STR(""));
-    }
+    if (!in->has_value)
+        return answer_or_poison(r, in, NULL, STR(""), &r->open.tombstones);
     enum err e = s->err;
     buf_reset(&r->value);
     if (!e)
@@ -148,14 +183,7 @@ static enum err slot_put(struct run *r, struct flight_slot *s, const struct serv
         e = op_fail(&s->op, E_TOO_LARGE, "the answer is larger than %zu bytes", r->value.max);
     if (e)
         return poison_put(r, in, e, s->op.msg);
-    e = answer_put(r, in, &s->question, buf_str(&r->value));
-    if (e == E_TOO_LARGE) {
-        const char *text = r->op->msg;
-        op_clear(r->op);
-        return poison_put(r, in, e, text);
-    }
-    r->open.answered += !e;
-    return e;
+    return answer_or_poison(r, in, &s->question, buf_str(&r->value), &r->open.answered);
 }
 
 /* ---- a round ---- */

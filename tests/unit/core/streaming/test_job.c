@@ -84,6 +84,78 @@ static void test_poison_and_tombstones(void **state)
     assert_int_equal(streaming_read(f, "bad", &bad), 3);
 }
 
+/* Records that leave no room for what is put around them: with as many headers as there may be, and as large as the topic takes. */
+struct narrow {
+    struct stream *inner;
+};
+static enum err narrow_poll(void *self, struct op *op, size_t max, int wait_ms, struct stream_poll *ret)
+{
+    return stream_poll(op, ((struct narrow *)self)->inner, max, wait_ms, ret);
+}
+static enum err narrow_put(void *self, struct op *op, const struct stream_record *r)
+{
+    size_t bytes = r->key.len + r->value.len;
+    for (size_t i = 0; i < r->header_count; i++)
+        bytes += r->headers[i].name.len + r->headers[i].value.len;
+    return bytes > 600 ? op_fail(op, E_TOO_LARGE, "the topic takes 600 bytes") : stream_put(op, ((struct narrow *)self)->inner, r);
+}
+static enum err narrow_commit(void *self, struct op *op)
+{
+    return stream_commit(op, ((struct narrow *)self)->inner);
+}
+static size_t narrow_lag(void *self, struct op *op, struct stream_lag **ret)
+{
+    return stream_lag(op, ((struct narrow *)self)->inner, ret);
+}
+static const struct stream_ops narrow_ops = {.name = "narrow", .poll = narrow_poll, .put = narrow_put, .commit = narrow_commit, .lag = narrow_lag};
+
+static void seed_one(struct streaming_fixture *f, const char *key, const char *value, const struct stream_header *headers, size_t n)
+{
+    struct stream *s = NULL;
+    CHECK(mem_stream_open(&f->op, f->log, STR(""), STR(""), STR("seed"), &s));
+    const struct stream_record r = {.topic = STR("in"), .partition = 0, .has_key = true, .key = str_from(key), .has_value = value != NULL, .value = str_from(value),
+                                    .headers = headers, .header_count = n};
+    CHECK(stream_put(&f->op, s, &r));
+    CHECK(stream_commit(&f->op, s));
+    stream_close(s);
+}
+
+static void test_poison_without_room(void **state)
+{
+    struct streaming_fixture *f = *state;
+    struct stream_header many[LIMIT_STREAM_HEADERS];
+    char large[600], longer[600];
+    memset(large, 'x', sizeof(large) - 1);
+    memset(longer, 'k', sizeof(longer) - 1);
+    large[596] = 0; /* with its key as much as the topic takes */
+    longer[599] = 0;
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
+        many[i] = (struct stream_header){STR("h"), STR(""), true};
+    seed_one(f, "good", row(f, 1), NULL, 0);
+    seed_one(f, "many", row(f, 1), many, ARRAY_LEN(many));
+    seed_one(f, "gone", NULL, many, ARRAY_LEN(many));
+    seed_one(f, "big", large, NULL, 0);
+    seed_one(f, longer, "", NULL, 0);
+    struct narrow narrow = {.inner = streaming_member(f, "a")};
+    struct stream s = {&narrow_ops, &narrow};
+    struct streaming_job job = streaming_job_of(f, &s, "lin");
+    CHECK(streaming_run(&f->op, &job));
+    stream_close(narrow.inner);
+    struct stream_record *out = NULL, *bad = NULL;
+    assert_int_equal(streaming_read(f, "out", &out), 1);
+    assert_int_equal(streaming_read(f, "bad", &bad), 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(str_eqc(streaming_header(&bad[i], "ingot-source"), op_printf(&f->op, "in/0/%zu", i + 1)));
+    assert_true(str_eqc(bad[0].key, "many") && bad[0].has_value && str_eqc(streaming_header(&bad[0], "ingot-cut"), "headers") && bad[0].header_count == 5);
+    assert_true(str_eqc(streaming_header(&bad[0], "ingot-error"), "TOO_LARGE"));
+    assert_true(str_eqc(bad[1].key, "gone") && !bad[1].has_value && str_eqc(streaming_header(&bad[1], "ingot-cut"), "headers"));
+    assert_true(str_eqc(bad[2].key, "big") && !bad[2].has_value && str_eqc(streaming_header(&bad[2], "ingot-cut"), "headers, value"));
+    assert_true(!bad[3].has_value && !bad[3].has_key && str_eqc(streaming_header(&bad[3], "ingot-cut"), "headers, value, key"));
+    assert_true(str_eqc(streaming_header(&bad[3], "ingot-error"), "INVALID"));
+    struct streaming_counts c = streaming_figures_read(&f->figures);
+    assert_true(c.answered == 1 && c.poison == 4 && c.tombstones == 0);
+}
+
 static void test_no_errors_topic(void **state)
 {
     struct streaming_fixture *f = *state;
@@ -246,7 +318,7 @@ static void test_check(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_answers_in_order), T(test_poison_and_tombstones), T(test_no_errors_topic), T(test_engine_fails_for_one),
+        T(test_answers_in_order), T(test_poison_and_tombstones), T(test_poison_without_room), T(test_no_errors_topic), T(test_engine_fails_for_one),
         T(test_refused_transactions_are_done_again), T(test_fenced), T(test_stop_commits_what_is_open), T(test_reload), T(test_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
