@@ -159,7 +159,7 @@ static const char *lock_path(struct op *op, struct str folder, struct scoring_sh
 enum err scoring_folder_lock(struct op *op, struct str folder, struct scoring_shard shard, int *ret_fd)
 {
     const char *path = lock_path(op, folder, shard);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
         return op_fail_errno(op, "open '%s'", path);
     if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
@@ -304,7 +304,7 @@ static enum err whole_publish(struct op *op, const char *whole, struct str out)
 
 static enum err text_merge(struct op *op, struct str folder, uint64_t parts, const char *whole)
 {
-    int fd = open(whole, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = open(whole, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return op_fail_errno(op, "open '%s'", whole);
     enum err e = OK;
@@ -321,7 +321,9 @@ static enum err text_merge(struct op *op, struct str folder, uint64_t parts, con
 enum err scoring_folder_merge(struct op *op, struct table_engine *t, struct str folder, bool csv, uint64_t parts, struct str out)
 {
     const char *whole = path_in(op, folder, csv ? WHOLE ".csv" : WHOLE ".parquet");
-    enum err e = csv ? text_merge(op, folder, parts, whole) : parquet_merge(op, t, folder, parts, str_from(whole));
+    enum err e = file_remove(op, folder, csv ? WHOLE ".csv" : WHOLE ".parquet"); /* what a run left that died, or a link that somebody laid */
+    if (!e)
+        e = csv ? text_merge(op, folder, parts, whole) : parquet_merge(op, t, folder, parts, str_from(whole));
     if (!e)
         e = whole_publish(op, whole, out);
     if (e)

@@ -108,6 +108,26 @@ static void test_joining(void **state)
     assert_false(there(f, "_whole.csv") || there(f, "_whole.parquet"));
 }
 
+/* In a folder that others write to: what links of ours point to is left alone. */
+static void test_links(void **state)
+{
+    struct fixture *f = *state;
+    const char *victim = scratch_path(&f->s, "victim");
+    struct str dir = str_from(scratch_path(&f->s, "shared")), out = str_from(scratch_path(&f->s, "joined.csv"));
+    int lock = -1;
+    assert_int_equal(mkdir(dir.p, 0700), 0);
+    fixture_text(f, "victim", "precious");
+    fixture_text(f, "shared/part-00000000.csv", "a\n1\n");
+    assert_int_equal(symlink(victim, scratch_path(&f->s, "shared/_whole.csv")), 0);
+    assert_int_equal(symlink(victim, scratch_path(&f->s, "shared/_shard-1-of-1.lock")), 0);
+    assert_int_not_equal(scoring_folder_lock(&f->s.op, dir, (struct scoring_shard){0, 1}, &lock), OK);
+    op_clear(&f->s.op);
+    CHECK(scoring_folder_merge(&f->s.op, f->tables, dir, true, 1, out));
+    assert_string_equal(fixture_bytes(f, str_from(victim)).p, "precious");
+    assert_string_equal(fixture_bytes(f, out).p, "a\n1\n");
+    assert_false(there(f, "shared/_whole.csv"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +136,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_done_parts, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_one_worker_per_shard, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_joining, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_links, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
