@@ -1,7 +1,8 @@
 /* The filter is a list of what is refused (EPERM), not of what is allowed: a library that is replaced by a newer one uses other harmless
  * calls. A second, short filter follows when the engine's library is loaded and before the model is read: from then on no file can be opened, also not
  * for reading, which would be a way into the memory of the server (/proc/N/mem). Refused: sockets, starting programs and processes (threads are fine), files opened for writing, changes of the file system,
- * signals to others, tracing, and doors into the kernel that a predictor does not need. clone3 answers ENOSYS, as its arguments
+ * signals to others, tracing, typing into the server's terminal, memory shared with other programs, and doors into the kernel that a predictor does not need
+ * (also those that only root finds open: a server may run as root). clone3 answers ENOSYS, as its arguments
  * cannot be judged by a filter: the C library then uses clone, whose can.
  *
  * Memory: RLIMIT_DATA counts private writable memory (Linux 4.7), which is what a model takes; RLIMIT_AS would count the shared
@@ -15,6 +16,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -70,10 +72,13 @@ static const struct sock_filter calls[] = {
     RETURN(SECCOMP_RET_ALLOW),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
     RETURN(SECCOMP_RET_ERRNO | ENOSYS),
+    /* Standard error may be the terminal from which the server was started. */
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5), LOAD(args[1]), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCSTI, 1, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCLINUX, 0, 1), REFUSE, RETURN(SECCOMP_RET_ALLOW),
 #ifdef SYS_open
     DENY_BITS(SYS_open, 1, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC),
     DENY(SYS_creat), DENY(SYS_fork), DENY(SYS_vfork), DENY(SYS_unlink), DENY(SYS_rename), DENY(SYS_link), DENY(SYS_symlink),
-    DENY(SYS_mkdir), DENY(SYS_rmdir), DENY(SYS_chmod), DENY(SYS_chown), DENY(SYS_mknod),
+    DENY(SYS_mkdir), DENY(SYS_rmdir), DENY(SYS_chmod), DENY(SYS_chown), DENY(SYS_mknod), DENY(SYS_iopl), DENY(SYS_ioperm),
 #endif
     DENY(SYS_openat2), DENY(SYS_socket), DENY(SYS_socketpair), DENY(SYS_connect), DENY(SYS_bind), DENY(SYS_listen), DENY(SYS_accept),
     DENY(SYS_accept4), DENY(SYS_sendto), DENY(SYS_sendmsg), DENY(SYS_sendmmsg), DENY(SYS_recvfrom), DENY(SYS_recvmsg), DENY(SYS_execve),
@@ -85,6 +90,10 @@ static const struct sock_filter calls[] = {
     DENY(SYS_bpf), DENY(SYS_perf_event_open), DENY(SYS_io_uring_setup), DENY(SYS_userfaultfd), DENY(SYS_keyctl), DENY(SYS_add_key),
     DENY(SYS_request_key), DENY(SYS_init_module), DENY(SYS_finit_module), DENY(SYS_kexec_load), DENY(SYS_reboot), DENY(SYS_memfd_create),
     DENY(SYS_setuid), DENY(SYS_setgid), DENY(SYS_setreuid), DENY(SYS_setresuid), DENY(SYS_capset), DENY(SYS_inotify_init1),
+    DENY(SYS_open_by_handle_at), DENY(SYS_fanotify_init), DENY(SYS_open_tree), DENY(SYS_move_mount), DENY(SYS_fsopen), DENY(SYS_fsmount), DENY(SYS_fspick),
+    DENY(SYS_shmget), DENY(SYS_shmat), DENY(SYS_msgget), DENY(SYS_semget), DENY(SYS_mq_open), DENY(SYS_setxattr), DENY(SYS_lsetxattr), DENY(SYS_acct),
+    DENY(SYS_swapon), DENY(SYS_swapoff), DENY(SYS_quotactl), DENY(SYS_delete_module), DENY(SYS_settimeofday), DENY(SYS_clock_settime), DENY(SYS_adjtimex),
+    DENY(SYS_clock_adjtime), DENY(SYS_sethostname), DENY(SYS_setdomainname), DENY(SYS_syslog), DENY(SYS_vhangup),
     RETURN(SECCOMP_RET_ALLOW),
 };
 
