@@ -12,6 +12,7 @@
 #include "base/limits.h"
 
 #define LIMIT_SETTINGS_BYTES LIMIT_MIB(1)
+#define NAMES_SPARE_BYTES LIMIT_MIB(8) /* of an arena of 256 MiB or more */
 
 struct scan {
     struct op *op;
@@ -69,21 +70,39 @@ static int str_compare(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
+/* Room for one name more, and for what is made of the names afterwards: paths are no longer than PATH_MAX, a folder's names are few, folders may be many. */
+static bool names_grow(struct op *op, struct str **names, size_t n, size_t *cap)
+{
+    if (arena_left(op->arena) < NAMES_SPARE_BYTES)
+        return false;
+    if (n < *cap)
+        return true;
+    const size_t more = *cap ? *cap * 2 : 16;
+    struct str *fresh = arena_array(op->arena, more, struct str);
+    if (fresh && n)
+        memcpy(fresh, *names, n * sizeof(*fresh));
+    *names = fresh;
+    *cap = more;
+    return fresh != NULL;
+}
+
 /* Names in the folder but hidden ones, sorted. */
 static enum err folder_names(struct op *op, struct str folder, struct str **ret, size_t *ret_len)
 {
     DIR *d = opendir(str_cstr(op->arena, folder));
     if (!d)
         return op_fail_errno(op, "open folder '%.*s'", STR_FMT(folder));
-    struct str *names = arena_array(op->arena, LIMIT_REPOSITORY_FILES, struct str);
-    size_t n = 0;
-    enum err e = names ? OK : op_fail(op, E_TOO_LARGE, "no memory for the names in '%.*s'", STR_FMT(folder));
+    struct str *names = NULL;
+    size_t n = 0, cap = 0;
+    enum err e = OK;
     errno = 0;
     for (struct dirent *entry; !e && (entry = readdir(d)); errno = 0) {
         if (entry->d_name[0] == '.')
             continue;
         if (n == LIMIT_REPOSITORY_FILES)
             e = op_fail(op, E_TOO_LARGE, "more than %d files in '%.*s'", LIMIT_REPOSITORY_FILES, STR_FMT(folder));
+        else if (!names_grow(op, &names, n, &cap))
+            e = op_fail(op, E_TOO_LARGE, "no memory for the names in '%.*s'", STR_FMT(folder));
         else
             names[n++] = str_dup(op->arena, str_from(entry->d_name));
     }
@@ -92,7 +111,8 @@ static enum err folder_names(struct op *op, struct str folder, struct str **ret,
     closedir(d);
     if (e)
         return e;
-    qsort(names, n, sizeof(*names), str_compare);
+    if (n)
+        qsort(names, n, sizeof(*names), str_compare);
     *ret = names;
     *ret_len = n;
     return OK;
@@ -381,6 +401,10 @@ static void settings_read(struct op *op, struct str folder, const struct json *d
     if (!e && version.len && version.p[0] == 'v')
         version = str_sub(version, 1, version.len - 1);
     struct repository_version *v = version_one(op, m, STR(""));
+    if (!e && (str_find_char(m->name, 0) != SIZE_MAX || str_find_char(uri, 0) != SIZE_MAX)) {
+        m->name = base_name(folder);
+        e = op_fail(op, E_INVALID, "model-settings.json: name or uri holds a NUL byte");
+    }
     if (!e && version.len && (!str_parse_i64(version, &v->number) || v->number < 1)) {
         v->number = 1;
         m->note = str_from(op_printf(op, "its version \"%.*s\" is no whole number; it is served as 1", STR_FMT(version)));

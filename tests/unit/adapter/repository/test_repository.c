@@ -10,6 +10,7 @@
 #include "adapter/repository/repository.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "contract/scratch.h"
 
 static struct scratch s;
@@ -183,13 +184,38 @@ static void test_mlserver(void **state)
     assert_non_null(strstr(str_cstr(s.op.arena, only("s")->problem), "not an object"));
     put("s/one/model-settings.json", "{\"name\": 3}");
     assert_true(only("s")->problem.len);
+    put("s/one/model-settings.json", "{\"name\": \"a\\u0000b\"}");
+    m = only("s");
+    assert_true(str_eqc(m->name, "one") && str_find(m->problem, STR("NUL")) != SIZE_MAX);
+    put("s/one/model-settings.json", "{\"parameters\": {\"uri\": \"iris.json\\u0000/../x\"}}");
+    assert_true(str_find(only("s")->problem, STR("NUL")) != SIZE_MAX);
+}
+
+/* Folders of any number take memory: then there is an error. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    for (int i = 1; i <= 40; i++)
+        for (int k = 0; k < 20; k++)
+            put(op_printf(&s.op, "many/m/%d/file-with-a-long-name-of-no-use-%d.bin", i, k), "x");
+    const struct str path = str_from(op_printf(&s.op, "%s/many", s.dir));
+    for (size_t kib = 64; kib <= LIMIT_MIB(9) / 1024; kib += 640) {
+        AUTO(arena) struct arena *arena = arena_create(LIMIT_KIB(kib));
+        struct op op;
+        op_init(&op, arena);
+        enum err e = repository_scan(&op, &path, 1, NULL, 0, &models, &len);
+        assert_true(e == E_TOO_LARGE || (e == OK && len == 1));
+    }
+    models = NULL;
+    assert_int_equal(scan("many"), OK);
+    assert_int_equal(len, 1);
 }
 
 int main(void)
 {
     scratch_init(&s);
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_triton), cmocka_unit_test(test_versions),
-                                       cmocka_unit_test(test_config_problems), cmocka_unit_test(test_overrides), cmocka_unit_test(test_mlserver)};
+                                       cmocka_unit_test(test_config_problems), cmocka_unit_test(test_overrides), cmocka_unit_test(test_mlserver), cmocka_unit_test(test_no_memory)};
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     scratch_clear(&s);
     return rc;
