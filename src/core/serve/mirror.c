@@ -201,16 +201,24 @@ struct mirror *mirror_create(struct rollout_live *live)
     return m;
 }
 
-void mirror_destroy(struct mirror *m)
+void mirror_stop(struct mirror *m)
 {
     if (!m)
         return;
     mutex_lock(&m->lock);
+    const bool runs = m->started && !m->stopping;
     m->stopping = true;
     cond_signal(&m->work);
     mutex_unlock(&m->lock);
-    if (m->started)
+    if (runs)
         thread_join(m->thread);
+}
+
+void mirror_destroy(struct mirror *m)
+{
+    if (!m)
+        return;
+    mirror_stop(m);
     for (struct copy *k = m->first, *next; k; k = next) {
         next = k->next;
         copy_destroy(k);
@@ -235,7 +243,7 @@ void mirror_send(struct mirror *m, struct serve_call *c, bool ok)
     if (!m || !c->pick.shadow_version || !c->rows.count)
         return;
     mutex_lock(&m->lock);
-    bool room = m->waiting < LIMIT_SERVE_SHADOWS && m->bytes < LIMIT_SERVE_SHADOW_BYTES;
+    bool room = !m->stopping && m->waiting < LIMIT_SERVE_SHADOWS && m->bytes < LIMIT_SERVE_SHADOW_BYTES;
     mutex_unlock(&m->lock);
     struct copy *k = room ? copy_make(c, ok) : NULL;
     if (!k) {
@@ -250,9 +258,10 @@ void mirror_send(struct mirror *m, struct serve_call *c, bool ok)
     m->last = &k->next;
     m->waiting++;
     m->bytes += k->bytes;
-    if (!m->started)
+    if (!m->started && !m->stopping) {
         m->thread = thread_start("mirror", mirror_thread, m);
-    m->started = true;
+        m->started = true;
+    }
     cond_signal(&m->work);
     mutex_unlock(&m->lock);
 }

@@ -10,6 +10,8 @@
 
 struct mirror;
 struct mirror *mirror_create(struct rollout_live *live); /* the thread starts with the first copy */
+/* Waits for the copy that runs and begins no other; further ones are dropped. For those who end what copies run on. NULL is ignored. */
+void mirror_stop(struct mirror *m);
 void mirror_destroy(struct mirror *m);                   /* drops what waits; NULL is ignored */
 /* Copies that were dropped since the start, and that wait now. NULL: none. */
 void mirror_figures(struct mirror *m, uint64_t *ret_dropped, uint64_t *ret_waiting);

@@ -345,6 +345,7 @@ void table_destroy(struct serve *s)
 {
     if (!s)
         return;
+    mirror_stop(s->mirror);      /* a copy of a graph waits for the batcher, whose last answers may want copies */
     batcher_destroy(s->batcher); /* its calls hold states, and so do copies */
     mirror_destroy(s->mirror);
     for (size_t i = 0; i < s->len; i++)

@@ -142,10 +142,25 @@ static void test_dropped_first(void **state)
     assert_true(s->dropped >= 100);
 }
 
+/* Copies of a graph wait for the queue's threads, which end with the endpoints: none is under way then. The tear-down closes. */
+static void test_closed_with_copies_of_a_graph(void **state)
+{
+    struct fixture *f = *state;
+    struct infer_answer a;
+    toy_files[4] = toy_files[5] = "{\"format\":\"ingot.graph\",\"version\":1,\"inputs\":[\"x\"],\"steps\":["
+                                  "{\"name\":\"s\",\"model\":\"slow\",\"inputs\":{\"x\":\"x\"}}],\"outputs\":{\"y\":\"s.sum\"}}";
+    CHECK(fixture_put(f, "slow", "{\"model\":\"toys\",\"inline_us\":0,\"warmup\":{\"count\":1}}", 3));
+    CHECK(fixture_put(f, "g", "{\"model\":\"toys\"}", 4));
+    (void)shadow_start(f, "g", 5);
+    const struct infer_request r = {INPUTS(FP32("x", (1, 2), 1, 2))};
+    for (int i = 0; i < 8; i++)
+        CHECK(infer_ask(f, "g", &r, &a));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_tensors), TEST(test_rows), TEST(test_graph), TEST(test_dropped_first)};
+    const struct CMUnitTest tests[] = {TEST(test_tensors), TEST(test_rows), TEST(test_graph), TEST(test_dropped_first), TEST(test_closed_with_copies_of_a_graph)};
     return cmocka_run_group_tests_name("mirror", tests, NULL, NULL);
 }
