@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/limits.h"
+#include "core/serve/graph_link.h"
 
 enum { BUCKETS_MIN = 64, BUCKETS_MAX = 1 << 18, ENTRY_TYPICAL = 512 };
 
@@ -227,7 +228,7 @@ size_t cache_used(struct cache *c)
 bool cache_get(struct cache *cache, struct serve_call *c)
 {
     struct flat f = {0};
-    if (c->rows.entities)
+    if (c->rows.entities || (c->v->graph && c->v->graph->varies))
         return false;
     flat_question(&f, c);
     if (f.len > LIMIT_SERVE_CACHE_VALUE || f.len > cache->max)

@@ -269,6 +269,8 @@ static enum err models_link(struct link *l, const struct graph_step *s, struct g
         if (e)
             return e;
         const size_t runs = m->v->graph ? m->v->graph->runs : 1;
+        const bool picked = !s->cases[i].version && m->ep->info.weights.active;
+        l->g->varies = l->g->varies || s->kind == GRAPH_SPLIT || picked || m->ep->table || (m->v->graph && m->v->graph->varies);
         most = runs > most ? runs : most;
         l->g->info.joins = l->g->info.joins && sig.joins;
     }
@@ -404,6 +406,17 @@ void graph_destroy(struct graph *g)
     arena_destroy(g->arena);
 }
 
+/* What a condition reads must be there, unless the file calls it optional. */
+static void conditions_link(struct link *l, const struct graph_when *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].parameter)
+            l->g->varies = true;
+        else
+            l->required[list[i].tensor] = true;
+    }
+}
+
 static enum err link_all(struct link *l)
 {
     const struct graph_plan *p = l->g->plan;
@@ -417,13 +430,10 @@ static enum err link_all(struct link *l)
         l->specs[i] = p->tensors[i].spec;
         l->known[i] = p->tensors[i].declared ? FACT : 0;
     }
-    for (size_t i = 0; i < p->step_count; i++) { /* a condition does without */
-        for (size_t k = 0; k < p->steps[i].when_count; k++)
-            l->required[p->steps[i].when[k].tensor] = l->required[p->steps[i].when[k].tensor] || !p->steps[i].when[k].parameter;
-        for (size_t c = 0; c < p->steps[i].case_count; c++)
-            for (size_t k = 0; k < p->steps[i].cases[c].when_count; k++)
-                l->required[p->steps[i].cases[c].when[k].tensor] =
-                    l->required[p->steps[i].cases[c].when[k].tensor] || !p->steps[i].cases[c].when[k].parameter;
+    for (size_t i = 0; i < p->step_count; i++) {
+        conditions_link(l, p->steps[i].when, p->steps[i].when_count);
+        for (size_t k = 0; k < p->steps[i].case_count; k++)
+            conditions_link(l, p->steps[i].cases[k].when, p->steps[i].cases[k].when_count);
     }
     enum err e = steps_link(l);
     if (!e)

@@ -34,6 +34,7 @@ struct graph {
     struct graph_link_step *steps;   /* NULL: not linked */
     const struct tensor_spec *tensors; /* by place; known when linked */
     size_t depth, runs;
+    bool varies;                     /* equal inputs, other answers: by unit, parameter, a member's rollout or online features */
     struct engine_info info;         /* inputs_spec, outputs_spec ... */
 };
 

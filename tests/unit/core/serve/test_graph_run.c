@@ -166,6 +166,43 @@ static void test_split(void **state)
     assert_in_range(second, 800 - 127, 800 + 127);
 }
 
+/* What depends on who asks, or on a parameter, is never the answer to another one. */
+static void test_varying_answers_are_not_kept(void **state)
+{
+    struct graphs *g = *state;
+    struct infer_answer a;
+    static const char cached[] = "{\"cache\":{\"max_bytes\":100000}}";
+    graph_file(0, "one", "toy", NULL);
+    graph_file(1, "two", "toy add=10", NULL);
+    graph_file(2, "split", GRAPH("\"x\"", "{\"name\":\"s\",\"split\":[{\"model\":\"one\",\"weight\":1},{\"model\":\"two\",\"weight\":1}]}", "\"y\":\"s.sum\""), cached);
+    graph_file(3, "by", GRAPH("\"x\"", "{\"name\":\"s\",\"switch\":[{\"model\":\"two\",\"when\":{\"parameter\":\"far\",\"op\":\"==\",\"value\":true}},{\"model\":\"one\"}]}",
+                              "\"y\":\"s.sum\""), cached);
+    graph_file(4, "outer", GRAPH("\"x\"", STEP("a", "by", ""), "\"y\":\"a.y\""), cached);
+    graph_file(5, "plain", GRAPH("\"x\"", STEP("a", "one", ""), "\"y\":\"a.sum\""), cached);
+    graphs_open(g, false);
+    int second = 0;
+    for (int i = 0; i < 64; i++) {
+        char unit[16];
+        snprintf(unit, sizeof(unit), "u%d", i);
+        const struct infer_request q = {INPUTS(FP32("x", (1, 2), 1, 2)), .unit_id = str_from(unit)};
+        assert_int_equal(graphs_ask(g, "split", &q, &a), OK);
+        assert_false(a.cached);
+        second += number_of(&a, "y") == 13;
+    }
+    assert_in_range(second, 1, 63); /* all alike: once in 2^63 */
+    static const char *const names[] = {"by", "outer"};
+    for (int i = 0; i < 4; i++) {
+        const struct json_member far = {.key = STR("far"), .value = {.type = JSON_BOOL, .boolean = i % 2}};
+        const struct infer_request q = {INPUTS(FP32("x", (1, 2), 1, 2)), .params = &far, .param_count = 1};
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            assert_int_equal(graphs_ask(g, names[k], &q, &a), OK);
+            assert_true(!a.cached && number_of(&a, "y") == (i % 2 ? 13 : 3));
+        }
+        assert_int_equal(graphs_ask(g, "plain", &q, &a), OK);
+        assert_true(a.cached == (i > 0) && number_of(&a, "y") == 3);
+    }
+}
+
 static void test_failures(void **state)
 {
     struct graphs *g = *state;
@@ -376,7 +413,7 @@ static void test_members(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_inline), TEST(test_parallel), TEST(test_dear_together), TEST(test_switch), TEST(test_split), TEST(test_failures),
-                                       TEST(test_wanted), TEST(test_given_up), TEST(test_reload_inline), TEST(test_reload_queued), TEST(test_members)};
+    const struct CMUnitTest tests[] = {TEST(test_inline), TEST(test_parallel), TEST(test_dear_together), TEST(test_switch), TEST(test_split),
+                                       TEST(test_varying_answers_are_not_kept), TEST(test_failures), TEST(test_wanted), TEST(test_given_up), TEST(test_reload_inline), TEST(test_reload_queued), TEST(test_members)};
     return cmocka_run_group_tests_name("graph_run", tests, NULL, NULL);
 }
