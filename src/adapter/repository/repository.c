@@ -484,10 +484,15 @@ static enum err folder_add(struct scan *s, struct str folder)
     e = folder_names(s->op, folder, &names, &n);
     for (size_t i = 0; !e && i < n; i++) {
         struct str path = path_join(s->op, folder, names[i]);
-        if (is_folder(s->op, path))
+        if (is_folder(s->op, path)) {
             e = model_folder_add(s, path, &taken);
-        else if (is_file(s->op, path) && !is_beside_models(names[i]))
+            if (e && !is_folder(s->op, path)) { /* it went while we looked: no failure of the others */
+                op_clear(s->op);
+                e = OK;
+            }
+        } else if (is_file(s->op, path) && !is_beside_models(names[i])) {
             e = file_add(s, path);
+        }
     }
     return e;
 }
