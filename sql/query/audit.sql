@@ -25,4 +25,4 @@ FROM audit WHERE seq < ?1 AND kind = ?3 AND (verb = ?4 OR ?4 IS NULL) ORDER BY s
 -- name: audit_newest_by_object
 -- ?3 kind, ?4 verb or NULL for any, ?5 object.
 SELECT seq, time_us, actor, verb, kind, object, allowed, detail, request_id, prev_hash, hash
-FROM audit WHERE seq < ?1 AND kind = ?3 AND object = ?5 AND (verb = ?4 OR ?4 IS NULL) ORDER BY seq DESC LIMIT ?2
+FROM audit WHERE seq < ?1 AND kind = ?3 AND object = ?5 AND substr(object, 1, 500) = substr(?5, 1, 500) AND (verb = ?4 OR ?4 IS NULL) ORDER BY seq DESC LIMIT ?2

@@ -16,3 +16,6 @@ SELECT v.id, m.name, v.version, v.created_ms, v.updated_ms, v.description, v.use
 FROM registry_version v JOIN registry_model m ON m.id = v.model WHERE v.id > ?1 ORDER BY v.id LIMIT ?2
 -- name: export_artifacts
 SELECT path, sha256, size_bytes FROM track_artifact WHERE path > ?1 ORDER BY path LIMIT ?2
+-- postgres:
+SELECT path, sha256, size_bytes FROM track_artifact WHERE path > ?1 AND substr(path, 1, 500) >= substr(?1, 1, 500)
+ORDER BY substr(path, 1, 500), path LIMIT ?2

@@ -3,10 +3,13 @@ SELECT id FROM import_source WHERE name = ?1
 -- name: import_source_insert
 INSERT INTO import_source (name, first_us) VALUES (?1, ?2)
 -- name: import_mark_get
-SELECT mark FROM import_mark WHERE source = ?1 AND kind = ?2 AND key = ?3
+SELECT mark FROM import_mark WHERE source = ?1 AND kind = ?2 AND key = ?3 AND substr(key, 1, 500) = substr(?3, 1, 500)
 -- name: import_mark_put
 INSERT INTO import_mark (source, kind, key, mark) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (source, kind, key) DO UPDATE SET mark = excluded.mark
+-- postgres:
+INSERT INTO import_mark (source, kind, key, mark) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (source, kind, substr(key, 1, 500), sha256(decode(replace(key, '\', '\\'), 'escape'))) DO UPDATE SET mark = excluded.mark
 
 -- name: import_experiment_insert
 INSERT INTO track_experiment (name, artifact_location, deleted, created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, ?5)

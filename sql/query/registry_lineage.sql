@@ -34,13 +34,13 @@ ORDER BY source_run_id
 -- A version of a logged model hangs on that.
 -- name: lineage_run_version_down
 SELECT m.name, v.version FROM registry_version v JOIN registry_model m ON m.id = v.model
-WHERE v.run_id = ?1 AND v.model_id = '' AND v.deleted = 0 ORDER BY v.id DESC
+WHERE v.run_id = ?1 AND substr(v.run_id, 1, 500) = substr(?1, 1, 500) AND v.model_id = '' AND v.deleted = 0 ORDER BY v.id DESC
 -- name: lineage_run_version_up
 SELECT v.run_id FROM registry_version v JOIN registry_model m ON m.id = v.model
 WHERE m.name = ?1 AND v.version = ?2 AND v.deleted = 0 AND v.model_id = '' AND v.run_id <> ''
 -- name: lineage_model_version_down
 SELECT m.name, v.version FROM registry_version v JOIN registry_model m ON m.id = v.model
-WHERE v.model_id = ?1 AND v.deleted = 0 ORDER BY v.id DESC
+WHERE v.model_id = ?1 AND substr(v.model_id, 1, 500) = substr(?1, 1, 500) AND v.deleted = 0 ORDER BY v.id DESC
 -- name: lineage_model_version_up
 SELECT v.model_id FROM registry_version v JOIN registry_model m ON m.id = v.model
 WHERE m.name = ?1 AND v.version = ?2 AND v.deleted = 0 AND v.model_id <> ''

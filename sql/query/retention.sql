@@ -14,11 +14,12 @@ SELECT id, uuid, artifact_uri, deleted, experiment FROM track_run WHERE experime
 -- name: retention_run_version
 -- A live version of a registered model that was made of the run, or that names no run and whose files are the run's (?2: LIKE).
 SELECT m.name, v.version FROM registry_version v JOIN registry_model m ON m.id = v.model
-WHERE v.run_id IN (?1, '') AND v.deleted = 0 AND (v.run_id = ?1 OR v.source LIKE ?2 OR v.storage_location LIKE ?2)
+WHERE v.run_id IN (?1, '') AND substr(v.run_id, 1, 500) IN (substr(?1, 1, 500), '') AND v.deleted = 0
+      AND (v.run_id = ?1 OR v.source LIKE ?2 OR v.storage_location LIKE ?2)
 ORDER BY v.id LIMIT 1
 -- name: retention_model_version
 SELECT m.name, v.version FROM registry_version v JOIN registry_model m ON m.id = v.model
-WHERE v.model_id = ?1 AND v.deleted = 0 ORDER BY v.id LIMIT 1
+WHERE v.model_id = ?1 AND substr(v.model_id, 1, 500) = substr(?1, 1, 500) AND v.deleted = 0 ORDER BY v.id LIMIT 1
 -- name: retention_run_mark
 UPDATE track_run SET deleted = 2 WHERE id = ?1
 -- name: retention_series
@@ -55,11 +56,18 @@ UPDATE track_run SET uuid = 'purged ' || id, name = '', user_id = '', artifact_u
 DELETE FROM track_run WHERE id = ?1 AND id < (SELECT max(id) FROM track_run)
 -- name: retention_artifacts_delete
 DELETE FROM track_artifact WHERE path IN (SELECT path FROM track_artifact WHERE path >= ?1 AND path < ?2 ORDER BY path LIMIT ?3)
+-- postgres:
+DELETE FROM track_artifact WHERE ctid IN
+    (SELECT ctid FROM track_artifact
+     WHERE path >= ?1 AND path < ?2 AND substr(path, 1, 500) >= substr(?1, 1, 500) AND substr(path, 1, 500) <= substr(?2, 1, 500)
+     ORDER BY substr(path, 1, 500), path LIMIT ?3)
 -- name: retention_marks_delete
 -- What an import noted about a run or a logged model.
 DELETE FROM import_mark WHERE source IN (SELECT id FROM import_source) AND kind IN ('run', 'points', 'model', 'uri') AND key = ?1
+      AND substr(key, 1, 500) = substr(?1, 1, 500)
 -- name: retention_file_marks_delete
 DELETE FROM import_mark WHERE source IN (SELECT id FROM import_source) AND kind = 'file' AND key >= ?1 AND key < ?2
+      AND substr(key, 1, 500) >= substr(?1, 1, 500) AND substr(key, 1, 500) <= substr(?2, 1, 500)
 -- name: retention_experiment_marks_delete
 DELETE FROM import_mark WHERE source IN (SELECT id FROM import_source) AND kind = 'experiment' AND mark = ?1
 

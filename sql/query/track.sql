@@ -146,22 +146,42 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT (model, key, run_id, dataset_name, dataset_digest) DO UPDATE
 SET value = excluded.value, is_nan = excluded.is_nan, time_ms = excluded.time_ms, step = excluded.step
 WHERE (excluded.step, excluded.time_ms, excluded.value) > (track_model_metric.step, track_model_metric.time_ms, track_model_metric.value)
+-- postgres:
+INSERT INTO track_model_metric (model, key, run_id, dataset_name, dataset_digest, value, is_nan, time_ms, step)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+ON CONFLICT (model, key, run_id, sha256(decode(replace(dataset_name, '\', '\\'), 'escape')), dataset_digest) DO UPDATE
+SET value = excluded.value, is_nan = excluded.is_nan, time_ms = excluded.time_ms, step = excluded.step
+WHERE (excluded.step, excluded.time_ms, excluded.value) > (track_model_metric.step, track_model_metric.time_ms, track_model_metric.value)
 -- name: track_model_metrics
 SELECT key, value, is_nan, time_ms, step, run_id, dataset_name, dataset_digest
 FROM track_model_metric WHERE model = ?1 ORDER BY key, run_id
 
 -- name: track_artifact_put
+-- On PostgreSQL long texts stand in an index by their beginning (schema/025): hence substr() in the statements below.
 INSERT INTO track_artifact (path, sha256, size_bytes, created_ms) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (path) DO UPDATE
 SET sha256 = excluded.sha256, size_bytes = excluded.size_bytes, created_ms = excluded.created_ms
+-- postgres:
+INSERT INTO track_artifact (path, sha256, size_bytes, created_ms) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (substr(path, 1, 500), sha256(decode(replace(path, '\', '\\'), 'escape'))) DO UPDATE
+SET sha256 = excluded.sha256, size_bytes = excluded.size_bytes, created_ms = excluded.created_ms
 -- name: track_artifact_get
-SELECT sha256, size_bytes FROM track_artifact WHERE path = ?1
+SELECT sha256, size_bytes FROM track_artifact WHERE path = ?1 AND substr(path, 1, 500) = substr(?1, 1, 500)
 -- name: track_artifact_next
 -- The first name in [?1, ?2).
 SELECT path, size_bytes FROM track_artifact WHERE path >= ?1 AND path < ?2 ORDER BY path LIMIT 1
+-- postgres:
+SELECT path, size_bytes FROM track_artifact
+WHERE path >= ?1 AND path < ?2 AND substr(path, 1, 500) >= substr(?1, 1, 500) AND substr(path, 1, 500) <= substr(?2, 1, 500)
+ORDER BY substr(path, 1, 500), path LIMIT 1
 -- name: track_artifact_page
 SELECT path, size_bytes FROM track_artifact WHERE path >= ?1 AND path < ?2 ORDER BY path LIMIT ?3
+-- postgres:
+SELECT path, size_bytes FROM track_artifact
+WHERE path >= ?1 AND path < ?2 AND substr(path, 1, 500) >= substr(?1, 1, 500) AND substr(path, 1, 500) <= substr(?2, 1, 500)
+ORDER BY substr(path, 1, 500), path LIMIT ?3
 -- name: track_artifact_delete
-DELETE FROM track_artifact WHERE path = ?1
+DELETE FROM track_artifact WHERE path = ?1 AND substr(path, 1, 500) = substr(?1, 1, 500)
 -- name: track_artifact_delete_below
-DELETE FROM track_artifact WHERE path >= ?1 AND path < ?2
+DELETE FROM track_artifact
+WHERE path >= ?1 AND path < ?2 AND substr(path, 1, 500) >= substr(?1, 1, 500) AND substr(path, 1, 500) <= substr(?2, 1, 500)
