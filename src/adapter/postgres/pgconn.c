@@ -1,10 +1,5 @@
-/* pgconn.c - a statement's way: found by the dense id of its `struct sql`, translated and prepared when it first runs on this connection
- * (the server says which types its parameters have), then bound in binary and sent in one message behind whatever frames
- * the transaction.
- *
- * db_last_id: the server has no "last row id", but INSERT ... RETURNING. Tables that number their rows have one identity column
- * (that is what dialect.c makes of INTEGER PRIMARY KEY); their names are read from the catalogue when a writer connects, and
- * RETURNING is put behind every INSERT ... VALUES into one of them.
+/* pgconn.c - a statement's way: prepared when it first runs on this connection (pgstatement.h), then bound in binary and sent in one message
+ * behind whatever frames the transaction. db_last_id: what the last INSERT returned.
  *
  * A frame that is left: its RELEASE and the next frame's SAVEPOINT stand behind its last statements and travel with the next frame's first statement, so
  * that one trip brings the answers of both. When one of the left statements fails, the server skips all that follows to the sync: the RELEASE and
@@ -17,31 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "adapter/postgres/dialect.h"
 #include "adapter/postgres/pgrows.h"
+#include "adapter/postgres/pgstatement.h"
 #include "adapter/postgres/pgvalue.h"
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "sql_gen.h"
 
-#define STATEMENT_BYTES LIMIT_KIB(64)
-#define THIS_SCHEMA "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+#define THIS_SCHEMA "SELECT oid FROM pg_namespace WHERE nspname = current_schema()"
 #define LATER_MAX 256 /* then they are waited for */
 #define MARK_NAME "ingot_mark"
-
-struct slot {
-    const struct sql *sql;
-    char name[16]; /* on the server; "" for one that is not kept */
-    bool writes;
-    int param_count;
-    unsigned types[LIMIT_DB_PARAMS];
-};
-
-/* A table that numbers its rows. */
-struct identity {
-    char table[DIALECT_NAME_BYTES], column[DIALECT_NAME_BYTES];
-};
 
 /* A statement that is on its way, or answered, and that nobody waited for yet. */
 struct later {
@@ -54,12 +34,7 @@ struct pgconn {
     struct later later[LATER_MAX]; /* in the order of the wire's SENT_LATER */
     int later_count;
     enum pgconn_role role;
-    struct slot **slots; /* by sql->id */
-    int slot_count;
-    struct slot once;    /* for a statement without an id */
-    unsigned prepared;   /* gives each its name */
-    struct identity *identities;
-    int identity_count;
+    struct pgstatements statements;
     bool late_keys; /* some constraint is checked at the commit */
     struct db_rows *running, *spare, *streaming;
     bool changed, doomed; /* see struct pgframe */
@@ -78,30 +53,16 @@ struct pgwire *pgconn_wire(struct pgconn *c)
 /* What a writer must know of the schema. */
 static enum err schema_read(struct op *op, struct pgconn *c)
 {
-    static const char tables[] = "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
-                                 "WHERE c.relnamespace = " THIS_SCHEMA " AND c.relkind IN ('r', 'p') "
-                                 "AND a.attidentity <> '' AND NOT a.attisdropped";
-    static const char late[] = "SELECT count(*) FROM pg_constraint WHERE condeferrable AND connamespace = " THIS_SCHEMA;
-    static const char schema[] = "SELECT oid FROM pg_namespace WHERE nspname = current_schema()";
+    static const char late[] = "SELECT count(*) FROM pg_constraint WHERE condeferrable AND connamespace = (" THIS_SCHEMA ")";
     PGresult *res = NULL;
-    enum err e = pgwire_plain(op, &c->wire, tables, &res);
-    if (e)
-        return e;
-    c->identity_count = PQntuples(res);
-    c->identities = calloc((size_t)c->identity_count + 1, sizeof *c->identities);
-    if (!c->identities)
-        abort();
-    for (int i = 0; i < c->identity_count; i++) {
-        snprintf(c->identities[i].table, DIALECT_NAME_BYTES, "%s", PQgetvalue(res, i, 0));
-        snprintf(c->identities[i].column, DIALECT_NAME_BYTES, "%s", PQgetvalue(res, i, 1));
-    }
-    PQclear(res);
-    e = pgwire_plain(op, &c->wire, late, &res);
+    enum err e = pgstatements_read_schema(op, &c->statements, &c->wire);
+    if (!e)
+        e = pgwire_plain(op, &c->wire, late, &res);
     if (e)
         return e;
     c->late_keys = strcmp(PQgetvalue(res, 0, 0), "0") != 0;
     PQclear(res);
-    e = pgwire_plain(op, &c->wire, schema, &res);
+    e = pgwire_plain(op, &c->wire, THIS_SCHEMA, &res);
     if (e)
         return e;
     /* Locks belong to a database; two schemas in one are two states. 0x496e676f is "Ingo". */
@@ -153,10 +114,7 @@ void pgconn_close(struct pgconn *c)
     c->wire.lost = true; /* nothing is waited for any more */
     pgconn_end_rows(c, NULL);
     pgwire_close(&c->wire);
-    for (int i = 0; i < c->slot_count; i++)
-        free(c->slots[i]);
-    free(c->slots);
-    free(c->identities);
+    pgstatements_clear(&c->statements);
     while (c->spare) {
         struct db_rows *next = c->spare->next;
         free(c->spare);
@@ -164,40 +122,6 @@ void pgconn_close(struct pgconn *c)
     }
     arena_destroy(c->scratch);
     free(c);
-}
-
-/* The place of `sql` in the cache, made if need be. */
-static struct slot *slot_for(struct pgconn *c, const struct sql *sql)
-{
-    if (sql->id < 0 || sql->id >= LIMIT_DB_STATEMENTS)
-        return &c->once;
-    if (sql->id >= c->slot_count) {
-        int count = sql->id + 64;
-        struct slot **grown = realloc(c->slots, (size_t)count * sizeof(*grown));
-        if (!grown)
-            return &c->once;
-        memset(grown + c->slot_count, 0, (size_t)(count - c->slot_count) * sizeof(*grown));
-        c->slots = grown;
-        c->slot_count = count;
-    }
-    if (!c->slots[sql->id])
-        c->slots[sql->id] = calloc(1, sizeof(struct slot));
-    return c->slots[sql->id] ? c->slots[sql->id] : &c->once;
-}
-
-/* The text of `sql` in PostgreSQL's words. */
-static enum err text_make(struct op *op, const struct pgconn *c, const struct sql *sql, struct buf *out, struct dialect_statement *ret)
-{
-    const char *text = sql->text;
-    if (sql->id >= 0 && sql->id < SQL_STATEMENT_COUNT && sql_statements[sql->id] == sql && sql_postgres_texts[sql->id])
-        text = sql_postgres_texts[sql->id];
-    enum err e = dialect_statement(op, str_from(text), out, ret);
-    if (e)
-        return op_context(op, "%s", sql->name);
-    for (int i = 0; i < c->identity_count; i++)
-        if (!strcmp(c->identities[i].table, ret->insert_into))
-            buf_addf(out, "\nRETURNING \"%s\"", c->identities[i].column);
-    return OK;
 }
 
 /* The answer to the first of those that nobody waited for. */
@@ -312,79 +236,13 @@ static enum err later_settle(struct op *op, struct pgconn *c)
     return e ? e : take_before(op, c);
 }
 
-/* Takes the answers to Parse and Describe; both are statements to the wire. */
-static enum err prepare_answers(struct op *op, struct pgconn *c, const struct sql *sql, struct slot *slot)
+static enum err prepare(struct op *op, struct pgconn *c, const struct sql *sql, struct pgstatement **ret)
 {
-    struct pgwire *w = &c->wire;
-    enum err e = OK, failure = OK;
-    PGresult *res = NULL;
-    for (int i = 0; !e && i < 2; i++) {
-        while (!(e = pgwire_take(op, w, sql->name, &res)) && res) {
-            if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
-                if (!failure)
-                    failure = pgwire_fail(op, w, res, sql->name);
-            } else if (i == 1 && PQresultStatus(res) == PGRES_COMMAND_OK) {
-                slot->param_count = PQnparams(res);
-                for (int k = 0; k < slot->param_count && k < LIMIT_DB_PARAMS; k++)
-                    slot->types[k] = PQparamtype(res, k);
-            }
-            PQclear(res);
-            if (w->lost)
-                return failure;
-        }
-        if (!e)
-            pgwire_note_taken(w);
-    }
-    if (!e)
-        e = pgwire_settle(op, w, false);
-    return failure ? failure : e;
-}
-
-static enum err prepare_send(struct op *op, struct pgconn *c, const struct sql *sql, const char *text, struct slot *slot)
-{
-    struct pgwire *w = &c->wire;
-    enum err e = pgwire_send_pending(op, w);
-    if (e)
-        return e;
-    if (!PQsendPrepare(w->pg, slot->name, text, 0, NULL) || !PQsendDescribePrepared(w->pg, slot->name)) {
-        w->lost = true;
-        return op_fail(op, E_IO, "%s: %s", sql->name, PQerrorMessage(w->pg));
-    }
-    pgwire_note_sent(w, PGWIRE_SENT_STATEMENT);
-    pgwire_note_sent(w, PGWIRE_SENT_STATEMENT);
-    e = pgwire_sync(op, w);
-    if (e)
-        return e;
-    e = pgwire_settle(op, w, true);
-    if (w->lost)
-        return e;
-    enum err answer = prepare_answers(op, c, sql, slot);
-    return e ? e : answer;
-}
-
-static enum err prepare(struct op *op, struct pgconn *c, const struct sql *sql, struct slot **ret)
-{
-    struct slot *slot = slot_for(c, sql);
-    *ret = slot;
-    if (slot->sql == sql && slot != &c->once)
+    *ret = pgstatement_find(&c->statements, sql);
+    if (*ret)
         return OK;
-    AUTO(buf) struct buf text;
-    struct dialect_statement info;
-    buf_init(&text, STATEMENT_BYTES);
     enum err e = later_settle(op, c);
-    if (!e)
-        e = text_make(op, c, sql, &text, &info);
-    if (e)
-        return e;
-    if (text.failed || info.param_count > LIMIT_DB_PARAMS)
-        return op_fail(op, E_INTERNAL, "%s: a statement of %zu bytes with %d parameters", sql->name, text.len, info.param_count);
-    *slot = (struct slot){.writes = info.writes};
-    if (slot != &c->once)
-        snprintf(slot->name, sizeof slot->name, "s%u", ++c->prepared);
-    e = prepare_send(op, c, sql, text.p, slot);
-    if (!e)
-        slot->sql = sql;
-    return e;
+    return e ? e : pgstatement_prepare(op, &c->statements, &c->wire, sql, ret);
 }
 
 /* Where the frame stands after a statement of it. */
@@ -401,17 +259,17 @@ static void frame_note(struct pgconn *c, bool writable, bool writes, enum err e)
 }
 
 /* Binds and sends, behind whatever is pending. */
-static enum err send_bound(struct op *op, struct pgconn *c, const struct slot *slot, const struct sql *sql, const struct db_val *args,
+static enum err send_bound(struct op *op, struct pgconn *c, const struct pgstatement *st, const struct sql *sql, const struct db_val *args,
                            size_t n, enum pgwire_sent kind)
 {
     struct pgvalue_param params[LIMIT_DB_PARAMS];
     const char *values[LIMIT_DB_PARAMS];
     int lens[LIMIT_DB_PARAMS], formats[LIMIT_DB_PARAMS];
     struct pgwire *w = &c->wire;
-    if (n != (size_t)slot->param_count)
-        return op_fail(op, E_INTERNAL, "statement '%s' has %d parameters, %zu were given", sql->name, slot->param_count, n);
+    if (n != (size_t)st->param_count)
+        return op_fail(op, E_INTERNAL, "statement '%s' has %d parameters, %zu were given", sql->name, st->param_count, n);
     for (size_t i = 0; i < n; i++) {
-        enum err e = pgvalue_encode(op, sql->name, &args[i], slot->types[i], &params[i]);
+        enum err e = pgvalue_encode(op, sql->name, &args[i], st->types[i], &params[i]);
         if (e)
             return e;
         values[i] = params[i].p;
@@ -421,7 +279,7 @@ static enum err send_bound(struct op *op, struct pgconn *c, const struct slot *s
     enum err e = pgwire_send_pending(op, w);
     if (e)
         return e;
-    if (!PQsendQueryPrepared(w->pg, slot->name, (int)n, values, lens, formats, 1)) {
+    if (!PQsendQueryPrepared(w->pg, st->name, (int)n, values, lens, formats, 1)) {
         w->lost = true;
         return op_fail(op, E_IO, "%s: %s", sql->name, PQerrorMessage(w->pg));
     }
@@ -464,10 +322,10 @@ static enum err left_take(struct op *op, struct pgconn *c, const struct framing 
 
 /* Prepares and sends. A statement that could not be bound never reached the server: it costs the frame nothing. */
 static enum err start(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, enum pgwire_sent kind,
-                      struct slot **ret)
+                      struct pgstatement **ret)
 {
     struct pgconn *c = tx->impl;
-    struct slot *slot = NULL;
+    struct pgstatement *st = NULL;
     if (c->doomed)
         return op_fail(op, E_INTERNAL, "%s: follows a statement that failed in the same transaction", sql->name);
     enum err e = make_way(op, c);
@@ -475,19 +333,19 @@ static enum err start(struct op *op, struct db_tx *tx, const struct sql *sql, co
         e = later_settle(op, c);
     if (e)
         return e;
-    e = prepare(op, c, sql, &slot);
+    e = prepare(op, c, sql, &st);
     if (e) {
         frame_note(c, tx->writable, false, e);
         return e;
     }
-    if (slot->writes && !tx->writable)
+    if (st->writes && !tx->writable)
         return op_fail(op, E_INTERNAL, "%s: a write inside a read transaction", sql->name);
-    *ret = slot;
-    return send_bound(op, c, slot, sql, args, n, kind);
+    *ret = st;
+    return send_bound(op, c, st, sql, args, n, kind);
 }
 
 /* The same, and takes the results before the statement's own. */
-static enum err start_now(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, struct slot **ret)
+static enum err start_now(struct op *op, struct db_tx *tx, const struct sql *sql, const struct db_val *args, size_t n, struct pgstatement **ret)
 {
     struct pgconn *c = tx->impl;
     bool again = false;
@@ -512,12 +370,12 @@ static enum err start_now(struct op *op, struct db_tx *tx, const struct sql *sql
 
 enum err pgconn_describe(struct op *op, struct pgconn *c, const struct sql *sql, unsigned *ret_types, int *ret_count)
 {
-    struct slot *slot = NULL;
-    enum err e = prepare(op, c, sql, &slot);
+    struct pgstatement *st = NULL;
+    enum err e = prepare(op, c, sql, &st);
     if (e)
         return e;
-    memcpy(ret_types, slot->types, sizeof slot->types);
-    *ret_count = slot->param_count;
+    memcpy(ret_types, st->types, sizeof st->types);
+    *ret_count = st->param_count;
     return OK;
 }
 
@@ -532,8 +390,8 @@ enum err pgconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, con
                      int64_t *ret_changes)
 {
     struct pgconn *c = tx->impl;
-    struct slot *slot = NULL;
-    enum err e = start_now(op, tx, sql, args, n, &slot), failure = OK;
+    struct pgstatement *st = NULL;
+    enum err e = start_now(op, tx, sql, args, n, &st), failure = OK;
     if (e)
         return e;
     PGresult *res = NULL;
@@ -544,7 +402,7 @@ enum err pgconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, con
         } else {
             if (!str_parse_i64(str_from(PQcmdTuples(res)), &changes))
                 changes = 0;
-            if (slot->writes && PQntuples(res))
+            if (st->writes && PQntuples(res))
                 c->last_id = number_of(res, PQntuples(res) - 1);
         }
         PQclear(res);
@@ -556,7 +414,7 @@ enum err pgconn_exec(struct op *op, struct db_tx *tx, const struct sql *sql, con
         e = pgwire_settle(op, &c->wire, false);
     }
     failure = failure ? failure : e;
-    frame_note(c, tx->writable, slot->writes, failure);
+    frame_note(c, tx->writable, st->writes, failure);
     if (!failure && ret_changes)
         *ret_changes = changes;
     return failure;
@@ -566,10 +424,10 @@ enum err pgconn_exec_later(struct op *op, struct db_tx *tx, const struct sql *sq
                            int64_t *add_changes)
 {
     struct pgconn *c = tx->impl;
-    struct slot *slot = NULL;
+    struct pgstatement *st = NULL;
     enum err e = c->later_count == LATER_MAX ? later_settle(op, c) : OK;
     if (!e)
-        e = start(op, tx, sql, args, n, PGWIRE_SENT_LATER, &slot);
+        e = start(op, tx, sql, args, n, PGWIRE_SENT_LATER, &st);
     if (e)
         return e;
     c->later[c->later_count++] = (struct later){sql, add_changes};
@@ -586,8 +444,8 @@ enum err pgconn_query(struct op *op, struct db_tx *tx, const struct sql *sql, co
                       struct db_rows **ret)
 {
     struct pgconn *c = tx->impl;
-    struct slot *slot = NULL;
-    enum err e = start_now(op, tx, sql, args, n, &slot);
+    struct pgstatement *st = NULL;
+    enum err e = start_now(op, tx, sql, args, n, &st);
     if (e)
         return e;
     struct db_rows *rows = c->spare ? c->spare : calloc(1, sizeof *rows);
