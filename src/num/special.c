@@ -23,7 +23,8 @@ double special_stirling_error(double a)
     if (a < 16) {
         /* Direct, in extended precision: no number here is larger than 50. */
         long double x = a;
-        return (double)(lgammal(x + 1) - (x * logl(x) - x + 0.5L * logl(x) + 0.918938533204672741780329736406L));
+        int sign; /* lgammal() leaves it in a global variable, which threads would share */
+        return (double)(lgammal_r(x + 1, &sign) - (x * logl(x) - x + 0.5L * logl(x) + 0.918938533204672741780329736406L));
     }
     /* Bernoulli series (DLMF 5.11.1); the first term left out is below 1e-17 for a >= 16. */
     double r = 1 / (a * a);
