@@ -14,7 +14,7 @@ struct arena *arena_create(size_t max_bytes);
 void arena_destroy(struct arena *a);
 /* Frees all but the first block; pointers handed out before are dead. */
 void arena_reset(struct arena *a);
-/* For sizes fixed by our own code: aborts the process when memory or the cap is exhausted. */
+/* For sizes fixed by our own code. Goes up to 1 MiB beyond the cap, so that a full arena can still be answered from; aborts the process when memory or that is exhausted. */
 void *arena_alloc(struct arena *a, size_t size) __attribute__((malloc, alloc_size(2)));
 /* For sizes that input decides: NULL when `count * size` overflows, exceeds the cap or memory. */
 void *arena_try_alloc(struct arena *a, size_t count, size_t size) __attribute__((alloc_size(2, 3)));
