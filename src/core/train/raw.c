@@ -5,12 +5,13 @@
 
 #include "base/limits.h"
 #include "base/map.h"
+#include "core/train/order.h"
 
 struct raw_loader {
     struct op *op;
     struct train_raw *r;
-    struct map texts;        /* each text is kept once */
-    size_t time, *at;        /* columns of the scan */
+    struct map texts; /* each text is kept once */
+    size_t time, *at; /* columns of the scan */
     int64_t from_us, to_us;
 };
 
@@ -24,16 +25,19 @@ static size_t field_find(const struct table_schema *s, struct str name)
     return i;
 }
 
-static enum err layout_find(struct raw_loader *l, const struct table_schema *s, const struct train_params *params)
+static enum err layout_find(struct raw_loader *l, const struct table_schema *s,
+                            const struct train_params *params)
 {
     struct train_raw *r = l->r;
     l->time = field_find(s, params->time);
     if (l->time == s->len || s->fields[l->time].type != TABLE_TIMESTAMP)
-        return op_fail_field(l->op, "columns.time", "the frame has no timestamp column \"%.*s\"", STR_FMT(params->time));
+        return op_fail_field(l->op, "columns.time", "the frame has no timestamp column \"%.*s\"",
+                             STR_FMT(params->time));
     for (size_t i = 0; i < r->len; i++) {
         l->at[i] = field_find(s, r->names[i]);
         if (l->at[i] == s->len || s->fields[l->at[i]].type == TABLE_TIMESTAMP)
-            return op_fail_field(l->op, "transform", "the frame has no column \"%.*s\" of numbers or texts", STR_FMT(r->names[i]));
+            return op_fail_field(l->op, "transform", "the frame has no column \"%.*s\" of numbers or texts",
+                                 STR_FMT(r->names[i]));
         const bool text = s->fields[l->at[i]].type == TABLE_STRING;
         r->numbers[i] = text ? NULL : malloc(sizeof(double));
         r->texts[i] = text ? malloc(sizeof(struct str)) : NULL;
@@ -61,7 +65,8 @@ static enum err rows_grow(struct raw_loader *l)
         return op_fail(l->op, E_TOO_LARGE, "more than %zu rows of %zu columns are chosen", r->cap, r->len);
     bool ok = grow((void **)&r->time_us, cap * sizeof(int64_t));
     for (size_t i = 0; ok && i < r->len; i++)
-        ok = r->numbers[i] ? grow((void **)&r->numbers[i], cap * sizeof(double)) : grow((void **)&r->texts[i], cap * sizeof(struct str));
+        ok = r->numbers[i] ? grow((void **)&r->numbers[i], cap * sizeof(double))
+                           : grow((void **)&r->texts[i], cap * sizeof(struct str));
     r->cap = ok ? cap : r->cap;
     return ok ? OK : op_fail(l->op, E_TOO_LARGE, "no memory for %zu rows", cap);
 }
@@ -102,7 +107,9 @@ static enum err text_of(struct raw_loader *l, const struct table_column *c, size
         return op_fail(l->op, E_TOO_LARGE, "no memory for the texts of the columns");
     memcpy(copy, s.p, s.len);
     *ret = (struct str){copy, s.len};
-    return map_put(&l->texts, *ret, copy) ? OK : op_fail(l->op, E_TOO_LARGE, "no memory for the texts of the columns");
+    return map_put(&l->texts, *ret, copy)
+               ? OK
+               : op_fail(l->op, E_TOO_LARGE, "no memory for the texts of the columns");
 }
 
 static enum err row_take(struct raw_loader *l, const struct table_chunk *c, size_t i)
@@ -126,51 +133,19 @@ static enum err row_take(struct raw_loader *l, const struct table_chunk *c, size
     return OK;
 }
 
-/* ---- the order of train_rows_load ---- */
-
-struct sort_key {
-    int64_t time_us;
-    size_t row;
-};
-
-static int by_time(const void *a, const void *b)
-{
-    const struct sort_key *x = a, *y = b;
-    if (x->time_us != y->time_us)
-        return x->time_us < y->time_us ? -1 : 1;
-    return x->row < y->row ? -1 : 1;
-}
-
-static bool gather(void **array, size_t size, const struct sort_key *keys, size_t n)
-{
-    char *out = malloc(n * size), *in = *array;
-    if (!out)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        memcpy(out + i * size, in + keys[i].row * size, size);
-    free(in);
-    *array = out;
-    return true;
-}
-
+/* As train_rows_load does. */
 static enum err rows_sort(struct op *op, struct train_raw *r)
 {
-    bool sorted = true;
-    for (size_t i = 1; i < r->rows; i++)
-        sorted = sorted && r->time_us[i - 1] <= r->time_us[i];
-    if (sorted)
-        return OK;
-    struct sort_key *keys = malloc(r->rows * sizeof(*keys));
-    bool ok = keys != NULL;
-    for (size_t i = 0; ok && i < r->rows; i++)
-        keys[i] = (struct sort_key){r->time_us[i], i};
-    if (ok)
-        qsort(keys, r->rows, sizeof(*keys), by_time);
+    size_t *order = NULL;
+    enum err e = train_order_make(op, r->time_us, r->rows, &order);
+    if (e || !order)
+        return e;
+    bool ok = true;
     for (size_t k = 0; ok && k < r->len; k++)
-        ok = r->numbers[k] ? gather((void **)&r->numbers[k], sizeof(double), keys, r->rows)
-                           : gather((void **)&r->texts[k], sizeof(struct str), keys, r->rows);
-    ok = ok && gather((void **)&r->time_us, sizeof(int64_t), keys, r->rows);
-    free(keys);
+        ok = r->numbers[k] ? train_order_apply((void **)&r->numbers[k], sizeof(double), order, r->rows)
+                           : train_order_apply((void **)&r->texts[k], sizeof(struct str), order, r->rows);
+    ok = ok && train_order_apply((void **)&r->time_us, sizeof(int64_t), order, r->rows);
+    free(order);
     return ok ? OK : op_fail(op, E_TOO_LARGE, "no memory to sort %zu rows", r->rows);
 }
 
@@ -194,8 +169,9 @@ static enum err raw_create(struct op *op, const struct str *names, size_t n, str
     return OK;
 }
 
-enum err train_raw_load(struct op *op, struct table_engine *tables, struct str path, const struct train_params *params, const struct str *names,
-                        size_t n, int64_t from_us, int64_t to_us, struct train_raw **ret)
+enum err train_raw_load(struct op *op, struct table_engine *tables, struct str path,
+                        const struct train_params *params, const struct str *names, size_t n, int64_t from_us,
+                        int64_t to_us, struct train_raw **ret)
 {
     struct raw_loader l = {.op = op, .from_us = from_us, .to_us = to_us};
     struct table_scan *scan = NULL;
@@ -204,7 +180,9 @@ enum err train_raw_load(struct op *op, struct table_engine *tables, struct str p
     struct str quoted = table_quote(op, path);
     enum err e = raw_create(op, names, n, &l);
     if (!e)
-        e = table_scan_open(op, tables, str_from(op_printf(op, "SELECT * FROM read_parquet(%.*s)", STR_FMT(quoted))), &scan, &schema);
+        e = table_scan_open(op, tables,
+                            str_from(op_printf(op, "SELECT * FROM read_parquet(%.*s)", STR_FMT(quoted))),
+                            &scan, &schema);
     if (!e)
         e = layout_find(&l, schema, params);
     while (!e && !(e = table_next(op, tables, scan, &c)) && c)
@@ -237,16 +215,21 @@ void train_raw_destroy(struct train_raw *r)
 /* ---- transforms ---- */
 
 /* The matrix takes the place of rows' own. */
-static enum err matrix_make(struct op *op, const struct train_raw *raw, const struct transform *t, struct train_rows *rows)
+static enum err matrix_make(struct op *op, const struct train_raw *raw, const struct transform *t,
+                            struct train_rows *rows)
 {
     struct transform_values *in = arena_array(op->arena, t->input_count, struct transform_values);
     struct str *names = arena_array(rows->arena, t->output_count, struct str);
     if (raw->rows != rows->rows)
-        return op_fail(op, E_CONFLICT, "the frame changed while it was read: %zu rows, then %zu", rows->rows, raw->rows);
-    float *x = t->output_count <= LIMIT_TRAIN_BYTES / sizeof(float) / (rows->rows + 1) ? malloc((rows->rows + 1) * t->output_count * sizeof(float)) : NULL;
+        return op_fail(op, E_CONFLICT, "the frame changed while it was read: %zu rows, then %zu", rows->rows,
+                       raw->rows);
+    float *x = t->output_count <= LIMIT_TRAIN_BYTES / sizeof(float) / (rows->rows + 1)
+                   ? malloc((rows->rows + 1) * t->output_count * sizeof(float))
+                   : NULL;
     if (!in || !names || !x) {
         free(x);
-        return op_fail(op, E_TOO_LARGE, "no memory for %zu rows of %zu features", rows->rows, t->output_count);
+        return op_fail(op, E_TOO_LARGE, "no memory for %zu rows of %zu features", rows->rows,
+                       t->output_count);
     }
     for (size_t i = 0; i < t->input_count; i++) {
         size_t k = 0;
@@ -254,7 +237,8 @@ static enum err matrix_make(struct op *op, const struct train_raw *raw, const st
             k++;
         if (k == raw->len || !raw->texts[k] == t->inputs[i].text) {
             free(x);
-            return op_fail(op, E_INVALID, "column \"%.*s\" of the frame is not of %s", STR_FMT(t->inputs[i].name), t->inputs[i].text ? "texts" : "numbers");
+            return op_fail(op, E_INVALID, "column \"%.*s\" of the frame is not of %s",
+                           STR_FMT(t->inputs[i].name), t->inputs[i].text ? "texts" : "numbers");
         }
         in[i] = (struct transform_values){.numbers = raw->numbers[k], .texts = raw->texts[k]};
     }
@@ -272,8 +256,9 @@ static enum err matrix_make(struct op *op, const struct train_raw *raw, const st
     return OK;
 }
 
-enum err train_transform_fit(struct op *op, struct table_engine *tables, struct str path, const struct train_params *params, struct train_rows *rows,
-                             int64_t from_us, int64_t to_us, struct transform **ret)
+enum err train_transform_fit(struct op *op, struct table_engine *tables, struct str path,
+                             const struct train_params *params, struct train_rows *rows, int64_t from_us,
+                             int64_t to_us, struct transform **ret)
 {
     AUTO(train_raw) struct train_raw *raw = NULL;
     struct str *names = NULL;
@@ -291,13 +276,15 @@ enum err train_transform_fit(struct op *op, struct table_engine *tables, struct 
     if (!sources || raw->rows < first + fit.rows)
         return op_fail(op, E_CONFLICT, "the frame changed while it was read");
     for (size_t i = 0; i < n; i++)
-        sources[i] = (struct transform_source){.name = names[i], .numbers = raw->numbers[i] ? raw->numbers[i] + first : NULL,
+        sources[i] = (struct transform_source){.name = names[i],
+                                               .numbers = raw->numbers[i] ? raw->numbers[i] + first : NULL,
                                                .texts = raw->texts[i] ? raw->texts[i] + first : NULL};
     e = transform_fit(op, params->transform, sources, n, fit.rows, fit.y, ret);
     return e ? e : matrix_make(op, raw, *ret, rows);
 }
 
-enum err train_transform_apply(struct op *op, struct table_engine *tables, struct str path, const struct train_params *params, const struct transform *t,
+enum err train_transform_apply(struct op *op, struct table_engine *tables, struct str path,
+                               const struct train_params *params, const struct transform *t,
                                struct train_rows *rows, int64_t from_us, int64_t to_us)
 {
     AUTO(train_raw) struct train_raw *raw = NULL;

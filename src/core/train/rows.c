@@ -5,11 +5,13 @@
 
 #include "base/limits.h"
 #include "base/map.h"
+#include "core/train/order.h"
 
 /* So many bytes of so many names fit into the arena of the rows. */
 #define SEGMENT_NAME_MAX 256
 #define ROWS_ARENA_BYTES LIMIT_MIB(64)
-_Static_assert((size_t)SEGMENT_NAME_MAX * LIMIT_TRAIN_SEGMENT_NAMES <= ROWS_ARENA_BYTES / 2, "names of segments cannot exhaust the arena");
+_Static_assert((size_t)SEGMENT_NAME_MAX *LIMIT_TRAIN_SEGMENT_NAMES <= ROWS_ARENA_BYTES / 2,
+               "names of segments cannot exhaust the arena");
 
 /* Which column of the scan is what. */
 struct layout {
@@ -21,9 +23,9 @@ struct loader {
     const struct train_params *params;
     struct train_rows *r;
     struct layout at;
-    struct map segment_map;          /* name -> index + 1 */
+    struct map segment_map; /* name -> index + 1 */
     int64_t from_us, to_us;
-    uint64_t row;                    /* of the file, at the start of the chunk */
+    uint64_t row; /* of the file, at the start of the chunk */
 };
 
 static size_t field_find(const struct table_schema *s, struct str name)
@@ -55,11 +57,13 @@ static enum err features_find(struct loader *l, const struct table_schema *s)
     for (size_t i = 0; i < p->feature_len; i++) {
         size_t at = field_find(s, p->features[i]);
         if (at == SIZE_MAX || !is_number(s->fields[at].type))
-            return op_fail_field(op, "columns.features", "the frame has no number column \"%.*s\"", STR_FMT(p->features[i]));
+            return op_fail_field(op, "columns.features", "the frame has no number column \"%.*s\"",
+                                 STR_FMT(p->features[i]));
         l->at.feature[n++] = at;
     }
     if (!n || n > LIMIT_TREE_FEATURES)
-        return op_fail(op, E_INVALID, "the frame has %zu feature columns; 1 to %u are needed", n, LIMIT_TREE_FEATURES);
+        return op_fail(op, E_INVALID, "the frame has %zu feature columns; 1 to %u are needed", n,
+                       LIMIT_TREE_FEATURES);
     struct train_rows *r = l->r;
     r->cols = n;
     r->names = arena_array(r->arena, n, struct str);
@@ -76,10 +80,12 @@ static enum err layout_find(struct loader *l, const struct table_schema *s, bool
     const struct train_params *p = l->params;
     l->at.time = field_find(s, p->time);
     if (l->at.time == SIZE_MAX || s->fields[l->at.time].type != TABLE_TIMESTAMP)
-        return op_fail_field(op, "columns.time", "the frame has no timestamp column \"%.*s\"", STR_FMT(p->time));
+        return op_fail_field(op, "columns.time", "the frame has no timestamp column \"%.*s\"",
+                             STR_FMT(p->time));
     l->at.label = field_find(s, p->label);
     if (l->at.label != SIZE_MAX ? !is_number(s->fields[l->at.label].type) : need_label)
-        return op_fail_field(op, "columns.label", "the frame has no number column \"%.*s\"", STR_FMT(p->label));
+        return op_fail_field(op, "columns.label", "the frame has no number column \"%.*s\"",
+                             STR_FMT(p->label));
     l->at.id = p->id.len ? field_find(s, p->id) : SIZE_MAX;
     if (p->id.len && (l->at.id == SIZE_MAX || s->fields[l->at.id].type != TABLE_I64))
         return op_fail_field(op, "columns.id", "the frame has no integer column \"%.*s\"", STR_FMT(p->id));
@@ -105,8 +111,10 @@ static enum err rows_grow(struct loader *l, size_t want)
     const struct {
         void **p;
         size_t item;
-    } arrays[] = {{(void **)&r->x, (r->cols ? r->cols : 1) * sizeof(float)}, {(void **)&r->y, sizeof(float)},
-                  {(void **)&r->id, sizeof(int64_t)}, {(void **)&r->time_us, sizeof(int64_t)},
+    } arrays[] = {{(void **)&r->x, (r->cols ? r->cols : 1) * sizeof(float)},
+                  {(void **)&r->y, sizeof(float)},
+                  {(void **)&r->id, sizeof(int64_t)},
+                  {(void **)&r->time_us, sizeof(int64_t)},
                   {(void **)&r->segment, sizeof(uint32_t)}};
     for (size_t i = 0; i < ARRAY_LEN(arrays); i++) {
         void *p = realloc(*arrays[i].p, cap * arrays[i].item);
@@ -146,7 +154,8 @@ static enum err segment_take(struct loader *l, const struct table_column *c, siz
     uintptr_t known = (uintptr_t)map_find(&l->segment_map, name);
     if (!known) {
         if (name.len > SEGMENT_NAME_MAX)
-            return op_fail(l->op, E_TOO_LARGE, "column \"%.*s\" holds a text of %zu bytes; a segment's name has at most %d",
+            return op_fail(l->op, E_TOO_LARGE,
+                           "column \"%.*s\" holds a text of %zu bytes; a segment's name has at most %d",
                            STR_FMT(l->params->segment_column), name.len, SEGMENT_NAME_MAX);
         name = str_dup(r->arena, name);
         known = r->segment_len + 1;
@@ -182,7 +191,8 @@ static enum err row_take(struct loader *l, const struct table_chunk *c, size_t i
         double y = cell(&c->cols[l->at.label], i);
         if (!(y == 0 || y == 1))
             return op_fail_field(l->op, "label", "row %llu (%.*s %lld): its label is %s, neither 0 nor 1",
-                                 (unsigned long long)row, STR_FMT(l->at.id == SIZE_MAX ? STR("number") : l->params->id),
+                                 (unsigned long long)row,
+                                 STR_FMT(l->at.id == SIZE_MAX ? STR("number") : l->params->id),
                                  (long long)r->id[k], isnan(y) ? "missing" : op_printf(l->op, "%g", y));
         r->y[k] = (float)y;
     }
@@ -210,56 +220,25 @@ static enum err rows_read(struct loader *l, struct table_engine *tables, struct 
     }
 }
 
-struct sort_key {
-    int64_t time_us;
-    size_t row;
-};
-
-static int by_time(const void *a, const void *b)
-{
-    const struct sort_key *x = a, *y = b;
-    if (x->time_us != y->time_us)
-        return x->time_us < y->time_us ? -1 : 1;
-    return x->row < y->row ? -1 : 1;
-}
-
-/* Puts items of `size` bytes into the order of `keys`. */
-static bool gather(void **array, size_t size, const struct sort_key *keys, size_t n)
-{
-    char *out = malloc(n * size), *in = *array;
-    if (!out)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        memcpy(out + i * size, in + keys[i].row * size, size);
-    free(in);
-    *array = out;
-    return true;
-}
-
 static enum err rows_sort(struct op *op, struct train_rows *r)
 {
-    bool sorted = true;
-    for (size_t i = 1; i < r->rows; i++)
-        sorted = sorted && r->time_us[i - 1] <= r->time_us[i];
-    if (sorted)
-        return OK;
-    struct sort_key *keys = malloc(r->rows * sizeof(*keys));
-    if (!keys)
-        return op_fail(op, E_TOO_LARGE, "no memory to sort %zu rows", r->rows);
-    for (size_t i = 0; i < r->rows; i++)
-        keys[i] = (struct sort_key){r->time_us[i], i};
-    qsort(keys, r->rows, sizeof(*keys), by_time);
-    bool ok = gather((void **)&r->x, (r->cols ? r->cols : 1) * sizeof(float), keys, r->rows) &&
-              gather((void **)&r->y, sizeof(float), keys, r->rows) && gather((void **)&r->id, sizeof(int64_t), keys, r->rows) &&
-              gather((void **)&r->time_us, sizeof(int64_t), keys, r->rows) &&
-              gather((void **)&r->segment, sizeof(uint32_t), keys, r->rows);
-    free(keys);
+    size_t *order = NULL;
+    enum err e = train_order_make(op, r->time_us, r->rows, &order);
+    if (e || !order)
+        return e;
+    bool ok = train_order_apply((void **)&r->x, (r->cols ? r->cols : 1) * sizeof(float), order, r->rows) &&
+              train_order_apply((void **)&r->y, sizeof(float), order, r->rows) &&
+              train_order_apply((void **)&r->id, sizeof(int64_t), order, r->rows) &&
+              train_order_apply((void **)&r->time_us, sizeof(int64_t), order, r->rows) &&
+              train_order_apply((void **)&r->segment, sizeof(uint32_t), order, r->rows);
+    free(order);
     r->cap = r->rows;
     return ok ? OK : op_fail(op, E_TOO_LARGE, "no memory to sort %zu rows", r->rows);
 }
 
-enum err train_rows_load(struct op *op, struct table_engine *tables, struct str path, const struct train_params *params,
-                         int64_t from_us, int64_t to_us, bool need_label, struct train_rows **ret)
+enum err train_rows_load(struct op *op, struct table_engine *tables, struct str path,
+                         const struct train_params *params, int64_t from_us, int64_t to_us, bool need_label,
+                         struct train_rows **ret)
 {
     struct loader l = {.op = op, .params = params, .from_us = from_us, .to_us = to_us};
     struct table_scan *scan = NULL;
