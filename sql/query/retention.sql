@@ -59,7 +59,8 @@ DELETE FROM track_artifact WHERE path IN (SELECT path FROM track_artifact WHERE 
 -- postgres:
 DELETE FROM track_artifact WHERE ctid IN
     (SELECT ctid FROM track_artifact
-     WHERE path >= ?1 AND path < ?2 AND substr(path, 1, 500) >= substr(?1, 1, 500) AND substr(path, 1, 500) <= substr(?2, 1, 500)
+     WHERE substr(path, 1, 500) BETWEEN substr(CAST(?1 AS TEXT), 1, 500) AND substr(CAST(?2 AS TEXT), 1, 500)
+           AND (substr(path, 1, 500) > substr(?1, 1, 500) OR path >= ?1) AND (substr(path, 1, 500) < substr(?2, 1, 500) OR path < ?2)
      ORDER BY substr(path, 1, 500), path LIMIT ?3)
 -- name: retention_marks_delete
 -- What an import noted about a run or a logged model.

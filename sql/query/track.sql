@@ -157,7 +157,8 @@ SELECT key, value, is_nan, time_ms, step, run_id, dataset_name, dataset_digest
 FROM track_model_metric WHERE model = ?1 ORDER BY key, run_id
 
 -- name: track_artifact_put
--- On PostgreSQL long texts stand in an index by their beginning (schema/025): hence substr() in the statements below.
+-- On PostgreSQL long texts stand in an index by their beginning (schema/025): hence substr() in the statements below. Ranges in an order are said
+-- so that the planner sees how little the second line takes away, else it sorts the whole range.
 INSERT INTO track_artifact (path, sha256, size_bytes, created_ms) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (path) DO UPDATE
 SET sha256 = excluded.sha256, size_bytes = excluded.size_bytes, created_ms = excluded.created_ms
@@ -172,13 +173,15 @@ SELECT sha256, size_bytes FROM track_artifact WHERE path = ?1 AND substr(path, 1
 SELECT path, size_bytes FROM track_artifact WHERE path >= ?1 AND path < ?2 ORDER BY path LIMIT 1
 -- postgres:
 SELECT path, size_bytes FROM track_artifact
-WHERE path >= ?1 AND path < ?2 AND substr(path, 1, 500) >= substr(?1, 1, 500) AND substr(path, 1, 500) <= substr(?2, 1, 500)
+WHERE substr(path, 1, 500) BETWEEN substr(CAST(?1 AS TEXT), 1, 500) AND substr(CAST(?2 AS TEXT), 1, 500)
+      AND (substr(path, 1, 500) > substr(?1, 1, 500) OR path >= ?1) AND (substr(path, 1, 500) < substr(?2, 1, 500) OR path < ?2)
 ORDER BY substr(path, 1, 500), path LIMIT 1
 -- name: track_artifact_page
 SELECT path, size_bytes FROM track_artifact WHERE path >= ?1 AND path < ?2 ORDER BY path LIMIT ?3
 -- postgres:
 SELECT path, size_bytes FROM track_artifact
-WHERE path >= ?1 AND path < ?2 AND substr(path, 1, 500) >= substr(?1, 1, 500) AND substr(path, 1, 500) <= substr(?2, 1, 500)
+WHERE substr(path, 1, 500) BETWEEN substr(CAST(?1 AS TEXT), 1, 500) AND substr(CAST(?2 AS TEXT), 1, 500)
+      AND (substr(path, 1, 500) > substr(?1, 1, 500) OR path >= ?1) AND (substr(path, 1, 500) < substr(?2, 1, 500) OR path < ?2)
 ORDER BY substr(path, 1, 500), path LIMIT ?3
 -- name: track_artifact_delete
 DELETE FROM track_artifact WHERE path = ?1 AND substr(path, 1, 500) = substr(?1, 1, 500)
