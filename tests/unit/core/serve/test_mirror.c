@@ -143,12 +143,15 @@ static void test_dropped_first(void **state)
 }
 
 /* Copies of a graph wait for the queue's threads, which end with the endpoints: none is under way then. The tear-down closes. */
+#define GRAPH_OF(model) "{\"format\":\"ingot.graph\",\"version\":1,\"inputs\":[\"x\"],\"steps\":[{\"name\":\"s\",\"model\":\"" model "\",\"inputs\":{\"x\":\"x\"}}],\"outputs\":{\"y\":\"s.sum\"}}"
+
 static void test_closed_with_copies_of_a_graph(void **state)
 {
     struct fixture *f = *state;
     struct infer_answer a;
-    toy_files[4] = toy_files[5] = "{\"format\":\"ingot.graph\",\"version\":1,\"inputs\":[\"x\"],\"steps\":["
-                                  "{\"name\":\"s\",\"model\":\"slow\",\"inputs\":{\"x\":\"x\"}}],\"outputs\":{\"y\":\"s.sum\"}}";
+    toy_files[4] = GRAPH_OF("near");
+    toy_files[5] = GRAPH_OF("slow");
+    CHECK(fixture_put(f, "near", "{\"model\":\"toys\"}", 1));
     CHECK(fixture_put(f, "slow", "{\"model\":\"toys\",\"inline_us\":0,\"warmup\":{\"count\":1}}", 3));
     CHECK(fixture_put(f, "g", "{\"model\":\"toys\"}", 4));
     (void)shadow_start(f, "g", 5);
