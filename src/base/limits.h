@@ -205,6 +205,7 @@
 #define LIMIT_STREAM_POLL 4096                 /* records handed out by one poll */
 #define LIMIT_STREAM_POLL_BYTES LIMIT_MIB(32)  /* ... or fewer, when they are large */
 #define LIMIT_STREAM_RECORD_BYTES LIMIT_MIB(64) /* key, value and headers of one record that is written */
+#define LIMIT_STREAM_KEY_BYTES LIMIT_KIB(64)   /* of an answer's key that is JSON */
 #define LIMIT_STREAM_HEADERS 256               /* of one record */
 #define LIMIT_STREAM_PARTITIONS 4096           /* that one member of a group may hold */
 #define LIMIT_STREAM_BUFFER_KIB 65536          /* records fetched ahead, and records on their way out */

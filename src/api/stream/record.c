@@ -101,16 +101,21 @@ static enum err inputs_read(struct op *op, const struct json *obj, const struct 
 }
 
 /* A text as it is, anything else as JSON. */
-static struct str text_of(struct op *op, const struct json *j)
+static enum err text_of(struct op *op, const struct json *j, struct str *ret)
 {
-    if (j->type == JSON_STRING)
-        return j->s;
+    if (j->type == JSON_STRING) {
+        *ret = j->s;
+        return OK;
+    }
     AUTO(buf) struct buf b;
     struct json_out w;
-    buf_init(&b, LIMIT_KIB(64));
+    buf_init(&b, LIMIT_STREAM_KEY_BYTES);
     json_out_init(&w, &b, 0);
     json_value(&w, j);
-    return str_dup(op->arena, b.failed ? STR("") : buf_str(&b));
+    if (b.failed)
+        return op_fail(op, E_TOO_LARGE, "the answer's key would have more than %zu bytes", LIMIT_STREAM_KEY_BYTES);
+    *ret = str_dup(op->arena, buf_str(&b));
+    return OK;
 }
 
 static enum err json_decode(const struct stream_codec *c, struct op *op, const struct stream_record *record, const struct serve_info *info,
@@ -125,14 +130,18 @@ static enum err json_decode(const struct stream_codec *c, struct op *op, const s
     if (obj->type != JSON_OBJECT)
         return op_fail(op, E_INVALID, "the record's value is %s, not an object", json_type_name(obj->type));
     q->id = c->id_field.len ? json_get_str(obj, c->id_field) : NULL;
-    if (q->id && (q->id->type == JSON_STRING || q->id->type == JSON_INT))
-        ret->infer.id = ret->infer.unit_id = text_of(op, q->id);
+    if (q->id && (q->id->type == JSON_STRING || q->id->type == JSON_INT)) {
+        if ((e = text_of(op, q->id, &ret->infer.id)))
+            return e;
+        ret->infer.unit_id = ret->infer.id;
+    }
     const struct json *key = c->key_field.len ? json_get_str(obj, c->key_field) : NULL;
     if (c->key_field.len && (!key || key->type == JSON_NULL))
         return op_fail(op, E_INVALID, "field \"%.*s\", the key of the answer, is missing", STR_FMT(c->key_field));
     if (key) {
         ret->has_key = true;
-        ret->key = text_of(op, key);
+        if ((e = text_of(op, key, &ret->key)))
+            return e;
     }
     if (info->features && info->feature_names && !info->view)
         return row_read(op, obj, info, sig, &ret->infer);

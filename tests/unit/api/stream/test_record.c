@@ -82,6 +82,11 @@ static void test_keys(void **state)
     a = ask(f, "lin", "{\"a\": 1, \"b\": 2, \"user\": 12}");
     assert_true(!a.err && str_eqc(a.question.key, "12"));
     expect_fail(f, "lin", "{\"a\": 1, \"b\": 2}", "field \"user\", the key of the answer, is missing");
+    /* A key that is too long is no empty key. */
+    char *x = arena_alloc(f->arena, LIMIT_STREAM_KEY_BYTES + 1);
+    memset(x, 'x', LIMIT_STREAM_KEY_BYTES);
+    a = ask(f, "lin", op_printf(&f->op, "{\"a\": 1, \"b\": 2, \"user\": [\"%s\"]}", x));
+    assert_int_equal(a.err, E_TOO_LARGE);
     expect_fail(f, "lin", "{\"a\": 1, \"b\": 2, \"user\": null}", "\"user\"");
 }
 
