@@ -150,7 +150,7 @@ def pytest(section, folder):
     junit.unlink(missing_ok=True)
     LOGS.mkdir(parents=True, exist_ok=True)
     code, out = run([str(BUILD / "venv/bin/python"), "-m", "pytest", "-q", "-x" if os.environ.get("FAIL_FAST") else "-q",
-                     f"--junitxml={junit}", folder], f"{section}.log", timeout=3000)
+                     f"--junitxml={junit}", folder], f"{section}.log", timeout=4500)
     if not junit.exists():
         note(False, section, tail(out))
         return
