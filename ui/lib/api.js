@@ -1,0 +1,128 @@
+/* api.js - talks to the server. Nothing else calls fetch().
+ *
+ * useData() paints what it has at once and asks again behind it: answers are kept by address with their ETag (the last
+ * CACHE_MAX of them). A failure keeps the old data on the page and stands beside it. Changes that /events tells of make
+ * the page's data stale (`events`). Requests that nobody waits for any more are aborted. */
+import { useEffect, useRef, useState } from "./html.js";
+import { url } from "./base.js";
+import { onEvent } from "./events.js";
+import { t } from "./words.js";
+
+export const API = "/api/ingot/v1";
+const CACHE_MAX = 200;
+const cache = new Map(); /* address + body -> {etag, data} */
+const signedOut = new Set();
+
+/* What failed: status 0 when the server was not reached. */
+export class ApiError extends Error {
+  constructor(status, text, requestId, field) {
+    super(text);
+    this.status = status;
+    this.requestId = requestId;
+    this.field = field;
+  }
+}
+
+/* f is called when the server asks who we are (401). */
+export function onSignedOut(f) {
+  signedOut.add(f);
+  return () => signedOut.delete(f);
+}
+
+async function failure(response) {
+  let text = "", id = response.headers.get("x-request-id"), field = null;
+  try {
+    const body = await response.clone().json();
+    text = body.error ?? body.message ?? "";
+    id = body.request_id ?? id;
+    field = body.field ?? null;
+  } catch {
+    text = (await response.text()).slice(0, 500);
+  }
+  if (response.status === 401)
+    for (const f of signedOut)
+      f();
+  return new ApiError(response.status, text || response.statusText || `HTTP ${response.status}`, id, field);
+}
+
+async function send(path, options) {
+  try {
+    return await fetch(url(path), { credentials: "same-origin", ...options });
+  } catch (error) {
+    if (error.name === "AbortError")
+      throw error;
+    throw new ApiError(0, t("The server does not answer."), null, null);
+  }
+}
+
+function keep(key, entry) {
+  cache.delete(key);
+  cache.set(key, entry);
+  if (cache.size > CACHE_MAX)
+    cache.delete(cache.keys().next().value);
+}
+
+/* Reads JSON. `body` makes it a POST that reads (searches, charts). */
+export async function get(path, { body, signal, text = false } = {}) {
+  const key = body === undefined ? path : path + "\n" + JSON.stringify(body);
+  const known = cache.get(key), headers = { Accept: text ? "text/plain" : "application/json" };
+  if (known?.etag)
+    headers["If-None-Match"] = known.etag;
+  if (body !== undefined) {
+    headers["Content-Type"] = "application/json";
+    headers["X-Ingot-Request"] = "1";
+  }
+  const response = await send(path, { method: body === undefined ? "GET" : "POST", headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+  if (response.status === 304 && known)
+    return known.data;
+  if (!response.ok)
+    throw await failure(response);
+  const data = text ? await response.text() : await response.json();
+  keep(key, { etag: response.headers.get("etag"), data });
+  return data;
+}
+
+/* Changes something. Forms of other sites cannot send this header, so the server tells us from them. */
+export async function change(method, path, body) {
+  const response = await send(path, { method, headers: { "Content-Type": "application/json", "X-Ingot-Request": "1" },
+    body: body === undefined ? undefined : JSON.stringify(body) });
+  if (!response.ok)
+    throw await failure(response);
+  const type = response.headers.get("content-type") ?? "";
+  return { status: response.status, data: type.includes("json") ? await response.json() : null };
+}
+
+/* {data, error, loading, refresh}. path null: nothing is asked (data undefined).
+ * options: body (POST that reads), text, every_ms (asks again), events: [kinds] or a function(event) -> bool. */
+export function useData(path, { body, text, every_ms, events } = {}) {
+  const key = path === null ? null : body === undefined ? path : path + "\n" + JSON.stringify(body);
+  const [state, set] = useState(() => ({ key, data: cache.get(key)?.data, error: null, loading: path !== null }));
+  const [round, again] = useState(0);
+  const wanted = useRef(events);
+  wanted.current = events;
+  useEffect(() => {
+    if (path === null) {
+      set({ key, data: undefined, error: null, loading: false });
+      return undefined;
+    }
+    const stop = new AbortController();
+    set(old => ({ key, data: cache.get(key)?.data ?? (old.key === key ? old.data : undefined), error: old.key === key ? old.error : null, loading: true }));
+    get(path, { body, text, signal: stop.signal }).then(
+      data => set({ key, data, error: null, loading: false }),
+      error => error.name !== "AbortError" && set(old => ({ key, data: old.key === key ? old.data : undefined, error, loading: false })));
+    return () => stop.abort();
+  }, [key, round]);
+  useEffect(() => {
+    if (path === null || !every_ms)
+      return undefined;
+    const timer = setInterval(() => document.hidden || again(n => n + 1), every_ms);
+    return () => clearInterval(timer);
+  }, [key, every_ms]);
+  useEffect(() => onEvent(event => {
+    const want = wanted.current;
+    if (event.kind === "reset" || (typeof want === "function" ? want(event) : want?.includes(event.kind)))
+      again(n => n + 1);
+  }), []);
+  const mine = state.key === key ? state : { data: cache.get(key)?.data, error: null, loading: path !== null };
+  return { data: mine.data, error: mine.error, loading: mine.loading, refresh: () => again(n => n + 1) };
+}

@@ -1,0 +1,11 @@
+/* html.js - the one door to Preact and htm. Every other module takes them from here, so that a change of the
+ * vendor's file or address is a change of this line. */
+export {
+  h, html, render, Component, createContext, useState, useReducer, useEffect, useLayoutEffect, useRef, useMemo,
+  useCallback, useContext, useErrorBoundary,
+} from "../vendor/preact.js";
+
+/* Joins class names; what is false, null or "" is left out. */
+export function cls(...names) {
+  return names.filter(Boolean).join(" ");
+}
