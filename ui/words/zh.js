@@ -1,4 +1,5 @@
 /* zh.js - the Chinese of every text, gathered from the rooms' pieces. A key that stands in two pieces must have the same value (checked by tests/ui). */
+import { runs } from "./zh/runs.js";
 import { shell } from "./zh/shell.js";
 
-export const zh = { ...shell };
+export const zh = { ...shell, ...runs };

@@ -1,0 +1,269 @@
+/* table.js - the one table of the interface: rows of 32 px of which only those in view are drawn, a head that stays, sorting, keyboard, columns that the
+ * user widens and moves, in a box of its own that scrolls sideways. What it computes is in lib/grid.js.
+ *
+ *   Table({ id, label, columns, rows, count, rowAt, need, rowKey, sort, onSort, onOpen, rowHref, selected, onSelect, height, empty, rowClass,
+ *           lit, onHover, layout, onLayout, rowName })
+ *   columns   [{ key, title, value(row), cell(row), width, align: "right", sort: false, title_hint, grow, fixed }]; keep the array (useMemo): a new one draws
+ *             all rows anew. grow: takes the room that is left (else the first one that is not fixed does). fixed: stands first, has no width or order to change.
+ *   rows      all of them: the table sorts unless onSort is given, in which case they come sorted. Or
+ *   count, rowAt(i), need(from, to)   rows that are elsewhere: undefined is drawn as a grey line; need() is told which are in view.
+ *   rowKey(row)       its identity; needed with `selected`
+ *   sort, onSort      {key, desc}
+ *   rowHref(row)      makes the first cell a link; a click elsewhere on the row, or Enter, follows it. onOpen(row) instead or as well.
+ *   selected, onSelect   Set of rowKeys: boxes in front. Space, Shift for ranges (over rows that are here).
+ *   height    "auto": up to 20 rows, then it scrolls; "fill": to the foot of the window
+ *   layout, onLayout  {order: [keys], widths: {key: px}} where the room keeps it (URL); else it is kept in this browser under `id`.
+ *   lit, onHover      key of a row to be shown as pointed at; told row or null when one is
+ *   rowName(row)      text for the label of its box
+ *
+ * Keyboard: the head is one stop of Tab (arrows move, Enter sorts, Shift+arrows widen, Ctrl+arrows move the column), the body another (arrows, PageUp/Down,
+ * Home, End, Enter, Space). The row in focus is told by aria-activedescendant, so that rows which scroll away take nothing with them. */
+import { Component, cls, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { ROW_PX, bodySize, clampWidth, keyTarget, laidOut, moved, nextSort, rowsInView, scrollTo, selected as selection, sortRows } from "../lib/grid.js";
+import { useStored } from "../lib/store.js";
+import { t } from "../lib/words.js";
+
+const AUTO_ROWS = 20, FILL_MIN_PX = 8 * ROW_PX, DRAG_PX = 5, BOX_PX = 36;
+
+/* One row. Nodes are used again for other rows, so that a slow scroll draws one row per step and a fast one makes no new nodes. */
+class Row extends Component {
+  shouldComponentUpdate(next) {
+    return ["row", "index", "top_px", "columns", "chosen", "active", "lit", "selectable"].some(key => next[key] !== this.props[key]);
+  }
+  render({ row, index, top_px, columns, chosen, active, lit, selectable, table }) {
+    const linked = row !== undefined && table.rowHref ? table.rowHref(row) : null;
+    const first = columns.find(c => !c.fixed);
+    return html`<div role="row" id=${`${table.id}-row-${index}`} aria-rowindex=${index + 2} aria-selected=${selectable ? String(chosen) : null} data-index=${index}
+      class=${cls("grid-row", active && "active", chosen && "chosen", lit && "lit", index % 2 && "odd", row !== undefined && table.rowClass?.(row))} style=${{ transform: `translateY(${top_px}px)` }}>
+      ${selectable && html`<div role="gridcell" class="grid-cell grid-box-cell">${row !== undefined && html`<input type="checkbox" tabindex="-1" data-pick="1" checked=${chosen} aria-label=${t("Select {name}", { name: table.rowName ? table.rowName(row) : index + 1 })} />`}</div>`}
+      ${columns.map(c => html`<div role="gridcell" key=${c.key} class=${cls("grid-cell", c.align === "right" && "right", c === first && "first", c.fixed && "fixed")}>${row === undefined ? html`<i class="bone"></i>` :
+        c === first && linked ? html`<a href=${linked} tabindex="-1">${cell(c, row)}</a>` : cell(c, row)}</div>`)}</div>`;
+  }
+}
+
+function cell(column, row) {
+  return column.cell ? column.cell(row) : column.value(row) ?? "–";
+}
+
+/* The pointer on a head: beyond DRAG_PX it moves the column, else it is a click. */
+function dragHead(event, box, columns, key, drop, mark) {
+  const start = event.clientX, heads = [...box.querySelectorAll("[data-key]")];
+  let before, dragging = false;
+  const move = e => {
+    dragging ||= Math.abs(e.clientX - start) > DRAG_PX;
+    if (!dragging)
+      return;
+    const at = heads.find(h => {
+      const r = h.getBoundingClientRect();
+      return e.clientX < r.left + r.width / 2;
+    });
+    before = at ? at.dataset.key : null;
+    mark({ key, before });
+  };
+  const up = e => {
+    removeEventListener("pointermove", move);
+    removeEventListener("pointerup", up);
+    removeEventListener("pointercancel", up);
+    mark(null);
+    if (dragging && e.type === "pointerup")
+      drop(before);
+  };
+  addEventListener("pointermove", move);
+  addEventListener("pointerup", up);
+  addEventListener("pointercancel", up);
+  return () => dragging;
+}
+
+function dragWidth(event, from_px, set) {
+  const start = event.clientX;
+  event.preventDefault();
+  event.stopPropagation();
+  const move = e => set(clampWidth(from_px + e.clientX - start));
+  const up = () => {
+    removeEventListener("pointermove", move);
+    removeEventListener("pointerup", up);
+    removeEventListener("pointercancel", up);
+  };
+  addEventListener("pointermove", move);
+  addEventListener("pointerup", up);
+  addEventListener("pointercancel", up);
+}
+
+function Head({ columns, sort, onSort, setLayout, layout, selectable, allChosen, someChosen, chooseAll }) {
+  const box = useRef(null), dragged = useRef(() => false), [mark, setMark] = useState(null);
+  const movable = columns.filter(c => !c.fixed), keys = movable.map(c => c.key);
+  const place = (key, before) => setLayout({ ...layout, order: moved(keys, key, before) });
+  const widen = (key, px) => setLayout({ ...layout, widths: { ...layout.widths, [key]: clampWidth(px) } });
+  const press = (event, c) => {
+    const i = keys.indexOf(c.key), step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step && event.shiftKey)
+      widen(c.key, c.width + 16 * step);
+    else if (step && (event.ctrlKey || event.metaKey))
+      i + step >= 0 && i + step < keys.length && place(c.key, step < 0 ? keys[i - 1] : keys[i + 2] ?? null);
+    else if (step)
+      box.current.querySelectorAll("[data-key]")[i + step]?.focus();
+    else if ((event.key === "Enter" || event.key === " ") && c.sort !== false)
+      onSort(nextSort(sort, c));
+    else
+      return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const down = (event, c) => {
+    if (event.button === 0 && !c.fixed)
+      dragged.current = dragHead(event, box.current, columns, c.key, before => place(c.key, before), setMark);
+  };
+  const first = movable[0];
+  return html`<div class="grid-head" role="row" aria-rowindex="1" ref=${box}>
+    ${selectable && html`<div role="columnheader" class="grid-cell grid-box-cell"><input type="checkbox" checked=${allChosen} indeterminate=${someChosen && !allChosen} aria-label=${allChosen || someChosen ? t("Select none") : t("Select all")} disabled=${!chooseAll && !someChosen} onChange=${() => (someChosen || allChosen || !chooseAll ? selectable(new Set()) : chooseAll())} /></div>`}
+    ${columns.map(c => {
+      const sorted = sort?.key === c.key ? (sort.desc ? "descending" : "ascending") : c.sort === false ? null : "none";
+      return html`<div key=${c.key} role="columnheader" data-key=${c.fixed ? null : c.key} tabindex=${c === first ? 0 : -1} aria-sort=${sorted} title=${c.title_hint ?? c.title}
+        class=${cls("grid-cell", c.align === "right" && "right", c.sort !== false && "sorts", c === first && "first", c.fixed && "fixed", mark?.before === c.key && "drop-before", mark && mark.before === null && c === columns[columns.length - 1] && "drop-behind", mark?.key === c.key && "dragged")}
+        onPointerDown=${e => down(e, c)} onKeyDown=${e => press(e, c)} onClick=${() => !dragged.current() && c.sort !== false && onSort(nextSort(sort, c))}>
+        <span class="grid-title">${c.title}</span>${sorted && sorted !== "none" && html`<i class="grid-arrow" aria-hidden="true">${sort.desc ? "↓" : "↑"}</i>`}
+        ${!c.fixed && html`<i class="grid-grip" aria-hidden="true" onPointerDown=${e => dragWidth(e, e.target.parentNode.offsetWidth, px => widen(c.key, px))} onClick=${e => e.stopPropagation()} onDblClick=${e => { e.stopPropagation(); const { [c.key]: gone, ...widths } = layout.widths ?? {}; setLayout({ ...layout, widths }); }}></i>`}</div>`;
+    })}</div>`;
+}
+
+/* Height of the box in px: what is asked for, again when the page around it changes. */
+function useHeight(box, height, count) {
+  const [fill_px, set] = useState(FILL_MIN_PX);
+  useLayoutEffect(() => {
+    if (height !== "fill")
+      return undefined;
+    const measure = () => {
+      const main = document.getElementById("main"), foot = main ? parseFloat(getComputedStyle(main).paddingBottom) : 0;
+      set(Math.max(FILL_MIN_PX, Math.floor(innerHeight - (box.current.getBoundingClientRect().top + scrollY) - foot - 2)));
+    };
+    const watch = new ResizeObserver(measure);
+    watch.observe(box.current.parentNode);
+    addEventListener("resize", measure);
+    measure();
+    return () => {
+      watch.disconnect();
+      removeEventListener("resize", measure);
+    };
+  }, [height]);
+  return height === "fill" ? fill_px : ROW_PX + Math.min(count, AUTO_ROWS) * ROW_PX;
+}
+
+/* [scroll_px, view_px, onScroll]: where the box stands, measured without its head. */
+function useScroll(box, dep) {
+  const [at, set] = useState({ scroll_px: 0, view_px: 640 });
+  const measure = () => {
+    const e = box.current, scroll_px = e.scrollTop, view_px = Math.max(ROW_PX, e.clientHeight - ROW_PX);
+    set(old => (old.scroll_px === scroll_px && old.view_px === view_px ? old : { scroll_px, view_px }));
+  };
+  useLayoutEffect(measure, [dep]);
+  useEffect(() => {
+    const watch = new ResizeObserver(measure);
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
+  return [at.scroll_px, at.view_px, measure];
+}
+
+/* [layout, set]: the caller's, or what this browser keeps. */
+function useLayout(props) {
+  const [stored, store] = useStored(`table.${props.id}`, null);
+  const layout = (props.onLayout ? props.layout : stored) ?? { order: [], widths: {} };
+  return [layout, props.onLayout ?? store];
+}
+
+/* {list, sort, onSort}: all rows in order, or list null where they are elsewhere. */
+function useRows({ rows, sort, onSort, columns }) {
+  const [own, setOwn] = useState(sort ?? null), now = onSort ? sort : own;
+  const list = useMemo(() => {
+    const column = rows && !onSort && now && columns.find(c => c.key === now.key);
+    return column ? sortRows(rows, column, now.desc) : rows ?? null;
+  }, [rows, columns, onSort ? null : now]);
+  return { list, sort: now, onSort: onSort ?? setOwn };
+}
+
+function template(columns, selectable) {
+  const grows = columns.find(c => c.grow) ?? columns.find(c => !c.fixed);
+  return (selectable ? BOX_PX + "px " : "") + columns.map(c => (c === grows ? `minmax(${c.width}px, 1fr)` : `${c.width}px`)).join(" ");
+}
+
+export function Table(props) {
+  const { id, label, rowKey, selected, onSelect, empty, need, lit, onHover } = props;
+  const box = useRef(null), body = useRef(null), anchor = useRef(-1), activeKey = useRef(null), [active, setActive] = useState(-1);
+  const [layout, setLayout] = useLayout(props), columns = useMemo(() => laidOut(props.columns, layout), [props.columns, layout]);
+  const { list, sort, onSort } = useRows({ ...props, columns });
+  const count = list ? list.length : props.count ?? 0, at = list ? i => list[i] : props.rowAt;
+  const height_px = useHeight(box, props.height ?? "auto", count), [scroll_px, view_px, onScroll] = useScroll(box, count);
+  const { from, to, origin_px } = rowsInView(scroll_px, view_px, count), { body_px } = bodySize(count, view_px);
+  const keyAt = i => (at(i) === undefined ? undefined : rowKey(at(i)));
+  useEffect(() => need?.(from, to), [from, to, need, count]);
+  useEffect(() => { /* the row in focus stays in focus when rows come and go around it */
+    if (list && rowKey && active >= 0 && keyAt(active) !== activeKey.current)
+      setActive(list.findIndex(row => rowKey(row) === activeKey.current));
+  }, [list]);
+  const activate = i => {
+    setActive(i);
+    activeKey.current = rowKey && at(i) !== undefined ? rowKey(at(i)) : null;
+    const to_px = scrollTo(i, box.current.scrollTop, view_px, count);
+    if (to_px !== box.current.scrollTop)
+      box.current.scrollTop = to_px;
+  };
+  const pick = (i, range) => {
+    onSelect(selection(selected ?? new Set(), keyAt, i, anchor.current, range));
+    anchor.current = i;
+  };
+  const open = (i, event) => {
+    const row = at(i);
+    if (row === undefined)
+      return;
+    props.onOpen?.(row, event);
+    if (props.rowHref) /* a click like the user's, keys held included, so that the router or the browser takes it */
+      document.getElementById(`${id}-row-${i}`)?.querySelector(".first > a")?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey: event.ctrlKey, metaKey: event.metaKey, shiftKey: event.shiftKey, button: 0 }));
+  };
+  const press = event => {
+    if (event.target !== body.current && !event.target.matches?.("[data-pick]"))
+      return;
+    const i = event.ctrlKey || event.metaKey || event.altKey ? -1 : keyTarget(event.key, active, count, Math.max(1, Math.floor(view_px / ROW_PX) - 1));
+    if (i >= 0) {
+      if (event.shiftKey && onSelect && active >= 0 && keyAt(i) !== undefined)
+        onSelect(new Set([...(selected ?? []), ...Array.from({ length: Math.abs(i - active) + 1 }, (_, n) => keyAt(Math.min(i, active) + n)).filter(k => k !== undefined)]));
+      activate(i);
+    } else if (event.key === "Enter" && active >= 0) {
+      open(active, event);
+    } else if (event.key === " " && active >= 0 && onSelect) {
+      pick(active, event.shiftKey);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  };
+  const rowOf = event => Number(event.target.closest?.("[data-index]")?.dataset.index ?? -1);
+  const click = event => {
+    const i = rowOf(event);
+    if (i < 0 || at(i) === undefined)
+      return;
+    if (event.target.matches("[data-pick]")) {
+      event.preventDefault(); /* the box shows what `selected` says */
+      activate(i);
+      setTimeout(() => pick(i, event.shiftKey));
+      body.current.focus({ preventScroll: true });
+    } else if (!event.target.closest("a, button, input, select, label") && getSelection().isCollapsed) {
+      activate(i);
+      open(i, event);
+    }
+  };
+  const hover = onHover && (event => {
+    const i = event ? rowOf(event) : -1;
+    onHover(i < 0 ? null : at(i) ?? null);
+  });
+  const drawn = [];
+  for (let i = from, slots = Math.max(1, to - from); i < to; i++) {
+    const row = at(i), key = row === undefined || !rowKey ? undefined : rowKey(row);
+    drawn.push(html`<${Row} key=${i % slots} table=${props} row=${row} index=${i} top_px=${i * ROW_PX + origin_px} columns=${columns} active=${i === active} lit=${key !== undefined && key === lit} chosen=${key !== undefined && !!selected?.has(key)} selectable=${!!onSelect} />`);
+  }
+  const chosen = selected?.size ?? 0;
+  return html`<div class="grid-table" ref=${box} role="grid" aria-label=${label} aria-rowcount=${count + 1} aria-multiselectable=${onSelect ? "true" : null} onScroll=${onScroll}
+      style=${{ height: count || props.height === "fill" ? `${height_px}px` : null, "--grid-columns": template(columns, !!onSelect), "--grid-first": `${(onSelect ? BOX_PX : 0) + columns.filter(c => c.fixed).reduce((sum, c) => sum + c.width, 0)}px` }}>
+    <${Head} columns=${columns} sort=${sort} onSort=${onSort} layout=${layout} setLayout=${setLayout} selectable=${onSelect} allChosen=${chosen > 0 && !!list && chosen >= count} someChosen=${chosen > 0} chooseAll=${list && rowKey ? () => onSelect(new Set(list.map(rowKey))) : null} />
+    ${count === 0 ? html`<div class="grid-empty" role="row"><div role="gridcell">${empty}</div></div>` : html`<div class="grid-body" role="rowgroup" ref=${body} tabindex="0" aria-activedescendant=${active >= from && active < to ? `${id}-row-${active}` : null} style=${{ height: `${body_px}px` }}
+      onKeyDown=${press} onClick=${click} onMouseOver=${hover} onMouseLeave=${hover && (() => hover(null))} onFocus=${() => active < 0 && setActive(Math.min(count - 1, Math.ceil(scroll_px / ROW_PX)))}>${drawn}</div>`}</div>`;
+}
