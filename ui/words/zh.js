@@ -1,5 +1,6 @@
 /* zh.js - the Chinese of every text, gathered from the rooms' pieces. A key that stands in two pieces must have the same value (checked by tests/ui). */
+import { models } from "./zh/models.js";
 import { runs } from "./zh/runs.js";
 import { shell } from "./zh/shell.js";
 
-export const zh = { ...shell, ...runs };
+export const zh = { ...shell, ...models, ...runs };
