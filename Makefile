@@ -23,7 +23,7 @@ bench: deps
 fuzz: deps
 	@tests/fuzz/run.sh
 tidy: deps | build/release/build.ninja
-	@cmake --build build/release --target sqlgen_run ui_gen >/dev/null
+	@cmake --build build/release --target sqlgen_run ui_gen web_gen >/dev/null
 	@python3 tools/tidy.py
 screenshots: deps
 	@$(MAKE) --no-print-directory release

@@ -179,7 +179,7 @@ def venv():
 
 def tools():
     # Headers are compiled alone, and some include what the build generates.
-    if not build("release", "sqlgen_run", "ui_gen"):
+    if not build("release", "sqlgen_run", "ui_gen", "web_gen"):
         return
     code, out = run([sys.executable, "tools/tidy.py"], "tidy.log")
     note(code == 0, "tidy", tail(out))

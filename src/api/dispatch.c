@@ -113,6 +113,7 @@ enum err dispatch_create(struct op *op, const struct dispatch_config *config, st
     d->config.allowed_origins = strs_keep(d->arena, config->allowed_origins, config->allowed_origin_count);
     d->config.frame_options = config->frame_options.p ? str_dup(d->arena, config->frame_options) : STR("SAMEORIGIN");
     d->config.prefix = str_dup(d->arena, config->prefix);
+    d->config.tables = NULL; /* the rows are kept, not the list */
     *ret = d;
     return OK;
 }
@@ -235,10 +236,10 @@ static void hide_internals(struct op *op, const struct http_req *req)
 }
 
 /* Two lines, because browsers read one scheme per line; Basic makes them ask their user. */
-static void challenge(struct http_res *res)
+static void challenge(const struct http_req *req, struct http_res *res)
 {
     http_set_header(res, "WWW-Authenticate", STR("Bearer realm=\"ingot\""));
-    if (res->header_count < ARRAY_LEN(res->headers))
+    if (!guard_is_script(req) && res->header_count < ARRAY_LEN(res->headers))
         res->headers[res->header_count++] = (struct http_header){STR("WWW-Authenticate"), STR("Basic realm=\"ingot\"")};
 }
 
@@ -257,7 +258,7 @@ static void dialect_error(const struct dispatch *d, struct op *op, const struct 
     if (status)
         res->status = status;
     if (res->status == 401)
-        challenge(res);
+        challenge(req, res);
 }
 
 /* ---- planning: the head alone ---- */
@@ -323,16 +324,29 @@ static void reject_row(struct dispatch *d, struct op *op, struct http_req *req, 
     request_over(d, op, req, res);
 }
 
+/* A token speaks before a cookie does. A cookie that is not valid is none. */
+static enum err identify(const struct authenticator *auth, struct op *op, const struct http_req *req, const struct route *r, struct actor *ret)
+{
+    struct str key = auth->session ? guard_session(op, req) : STR("");
+    if (key.len && auth->session(op, auth->sessions, key, ret)) {
+        const char *refusal = guard_cookie_refusal(req, r->flags);
+        return refusal ? op_fail(op, E_DENIED, "%s", refusal) : OK;
+    }
+    enum err e = auth->check ? auth->check(auth->arg, op, guard_token(op, req), req->peer_loopback, ret) : op_fail(op, E_UNAUTHENTICATED, "no identity");
+    return e && !op->msg ? op_fail(op, E_UNAUTHENTICATED, "the credentials are not valid") : e;
+}
+
 /* Who asks, and may they? */
 static enum err authorise(struct dispatch *d, struct op *op, const struct http_req *req, const struct route *r)
 {
-    struct actor actor = {.name = STR("anonymous"), .perms = 1u << PERM_PUBLIC};
+    static const struct actor anonymous = {.name = STR_INIT("anonymous"), .perms = 1u << PERM_PUBLIC};
+    struct actor actor = anonymous;
     enum err e = OK;
     if (r->perm != PERM_PUBLIC) {
-        e = d->config.auth.check ? d->config.auth.check(d->config.auth.arg, op, guard_token(op, req), req->peer_loopback, &actor)
-                                 : op_fail(op, E_UNAUTHENTICATED, "no identity");
-        if (e && !op->msg)
-            e = op_fail(op, E_UNAUTHENTICATED, "the credentials are not valid");
+        e = identify(&d->config.auth, op, req, r, &actor);
+    } else if ((r->flags & ROUTE_WHO) && identify(&d->config.auth, op, req, r, &actor)) {
+        op_clear(op);
+        actor = anonymous;
     }
     op->actor = actor;
     if (!e && r->perm != PERM_PUBLIC && !(actor.perms & 1u << r->perm))

@@ -6,11 +6,16 @@
 #include "api/route.h"
 #include "net/server.h"
 
+struct sessions;
+
 /* How credentials become an actor; core/access supplies it. */
 struct authenticator {
     void *arg;
     /* `token`: from "Bearer x" or the password of Basic; "" when none came. E_UNAUTHENTICATED. Fast: runs inline. */
     enum err (*check)(void *arg, struct op *op, struct str token, bool peer_loopback, struct actor *ret);
+    /* Who is behind the key of a session's cookie; false: nobody. NULL: there are no sessions. Fast: runs inline. */
+    bool (*session)(struct op *op, struct sessions *sessions, struct str key, struct actor *ret);
+    struct sessions *sessions;
 };
 struct dispatch_config {
     const struct route_table *const *tables; /* NULL-ended */

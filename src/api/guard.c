@@ -170,3 +170,40 @@ struct str guard_token(struct op *op, const struct http_req *req)
     }
     return STR("");
 }
+
+struct str guard_cookie_name(struct op *op, const struct http_req *req)
+{
+    struct str name = host_name(req->host);
+    struct str port = str_sub(req->host, name.len + 1, 5);
+    uint64_t n;
+    return port.len && str_parse_u64(port, &n) ? str_from(op_printf(op, "ingot_session_%.*s", STR_FMT(port))) : STR("ingot_session");
+}
+
+struct str guard_session(struct op *op, const struct http_req *req)
+{
+    struct str cookies = http_header_get(req, "cookie"), pair;
+    if (!cookies.p || http_header_get(req, "authorization").p)
+        return STR("");
+    struct str name = guard_cookie_name(op, req);
+    while (cookies.p && str_split(&cookies, ';', &pair)) {
+        pair = str_trim(pair);
+        if (str_starts(pair, name) && pair.len > name.len && pair.p[name.len] == '=')
+            return str_sub(pair, name.len + 1, SIZE_MAX);
+    }
+    return STR("");
+}
+
+const char *guard_cookie_refusal(const struct http_req *req, unsigned route_flags)
+{
+    struct str origin = http_header_get(req, "origin"), site = http_header_get(req, "sec-fetch-site");
+    if ((origin.p && !origin_is_ours(origin, req)) || (site.p && !str_eqc(site, "same-origin") && !str_eqc(site, "none")))
+        return "the cookie of a session is not for other sites";
+    if ((route_flags & ROUTE_WRITES) && !http_header_get(req, "x-ingot-request").len)
+        return "with the cookie of a session, what changes something needs the header X-Ingot-Request: 1";
+    return NULL;
+}
+
+bool guard_is_script(const struct http_req *req)
+{
+    return http_header_get(req, "x-ingot-request").len || str_eqc(http_header_get(req, "sec-fetch-dest"), "empty");
+}

@@ -23,4 +23,14 @@ void guard_cors(struct op *op, const struct http_req *req, const struct str *ori
 /* The bearer token, or the password of Basic credentials (MLflow's clients), in op's arena; "" when there is none. */
 struct str guard_token(struct op *op, const struct http_req *req);
 
+/* The cookie that carries a session's key. It is named after the port, as browsers keep the cookies of a host's ports together. */
+struct str guard_cookie_name(struct op *op, const struct http_req *req);
+/* The key that the request's cookie holds; "" when there is none, or when Authorization speaks for the request. */
+struct str guard_session(struct op *op, const struct http_req *req);
+/* May the cookie speak for this request? NULL: yes. Not for what another site's page asks, and for what changes something only with the header
+ * X-Ingot-Request, which no form can send. */
+const char *guard_cookie_refusal(const struct http_req *req, unsigned route_flags);
+/* Is it a script of a page that asks? It shows a sign-in of its own, so it wants no challenge that makes the browser ask its user. */
+bool guard_is_script(const struct http_req *req);
+
 #endif

@@ -20,6 +20,7 @@ enum route_flags {
                                   for, and returns; the answer is made when it is durable (http_later) */
     ROUTE_DUPLEX = 1 << 7,     /* with STREAM_BODY: reads and writes in turns. Over HTTP/2 the handler begins with the head, and
                                   the peer may be silent for LIMIT_HTTP_CALL_QUIET_MS */
+    ROUTE_WHO = 1 << 9,        /* with PERM_PUBLIC: who asks is found out where it can be; op->actor is "anonymous" otherwise */
     ROUTE_OWN_REFUSALS = 1 << 8, /* what the wire refuses (too large, too slow, no worker) has the dialect's form too */
 };
 

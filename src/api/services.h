@@ -7,13 +7,17 @@
 #include "port/blob.h"
 #include "port/db.h"
 
+struct access;
 struct dispatch;
 struct alerts;
 struct payload;
 struct series_cache;
 struct run_index;
 struct server;
+struct sessions;
+struct site;
 struct tracer;
+struct trend;
 struct webhooks;
 
 struct services {
@@ -24,6 +28,7 @@ struct services {
     struct monitor *monitor;         /* prediction windows, labels, alerts */
     struct payload *payload;         /* requests that are kept; NULL: none are */
     struct rollout_live *live;       /* pairs and picks of running rollouts; NULL: rewards and shadows are not taken */
+    struct trend *trend;             /* the recent past of endpoints; NULL: it is not kept */
     struct series_cache *series;     /* points of metrics; NULL: histories are read from the database */
     struct run_index *run_index;     /* columns of runs in memory; NULL: runs are searched row by row */
     struct webhooks *webhooks;       /* who is told of what, and the outbox; NULL: webhooks are not served */
@@ -36,6 +41,10 @@ struct services {
     bool (*healthy)(struct services *s); /* false: writes are refused until a restart; never blocks */
     struct source_pattern *version_sources; /* what new versions' sources must match; NULL: anything */
     struct ui *ui;               /* MLflow's web interface; NULL: none is served */
+    struct site *site;           /* our own */
+    struct access *access;       /* tokens */
+    struct sessions *sessions;   /* who is signed in with a browser */
+    struct str prefix;           /* "/ml": addresses below it work as well; "" none */
     bool artifacts_elsewhere;    /* true: the artifact proxy answers 503, clients write to the store themselves */
     struct str artifact_root;    /* of new experiments; "": mlflow-artifacts:/ */
     int graphql_root_fields, graphql_aliases; /* in one document; 0: the limits of base/limits.h */

@@ -33,7 +33,8 @@ const struct option_row config_options[] = {
     {"x-frame-options", OPTION_STRING, "WORD", "SAMEORIGIN, DENY or NONE", "SAMEORIGIN", false},
     {"db", OPTION_STRING, "URL", "database in place of the SQLite file in the data folder: postgresql://user@host/db", NULL, false},
     {"blobs", OPTION_STRING, "URL", "place of the artifacts in place of the data folder: s3://bucket/prefix", NULL, false},
-    {"ui-dir", OPTION_STRING, "DIR", "folder of MLflow's built web UI (mlflow/server/js/build of its wheel) to serve at /", NULL, false},
+    {"ui-dir", OPTION_STRING, "DIR", "folder of MLflow's built web UI (mlflow/server/js/build of its wheel) to serve at /; ours begins at /home then", NULL, false},
+    {"ui-src", OPTION_STRING, "DIR", "serve our own web UI from this folder (ui/ of the source), for those who work on it", NULL, false},
     {"version-source-pattern", OPTION_STRING, "REGEX", "what the source of every new model version must match", NULL, false},
     {"graphql-max-root-fields", OPTION_INT, "N", "root fields in one GraphQL document", "10", false},
     {"graphql-max-aliases", OPTION_INT, "N", "aliases in one GraphQL document", "10", false},
@@ -493,7 +494,7 @@ enum err config_load(struct op *op, struct command_ctx *ctx, struct config *ret)
 {
     struct config c = {0};
     struct sources src = {ctx, NULL};
-    struct str file = STR(""), cert = STR(""), key = STR(""), ui = STR("");
+    struct str file = STR(""), cert = STR(""), key = STR(""), ui = STR(""), ui_src = STR("");
     enum err e = get_str(op, &src, "config", &file);
     if (!e && file.len)
         e = file_load(op, str_cstr(op->arena, file), &src.file);
@@ -501,7 +502,7 @@ enum err config_load(struct op *op, struct command_ctx *ctx, struct config *ret)
         (e = get_str(op, &src, "blobs", &c.blobs)) || (e = get_bool(op, &src, "auth", &c.auth)) ||
         (e = get_bool(op, &src, "insecure", &c.insecure)) || (e = get_str(op, &src, "tls-cert", &cert)) ||
         (e = get_str(op, &src, "tls-key", &key)) || (e = get_str(op, &src, "log-level", &c.log_level)) ||
-        (e = get_str(op, &src, "log-format", &c.log_format)) || (e = get_str(op, &src, "ui-dir", &ui)) ||
+        (e = get_str(op, &src, "log-format", &c.log_format)) || (e = get_str(op, &src, "ui-dir", &ui)) || (e = get_str(op, &src, "ui-src", &ui_src)) ||
         (e = get_str(op, &src, "static-prefix", &c.static_prefix)) || (e = dropin_check_prefix(op, c.static_prefix)) ||
         (e = get_str(op, &src, "version-source-pattern", &c.version_source_pattern)) || (e = limits_load(op, &src, &c)) ||
         (e = webhook_load(op, &src, &c)) || (e = serving_load(op, &src, &c)) || (e = artifacts_load(op, &src, &c)) || (e = lists_load(op, &src, &c)) || (e = dropin_load(op, &src, &c)))
@@ -509,6 +510,7 @@ enum err config_load(struct op *op, struct command_ctx *ctx, struct config *ret)
     c.tls_cert = cert.len ? str_cstr(op->arena, cert) : NULL;
     c.tls_key = key.len ? str_cstr(op->arena, key) : NULL;
     c.ui_dir = ui.len ? str_cstr(op->arena, ui) : NULL;
+    c.ui_src = ui_src.len ? str_cstr(op->arena, ui_src) : NULL;
     if ((e = check_safety(op, &c)))
         return e;
     *ret = c;

@@ -27,6 +27,7 @@ struct config {
     struct str db;             /* "postgresql://..."; "": SQLite in data_dir */
     struct str blobs;          /* "s3://...", a folder, or "": data_dir */
     const char *ui_dir;        /* NULL: none */
+    const char *ui_src;        /* NULL: the interface in the program */
     bool serve_artifacts;      /* false: the artifact proxy answers 503 */
     struct str artifact_root;  /* of new experiments; "": mlflow-artifacts:/ */
     struct str version_source_pattern; /* POSIX extended; "": any source */

@@ -18,6 +18,8 @@
 #include "api/ui/ui.h"
 #include "api/v1/v1.h"
 #include "api/v2/v2.h"
+#include "api/web/site.h"
+#include "api/web/web.h"
 #include "app/backends.h"
 #include "app/metrics.h"
 #include "app/outbox.h"
@@ -27,6 +29,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "core/access/access.h"
+#include "core/access/session.h"
 #include "core/alert/rule.h"
 #include "core/feature/online.h"
 #include "core/monitor/monitor.h"
@@ -39,6 +42,7 @@
 #include "core/track/index.h"
 #include "core/track/series_cache.h"
 #include "net/server.h"
+#include "web_gen.h"
 
 struct platform {
     struct datadir *datadir;
@@ -46,6 +50,7 @@ struct platform {
     struct datadir *blobs_lock; /* of a folder that is not the data folder */
     struct blob_store *blobs;
     struct access *access;
+    struct sessions *sessions;
     struct mutex tables_mutex;
     struct table_engine *tables; /* opened when first used */
     struct predlog *predlog;
@@ -60,6 +65,7 @@ struct platform {
     struct retrain *retrain;
     struct source_pattern *version_sources;
     struct ui *ui;
+    struct site *site;
     struct notify *notify;
     struct webhooks *webhooks;
     struct alerts *alerts;
@@ -73,14 +79,17 @@ struct platform {
     struct outbox *outbox;
 };
 
-static const struct route_table *const route_tables[] = {
-    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &v1_routes, &invocations_routes, &grpc_routes,
-    &native_routes, &mlflow_proxy_routes, NULL,
-};
-static const struct route_table *const route_tables_elsewhere[] = {
-    &system_routes, &ui_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &v1_routes, &invocations_routes, &grpc_routes,
-    &native_routes, &mlflow_proxy_off_routes, NULL,
-};
+/* `ret`: NULL-ended. */
+static void tables_choose(const struct config *config, const struct route_table *ret[16])
+{
+    const struct route_table *const all[] = {
+        &system_routes, &web_routes, &mlflow_routes, &mlflow_absent_routes, &graphql_routes, &v2_routes, &v1_routes, &invocations_routes, &grpc_routes,
+        &native_routes, config->serve_artifacts ? &mlflow_proxy_routes : &mlflow_proxy_off_routes,
+        config->ui_dir ? &ui_routes : &ui_absent_routes, config->ui_dir ? NULL : &web_home_routes, NULL,
+    };
+    _Static_assert(ARRAY_LEN(all) <= 16, "the caller has room for them");
+    memcpy(ret, all, sizeof all);
+}
 
 static enum err tables_open(void *arg, struct op *op, struct table_engine **ret)
 {
@@ -134,12 +143,15 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
 static enum err api_open(struct op *op, struct platform *p, const struct config *config)
 {
     enum err e = OK;
+    p->sessions = sessions_create();
     if (config->version_source_pattern.len)
         e = source_pattern_create(op, config->version_source_pattern, &p->version_sources);
     if (!e && config->artifact_root.len)
         e = experiment_default_below(op, p->db, config->artifact_root);
     if (!e && config->ui_dir)
         e = ui_open(op, config->ui_dir, &p->ui);
+    if (!e)
+        e = site_open(op, web_files, web_file_count, config->ui_src, &p->site);
     if (!e)
         e = outbox_open(op, &config->webhook, p->db, str_cstr(op->arena, config->data_dir), &p->notify, &p->webhooks);
     if (!e)
@@ -170,6 +182,10 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .healthy = metrics_healthy,
         .version_sources = p->version_sources,
         .ui = p->ui,
+        .site = p->site,
+        .access = p->access,
+        .sessions = p->sessions,
+        .prefix = config->static_prefix,
         .artifacts_elsewhere = !config->serve_artifacts,
         .artifact_root = config->artifact_root,
         .graphql_root_fields = config->graphql_root_fields,
@@ -180,10 +196,12 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .grpc_stream_plain = config->grpc_stream_plain,
         .started_us = op->now_us,
     };
+    const struct route_table *tables[16];
+    tables_choose(config, tables);
     struct dispatch_config dispatch = {
-        .tables = config->serve_artifacts ? route_tables : route_tables_elsewhere,
+        .tables = tables,
         .services = &p->services,
-        .auth = {p->access, access_check},
+        .auth = {p->access, access_check, session_find, p->sessions},
         .allowed_hosts = config->allowed_hosts,
         .allowed_host_count = config->allowed_host_count,
         .allowed_origins = config->allowed_origins,
@@ -259,6 +277,7 @@ void platform_stop(struct op *op, struct platform *p)
     alerts_destroy(p->alerts);
     webhooks_destroy(p->webhooks);
     ui_close(p->ui);
+    site_close(p->site);
     source_pattern_destroy(p->version_sources);
     serve_close(p->serve);
     payload_destroy(p->payload);
@@ -271,6 +290,7 @@ void platform_stop(struct op *op, struct platform *p)
     predlog_destroy(p->predlog);
     if (p->tables)
         table_engine_close(p->tables);
+    sessions_destroy(p->sessions);
     access_close(p->access);
     blob_store_close(p->blobs);
     datadir_unlock(p->blobs_lock);

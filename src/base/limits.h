@@ -91,6 +91,7 @@
 #define LIMIT_S3_LEFT_OVER_S 86400            /* temporary objects and uploads that are older are nobody's */
 #define LIMIT_AUDIT_DETAIL_BYTES LIMIT_KIB(64)
 #define LIMIT_AUDIT_PAGE 1000             /* rows of one answer */
+#define LIMIT_OVERVIEW_ROWS 60            /* of each list of the home page */
 
 /* Models */
 #define LIMIT_MODEL_BYTES LIMIT_MIB(256)  /* what one loaded model may hold */
@@ -102,6 +103,7 @@
 #define LIMIT_TREE_OUTPUTS 1024
 #define LIMIT_TREE_DEPTH 1024
 #define LIMIT_LINEAR_FEATURES 65536
+#define LIMIT_SVM_CLASSES 64              /* of a LIBSVM model: it has a machine for every two of them */
 #define LIMIT_ONNXML_DENSE 65536          /* weights of a layer in a classical ONNX model; larger ones are ONNX Runtime's work */
 #define LIMIT_ONNXML_NODES 4096           /* operators of such a model */
 #define LIMIT_ONNX_BYTES LIMIT_MIB(2047)  /* of one file: what protobuf can hold */
@@ -141,11 +143,17 @@
 #define LIMIT_SERVE_DELAY_US 60000000     /* that a request may wait for others to join it */
 #define LIMIT_SERVE_QUEUE 65536           /* requests waiting for one version */
 #define LIMIT_SERVE_QUEUE_DEFAULT 1024
+#define LIMIT_SERVE_QUEUE_BYTES LIMIT_MIB(256)    /* memory of requests that wait or run for one version, unless the endpoint says otherwise; a lone one may have more */
+#define LIMIT_SERVE_QUEUES_BYTES LIMIT_MIB(1024)  /* ... for all versions of a server */
+#define LIMIT_SERVE_INLINE_VALUES 8192    /* a request whose chain reads and makes more values leaves the I/O thread */
 #define LIMIT_SERVE_PRIORITIES 16
 #define LIMIT_SERVE_TIMEOUT_US (3600 * 1000000LL) /* in a queue */
 #define LIMIT_SERVE_CACHE_BYTES LIMIT_MIB(4096)   /* of one endpoint */
 #define LIMIT_SERVE_CACHE_VALUE LIMIT_MIB(16)     /* question and answer of one entry */
 #define LIMIT_SERVE_WARM_CALLS 10000
+#define LIMIT_SERVE_LOAD_ARENA LIMIT_MIB(768) /* files of one version, and what reading them takes */
+#define LIMIT_LOADER_LOOK_MS 500          /* between two looks of one who waits for a load */
+#define LIMIT_LOADER_STARVED_MS 2000      /* a load that got next to nothing for so long gets a higher priority */
 #define LIMIT_SERVE_SHADOWS 1024          /* copies of requests that wait for a candidate; the next ones are dropped */
 #define LIMIT_SERVE_SHADOW_BYTES LIMIT_MIB(64)
 #define LIMIT_SERVE_GRAPH_BYTES LIMIT_MIB(1) /* of the file of a graph of models */
@@ -156,6 +164,10 @@
 #define LIMIT_SERVE_GRAPH_CONDITIONS 16   /* of one step or case */
 #define LIMIT_SERVE_GRAPH_DEPTH 8         /* graphs within graphs */
 #define LIMIT_SERVE_GRAPH_RUNS 1024       /* runs of models that one request may cause */
+#define LIMIT_SERVE_TREND_BEAT_MS 1000     /* between two looks at the figures of endpoints */
+#define LIMIT_SERVE_TREND_BYTES LIMIT_MIB(64) /* of the recent past of all endpoints */
+#define LIMIT_SERVE_TREND_VERSIONS 20      /* of one endpoint whose recent past is kept */
+#define LIMIT_SERVE_TREND_POINTS 1000      /* steps of one answer */
 #define LIMIT_TENSOR_RANK 8
 #define LIMIT_REPOSITORY_MODELS 1024      /* models that `ingot serve` finds on disk */
 #define LIMIT_MODEL_SERVER_THREADS 4      /* workers of `ingot serve` */
@@ -164,6 +176,7 @@
 #define LIMIT_REPOSITORY_CACHE_BYTES LIMIT_MIB(64) /* of answers, for a model whose config.pbtxt switches its response cache on */
 #define LIMIT_REPOSITORY_POLL_S 86400     /* between two looks at the disk */
 #define LIMIT_REPOSITORY_UPLOAD_BYTES LIMIT_MIB(256) /* files that come with one load */
+#define LIMIT_REPOSITORY_UPLOADS_BYTES LIMIT_MIB(1024) /* what all loads told and brought, until their models are unloaded; a setting as well */
 #define LIMIT_DECLARED_BYTES LIMIT_MIB(16) /* what is said of a model beside its file: names, shapes, labels */
 #define LIMIT_DECLARED_TENSORS 256        /* inputs or outputs that are declared */
 #define LIMIT_TENSOR_VALUES LIMIT_MIB(64) /* values of one tensor */
@@ -299,6 +312,14 @@
 #define LIMIT_TRACK_SEARCH_COLUMNS 1000   /* asked for by a search of runs */
 #define LIMIT_TRACK_INDEX_BYTES LIMIT_MIB(512) /* columns in memory for searching runs */
 #define LIMIT_TRACK_INDEX_GROUPS 4096     /* experiments whose runs are held at once */
+#define LIMIT_TRACK_WINDOW_ROWS 1000      /* of a table of runs, in one answer */
+#define LIMIT_TRACK_WINDOW_TOPS 64        /* metrics whose extremes come with it */
+#define LIMIT_TRACK_WINDOW_BYTES LIMIT_MIB(64) /* orders of runs that are kept for scrolling */
+#define LIMIT_TRACK_KEYS 1000             /* names of parameters, metrics or tags in one answer */
+#define LIMIT_TRACK_KEY_VALUES 8          /* of each, the most frequent */
+#define LIMIT_TRACK_KEY_SAMPLE 2000       /* runs that are looked at for names, from each end of time */
+#define LIMIT_TRACK_FIND 50               /* names in one answer */
+#define LIMIT_TRACK_FIND_BYTES 200        /* of what is looked for */
 #define LIMIT_TRACK_ARTIFACT_PATH_BYTES 4096
 #define LIMIT_TRACK_ARTIFACT_BYTES ((uint64_t)1 << 40)
 #define LIMIT_TRACK_ARTIFACT_LIST 100000
@@ -307,6 +328,11 @@
 #define LIMIT_TRACK_UPLOAD_S 86400        /* an upload in parts to which nothing comes for so long is forgotten */
 #define LIMIT_UI_FILES 10000               /* of the folder given by --ui-dir */
 #define LIMIT_UI_FILE_BYTES LIMIT_MIB(32)
+#define LIMIT_WEB_FILES 1000               /* of our own web interface */
+#define LIMIT_WEB_FILE_BYTES LIMIT_MIB(4)
+#define LIMIT_SESSIONS 10000               /* people signed in; then the longest idle one is signed out */
+#define LIMIT_SESSION_IDLE_S 43200         /* without a request */
+#define LIMIT_SESSION_S 604800             /* in all */
 #define LIMIT_REGISTRY_NAME 256
 #define LIMIT_REGISTRY_TAG_VALUE 100000
 #define LIMIT_REGISTRY_ALIAS 255
@@ -363,6 +389,7 @@
 #define LIMIT_ROLLOUT_PAIRS (1 << 16)            /* shadowed requests per endpoint that wait for their label; the oldest go */
 #define LIMIT_ROLLOUT_NOTES (1 << 18)            /* picks per endpoint that wait for their reward; the oldest go */
 #define LIMIT_ROLLOUT_REWARDS 100000             /* in one call */
+#define LIMIT_ROLLOUT_PATH 400                   /* decisions of one rollout in an answer of its course; of more the calm ones are thinned out */
 #define LIMIT_ROLLOUT_FLUSH_MS 1000              /* pairs and picks lie in memory alone for so long */
 #define LIMIT_ROLLOUT_JOURNAL (1 << 15)          /* entries of one row of the journal of pairs and picks */
 #define LIMIT_ROLLOUT_EVIDENCE LIMIT_KIB(256)    /* of one decision, as text */

@@ -15,7 +15,7 @@ def build_tool(tmp_path_factory):
         program = folder / name
         if not program.exists():
             subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-fsanitize=address,undefined",
-                            "-fno-sanitize-recover=undefined", os.path.join(ROOT, "tools", name + ".c"), "-o", str(program)], check=True)
+                            "-fno-sanitize-recover=undefined", os.path.join(ROOT, "tools", name + ".c"), "-o", str(program), "-lz"], check=True)
         return str(program)
 
     return build

@@ -1,5 +1,7 @@
 """tools/embed: bytes of files into C, unchanged."""
+import gzip
 import os
+import re
 import subprocess
 
 from conftest import compile_and_run
@@ -32,6 +34,17 @@ def test_bytes(build_tool, tmp_path):
     assert (run.returncode, run.stderr) == (0, "")
     out = compile_and_run(tmp_path, [tmp_path / "ui_embed.c"], PRINT)
     assert out.splitlines() == ["app/index.html 14 0 " + b'<p title="x">\n'.hex(), "empty.txt 0 0 ", "z.bin 768 0 " + every.hex()]
+
+
+def test_packed_where_that_is_smaller(build_tool, tmp_path):
+    text = b"the same words again and again\n" * 50
+    (tmp_path / "long.js").write_bytes(text)
+    (tmp_path / "short.js").write_bytes(b"x")
+    assert embed(build_tool, tmp_path, str(tmp_path / "long.js"), str(tmp_path / "short.js")).returncode == 0
+    source = (tmp_path / "ui_embed.c").read_text()
+    packed = re.search(r"packed_0\[\] = \{([^}]*)\}", source).group(1)
+    assert gzip.decompress(bytes(int(n) for n in packed.split(",")[:-1])) == text
+    assert '{"short.js", bytes_1, 1, NULL, 0},' in source
 
 
 def test_no_files_and_no_change(build_tool, tmp_path):

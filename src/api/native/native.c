@@ -146,6 +146,7 @@ static void native_error(struct op *op, struct http_req *req, struct http_res *r
 
 #define V1 "/api/ingot/v1"
 static const struct route rows[] = {
+    {"GET", V1 "/overview", native_overview, PERM_READ, ROUTE_POOL, 0, "What runs, what waits for a decision, what changed: the home page."},
     {"GET", V1 "/features", native_view_list, PERM_READ, ROUTE_POOL, 0, "List the feature views that are served online."},
     {"PUT", V1 "/features/{view}", native_view_put, PERM_FEATURE_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_MIB(1), "Define a feature view."},
     {"GET", V1 "/features/{view}", native_view_get, PERM_READ, ROUTE_POOL, 0, "Show a feature view and the state of its online index."},
@@ -220,6 +221,9 @@ static const struct route rows[] = {
     {"POST", V1 "/alert-rules", native_alert_rule_add, PERM_ADMIN, ROUTE_POOL | ROUTE_TRANSFER | ROUTE_WRITES, LIMIT_MIB(1), "Add a rule."},
     {"DELETE", V1 "/alert-rules/{rule}", native_alert_rule_remove, PERM_ADMIN, ROUTE_POOL | ROUTE_WRITES, 0, "Remove a rule; its open alerts end."},
     {"GET", V1 "/alerts", native_alert_list, PERM_READ, ROUTE_POOL, 0, "Alerts on runs, newest first."},
+    {"GET", V1 "/session", native_session_get, PERM_PUBLIC, ROUTE_INLINE | ROUTE_WHO, 0, "Who is asking, and what they may."},
+    {"POST", V1 "/session", native_session_open, PERM_PUBLIC, ROUTE_INLINE | ROUTE_WRITES, LIMIT_KIB(4), "Sign in a browser: a token for a cookie."},
+    {"DELETE", V1 "/session", native_session_close, PERM_PUBLIC, ROUTE_INLINE | ROUTE_WRITES, LIMIT_KIB(4), "Sign out."},
     {"GET", V1 "/audit", native_audit_list, PERM_ADMIN, ROUTE_POOL, 0, "The audit log, newest first."},
     {"POST", V1 "/gc", native_gc, PERM_ADMIN, ROUTE_POOL | ROUTE_TRANSFER | ROUTE_WRITES, LIMIT_MIB(16),
      "Purge deleted runs and experiments, and bytes that nobody names."},

@@ -74,6 +74,12 @@ enum err native_rollout_plan(struct op *op, struct services *s, struct http_req 
 int64_t native_event_now(struct op *op, struct services *s, struct str endpoint);
 /* retention.c */
 enum err native_gc(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* session.c */
+enum err native_session_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_session_open(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_session_close(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* overview.c */
+enum err native_overview(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* audit.c */
 enum err native_audit_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_audit_verify(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

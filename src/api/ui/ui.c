@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/media.h"
 #include "api/services.h"
 #include "base/limits.h"
 #include "base/map.h"
@@ -35,29 +36,12 @@ struct ui {
     struct map files; /* name below the folder -> struct file */
 };
 
-static const char *type_of(const char *name)
-{
-    static const char *const types[][2] = {
-        {".html", "text/html; charset=utf-8"},     {".js", "text/javascript; charset=utf-8"}, {".mjs", "text/javascript; charset=utf-8"},
-        {".cjs", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},       {".json", "application/json"},
-        {".svg", "image/svg+xml"},                 {".png", "image/png"},                     {".jpg", "image/jpeg"},
-        {".gif", "image/gif"},                     {".ico", "image/x-icon"},                  {".woff", "font/woff"},
-        {".woff2", "font/woff2"},                  {".ttf", "font/ttf"},                      {".eot", "application/vnd.ms-fontobject"},
-        {".wasm", "application/wasm"},             {".txt", "text/plain; charset=utf-8"},     {".map", "application/json"},
-    };
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < ARRAY_LEN(types); i++)
-        if (!strcmp(dot, types[i][0]))
-            return types[i][1];
-    return "application/octet-stream";
-}
-
 /* ---- listing ---- */
 
 static enum err file_note(struct op *op, struct ui *ui, const char *path, const char *name)
 {
     struct file *f = arena_new(ui->arena, struct file);
-    *f = (struct file){str_cstr(ui->arena, str_from(path)), type_of(name)};
+    *f = (struct file){str_cstr(ui->arena, str_from(path)), media_of_name(str_from(name))};
     if (ui->files.len == LIMIT_UI_FILES || !map_put(&ui->files, str_dup(ui->arena, str_from(name)), f))
         return op_fail(op, E_TOO_LARGE, "the folder of the web interface holds more than %d files", LIMIT_UI_FILES);
     return OK;
@@ -209,3 +193,5 @@ static const struct route rows[] = {
     {"GET", "/static-files/{path*}", static_file, PERM_READ, ROUTE_POOL, 0, "Its scripts, styles and pictures."},
 };
 const struct route_table ui_routes = {"ui", rows, ARRAY_LEN(rows), plain_error};
+/* Without --ui-dir "/" belongs to api/web. */
+const struct route_table ui_absent_routes = {"ui", rows + 1, ARRAY_LEN(rows) - 1, plain_error};

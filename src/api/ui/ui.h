@@ -8,7 +8,8 @@
 
 struct ui;
 
-extern const struct route_table ui_routes; /* "/" and "/static-files/..." */
+extern const struct route_table ui_routes;        /* "/" and "/static-files/..." */
+extern const struct route_table ui_absent_routes; /* servers without it: "/static-files/..." says so */
 
 /* Lists `dir`. E_NOT_FOUND: no folder, or no index.html in it; E_TOO_LARGE: more than LIMIT_UI_FILES. */
 MUST_USE enum err ui_open(struct op *op, const char *dir, struct ui **ret);
