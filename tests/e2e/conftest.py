@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "services"))
 from differ import MlflowServer  # noqa: E402
 from ingot_server import IngotServer  # noqa: E402
+from ui_world import browser, page  # noqa: E402, F401  (fixtures)
 
 # A client that retries for minutes would hide failures. Set before any test imports mlflow.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

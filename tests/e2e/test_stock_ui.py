@@ -1,7 +1,6 @@
 """MLflow's own web interface, from its wheel, served by Ingot and opened in a real browser: what people see must be what was logged, and the
 page may not complain. Screenshots go to build/screenshots."""
 import json
-import shutil
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,8 +11,6 @@ from ingot_server import ROOT, IngotServer
 mlflow = pytest.importorskip("mlflow")
 BUILD = Path(mlflow.__file__).parent / "server/js/build"
 SHOTS = ROOT / "build/screenshots"
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 # What the page asks for and does not get, each with its reason.
 ABSENT = {
     "/ajax-api/2.0/mlflow/users/current": "who is logged in: MLflow has this only with its app basic-auth, and answers 404 without it, too",
@@ -104,17 +101,6 @@ def shop(tmp_path_factory):
         client.set_registered_model_alias("delay-model", "champion", "1")
         mlflow.genai.register_prompt("greeting", "Hello {{name}}", commit_message="first")
         yield s
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not BROWSER:
-        pytest.skip("needs a browser: apt-get install chromium (tools/deps.sh does it)")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as p:
-        b = p.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield b
-        b.close()
 
 
 class Page:
