@@ -1,8 +1,53 @@
-/* audit.js - who did what, newest first. */
-import { html } from "../lib/html.js";
+/* audit.js - who did what, newest first, a page at a time; filters stand in the address. The chain of hashes is checked on demand. */
+import { html, useEffect, useState } from "../lib/html.js";
+import { API, get, useData } from "../lib/api.js";
+import { integer } from "../lib/format.js";
+import { useParam } from "../lib/route.js";
 import { t } from "../lib/words.js";
-import { Page } from "../parts/page.js";
+import { Badge } from "../parts/badge.js";
+import { Card, Page } from "../parts/page.js";
+import { Empty, Loaded } from "../parts/states.js";
+import { toast } from "../parts/toast.js";
+import { Time } from "../parts/values.js";
+
+const PAGE = 100;
+
+/* The query of one page: an object needs its kind, as the API says. */
+export function auditPath({ kind, object, verb, before }) {
+  const query = new URLSearchParams({ limit: PAGE });
+  for (const [key, value] of Object.entries({ kind, object: kind ? object : "", verb, before }))
+    if (value)
+      query.set(key, value);
+  return `${API}/audit?${query}`;
+}
+
+function Field({ name, label, hint }) {
+  const [value, set] = useParam(name);
+  return html`<label class="field inline"><span>${label}</span><input type="search" value=${value} placeholder=${hint} onChange=${e => set(e.target.value.trim())} spellcheck="false" /></label>`;
+}
+
+function Row({ row }) {
+  const detail = JSON.stringify(row.detail);
+  return html`<tr><td><${Time} ms=${Date.parse(row.time)} /></td><td>${row.actor}</td><td><b>${row.verb}</b>${!row.allowed && html` <${Badge} kind="bad">${t("Refused")}</${Badge}>`}</td>
+    <td><span class="soft">${row.kind}</span> ${row.object}</td><td class="detail"><code title=${detail}>${detail === "{}" ? "" : detail}</code></td><td class="num right">${row.seq}</td></tr>`;
+}
+
+function verify() {
+  get(API + "/audit/verify").then(proof => toast(t("The chain is whole: {n} row|The chain is whole: {n} rows", { n: integer(proof.rows) })), error => toast(error.message, { kind: "bad" }));
+}
 
 export default function Audit() {
-  return html`<${Page} title=${t("Audit")} />`;
+  const [kind] = useParam("kind"), [object] = useParam("object"), [verb] = useParam("verb");
+  const [more, setMore] = useState([]);
+  const first = useData(auditPath({ kind, object, verb }));
+  useEffect(() => setMore([]), [kind, object, verb, first.data]);
+  const next = more.length ? more[more.length - 1].next : first.data?.next;
+  const older = () => get(auditPath({ kind, object, verb, before: next })).then(page => setMore(pages => [...pages, page]), error => toast(error.message, { kind: "bad" }));
+  return html`<${Page} title=${t("Audit")} actions=${html`<button type="button" class="button" onClick=${verify}>${t("Check the chain")}</button>`}>
+    <div class="filters"><${Field} name="kind" label=${t("Kind")} hint="model" /><${Field} name="object" label=${t("Object")} hint=${kind ? "" : t("needs a kind")} /><${Field} name="verb" label=${t("Verb")} hint="create" /></div>
+    <${Card} label=${t("Audit")}><${Loaded} of=${first} lines=${12}>${data => data.rows.length === 0
+      ? html`<${Empty} title=${t("Nothing was recorded")} text=${t("Every change is written here in the same step that makes it.")} icon="audit" />`
+      : html`<div class="scroll-x"><table class="plain audit"><thead><tr><th>${t("When")}</th><th>${t("Who")}</th><th>${t("What")}</th><th>${t("Object")}</th><th>${t("Detail")}</th><th class="right">${t("Row")}</th></tr></thead>
+        <tbody>${[data, ...more].flatMap(page => page.rows).map(row => html`<${Row} key=${row.seq} row=${row} />`)}</tbody></table></div>
+        ${next && html`<p class="more"><button type="button" class="button" onClick=${older}>${t("Older")}</button></p>`}`}</${Loaded}></${Card}></${Page}>`;
 }

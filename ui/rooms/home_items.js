@@ -1,0 +1,84 @@
+/* home_items.js - from the rows of /overview to what the home page says: what waits for a person, and changes in words. Pure. */
+import { day, number } from "../lib/format.js";
+import { href } from "../lib/route.js";
+import { t } from "../lib/words.js";
+
+function approvalItem(a) {
+  const title = a.kind === "alias"
+    ? a.version ? t("{model}: point {alias} at version {version}", { model: a.model, alias: a.subject, version: a.version }) : t("{model}: remove {alias}", { model: a.model, alias: a.subject })
+    : t("{model}: version {version} to {stage}", { model: a.model, version: a.version, stage: a.subject });
+  return { key: `approval ${a.id}`, kind: "warn", word: t("Approval"), title, text: t("{who} asks: {reason}", { who: a.requested_by, reason: a.reason || t("no reason given") }),
+    to: href("/models/{name}", { name: a.model }, { approval: a.id }), ms: a.requested_us / 1000 };
+}
+
+function rolloutItem(r) {
+  const stuck = r.paused || r.verdict === "inconclusive";
+  return stuck && { key: `rollout ${r.id}`, kind: "warn", word: r.paused ? t("Paused") : t("Inconclusive"), title: t("{endpoint}: rollout of v{version}", { endpoint: r.endpoint, version: r.candidate }),
+    text: r.paused || r.reason, to: href("/endpoints/{name}", { name: r.endpoint }), day: day((r.decided_us ?? r.started_us) / 1000) };
+}
+
+/* The alerts of an endpoint are one item: the rules with how many things each found. */
+function alertItems(alerts) {
+  const by = new Map();
+  for (const a of alerts)
+    by.set(a.endpoint, [...(by.get(a.endpoint) ?? []), a]);
+  return [...by].map(([endpoint, list]) => {
+    const rules = new Map();
+    for (const a of list)
+      rules.set(a.rule, [...(rules.get(a.rule) ?? []), a.subject].filter(Boolean));
+    const text = [...rules].map(([rule, subjects]) => (subjects.length ? `${ruleWord(rule)}: ${subjects.slice(0, 3).join(", ")}${subjects.length > 3 ? ` +${subjects.length - 3}` : ""}` : ruleWord(rule))).join(" · ");
+    return { key: `alerts ${endpoint}`, kind: "bad", word: t("{n} alert|{n} alerts", { n: list.length }), title: endpoint, text, to: href("/monitors/{name}", { name: endpoint }),
+      day: day(Math.max(...list.map(a => a.fired_us)) / 1000) };
+  });
+}
+
+export function ruleWord(rule) {
+  return { feature_psi: t("PSI of features"), feature_ks: t("KS of features"), score_psi: t("PSI of scores"), score_ks: t("KS of scores"), dataset_drift: t("Drift of the data"),
+    error_rate: t("Errors"), logloss_rise: t("Log-loss rose"), accuracy_drop: t("Accuracy fell"), auc_drop: t("AUC fell"), calibration: t("Calibration worsened") }[rule] ?? rule;
+}
+
+export function decisions(data) {
+  const failed = data.pipelines.length && ["failed", "lost"].includes(data.pipelines[0].state)
+    ? [{ key: `pipeline ${data.pipelines[0].id}`, kind: "bad", word: t("Failed"), title: t("Pipeline of {name}", { name: data.pipelines[0].endpoint }), text: data.pipelines[0].reason,
+      to: href("/endpoints/{name}", { name: data.pipelines[0].endpoint }), ms: (data.pipelines[0].ended_us ?? data.pipelines[0].started_us) / 1000 }] : [];
+  const runs = data.run_alerts.map(a => ({ key: `run alert ${a.id}`, kind: "bad", word: a.rule, title: a.run_name || a.run_id, text: a.reason, to: href("/runs/{id}", { id: a.run_id }), ms: a.fired_us / 1000 }));
+  return [...data.approvals.map(approvalItem), ...data.rollouts.map(rolloutItem).filter(Boolean), ...alertItems(data.endpoint_alerts), ...runs, ...failed];
+}
+
+/* Rows that say the same of the same object, one after the other, are one line with their number. */
+export function gatherChanges(rows) {
+  const out = [];
+  for (const row of rows) {
+    const last = out[out.length - 1];
+    if (last && last.verb === row.verb && last.kind === row.kind && last.object === row.object && last.actor === row.actor && row.verb.startsWith("alert_"))
+      last.count++;
+    else
+      out.push({ ...row, count: 1, event_us: row.detail.window_end_us });
+  }
+  return out;
+}
+
+/* What a change did, in a few words; a verb that has none is shown as it is. */
+export function changeText(c) {
+  const d = c.detail ?? {}, known = {
+    "endpoint.alert_firing": () => t("{n} alert fired|{n} alerts fired", { n: c.count }),
+    "endpoint.alert_resolved": () => t("{n} alert ended|{n} alerts ended", { n: c.count }),
+    "endpoint.create": () => t("Endpoint made"),
+    "endpoint.promote": () => t("Promoted"),
+    "endpoint.retrain_wanted": () => t("Retraining asked for by the monitor"),
+    "endpoint.rollout_start": () => t("Rollout started"),
+    "endpoint.rollout_advance": () => t("Rollout went a step further"),
+    "endpoint.rollout_promote": () => t("Rollout promoted its version"),
+    "endpoint.rollout_rollback": () => t("Rolled back"),
+    "model.model.create": () => t("Model registered"),
+    "model.model_version.create": () => t("Version registered"),
+    "model.alias.set": () => t("Alias {alias} now points at version {version}", { alias: d.alias ?? "", version: d.to ?? "" }),
+    "model.alias.delete": () => t("Alias {alias} removed", { alias: d.alias ?? "" }),
+    "model.stage.set": () => t("Version {version} is now {stage}", { version: d.stage ?? "", stage: d.to ?? "" }),
+    "feature_view.create": () => t("Feature view made"),
+    "pipeline_run.trigger": () => t("Pipeline started"),
+    "pipeline_run.end": () => t("Pipeline ended"),
+    "experiment.experiment.create": () => t("Experiment made"),
+  }[`${c.kind}.${c.verb}`];
+  return known ? known() : `${c.verb.replaceAll("_", " ")}${c.count > 1 ? " × " + number(c.count) : ""}`;
+}
