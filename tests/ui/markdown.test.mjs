@@ -1,0 +1,34 @@
+/* Markdown becomes a tree that holds no address but http and https. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { inline, parseMarkdown } from "../../ui/lib/markdown.js";
+
+test("blocks", () => {
+  const got = parseMarkdown("# Title\ntext\nmore\n\n- a\n  - [x] b\n\n```py\n# not a title\n```\n> said\n\n|a|b|\n|-|-|\n|1|`2`|\n\n---\n3. three\n");
+  assert.deepEqual(got.map(b => b.kind), ["heading", "paragraph", "list", "code", "quote", "table", "rule", "list"]);
+  assert.equal(got[3].text, "# not a title");
+  assert.deepEqual(got[2].items.map(i => [i.depth, i.checked]), [[0, undefined], [1, true]]);
+  assert.equal(got[7].start, 3);
+  assert.deepEqual(got[5].rows[0][1], [{ kind: "code", text: "2" }]);
+});
+
+test("addresses of other kinds are text", () => {
+  for (const bad of ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "//evil", "\u0001javascript:x", "vbscript:x", "file:///etc/passwd"])
+    for (const x of inline(`[a](${bad}) ![b](${bad}) <${bad}>`))
+      assert.ok(!x.href, JSON.stringify(x));
+  assert.equal(inline("[a](https://x.org/?q=1)")[0].href, "https://x.org/?q=1");
+  assert.equal(inline("see https://x.org/a.")[1].text, "https://x.org/a");
+});
+
+test("HTML is text", () => {
+  assert.deepEqual(inline("<img src=x onerror=1>"), [{ kind: "text", text: "<img src=x onerror=1>" }]);
+});
+
+test("hostile text takes bounded time", () => {
+  for (const bit of ["[", "**", "`", "![", "_a", "> ", "| ", "- ", "https://", "[a](", "```\n", "*a "]) {
+    const begin = process.hrtime.bigint();
+    parseMarkdown(bit.repeat(20000));
+    parseMarkdown((bit + "\n").repeat(5000));
+    assert.ok(process.hrtime.bigint() - begin < 10000000000n, bit);
+  }
+});
