@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every test of the tree and ends with one line `N passed, N failed`.
 
-Sections: the tools' own tests and tidy, the cmocka programs under ASan + UBSan, the fuzz corpora replayed, the
+Sections: the tools' own tests and tidy, the logic of the web interface in Node, the cmocka programs under ASan + UBSan, the fuzz corpora replayed, the
 real clients against the release binary, and the demo with its verification. A name on the command line limits
 the run to the sections whose name contains it.
 """
@@ -187,6 +187,22 @@ def tools():
         pytest("tools", "tests/tools")
 
 
+def interface():
+    """The web interface's own logic in Node; what people see of it is tested in a browser, with the real clients (tests/e2e/test_ui_*)."""
+    files = sorted(str(f) for f in (ROOT / "tests/ui").glob("*.test.mjs"))
+    code, out = run(["node", "--test", "--test-reporter=tap", *files], "ui.log") if files else (0, "")
+    seen = 0
+    for line in out.splitlines():
+        done = re.match(r"\s*(not ok|ok) \d+ - (.*)", line)
+        if done and "# SKIP" not in line and "# TODO" not in line:
+            seen += 1
+            note(done.group(1) == "ok", f"ui: {done.group(2)}", tail(out, 60) if done.group(1) != "ok" else "")
+        elif done:
+            note(False, f"ui: {done.group(2)} was skipped")
+    if code and not any(f.startswith("ui: ") for f in failures) or files and not seen:
+        note(False, f"node --test (exit code {code})", tail(out))
+
+
 def clients():
     if build("release", "ingot") and venv():
         pytest("e2e", "tests/e2e")
@@ -203,7 +219,7 @@ def demo():
         pytest("demo", "tests/demo")
 
 
-SECTIONS = {"tools": tools, "unit": unit_tests, "fuzz": fuzz_replay, "e2e": clients, "demo": demo}
+SECTIONS = {"tools": tools, "ui": interface, "unit": unit_tests, "fuzz": fuzz_replay, "e2e": clients, "demo": demo}
 
 
 def main():

@@ -2,7 +2,7 @@
 """The house's linter: tidy.py [ROOT]
 
 Checks what compilers do not: which layer may include which (the table in ARCHITECTURE.md), sizes, banned functions, that each
-header compiles alone, that headers, sources and tests come in threes, dead files, TODOs without an issue, blanks. Prints findings as
+header compiles alone, that headers, sources and tests come in threes, dead files, TODOs without an issue, blanks; tidy_ui.py has the rules for ui/. Prints findings as
 `file:line: rule: text` and ends with status 1, or prints `tidy: N files, 0 findings`.
 
 A finding is waived by a line `path rule reason...` in tools/tidy_waivers.txt. The first line of that file, `# at most N`, bounds
@@ -15,6 +15,8 @@ import os
 import re
 import subprocess
 import sys
+
+from tidy_ui import check_ui
 
 FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 70
@@ -460,7 +462,7 @@ def apply_waivers(t):
 
 def main():
     t = Tidy(sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-    for check in (check_layers, check_sizes, check_text, check_guards, check_twins, check_readmes, check_headers_alone):
+    for check in (check_layers, check_sizes, check_text, check_guards, check_twins, check_readmes, check_headers_alone, check_ui):
         check(t)
     waived = apply_waivers(t)
     for path, line, rule, text in sorted(t.findings):
