@@ -34,3 +34,10 @@ DELETE FROM rollout_journal WHERE rollout = ?1 AND upto < (SELECT MAX(j.upto) FR
 DELETE FROM rollout_journal WHERE rollout = ?1
 -- name: rollout_journal_list
 SELECT bytes FROM rollout_journal WHERE rollout = ?1 ORDER BY upto, id
+-- name: rollout_head
+SELECT id, control, candidate, state, step, step_started_us, started_us, finished_us, paused, decisions, plan, evidence, seed
+FROM rollout WHERE id = ?1 AND endpoint = ?2
+-- name: rollout_heads
+SELECT r.id, r.control, r.candidate, r.state, r.step, r.step_started_us, r.started_us, r.finished_us, r.paused, r.decisions, r.plan,
+       d.seq, d.at_us, d.verdict, d.reason, d.note, d.from_permille, d.diff, d.lo, d.hi
+FROM rollout r LEFT JOIN rollout_decision d ON d.rollout = r.id AND d.seq = r.decisions WHERE r.endpoint = ?1 ORDER BY r.id DESC

@@ -13,6 +13,7 @@ struct alerts;
 struct payload;
 struct series_cache;
 struct run_index;
+struct run_windows;
 struct server;
 struct sessions;
 struct site;
@@ -31,6 +32,7 @@ struct services {
     struct trend *trend;             /* the recent past of endpoints; NULL: it is not kept */
     struct series_cache *series;     /* points of metrics; NULL: histories are read from the database */
     struct run_index *run_index;     /* columns of runs in memory; NULL: runs are searched row by row */
+    struct run_windows *run_windows; /* orders of runs that tables scroll over; NULL: none is kept */
     struct webhooks *webhooks;       /* who is told of what, and the outbox; NULL: webhooks are not served */
     struct alerts *alerts;           /* rules on runs' metrics; NULL likewise */
     struct tracer *tracer;           /* which requests leave a trace; NULL: none does */

@@ -40,6 +40,7 @@
 #include "core/serve/source.h"
 #include "core/track/experiment.h"
 #include "core/track/index.h"
+#include "core/track/run_window.h"
 #include "core/track/series_cache.h"
 #include "net/server.h"
 #include "web_gen.h"
@@ -58,8 +59,10 @@ struct platform {
     struct feature_online *features;
     struct monitor *monitor;
     struct rollout_live *live;
+    struct trend *trend;
     struct series_cache *series;
     struct run_index *run_index;
+    struct run_windows *run_windows;
     struct serve_source source;
     struct serve *serve;
     struct retrain *retrain;
@@ -120,12 +123,14 @@ static enum err core_open(struct op *op, struct platform *p, const struct config
         .db = p->db, .blobs = p->blobs, .tables = tables, .tmp_dir = str_from(op_printf(op, "%.*s/tmp", STR_FMT(config->data_dir)))});
     p->monitor = monitor_create(p->db, &sink);
     p->live = rollout_live_create();
+    p->trend = trend_create();
     if (rollout_live_load(op, p->db, p->live)) { /* what it holds is worth less than a server that starts */
         log_at(LOG_ERROR, "rollout.journal", {"error", LOG_C(op->msg)});
         op_clear(op);
     }
     p->series = series_cache_create(LIMIT_TRACK_SERIES_CACHE);
     p->run_index = run_index_create(LIMIT_TRACK_INDEX_BYTES);
+    p->run_windows = run_windows_create(LIMIT_TRACK_WINDOW_BYTES);
     enum err e = feature_online_open(op, p->db, &p->features);
     if (e)
         return e;
@@ -172,9 +177,11 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .features = p->features,
         .monitor = p->monitor,
         .live = p->live,
+        .trend = p->trend,
         .payload = p->payload,
         .series = p->series,
         .run_index = p->run_index,
+        .run_windows = p->run_windows,
         .webhooks = p->webhooks,
         .alerts = p->alerts,
         .retrainer = retrain_hooks(p->retrain),
@@ -251,7 +258,7 @@ enum err platform_start(struct op *op, const struct config *config, struct platf
         return e;
     }
     p->ticker = ticker_start(&(struct ticker_config){.serve = p->serve, .monitor = p->monitor, .retrainer = p->services.retrainer, .db = p->db,
-                                                     .live = p->live, .retention_ms = LIMIT_RETENTION_MS, .interval_ms = LIMIT_MONITOR_TICK_MS});
+                                                     .live = p->live, .trend = p->trend, .retention_ms = LIMIT_RETENTION_MS, .interval_ms = LIMIT_MONITOR_TICK_MS});
     *ret = p;
     return OK;
 }
@@ -284,7 +291,9 @@ void platform_stop(struct op *op, struct platform *p)
     notify_close(p->notify);
     monitor_destroy(p->monitor);
     rollout_live_destroy(p->live);
+    trend_destroy(p->trend);
     feature_online_close(p->features);
+    run_windows_destroy(p->run_windows);
     run_index_destroy(p->run_index);
     series_cache_destroy(p->series);
     predlog_destroy(p->predlog);

@@ -115,14 +115,25 @@ static bool pause_for(struct ticker *t, int64_t ms)
     return !t->stopping;
 }
 
+/* Until the next beat: at full seconds by the wall clock, so that what is noted belongs to one second. */
+static int64_t beat_ms(const struct ticker *t)
+{
+    int64_t beat = LIMIT_ROLLOUT_FLUSH_MS < LIMIT_SERVE_TREND_BEAT_MS ? LIMIT_ROLLOUT_FLUSH_MS : LIMIT_SERVE_TREND_BEAT_MS;
+    if (t->config.interval_ms < beat)
+        return t->config.interval_ms;
+    int64_t left_ms = beat - time_now_us() / 1000 % beat;
+    return left_ms < beat / 8 ? left_ms + beat : left_ms; /* woken a little early: that beat is over */
+}
+
 /* Looks at everything once in an interval, and writes what rollouts recorded in between, more often. */
 static void *ticker_main(void *arg)
 {
     struct ticker *t = arg;
     struct arena *names = arena_create(LIMIT_MIB(1)), *arena = arena_create(LIMIT_REQUEST_ARENA);
-    int64_t beat_ms = t->config.interval_ms < LIMIT_ROLLOUT_FLUSH_MS ? t->config.interval_ms : LIMIT_ROLLOUT_FLUSH_MS;
     int64_t look_ms = time_mono_ms() + t->config.interval_ms;
-    while (pause_for(t, beat_ms)) {
+    while (pause_for(t, beat_ms(t))) {
+        if (t->config.trend)
+            trend_sample(t->config.trend, t->config.serve, time_now_us());
         bool due = time_mono_ms() >= look_ms;
         if (!due && (!t->config.live || !rollout_live_pending(t->config.live, STR(""))))
             continue;

@@ -4,6 +4,8 @@
  *
  * Every LIMIT_ROLLOUT_FLUSH_MS, and at the end, it writes what rollouts recorded in memory (rollout_live_flush).
  *
+ * Every LIMIT_SERVE_TREND_BEAT_MS, at full seconds, it notes the figures of all endpoints (trend_sample).
+ *
  * And once in `retention_ms` it applies the retention rules of experiments (core/retention/rules.h).
  *
  * One thread of its own. A tick that fails is logged and taken again the next time; the next endpoint is looked at regardless. */
@@ -11,6 +13,7 @@
 #define INGOT_APP_TICKER_H
 
 #include "core/serve/react.h"
+#include "core/serve/trend.h"
 
 struct ticker;
 
@@ -21,6 +24,7 @@ struct ticker_config {     /* serve and monitor are borrowed and must outlive th
     struct db *db;         /* of the retention rules; borrowed as well */
     int64_t retention_ms;  /* 0: never */
     struct rollout_live *live; /* whose pairs and picks are written; NULL: none */
+    struct trend *trend;   /* of the endpoints' figures; borrowed; NULL: it is not kept */
     int64_t interval_ms;   /* between the end of one round and the start of the next; the first comes after one interval */
 };
 

@@ -353,6 +353,11 @@
 #define LIMIT_REGISTRY_APPROVAL_NOTES 1000    /* on one request */
 #define LIMIT_REGISTRY_CARD_SECTION 100000    /* characters of one section */
 #define LIMIT_REGISTRY_CARD_HISTORY 50        /* changes that a card shows */
+#define LIMIT_REGISTRY_LIST 500               /* models on one page of the list */
+#define LIMIT_REGISTRY_LIST_ENDPOINTS 100     /* of one model in that list */
+#define LIMIT_REGISTRY_FILES 5000             /* files of one version that are listed */
+#define LIMIT_DATASET_LIST 500                /* datasets on one page */
+#define LIMIT_DATASET_RUNS 1000               /* runs of one dataset that are listed */
 #define LIMIT_LINEAGE_NODES 2000
 #define LIMIT_LINEAGE_DEPTH 32
 #define LIMIT_LINEAGE_FAN 500                 /* neighbours by one kind of edge */
@@ -389,7 +394,8 @@
 #define LIMIT_ROLLOUT_PAIRS (1 << 16)            /* shadowed requests per endpoint that wait for their label; the oldest go */
 #define LIMIT_ROLLOUT_NOTES (1 << 18)            /* picks per endpoint that wait for their reward; the oldest go */
 #define LIMIT_ROLLOUT_REWARDS 100000             /* in one call */
-#define LIMIT_ROLLOUT_PATH 400                   /* decisions of one rollout in an answer of its course; of more the calm ones are thinned out */
+#define LIMIT_ROLLOUT_COURSE 400                 /* decisions in an answer about a rollout's course; of more the calm ones are thinned out */
+#define LIMIT_ROLLOUT_COURSE_DRAWN 100           /* ... of a bandit: each asks for thousands of draws */
 #define LIMIT_ROLLOUT_FLUSH_MS 1000              /* pairs and picks lie in memory alone for so long */
 #define LIMIT_ROLLOUT_JOURNAL (1 << 15)          /* entries of one row of the journal of pairs and picks */
 #define LIMIT_ROLLOUT_EVIDENCE LIMIT_KIB(256)    /* of one decision, as text */

@@ -4,14 +4,37 @@
 #include "base/limits.h"
 #include "core/monitor/monitor.h"
 #include "core/payload/payload.h"
-#include "core/predlog/predlog.h"
 #include "core/serve/serve.h"
+#include "core/serve/trend.h"
+
+/* What each version is meant to answer, in permille of those who take part. */
+static void shares_write(struct json_out *w, const struct rollout_weights *weights)
+{
+    json_key(w, "shares");
+    json_begin_array(w);
+    for (int i = 0; i < (weights->arm_count ? weights->arm_count : 2); i++) {
+        const int64_t version = weights->arm_count ? weights->arm[i].version : i ? weights->candidate : weights->control;
+        const int permille = weights->arm_count ? weights->arm[i].permille : i ? weights->permille : 1000 - weights->permille;
+        json_begin_object(w);
+        json_kv_i64(w, "version", version);
+        json_kv_i64(w, "permille", permille);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    if (weights->shadow)
+        json_kv_i64(w, "shadow_permille", weights->shadow_permille);
+}
 
 static void weights_write(struct json_out *w, const struct rollout_weights *weights)
 {
     json_key(w, "rollout");
     json_begin_object(w);
     json_kv_bool(w, "active", weights->active);
+    if (weights->active) {
+        json_kv_i64(w, "id", weights->id);
+        json_kv_cstr(w, "kind", rollout_kind_name(weights->kind));
+        shares_write(w, weights);
+    }
     json_kv_i64(w, "control", weights->control);
     json_kv_i64(w, "candidate", weights->candidate);
     json_kv_i64(w, "permille", weights->active ? weights->permille : 0);
@@ -56,6 +79,15 @@ static enum err endpoint_write(struct op *op, struct services *s, struct str nam
     json_kv_bool(w, "ready", info->ready);
     json_kv_str(w, "format", info->format);
     json_kv_i64(w, "features", (int64_t)info->features);
+    json_key(w, "versions");
+    json_begin_array(w);
+    for (size_t i = 0; i < info->version_count; i++)
+        json_i64(w, info->versions[i]);
+    json_end_array(w);
+    if (s->trend) {
+        json_key(w, "load");
+        trend_brief_json(s->trend, info->name, w);
+    }
     if (info->view)
         json_kv_str(w, "view", info->view->name);
     json_kv_bool(w, "pending", s->retrainer.pending && s->retrainer.pending(s->retrainer.arg, name));
@@ -120,6 +152,18 @@ enum err native_endpoint_put(struct op *op, struct services *s, struct http_req 
         (e = serve_put(op, s->serve, req->path_args[0], config, version)))
         return e;
     return endpoint_reply(op, s, req->path_args[0], res);
+}
+
+enum err native_endpoint_delete(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct json_out w;
+    enum err e = serve_remove(op, s->serve, req->path_args[0]);
+    if (e)
+        return e;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_end_object(&w);
+    return OK;
 }
 
 enum err native_endpoint_labels(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
@@ -215,65 +259,4 @@ enum err native_endpoint_flush(struct op *op, struct services *s, struct http_re
     json_begin_object(&w);
     json_end_object(&w);
     return OK;
-}
-
-enum err native_predictions_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    struct predlog_entry *entries = NULL;
-    size_t n = 0;
-    int64_t after = 0;
-    enum err e = native_query_i64(op, req, "after", 0, INT64_MAX, 0, &after);
-    if (e || (e = native_endpoint_known(op, s, req->path_args[0])) ||
-        (e = predlog_list(op, s->db, req->path_args[0], after, NATIVE_PAGE_MAX, &entries, &n)))
-        return e;
-    struct json_out w;
-    native_reply(res, &w);
-    json_begin_object(&w);
-    json_key(&w, "predictions");
-    json_begin_array(&w);
-    for (size_t i = 0; i < n; i++) {
-        json_begin_object(&w);
-        json_kv_i64(&w, "seq", entries[i].seq);
-        json_kv_i64(&w, "start_us", entries[i].start_us);
-        json_kv_i64(&w, "end_us", entries[i].end_us);
-        json_kv_i64(&w, "rows", entries[i].rows);
-        json_kv_i64(&w, "size_bytes", (int64_t)entries[i].size_bytes);
-        json_kv_str(&w, "sha256", blob_id_hex(op, &entries[i].blob));
-        json_end_object(&w);
-    }
-    json_end_array(&w);
-    if (n == NATIVE_PAGE_MAX)
-        json_kv_i64(&w, "next", entries[n - 1].seq);
-    json_end_object(&w);
-    return OK;
-}
-
-enum err native_predictions_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    struct predlog_entry entry;
-    int64_t seq = 0;
-    if (!str_parse_i64(req->path_args[1], &seq))
-        return op_fail(op, E_NOT_FOUND, "no prediction window '%.*s'", STR_FMT(req->path_args[1]));
-    enum err e = predlog_get(op, s->db, req->path_args[0], seq, &entry);
-    return e ? e : native_parquet(op, s, &entry.blob, res);
-}
-
-enum err native_parquet(struct op *op, struct services *s, const struct blob_id *id, struct http_res *res)
-{
-    struct blob_reader *r = NULL;
-    uint64_t size = 0;
-    enum err e = blob_reader_open(op, s->blobs, id, &r, &size);
-    if (e)
-        return e;
-    http_set_type(res, "application/vnd.apache.parquet");
-    char *piece = arena_alloc(op->arena, LIMIT_KIB(64));
-    size_t n = 0;
-    uint64_t at = 0;
-    e = http_stream_begin(op, res, size);
-    while (!e && !(e = blob_read(op, s->blobs, r, at, piece, LIMIT_KIB(64), &n)) && n) {
-        e = http_stream_write(op, res, piece, n);
-        at += n;
-    }
-    blob_reader_close(s->blobs, r);
-    return e;
 }

@@ -38,15 +38,18 @@ enum err native_endpoint_labels(struct op *op, struct services *s, struct http_r
 enum err native_endpoint_windows(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_endpoint_alerts(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_endpoint_retrains(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_endpoint_delete(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_endpoint_flush(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* live.c */
+enum err native_endpoint_live(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_endpoint_signature(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* logs.c */
 enum err native_predictions_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
-struct blob_id;
-/* Streams a blob as a Parquet file. */
-enum err native_parquet(struct op *op, struct services *s, const struct blob_id *id, struct http_res *res);
+enum err native_predictions_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_payloads_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_payloads_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
-enum err native_predictions_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
-enum err native_endpoint_flush(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* rollouts.c */
+enum err native_rollout_course(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_rollout_start(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_rollout_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_rollout_finish(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
@@ -57,6 +60,12 @@ enum err native_delivery_retry(struct op *op, struct services *s, struct http_re
 /* compare.c */
 enum err native_runs_compare(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_metrics_chart(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* runs.c */
+enum err native_runs_search(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_runs_columns(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_experiment_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* search.c */
+enum err native_search(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* console.c */
 enum err native_console_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_console_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

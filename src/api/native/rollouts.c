@@ -75,13 +75,15 @@ enum err native_rollout_start(struct op *op, struct services *s, struct http_req
 enum err native_rollout_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct json_out w;
+    struct str brief;
     enum err e = native_endpoint_known(op, s, req->path_args[0]);
     if (e)
         return e;
     native_reply(res, &w);
     json_begin_object(&w);
     json_key(&w, "rollouts");
-    e = rollout_list_json(op, s->db, req->path_args[0], &w);
+    e = http_query_get(op, req, "brief", &brief) && str_eqc(brief, "true") ? rollout_brief_json(op, s->db, req->path_args[0], &w)
+                                                                          : rollout_list_json(op, s->db, req->path_args[0], &w);
     json_end_object(&w);
     return e;
 }

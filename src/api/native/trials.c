@@ -57,6 +57,17 @@ enum err native_rollout_report(struct op *op, struct services *s, struct http_re
     return rollout_report_json(op, s->db, req->path_args[0], id, &w);
 }
 
+enum err native_rollout_course(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    int64_t id = 0;
+    struct json_out w;
+    enum err e = native_endpoint_known(op, s, req->path_args[0]);
+    if (e || (e = rollout_id(op, req, &id)))
+        return e;
+    native_reply(res, &w);
+    return rollout_course_json(op, s->db, req->path_args[0], id, native_event_now(op, s, req->path_args[0]), &w);
+}
+
 enum err native_rollout_replay(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     int64_t id = 0;

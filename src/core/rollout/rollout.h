@@ -6,6 +6,7 @@
 #ifndef INGOT_CORE_ROLLOUT_ROLLOUT_H
 #define INGOT_CORE_ROLLOUT_ROLLOUT_H
 
+#include "core/rollout/course.h"
 #include "core/rollout/decide.h"
 #include "core/rollout/history.h"
 #include "core/rollout/journal.h"

@@ -81,6 +81,7 @@ struct infer_batch_stats {
     struct infer_duration input, infer, output;
 };
 enum { INFER_BATCH_SIZES = 32, INFER_BUCKETS = 18 };
+enum { INFER_FINE = 176 }; /* buckets of equal relative width: core/serve/stats.h, stats_fine_edges */
 /* Upper bounds of the first INFER_BUCKETS - 1 buckets, ascending; the last one has none. */
 extern const uint64_t infer_bounds_ns[INFER_BUCKETS - 1];
 struct infer_histogram {
@@ -97,6 +98,7 @@ struct infer_stats {
     uint64_t memory_bytes;
     uint64_t failed[ERR_COUNT]; /* `fail`, by reason */
     struct infer_histogram total_by_time, queue_by_time, infer_by_time; /* of answered requests; what the cache answered is in the first alone */
+    uint64_t total_fine[INFER_FINE]; /* the same as total_by_time, fine enough for quantiles */
 };
 /* What belongs to no single version. */
 struct serve_figures {

@@ -15,7 +15,7 @@ enum {
     C_ROWS = 16, C_RUNS, C_LAST_US, C_ONE, C_ONE_INPUT, C_ONE_INFER, C_ONE_OUTPUT, C_REJECTED, C_CANCELLED, C_TIMED_OUT,
     C_FAILED, /* by reason */
     C_TOTAL_TIMES = C_FAILED + ERR_COUNT, /* histograms: the sum and the buckets */
-    C_QUEUE_TIMES = C_TOTAL_TIMES + 1 + INFER_BUCKETS, C_INFER_TIMES = C_QUEUE_TIMES + 1 + INFER_BUCKETS, C_COUNT = C_INFER_TIMES + 1 + INFER_BUCKETS,
+    C_QUEUE_TIMES = C_TOTAL_TIMES + 1 + INFER_BUCKETS, C_INFER_TIMES = C_QUEUE_TIMES + 1 + INFER_BUCKETS, C_FINE = C_INFER_TIMES + 1 + INFER_BUCKETS, C_COUNT = C_FINE + INFER_FINE,
 };
 
 struct shard {
@@ -67,6 +67,26 @@ static inline void histogram(struct shard *s, bool mine, int counter, uint64_t n
     add(s, mine, counter + 1 + k, 1);
 }
 
+/* Fine buckets, the layout of HdrHistogram with three bits after the leading one, of units of 1024 ns. */
+enum { FINE_BITS = 3, FINE_UNIT_BITS = 10 };
+
+static inline int fine_bucket(uint64_t ns)
+{
+    uint64_t v = ns >> FINE_UNIT_BITS;
+    if (v < 1u << FINE_BITS)
+        return (int)v;
+    int shift = 63 - __builtin_clzll(v) - FINE_BITS;
+    int k = ((shift + 1) << FINE_BITS) + (int)((v >> shift) & ((1u << FINE_BITS) - 1));
+    return k < INFER_FINE ? k : INFER_FINE - 1;
+}
+
+void stats_fine_edges(size_t k, double *ret_from_ns, double *ret_to_ns)
+{
+    size_t shift = k >> FINE_BITS ? (k >> FINE_BITS) - 1 : 0, low = k >> FINE_BITS ? (1u << FINE_BITS) + (k & ((1u << FINE_BITS) - 1)) : k;
+    *ret_from_ns = (double)((uint64_t)low << shift << FINE_UNIT_BITS);
+    *ret_to_ns = (double)((uint64_t)(low + 1) << shift << FINE_UNIT_BITS);
+}
+
 struct stats *stats_create(void)
 {
     struct stats *s = aligned_alloc(CACHE_LINE, sizeof(*s));
@@ -104,6 +124,7 @@ void stats_success(struct stats *st, size_t rows, const struct stats_times *t, i
     duration(s, mine, C_OUTPUT, t->output);
     add(s, mine, C_ROWS, rows);
     histogram(s, mine, C_TOTAL_TIMES, t->total);
+    add(s, mine, C_FINE + fine_bucket(t->total), 1);
     histogram(s, mine, C_QUEUE_TIMES, t->queue);
     histogram(s, mine, C_INFER_TIMES, t->infer);
     atomic_store_explicit(&s->c[C_LAST_US], (uint64_t)now_us, memory_order_relaxed);
@@ -160,6 +181,7 @@ void stats_cache_hit(struct stats *st, uint64_t lookup, uint64_t total)
     duration(&st->shards[i], mine, C_HIT, lookup);
     duration(&st->shards[i], mine, C_SUCCESS, total);
     histogram(&st->shards[i], mine, C_TOTAL_TIMES, total);
+    add(&st->shards[i], mine, C_FINE + fine_bucket(total), 1);
 }
 
 void stats_cache_miss(struct stats *st, uint64_t lookup)
@@ -188,7 +210,8 @@ static void histogram_read(const uint64_t *c, int counter, struct infer_histogra
 void stats_read(struct stats *st, struct infer_stats *ret)
 {
     uint64_t c[C_COUNT] = {0}, last = 0;
-    for (int i = 0; i <= STATS_SHARDS; i++) {
+    int used = atomic_load(&threads); /* shards of threads that are not there yet are empty */
+    for (int i = 0; i <= STATS_SHARDS && i < used; i++) {
         for (int k = 0; k < C_COUNT; k++)
             c[k] += atomic_load_explicit(&st->shards[i].c[k], memory_order_relaxed);
         uint64_t seen = atomic_load_explicit(&st->shards[i].c[C_LAST_US], memory_order_relaxed);
@@ -205,6 +228,7 @@ void stats_read(struct stats *st, struct infer_stats *ret)
     histogram_read(c, C_TOTAL_TIMES, &ret->total_by_time);
     histogram_read(c, C_QUEUE_TIMES, &ret->queue_by_time);
     histogram_read(c, C_INFER_TIMES, &ret->infer_by_time);
+    memcpy(ret->total_fine, c + C_FINE, sizeof ret->total_fine);
     ret->batch_count = 0;
     if (c[C_ONE])
         ret->batches[ret->batch_count++] = (struct infer_batch_stats){

@@ -31,6 +31,10 @@ void stats_cache_miss(struct stats *s, uint64_t lookup);
 enum stats_count { STATS_REJECTED, STATS_CANCELLED, STATS_TIMED_OUT };
 void stats_count(struct stats *s, enum stats_count what);
 
+/* The fine buckets of infer_stats.total_fine: eight to a doubling, from 1.024 us (below 8.192 us: of that width) to 17 s; what takes longer is in the
+ * last. Where bucket k begins and ends, in nanoseconds. */
+void stats_fine_edges(size_t k, double *ret_from_ns, double *ret_to_ns);
+
 /* Fills the figures that are counted here: not version, queued, running, memory_bytes. */
 void stats_read(struct stats *s, struct infer_stats *ret);
 

@@ -101,8 +101,34 @@ static void test_shared(void **state)
     assert_true(read.fail.count == 2 && read.fail.ns == 10);
 }
 
+/* Every duration lies between the edges of its fine bucket, whose width is at most an eighth of it. */
+static void test_fine(void **state)
+{
+    (void)state;
+    struct stats *s = stats_create();
+    static const uint64_t times[] = {0, 1, 1023, 1024, 8191, 8192, 9215, 9216, 99999, 1000000, 123456789, 17179869183, 17179869184, UINT64_MAX / 2};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        struct infer_stats before = {0}, after = {0};
+        double from, to;
+        size_t k = 0;
+        stats_read(s, &before);
+        if (i % 2)
+            stats_success(s, 1, &(struct stats_times){.total = times[i]}, 0);
+        else
+            stats_cache_hit(s, 1, times[i]);
+        stats_read(s, &after);
+        while (k < INFER_FINE && after.total_fine[k] == before.total_fine[k])
+            k++;
+        assert_true(k < INFER_FINE);
+        stats_fine_edges(k, &from, &to);
+        assert_true((double)times[i] >= from && ((double)times[i] < to || k == INFER_FINE - 1));
+        assert_true(to - from <= 1024 || to - from <= from / 8);
+    }
+    stats_destroy(s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_bounds), cmocka_unit_test(test_batch_sizes), cmocka_unit_test(test_shared)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_bounds), cmocka_unit_test(test_fine), cmocka_unit_test(test_batch_sizes), cmocka_unit_test(test_shared)};
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
 }
