@@ -1,6 +1,11 @@
 /* charts.js - the Chinese of charts and of the room that compares runs. */
 export const charts = {
   "and {n} more": "另有 {n} 条",
+  "all": "全部",
+  "Bin": "分箱",
+  "current": "当前",
+  "reference": "参考",
+  "{name}: arrow keys move, Enter chooses": "{name}：方向键移动，回车键选择",
   "Chart menu": "图表菜单",
   "From": "起",
   "Highest": "最大值",
