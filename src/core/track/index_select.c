@@ -1,13 +1,17 @@
 /* Clauses become sets of bits, one bit per run, and the filter's steps combine whole words of them. What is left is
  * either walked in the default order, which every group keeps, or gets a sort key of 64 bits per run; a partial
  * quicksort (Hoare's FIND, 1961) then separates the page from what is before and behind it, so that a page in the
- * middle of 100 000 runs costs a few passes over them and only the page itself is sorted. A page that begins behind a run (keyset.h)
+ * middle of 100 000 runs costs a few passes over them and only the page itself is sorted. Who wants all of them in order (run_window.h) gets
+ * them by counting (a radix sort of the keys, byte by byte), and only runs of equal keys are compared. A page that begins behind a run (keyset.h)
  * leaves out what lies before; in the default order it starts there. */
 #include "core/track/index_select.h"
 
 #include "core/track/run.h"
 
+#include <math.h>
 #include <stdlib.h>
+
+#define COUNT_FROM 512 /* candidates, from which on counting is faster than comparing */
 
 struct candidate {
     uint64_t key; /* decides unless equal */
@@ -62,6 +66,8 @@ size_t index_needs(const struct run_plan *plan, struct index_need *ret)
         if (id || !in_group(o->entity, o->attr))
             n = add_need(ret, n, &(struct index_need){o->entity, attr ? o->attr : 0, attr ? STR("") : o->key, rank && i == 0 && o->entity != FILTER_METRIC});
     }
+    for (size_t i = 0; i < plan->top_count; i++)
+        n = add_need(ret, n, &(struct index_need){FILTER_METRIC, 0, plan->tops[i], false});
     return n;
 }
 
@@ -264,6 +270,49 @@ static void part(struct selection *s, struct candidate *p, size_t n, size_t k)
         qsort_r(&p[lo], hi - lo, sizeof *p, compare, s);
 }
 
+/* One pass of the counting sort: by byte `at` of the keys, or of the places turned round. False: all have the same one, nothing was moved. */
+static bool count_pass(const struct candidate *from, struct candidate *to, size_t n, bool place, unsigned at)
+{
+    size_t starts[256] = {0}, sum = 0;
+    for (size_t i = 0; i < n; i++)
+        starts[((place ? ~(uint64_t)from[i].place : from[i].key) >> 8 * at) & 255]++;
+    for (size_t b = 0; b < ARRAY_LEN(starts); b++) {
+        size_t count = starts[b];
+        if (count == n)
+            return false;
+        starts[b] = sum;
+        sum += count;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[starts[((place ? ~(uint64_t)from[i].place : from[i].key) >> 8 * at) & 255]++] = from[i];
+    return true;
+}
+
+/* Sorts all of them; *ret is `p` or memory of op's arena. */
+static enum err sort_all(struct op *op, struct selection *s, struct candidate *p, size_t n, struct candidate **ret)
+{
+    bool placed = s->n == 1 && s->plan->order_count == 1; /* equal keys stand as in the default order */
+    struct candidate *other = arena_array(op->arena, n + 1, struct candidate);
+    if (!other)
+        return op_fail(op, E_TOO_LARGE, "the search finds more runs than fit in memory: narrow the filter");
+    for (unsigned pass = placed ? 0 : 4; pass < 12; pass++) {
+        bool place = pass < 4;
+        if (count_pass(p, other, n, place, place ? pass : pass - 4)) {
+            struct candidate *t = p;
+            p = other;
+            other = t;
+        }
+    }
+    for (size_t i = 0, end; i < n && !placed; i = end) {
+        for (end = i + 1; end < n && p[end].key == p[i].key; end++)
+            ;
+        if (end - i > 1)
+            qsort_r(&p[i], end - i, sizeof *p, compare, s);
+    }
+    *ret = p;
+    return OK;
+}
+
 /* Where a run stands against the place behind which the page begins. */
 static int compare_after(const struct selection *s, const struct chosen *c, uint32_t slot)
 {
@@ -380,11 +429,17 @@ static enum err sorted(struct op *op, struct selection *s, struct run_hits *hits
     size_t want = n - from < s->plan->limit ? n - from : s->plan->limit;
     if (want == 0)
         return OK;
-    if (from > 0)
-        part(s, all, n, from);
-    if (from + want < n)
-        part(s, all + from, n - from, want);
-    qsort_r(all + from, want, sizeof *all, compare, s);
+    if (want == n && n >= COUNT_FROM) {
+        e = sort_all(op, s, all, n, &all);
+        if (e)
+            return e;
+    } else {
+        if (from > 0)
+            part(s, all, n, from);
+        if (from + want < n)
+            part(s, all + from, n - from, want);
+        qsort_r(all + from, want, sizeof *all, compare, s);
+    }
     for (size_t i = 0; i < want; i++)
         hits->rows[hits->len++] = s->chosen[all[from + i].group].g->rows[all[from + i].slot];
     hits->more = from + want < n;
@@ -409,6 +464,33 @@ static enum err page(struct op *op, struct selection *s, struct run_hits *hits)
     return OK;
 }
 
+/* The least and greatest values among what was chosen. */
+static enum err find_tops(struct op *op, const struct selection *s, struct run_top **ret)
+{
+    struct run_top *tops = arena_array(op->arena, s->plan->top_count + 1, struct run_top);
+    if (!tops)
+        return op_fail(op, E_TOO_LARGE, "too many columns");
+    memset(tops, 0, s->plan->top_count * sizeof *tops);
+    for (size_t t = 0; t < s->plan->top_count; t++) {
+        for (size_t i = 0; i < s->n; i++) {
+            const struct chosen *c = &s->chosen[i];
+            const struct column *col = c->g->len ? group_column(c->g, FILTER_METRIC, 0, s->plan->tops[t]) : NULL;
+            for (size_t w = 0; col && w < bits_words(c->g->len); w++) {
+                for (uint64_t left = c->bits[w]; left; left &= left - 1) {
+                    struct order_key k = column_key(col, w * 64 + (size_t)__builtin_ctzll(left));
+                    if (k.kind != ORDER_REAL || !isfinite(k.real))
+                        continue;
+                    tops[t].min = tops[t].any && tops[t].min < k.real ? tops[t].min : k.real;
+                    tops[t].max = tops[t].any && tops[t].max > k.real ? tops[t].max : k.real;
+                    tops[t].any = true;
+                }
+            }
+        }
+    }
+    *ret = tops;
+    return OK;
+}
+
 enum err index_select(struct op *op, struct index_group *const *groups, size_t n, const struct run_plan *plan, struct run_hits *ret)
 {
     struct selection s = {.plan = plan, .n = n, .chosen = arena_array(op->arena, n + 1, struct chosen)};
@@ -424,6 +506,8 @@ enum err index_select(struct op *op, struct index_group *const *groups, size_t n
     s.exact = n == 1 && plan->order_count == 1 && s.chosen[0].order[0];
     struct run_hits hits = {0};
     enum err e = page(op, &s, &hits);
+    if (!e && plan->top_count)
+        e = find_tops(op, &s, &hits.tops);
     if (!e)
         *ret = hits;
     return e;

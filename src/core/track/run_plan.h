@@ -19,6 +19,13 @@ struct run_plan {
     bool keyed;           /* the page begins behind `after`, `offset` runs of it only for the next token */
     struct keyset after;
     bool count;           /* `total` is wanted */
+    const struct str *tops; /* metrics whose least and greatest value among all that is found are wanted; only the columns in memory tell */
+    size_t top_count;       /* at most LIMIT_TRACK_WINDOW_TOPS */
+};
+/* Of a metric's finite latest values. */
+struct run_top {
+    bool any;
+    double min, max;
 };
 struct run_hits {
     int64_t *rows; /* internal numbers of the page's runs, in order */
@@ -26,6 +33,7 @@ struct run_hits {
     bool more;     /* another page follows */
     struct keyset last; /* of the page, where `more` */
     int64_t total; /* of all pages, if wanted */
+    struct run_top *tops; /* one per plan->tops; NULL: not known */
 };
 
 #endif

@@ -111,7 +111,14 @@ static enum err fill_some(struct op *op, struct db_tx *tx, const struct run_colu
 /* A run that is gone by now leaves no trace in the page. */
 static enum err load_run(struct op *op, struct db_tx *tx, struct search *s, int64_t row)
 {
-    struct track_run *r = &s->page.runs[s->page.len];
+    bool there = false;
+    enum err e = run_load(op, tx, row, s->q->columns, &s->page.runs[s->page.len], &there);
+    s->page.len += !e && there;
+    return e;
+}
+
+enum err run_load(struct op *op, struct db_tx *tx, int64_t row, const struct run_columns *columns, struct track_run *r, bool *ret)
+{
     struct db_rows *rows = NULL;
     bool there = false;
     enum err e = db_query(op, tx, &sql_track_run_by_id, DB_ARGS(DB_I64(row)), &rows);
@@ -121,10 +128,11 @@ static enum err load_run(struct op *op, struct db_tx *tx, struct search *s, int6
     if (!e && there)
         track_run_row(op, tx, rows, r);
     db_end(tx, rows);
+    if (!e)
+        *ret = there;
     if (e || !there)
         return e;
-    s->page.len++;
-    return s->q->columns ? fill_some(op, tx, s->q->columns, r) : track_run_fill(op, tx, r);
+    return columns ? fill_some(op, tx, columns, r) : track_run_fill(op, tx, r);
 }
 
 static enum err load_tx(struct op *op, struct db_tx *tx, void *arg)
@@ -177,19 +185,18 @@ static enum err all_experiments(struct op *op, struct db_tx *tx, struct run_plan
     return e;
 }
 
-static enum err plan_experiments(struct op *op, struct db_tx *tx, struct search *s)
+enum err run_plan_experiments(struct op *op, struct db_tx *tx, const struct run_query *q, struct run_plan *plan)
 {
-    struct run_plan *plan = &s->plan;
-    if (s->q->all_experiments)
+    if (q->all_experiments)
         return all_experiments(op, tx, plan);
-    plan->experiments = arena_array(op->arena, s->q->experiment_count + 1, int64_t);
+    plan->experiments = arena_array(op->arena, q->experiment_count + 1, int64_t);
     if (!plan->experiments)
         return op_fail(op, E_TOO_LARGE, "too many experiments to search");
-    for (size_t i = 0; i < s->q->experiment_count; i++)
-        plan->experiments[i] = s->q->experiments[i];
-    qsort(plan->experiments, s->q->experiment_count, sizeof(int64_t), id_compare);
+    for (size_t i = 0; i < q->experiment_count; i++)
+        plan->experiments[i] = q->experiments[i];
+    qsort(plan->experiments, q->experiment_count, sizeof(int64_t), id_compare);
     plan->experiment_count = 0;
-    for (size_t i = 0; i < s->q->experiment_count; i++) {
+    for (size_t i = 0; i < q->experiment_count; i++) {
         if (i == 0 || plan->experiments[i] != plan->experiments[i - 1])
             plan->experiments[plan->experiment_count++] = plan->experiments[i];
     }
@@ -200,7 +207,7 @@ static enum err search_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct search *s = arg;
     enum index_outcome outcome = INDEX_UNFIT;
-    enum err e = plan_experiments(op, tx, s);
+    enum err e = run_plan_experiments(op, tx, s->q, &s->plan);
     if (!e && s->q->index)
         e = run_index_select(op, s->q->index, tx, &s->plan, &s->hits, &outcome);
     s->selected = outcome == INDEX_DONE || outcome == INDEX_AHEAD;
@@ -212,7 +219,7 @@ static enum err search_tx(struct op *op, struct db_tx *tx, void *arg)
 static enum err scan_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct search *s = arg;
-    enum err e = plan_experiments(op, tx, s);
+    enum err e = run_plan_experiments(op, tx, s->q, &s->plan);
     if (!e)
         e = run_scan(op, tx, &s->plan, &s->hits);
     return e ? e : load_tx(op, tx, s);
@@ -241,7 +248,7 @@ static enum err plan_order(struct op *op, const struct run_query *q, struct run_
 }
 
 /* max_results 0 stands for "absent" nowhere: the dialect puts its default there. */
-static enum err plan(struct op *op, const struct run_query *q, struct run_plan *p)
+enum err run_plan_make(struct op *op, const struct run_query *q, struct run_plan *p)
 {
     if (q->max_results < 1 && !q->count_only)
         return op_fail_field(op, "max_results",
@@ -271,7 +278,7 @@ enum err run_search(struct op *op, struct db *db, const struct run_query *q, str
 {
     struct search *s = op_new(op, struct search);
     s->q = q;
-    enum err e = plan(op, q, &s->plan);
+    enum err e = run_plan_make(op, q, &s->plan);
     for (int i = 0; !e && q->index && !s->selected && i < SNAPSHOTS; i++)
         e = db_read(op, db, search_tx, s);
     if (!e && !s->loaded)

@@ -41,6 +41,12 @@ struct run_page {
 MUST_USE enum err run_search(struct op *op, struct db *db, const struct run_query *q, struct run_page *ret);
 /* "metrics.loss", "params.*", "tags.x", "inputs", "outputs", "attributes.*" (which always come). */
 MUST_USE enum err run_columns_parse(struct op *op, const struct str *texts, size_t n, struct run_columns *ret);
+/* The steps of a search, for those who hold their own results (run_window.h). The first is pure and leaves the experiments out, the others work
+ * inside a read. *ret false: the run is gone. */
+struct run_plan;
+MUST_USE enum err run_plan_make(struct op *op, const struct run_query *q, struct run_plan *ret_plan);
+MUST_USE enum err run_plan_experiments(struct op *op, struct db_tx *tx, const struct run_query *q, struct run_plan *plan);
+MUST_USE enum err run_load(struct op *op, struct db_tx *tx, int64_t row, const struct run_columns *columns, struct track_run *ret_run, bool *ret);
 /* The vocabulary of run filters (for tests and fuzzing). */
 extern const struct filter_rules run_search_rules;
 

@@ -1,0 +1,25 @@
+-- name: run_keys_params
+-- Parameters of the newest active runs of an experiment, with how many runs have which value.
+SELECT p.key, p.value, count(*) FROM (SELECT id FROM track_run WHERE experiment = ?1 AND deleted = 0 ORDER BY start_ms DESC, uuid LIMIT ?2) r
+JOIN track_param p ON p.run = r.id GROUP BY p.key, p.value ORDER BY 1, 3 DESC, 2
+-- name: run_keys_params_oldest
+SELECT p.key, p.value, count(*) FROM (SELECT id FROM track_run WHERE experiment = ?1 AND deleted = 0 ORDER BY start_ms, uuid DESC LIMIT ?2) r
+JOIN track_param p ON p.run = r.id GROUP BY p.key, p.value ORDER BY 1, 3 DESC, 2
+-- name: run_keys_tags
+SELECT t.key, t.value, count(*) FROM (SELECT id FROM track_run WHERE experiment = ?1 AND deleted = 0 ORDER BY start_ms DESC, uuid LIMIT ?2) r
+JOIN track_tag t ON t.run = r.id GROUP BY t.key, t.value ORDER BY 1, 3 DESC, 2
+-- name: run_keys_tags_oldest
+SELECT t.key, t.value, count(*) FROM (SELECT id FROM track_run WHERE experiment = ?1 AND deleted = 0 ORDER BY start_ms, uuid DESC LIMIT ?2) r
+JOIN track_tag t ON t.run = r.id GROUP BY t.key, t.value ORDER BY 1, 3 DESC, 2
+-- name: run_keys_metrics
+SELECT s.key, '', count(*) FROM (SELECT id FROM track_run WHERE experiment = ?1 AND deleted = 0 ORDER BY start_ms DESC, uuid LIMIT ?2) r
+JOIN track_series s ON s.run = r.id GROUP BY s.key ORDER BY 1
+-- name: run_keys_metrics_oldest
+SELECT s.key, '', count(*) FROM (SELECT id FROM track_run WHERE experiment = ?1 AND deleted = 0 ORDER BY start_ms, uuid DESC LIMIT ?2) r
+JOIN track_series s ON s.run = r.id GROUP BY s.key ORDER BY 1
+-- name: run_counts
+SELECT e.id, e.name, e.deleted, e.created_ms, count(r.id), coalesce(sum(CASE WHEN r.status = 1 THEN 1 ELSE 0 END), 0), coalesce(MAX(r.start_ms), 0)
+FROM track_experiment e LEFT JOIN track_run r ON r.experiment = e.id AND r.deleted = 0
+WHERE e.deleted < 2 GROUP BY e.id, e.name, e.deleted, e.created_ms ORDER BY e.id DESC
+-- name: run_count_of
+SELECT count(*) FROM track_run WHERE experiment = ?1 AND deleted = 0
