@@ -9,6 +9,45 @@ static enum err table_of(struct op *op, struct services *s, struct http_req *req
     return *ret ? OK : op_fail(op, E_NOT_FOUND, "no feature view '%.*s'", STR_FMT(req->path_args[0]));
 }
 
+/* What forms need: the columns that a read asks for, and what each feature is. */
+static void columns_write(struct json_out *w, const struct feature_view *v)
+{
+    static const char *const kinds[] = {[FEATURE_COUNT] = "count", [FEATURE_RATE] = "rate", [FEATURE_HOUR] = "hour", [FEATURE_WEEKDAY] = "weekday", [FEATURE_NUMBER] = "request"};
+    json_key(w, "entities");
+    json_begin_array(w);
+    for (size_t i = 0; i < v->entity_len; i++) {
+        json_begin_object(w);
+        json_kv_str(w, "name", v->entities[i].name);
+        json_key(w, "keys");
+        json_begin_array(w);
+        for (size_t k = 0; k < v->entities[i].key_len; k++)
+            json_str(w, v->keys[v->entities[i].keys[k]]);
+        json_end_array(w);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_key(w, "columns");
+    json_begin_array(w);
+    for (size_t i = 0; i < v->len; i++) {
+        const struct feature_def *f = &v->features[i];
+        json_begin_object(w);
+        json_kv_str(w, "name", f->name);
+        json_kv_cstr(w, "type", "float32");
+        json_kv_cstr(w, "kind", kinds[f->kind]);
+        if (f->kind == FEATURE_COUNT || f->kind == FEATURE_RATE) {
+            json_kv_str(w, "entity", v->entities[f->entity].name);
+            json_kv_str(w, "window", v->windows[f->window].name);
+        }
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_key(w, "numbers");
+    json_begin_array(w);
+    for (size_t i = 0; i < v->number_len; i++)
+        json_str(w, v->numbers[i]);
+    json_end_array(w);
+}
+
 static void table_write(struct json_out *w, struct feature_table *t)
 {
     const struct feature_view *v = feature_table_view(t);
@@ -17,6 +56,11 @@ static void table_write(struct json_out *w, struct feature_table *t)
     json_begin_object(w);
     json_kv_str(w, "name", v->name);
     json_kv_cstr(w, "digest", v->digest);
+    json_kv_str(w, "description", v->description);
+    json_kv_bool(w, "online", v->online);
+    json_kv_i64(w, "ttl_us", v->ttl_us);
+    json_kv_str(w, "source", v->source_path);
+    columns_write(w, v);
     json_key(w, "keys");
     json_begin_array(w);
     for (size_t i = 0; i < v->key_len; i++)

@@ -102,6 +102,14 @@ enum err native_alias_put(struct op *op, struct services *s, struct http_req *re
 enum err native_alias_delete(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_stage_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_model_rollback(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* models.c */
+enum err native_model_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_model_preview(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_version_files(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_version_compare(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* datasets.c */
+enum err native_dataset_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_dataset_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* approvals.c */
 enum err native_policy_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_policy_delete(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
