@@ -2,6 +2,7 @@
  * order is the rail's. A room that is not here is not shown anywhere. */
 export const rooms = [
   { path: "/", rail: "Home", icon: "home", key: "g h", load: () => import("./rooms/home.js") },
+  { path: "/runs/{id}", load: () => import("./rooms/run.js") },
   { path: "/audit", rail: "Audit", icon: "audit", key: "g a", load: () => import("./rooms/audit.js") },
   { path: "/settings", rail: "Settings", icon: "settings", key: "g s", load: () => import("./rooms/settings.js") },
 ];

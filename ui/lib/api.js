@@ -82,6 +82,17 @@ export async function get(path, { body, signal, text = false } = {}) {
   return data;
 }
 
+/* Bytes, of which nothing is kept: {bytes, status, type}. range: [from, to) of a file; a server that has none of it answers with what there is. */
+export async function getBytes(path, { range, signal } = {}) {
+  const headers = range ? { Range: `bytes=${range[0]}-${range[1] - 1}` } : {};
+  const response = await send(path, { headers, signal });
+  if (response.status === 416)
+    return { bytes: new Uint8Array(0), status: 416, type: "" };
+  if (!response.ok)
+    throw await failure(response);
+  return { bytes: new Uint8Array(await response.arrayBuffer()), status: response.status, type: response.headers.get("content-type") ?? "" };
+}
+
 /* Changes something. Forms of other sites cannot send this header, so the server tells us from them. */
 export async function change(method, path, body) {
   const response = await send(path, { method, headers: { "Content-Type": "application/json", "X-Ingot-Request": "1" },

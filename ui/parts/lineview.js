@@ -6,7 +6,7 @@ import { integer } from "../lib/format.js";
 import { heightOf, ROW_PX, scrollTo, visibleLines } from "../lib/lineplace.js";
 import { t } from "../lib/words.js";
 
-export const LINE_SHOWN = 4000;
+const LINE_SHOWN = 4000;
 const NEAR_END_PX = 30;
 
 export function lineCount(n) {
