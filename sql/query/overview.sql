@@ -25,3 +25,7 @@ FROM rollout r LEFT JOIN rollout_decision d ON d.rollout = r.id
 WHERE r.state = 'running' ORDER BY r.id DESC LIMIT ?1
 -- name: overview_pipelines
 SELECT id, endpoint, reason, state, started_us, ended_us FROM pipeline_run ORDER BY id DESC LIMIT ?1
+-- name: overview_changes
+-- ?1 kind. Alerts come and go by themselves and have their own lists.
+SELECT seq, time_us, actor, verb, kind, object, detail FROM audit
+WHERE kind = ?1 AND allowed = 1 AND verb <> 'alert_firing' AND verb <> 'alert_resolved' ORDER BY seq DESC LIMIT ?2

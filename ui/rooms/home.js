@@ -1,7 +1,7 @@
 /* home.js - what needs a decision, what is running, what changed. Everything stands in one answer, /overview, asked again when the server tells of a change. */
 import { html } from "../lib/html.js";
 import { API, useData } from "../lib/api.js";
-import { day, number } from "../lib/format.js";
+import { number } from "../lib/format.js";
 import { href } from "../lib/route.js";
 import { t } from "../lib/words.js";
 import { Badge, Chip } from "../parts/badge.js";
@@ -9,9 +9,9 @@ import { Icon } from "../parts/icons.js";
 import { Card, Page } from "../parts/page.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Duration, Time } from "../parts/values.js";
-import { changeText, decisions, gatherChanges } from "./home_items.js";
+import { changeText, decisions, reasonText } from "./home_items.js";
 
-const SHOWN = 10;
+const SHOWN = 10, CHANGES = 14;
 const KINDS = ["run", "experiment", "model", "version", "approval", "endpoint", "rollout", "alert", "retrain", "pipeline"];
 
 function Decisions({ items }) {
@@ -44,15 +44,15 @@ function Endpoints({ list }) {
 }
 
 function Pipelines({ list }) {
-  return list.length > 0 && html`<${Card} title=${t("Pipelines")}><ul class="list">${list.slice(0, 5).map(p => html`<li key=${p.id}><div><b>${p.endpoint}</b> <span class="soft">${p.reason}</span></div>
+  return list.length > 0 && html`<${Card} title=${t("Pipelines")}><ul class="list">${list.slice(0, 5).map(p => html`<li key=${p.id}><div><b>${p.endpoint}</b><div class="soft">${reasonText(p.reason)}</div></div>
     <span class="run-state"><${Badge} state=${p.state} /><${Duration} ms=${p.started_us ? ((p.ended_us ?? Date.now() * 1000) - p.started_us) / 1000 : null} /></span></li>`)}</ul></${Card}>`;
 }
 
 function Changes({ rows }) {
-  const list = gatherChanges(rows).slice(0, 14);
+  const list = rows.slice(0, CHANGES);
   return html`<${Card} title=${t("What changed")} actions=${list.length > 0 && html`<a href=${href("/audit")}>${t("Audit log")}</a>`}>${list.length === 0
     ? html`<p class="soft">${t("Nothing has changed yet.")}</p>`
-    : html`<ul class="list">${list.map(c => html`<li key=${c.seq}><div>${changeText(c)} <${Chip}>${c.object}</${Chip}>${c.event_us && html` <span class="soft num">${day(c.event_us / 1000)}</span>`}
+    : html`<ul class="list">${list.map(c => html`<li key=${c.seq}><div>${changeText(c)} <${Chip}>${c.object}</${Chip}>
       <div class="soft">${c.actor}</div></div><${Time} ms=${c.time_us / 1000} /></li>`)}</ul>`}</${Card}>`;
 }
 

@@ -39,30 +39,28 @@ export function ruleWord(rule) {
 
 export function decisions(data) {
   const failed = data.pipelines.length && ["failed", "lost"].includes(data.pipelines[0].state)
-    ? [{ key: `pipeline ${data.pipelines[0].id}`, kind: "bad", word: t("Failed"), title: t("Pipeline of {name}", { name: data.pipelines[0].endpoint }), text: data.pipelines[0].reason,
+    ? [{ key: `pipeline ${data.pipelines[0].id}`, kind: "bad", word: t("Failed"), title: t("Pipeline of {name}", { name: data.pipelines[0].endpoint }), text: reasonText(data.pipelines[0].reason),
       to: href("/endpoints/{name}", { name: data.pipelines[0].endpoint }), ms: (data.pipelines[0].ended_us ?? data.pipelines[0].started_us) / 1000 }] : [];
   const runs = data.run_alerts.map(a => ({ key: `run alert ${a.id}`, kind: "bad", word: a.rule, title: a.run_name || a.run_id, text: a.reason, to: href("/runs/{id}", { id: a.run_id }), ms: a.fired_us / 1000 }));
   return [...data.approvals.map(approvalItem), ...data.rollouts.map(rolloutItem).filter(Boolean), ...alertItems(data.endpoint_alerts), ...runs, ...failed];
 }
 
-/* Rows that say the same of the same object, one after the other, are one line with their number. */
-export function gatherChanges(rows) {
-  const out = [];
-  for (const row of rows) {
-    const last = out[out.length - 1];
-    if (last && last.verb === row.verb && last.kind === row.kind && last.object === row.object && last.actor === row.actor && row.verb.startsWith("alert_"))
-      last.count++;
-    else
-      out.push({ ...row, count: 1, event_us: row.detail.window_end_us });
+/* Why a pipeline was started: the monitor's reason is the alert that wanted it, as JSON. */
+export function reasonText(reason) {
+  if (!reason.startsWith("{"))
+    return reason;
+  try {
+    const r = JSON.parse(reason);
+    return `${ruleWord(r.rule)}${r.subject ? " (" + r.subject + ")" : ""}: ${number(r.value)}, ${t("limit {bound}", { bound: number(r.limit) })}`;
+  } catch {
+    return reason;
   }
-  return out;
 }
 
 /* What a change did, in a few words; a verb that has none is shown as it is. */
 export function changeText(c) {
-  const d = c.detail ?? {}, known = {
-    "endpoint.alert_firing": () => t("{n} alert fired|{n} alerts fired", { n: c.count }),
-    "endpoint.alert_resolved": () => t("{n} alert ended|{n} alerts ended", { n: c.count }),
+  const d = c.detail ?? {};
+  const known = {
     "endpoint.create": () => t("Endpoint made"),
     "endpoint.promote": () => t("Promoted"),
     "endpoint.retrain_wanted": () => t("Retraining asked for by the monitor"),
@@ -80,5 +78,5 @@ export function changeText(c) {
     "pipeline_run.end": () => t("Pipeline ended"),
     "experiment.experiment.create": () => t("Experiment made"),
   }[`${c.kind}.${c.verb}`];
-  return known ? known() : `${c.verb.replaceAll("_", " ")}${c.count > 1 ? " × " + number(c.count) : ""}`;
+  return known ? known() : c.verb.replaceAll("_", " ");
 }

@@ -130,7 +130,7 @@ static void changes_write(struct json_out *w, const struct overview *o)
     json_key(w, "changes");
     json_begin_array(w);
     for (size_t i = 0; i < o->changes_len; i++) {
-        const struct audit_row *r = &o->changes[i];
+        const struct overview_change *r = &o->changes[i];
         json_begin_object(w);
         json_kv_i64(w, "seq", r->seq);
         json_kv_i64(w, "time_us", r->time_us);

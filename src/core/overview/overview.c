@@ -85,6 +85,42 @@ static void pipeline_fill(const struct reader *r, void *at)
 
 #define READ(sql, fill, list, len, ...) rows_read(op, tx, &sql, DB_ARGS(__VA_ARGS__), fill, sizeof *(list), &(list), &(len))
 
+static void change_fill(const struct reader *r, void *at)
+{
+    *(struct overview_change *)at = (struct overview_change){.seq = whole(r, 0), .time_us = whole(r, 1), .actor = text(r, 2), .verb = text(r, 3),
+        .kind = text(r, 4), .object = text(r, 5), .detail = text(r, 6)};
+}
+
+static int newer(const void *a, const void *b)
+{
+    int64_t x = ((const struct overview_change *)a)->seq, y = ((const struct overview_change *)b)->seq;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Rows of runs are many and stand in the runs' own list; those of tokens and settings are the administrator's. By kind, since that has an
+ * index: a million runs later the newest change of a model is found as fast. */
+static enum err changes_read(struct op *op, struct db_tx *tx, struct overview *o)
+{
+    static const char *const kinds[] = {"model", "endpoint", "feature_view", "pipeline_run", "experiment"};
+    struct overview_change *all = arena_array(op->arena, ARRAY_LEN(kinds) * LIMIT_OVERVIEW_ROWS, struct overview_change);
+    size_t n = 0;
+    if (!all)
+        return op_fail(op, E_TOO_LARGE, "no memory is left for the overview");
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct overview_change *rows = NULL;
+        size_t len = 0;
+        enum err e = READ(sql_overview_changes, change_fill, rows, len, DB_TEXT(str_from(kinds[i])), DB_I64(LIMIT_OVERVIEW_ROWS));
+        if (e)
+            return e;
+        for (size_t k = 0; k < len; k++)
+            all[n++] = rows[k];
+    }
+    qsort(all, n, sizeof *all, newer);
+    o->changes = all;
+    o->changes_len = n < LIMIT_OVERVIEW_ROWS ? n : LIMIT_OVERVIEW_ROWS;
+    return OK;
+}
+
 static enum err overview_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct overview *o = arg;
@@ -99,47 +135,14 @@ static enum err overview_tx(struct op *op, struct db_tx *tx, void *arg)
         (e = READ(sql_overview_pipelines, pipeline_fill, o->pipelines, o->pipelines_len, limit)))
         return e;
     o->running_count = count.i;
-    return OK;
-}
-
-static int newer(const void *a, const void *b)
-{
-    int64_t x = ((const struct audit_row *)a)->seq, y = ((const struct audit_row *)b)->seq;
-    return x < y ? 1 : x > y ? -1 : 0;
-}
-
-/* Rows of runs are many and stand in the runs' own list; those of tokens and settings are the administrator's. By kind, since each has its
- * index: a million runs later the newest change of a model is found as fast. */
-static enum err changes_read(struct op *op, struct db *db, struct overview *o)
-{
-    static const char *const kinds[] = {"model", "endpoint", "feature_view", "pipeline_run", "experiment"};
-    struct audit_row *all = arena_array(op->arena, ARRAY_LEN(kinds) * LIMIT_OVERVIEW_ROWS, struct audit_row);
-    size_t n = 0;
-    if (!all)
-        return op_fail(op, E_TOO_LARGE, "no memory is left for the overview");
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        struct audit_row *rows = NULL;
-        size_t len = 0;
-        struct audit_filter f = {.kind = str_from(kinds[i]), .limit = LIMIT_OVERVIEW_ROWS};
-        enum err e = audit_list(op, db, &f, &rows, &len);
-        if (e)
-            return e;
-        for (size_t k = 0; k < len; k++)
-            if (rows[k].allowed)
-                all[n++] = rows[k];
-    }
-    qsort(all, n, sizeof *all, newer);
-    o->changes = all;
-    o->changes_len = n < LIMIT_OVERVIEW_ROWS ? n : LIMIT_OVERVIEW_ROWS;
-    return OK;
+    return changes_read(op, tx, o);
 }
 
 enum err overview_read(struct op *op, struct db *db, struct overview *ret)
 {
     struct overview o = {0};
     enum err e = db_read(op, db, overview_tx, &o);
-    if (e || (e = changes_read(op, db, &o)))
-        return e;
-    *ret = o;
-    return OK;
+    if (!e)
+        *ret = o;
+    return e;
 }

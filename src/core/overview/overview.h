@@ -1,10 +1,10 @@
 /* overview.h - what a person wants to see first: what runs, what waits for a decision, what changed. One snapshot over the tables of all
- * areas, the changes read after it; reads only. Each list is cut at LIMIT_OVERVIEW_ROWS, newest first; counts are of all. Texts in op's arena. Thread-safe. */
+ * areas; reads only. Each list is cut at LIMIT_OVERVIEW_ROWS, newest first; counts are of all. Texts in op's arena. Thread-safe. */
 #ifndef INGOT_CORE_OVERVIEW_OVERVIEW_H
 #define INGOT_CORE_OVERVIEW_OVERVIEW_H
 
-#include "core/audit/audit.h"
 #include "core/track/run.h"
+#include "port/db.h"
 
 struct overview_run {
     struct str id, name, experiment_name, user;
@@ -38,6 +38,10 @@ struct overview_pipeline {
     struct str endpoint, reason, state;
     int64_t started_us, ended_us; /* 0: not yet */
 };
+struct overview_change {     /* a row of the audit log, alerts left out */
+    int64_t seq, time_us;
+    struct str actor, verb, kind, object, detail; /* detail: a JSON object */
+};
 struct overview {
     int64_t running_count;
     struct overview_run *running, *newest;
@@ -46,7 +50,7 @@ struct overview {
     struct overview_run_alert *run_alerts;
     struct overview_rollout *rollouts;   /* those that run */
     struct overview_pipeline *pipelines;
-    struct audit_row *changes;           /* of models, endpoints, views, pipelines, experiments: newest first */
+    struct overview_change *changes;     /* of models, endpoints, views, pipelines, experiments: newest first */
     size_t running_len, newest_len, approvals_len, endpoint_alerts_len, run_alerts_len, rollouts_len, pipelines_len, changes_len;
 };
 

@@ -6,6 +6,7 @@
 #include "unit/core/alert/alert_fixture.h"
 
 #include "base/limits.h"
+#include "core/audit/audit.h"
 #include "core/registry/model.h"
 #include "core/registry/move.h"
 #include "core/registry/policy.h"
@@ -92,6 +93,9 @@ static enum err rows_make(struct op *op, struct db_tx *tx, void *arg)
     enum err e = db_exec(op, tx, &sql_rollout_insert, DB_ARGS(DB_TEXT(STR("e")), DB_I64(1), DB_I64(2), DB_I64(7), DB_TEXT(STR("{}")), DB_I64(5), DB_TEXT(STR("{}"))), NULL);
     if (e || (e = db_exec(op, tx, &sql_pipeline_run_insert, DB_ARGS(DB_TEXT(STR("e")), DB_TEXT(STR("/w")), DB_TEXT(STR("drift")), DB_TEXT(none), DB_I64(9)), NULL)))
         return e;
+    if ((e = audit_append(op, tx, STR("promote"), STR("endpoint"), STR("e"), STR("{\"version\":2}"))) ||
+        (e = audit_append(op, tx, STR("alert_firing"), STR("endpoint"), STR("e"), none)) || (e = audit_append(op, tx, STR("create"), STR("run"), STR("r"), none)))
+        return e;
     return db_exec(op, tx, &sql_monitor_alert_fire, DB_ARGS(DB_TEXT(STR("e")), DB_TEXT(STR("feature_psi")), DB_TEXT(STR("f")), DB_F64(0.5), DB_NULL, DB_I64(3)), NULL);
 }
 
@@ -105,6 +109,9 @@ static void rollouts_pipelines_and_alerts_of_endpoints(void **state)
     assert_int_equal(o.pipelines_len, 1);
     assert_str(o.pipelines[0].state, "queued");
     assert_int_equal(o.endpoint_alerts_len, 1);
+    assert_int_equal(o.changes_len, 1); /* neither the alert nor the run */
+    assert_str(o.changes[0].verb, "promote");
+    assert_str(o.changes[0].detail, "{\"version\":2}");
     assert_true(o.endpoint_alerts[0].value == 0.5 && isnan(o.endpoint_alerts[0].bound));
 }
 
