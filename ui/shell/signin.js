@@ -26,5 +26,5 @@ export function SignIn({ done }) {
     <label class="field"><span>${t("Token")}</span><input type="password" autocomplete="current-password" value=${token} onInput=${e => setToken(e.target.value)} autofocus required /></label>
     ${error && html`<p class="problem" role="alert">${error.message}</p>`}
     <footer><button type="submit" class="button primary" disabled=${busy}>${t("Sign in")}</button></footer>
-    <p class="soft">${t("A token is made on the server's machine:")}</p><${Command} text="ingot token create --name me" /></form></${Page}>`;
+    <p class="soft">${t("The administrator's lies in the server's data folder:")}</p><${Command} text="cat DATA/admin-token" /></form></${Page}>`;
 }

@@ -1,7 +1,7 @@
 /* shell.js - the Chinese of lib, parts and shell, and of the rooms home, audit, settings. */
 export const shell = {
   "A registered version is deployed by:": "部署已注册版本的命令：",
-  "A token is made on the server's machine:": "令牌在服务器所在的机器上创建：",
+  "The administrator's lies in the server's data folder:": "管理员的令牌位于服务器的数据文件夹中：",
   "Accuracy fell": "准确率下降",
   "Active": "活动",
   "Address": "地址",
