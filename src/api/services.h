@@ -3,15 +3,18 @@
 #define INGOT_API_SERVICES_H
 
 #include "base/buf.h"
+#include "core/pipeline/control.h"
 #include "core/serve/react.h"
 #include "port/blob.h"
 #include "port/db.h"
 
 struct access;
 struct dispatch;
+struct listeners;
 struct alerts;
 struct payload;
 struct series_cache;
+struct table_engine;
 struct run_index;
 struct run_windows;
 struct server;
@@ -39,12 +42,15 @@ struct services {
     struct dispatch *dispatch;
     struct server *server;
     struct retrainer retrainer;  /* trigger NULL: nothing is retrained */
+    struct pipeline_control pipelines; /* cancel NULL: no pipelines run here */
+    enum err (*tables_open)(struct op *op, struct table_engine **ret); /* NULL: files of rows are not read */
     void (*metrics)(struct services *s, struct buf *out); /* Prometheus text of everything */
     bool (*healthy)(struct services *s); /* false: writes are refused until a restart; never blocks */
     struct source_pattern *version_sources; /* what new versions' sources must match; NULL: anything */
     struct ui *ui;               /* MLflow's web interface; NULL: none is served */
     struct site *site;           /* our own */
     struct access *access;       /* tokens */
+    struct listeners *listeners; /* to the event stream */
     struct sessions *sessions;   /* who is signed in with a browser */
     struct str prefix;           /* "/ml": addresses below it work as well; "" none */
     bool artifacts_elsewhere;    /* true: the artifact proxy answers 503, clients write to the store themselves */

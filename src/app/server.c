@@ -11,6 +11,7 @@
 #include "api/invocations/invocations.h"
 #include "api/mlflow/absent.h"
 #include "api/mlflow/mlflow.h"
+#include "api/native/listen.h"
 #include "api/native/native.h"
 #include "api/services.h"
 #include "api/settings.h"
@@ -52,6 +53,7 @@ struct platform {
     struct blob_store *blobs;
     struct access *access;
     struct sessions *sessions;
+    struct listeners *listeners;
     struct mutex tables_mutex;
     struct table_engine *tables; /* opened when first used */
     struct predlog *predlog;
@@ -149,6 +151,7 @@ static enum err api_open(struct op *op, struct platform *p, const struct config 
 {
     enum err e = OK;
     p->sessions = sessions_create();
+    p->listeners = listeners_create(p->db);
     if (config->version_source_pattern.len)
         e = source_pattern_create(op, config->version_source_pattern, &p->version_sources);
     if (!e && config->artifact_root.len)
@@ -185,6 +188,8 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .webhooks = p->webhooks,
         .alerts = p->alerts,
         .retrainer = retrain_hooks(p->retrain),
+        .pipelines = retrain_control(p->retrain),
+        .tables_open = backend_tables_open,
         .metrics = metrics_write,
         .healthy = metrics_healthy,
         .version_sources = p->version_sources,
@@ -192,6 +197,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .site = p->site,
         .access = p->access,
         .sessions = p->sessions,
+        .listeners = p->listeners,
         .prefix = config->static_prefix,
         .artifacts_elsewhere = !config->serve_artifacts,
         .artifact_root = config->artifact_root,
@@ -269,6 +275,7 @@ void platform_stop(struct op *op, struct platform *p)
         return;
     if (p->server)
         server_stop(p->server);
+    listeners_destroy(p->listeners);
     ticker_stop(p->ticker);
     outbox_stop(p->outbox);
     retrain_close(p->retrain);

@@ -263,6 +263,11 @@
 #define LIMIT_PIPELINE_ATTEMPTS 100       /* retries of one stage */
 #define LIMIT_PIPELINE_LOG_TAIL LIMIT_KIB(4) /* shown when a stage fails */
 #define LIMIT_TRIGGERS 64                 /* waiting for the scheduler thread */
+#define LIMIT_JOURNAL_STAGES 500          /* of one run that are reported and shown */
+#define LIMIT_JOURNAL_NAME 500            /* bytes: of a pipeline, stage, host */
+#define LIMIT_JOURNAL_TEXT 4096           /* bytes: folder, reason */
+#define LIMIT_JOURNAL_FACTS LIMIT_KIB(16) /* of one stage: command, dependencies, outputs, parameters */
+#define LIMIT_JOURNAL_LOG LIMIT_KIB(64)   /* end of what a stage printed */
 
 /* Tracking and registry: what MLflow's clients rely on (characters, not bytes, unless the name says bytes) */
 #define LIMIT_TRACK_KEY 250
@@ -299,6 +304,8 @@
 #define LIMIT_TRACK_SAMPLE_POINTS 2500    /* per run */
 #define LIMIT_TRACK_COMPARE_RUNS 100      /* side by side */
 #define LIMIT_TRACK_CHART_POINTS 5000     /* per line */
+#define LIMIT_TRACK_OVERLAY_RUNS 10000    /* lines of one metric in one picture */
+#define LIMIT_TRACK_OVERLAY_POINTS 1000000 /* of all of them */
 #define LIMIT_TRACK_BODY_BYTES LIMIT_MIB(16) /* of a request; inputs with their profiles may be larger */
 #define LIMIT_TRACK_FILTER_BYTES LIMIT_KIB(64)
 #define LIMIT_TRACK_FILTER_CLAUSES 256
@@ -330,6 +337,13 @@
 #define LIMIT_UI_FILE_BYTES LIMIT_MIB(32)
 #define LIMIT_WEB_FILES 1000               /* of our own web interface */
 #define LIMIT_WEB_FILE_BYTES LIMIT_MIB(4)
+#define LIMIT_EVENT_RING 4096              /* changes that a listener may lag behind */
+#define LIMIT_EVENT_GAP 20000              /* rows of a log between two looks; beyond, listeners start over */
+#define LIMIT_EVENT_NOTES 10000
+#define LIMIT_EVENT_LISTENERS 1000
+#define LIMIT_EVENT_LOOK_MS 500            /* between two looks: the most often that one thing is told of */
+#define LIMIT_EVENT_QUIET_MS 15000         /* then a comment says that the server is there */
+#define LIMIT_EVENT_LISTEN_MS 3600000      /* then the listener asks anew, with the credentials that it has then */
 #define LIMIT_SESSIONS 10000               /* people signed in; then the longest idle one is signed out */
 #define LIMIT_SESSION_IDLE_S 43200         /* without a request */
 #define LIMIT_SESSION_S 604800             /* in all */

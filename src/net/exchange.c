@@ -201,7 +201,7 @@ void exchange_plan(struct http_exchange *ex)
     ex->req.body_streamed = ex->plan.stream_body && ex->plan.pool && !ex->plan.reject;
 }
 
-/* Replaces the answer's body by its gzip form where the peer asked for it and it pays. */
+/* Replaces the answer's body by its packed form where the peer asked for it and it pays. */
 static void exchange_compress(struct http_exchange *ex)
 {
     struct http_res *res = &ex->res;
@@ -221,17 +221,19 @@ static void exchange_compress(struct http_exchange *ex)
     if (!type.p || !gzip_worthwhile(type))
         return;
     http_set_header(res, "Vary", STR("Accept-Encoding"));
-    if (!gzip_accepted(accept))
+    const enum gzip_coding coding = gzip_choose(accept);
+    if (coding == GZIP_NONE)
         return;
     struct buf packed;
     buf_init(&packed, res->body.max);
-    if (!gzip_pack(buf_str(&res->body), &packed) || packed.len >= res->body.len) {
+    const bool ok = coding == GZIP_GZIP ? gzip_pack(buf_str(&res->body), &packed) : gzip_pack_zlib(buf_str(&res->body), &packed);
+    if (!ok || packed.len >= res->body.len) {
         buf_clear(&packed);
         return;
     }
     buf_clear(&res->body);
     res->body = packed;
-    http_set_header(res, "Content-Encoding", STR("gzip"));
+    http_set_header(res, "Content-Encoding", coding == GZIP_GZIP ? STR("gzip") : STR("deflate"));
 }
 
 /* The answer is in `res`, or the later one can be made. */
@@ -459,7 +461,7 @@ bool http_req_over(const struct http_req *req)
 enum err http_stream_begin(struct op *op, struct http_res *res, uint64_t length)
 {
     struct http_exchange *ex = res->ex;
-    if (!ex->plan.pool)
+    if (!ex->plan.pool && !ex->plan.later)
         return op_fail(op, E_INTERNAL, "http_stream_begin on an inline route");
     if (res->streamed)
         return op_fail(op, E_INTERNAL, "http_stream_begin called twice");
@@ -507,6 +509,15 @@ enum err http_stream_write(struct op *op, struct http_res *res, const void *p, s
             ex->env->ops->post(ex->env, ex, false);
     }
     return OK;
+}
+
+size_t http_stream_room(const struct http_res *res)
+{
+    struct http_exchange *ex = res->ex;
+    mutex_lock(&ex->mu);
+    size_t waits = ex->out.len;
+    mutex_unlock(&ex->mu);
+    return waits < LIMIT_HTTP_STREAM_WINDOW ? LIMIT_HTTP_STREAM_WINDOW - waits : 0;
 }
 
 void exchange_take_out(struct http_exchange *ex, struct buf *to)

@@ -3,7 +3,7 @@
  *
  * Three kinds of handlers, chosen by the route row: INLINE ones run on the I/O thread, must not block and get
  * the whole body in memory; LATER ones run there too (on a worker if the body is large), start something and return, and
- * answer when it is over (http_later); POOL ones run on a worker. A POOL handler with a streamed body calls
+ * answer when it is over (http_later), at once or piece by piece; POOL ones run on a worker. A POOL handler with a streamed body calls
  * http_body_read(), which blocks until bytes come (back-pressure: at most LIMIT_HTTP_STREAM_WINDOW lie
  * between), and may stream its answer with http_stream_begin/http_stream_write, which block likewise. Both ways at once: the
  * answer may begin, and its pieces leave, while the body still comes. Over HTTP/2 the peer sees them at once; HTTP/1.1 clients
@@ -95,12 +95,16 @@ bool http_req_over(const struct http_req *req);
  * the stream instead). */
 MUST_USE enum err http_stream_begin(struct op *op, struct http_res *res, uint64_t length);
 MUST_USE enum err http_stream_write(struct op *op, struct http_res *res, const void *p, size_t n);
+/* How many bytes http_stream_write takes now without waiting for the peer. */
+size_t http_stream_room(const struct http_res *res);
 
 /* LATER handlers only: the answer comes when the handler has returned OK and http_later_done() was called with what is
  * returned here; both may happen in any order and on any thread. If the handler returns an error, that is the answer, and
  * http_later_done() must never be called. In between op, req, res and op's arena belong to whoever will call it, and
  * nothing blocks any thread; a peer that leaves does not end it (op_is_gone() tells who has not begun yet). Then, on a thread of the server, `answer(op, req, res, arg)`
- * fills `res` as a handler does (NULL: it is filled already), or the failure is answered. `answer` must not block. */
+ * fills `res` as a handler does (NULL: it is filled already), or the failure is answered. `answer` must not block.
+ * Before that, whoever has `res` may stream the answer, from one thread at a time: begin in the handler or behind it, then write, but never
+ * more than http_stream_room() says, so that no thread waits for a peer. `answer` is NULL then. */
 typedef enum err (*http_answer_fn)(struct op *op, struct http_req *req, struct http_res *res, void *arg);
 void *http_later(struct http_res *res, http_answer_fn answer, void *arg);
 /* Exactly once per http_later(); has the shape of db_done_fn. `e` other than OK has its text in op. Any thread. */

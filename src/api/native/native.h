@@ -60,6 +60,7 @@ enum err native_delivery_retry(struct op *op, struct services *s, struct http_re
 /* compare.c */
 enum err native_runs_compare(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_metrics_chart(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_metrics_overlay(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* runs.c */
 enum err native_runs_search(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_runs_columns(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
@@ -78,11 +79,14 @@ enum err native_alert_list(struct op *op, struct services *s, struct http_req *r
 enum err native_rollout_rewards(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_rollout_report(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_rollout_replay(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_rollout_defaults(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_rollout_plan(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* rollouts.c: event time for what names none. */
 int64_t native_event_now(struct op *op, struct services *s, struct str endpoint);
 /* retention.c */
 enum err native_gc(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* events.c */
+enum err native_events(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* session.c */
 enum err native_session_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_session_open(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

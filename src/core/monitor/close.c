@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "core/audit/audit.h"
+#include "core/event/note.h"
 #include "sql_gen.h"
 
 #define CLOSE_WINDOW_ARENA LIMIT_MIB(8192)
@@ -302,10 +303,11 @@ static enum err write_window(struct op *op, struct db_tx *tx, struct str endpoin
     figures_json(&out, window);
     if (b.failed)
         return op_fail(op, E_TOO_LARGE, "the figures of a window do not fit");
-    return db_exec(op, tx, &sql_monitor_window_insert,
-                   DB_ARGS(DB_TEXT(endpoint), DB_I64(window->start_us), DB_I64(window->revision), DB_I64(window->end_us),
-                           DB_I64((int64_t)window->predictions), DB_I64((int64_t)window->labelled), DB_TEXT(buf_str(&b))),
-                   NULL);
+    enum err e = db_exec(op, tx, &sql_monitor_window_insert,
+                         DB_ARGS(DB_TEXT(endpoint), DB_I64(window->start_us), DB_I64(window->revision), DB_I64(window->end_us),
+                                 DB_I64((int64_t)window->predictions), DB_I64((int64_t)window->labelled), DB_TEXT(buf_str(&b))),
+                         NULL);
+    return e ? e : event_note(op, tx, EVENT_WINDOW, endpoint);
 }
 
 /* A wish to retrain counts when none was uttered within the cool-down and no rollout is on its way already. */
