@@ -117,3 +117,19 @@ enum err native_rollout_plan(struct op *op, struct services *s, struct http_req 
     json_end_object(&w);
     return OK;
 }
+
+enum err native_rollout_defaults(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)op, (void)s, (void)req;
+    struct json_out w;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    for (int kind = ROLLOUT_CANARY; kind <= ROLLOUT_BANDIT; kind++) {
+        struct rollout_plan plan;
+        rollout_plan_default_of((enum rollout_kind)kind, &plan);
+        json_key(&w, rollout_kind_name(plan.kind));
+        rollout_plan_json(&w, &plan);
+    }
+    json_end_object(&w);
+    return OK;
+}
