@@ -2,7 +2,7 @@
 INSERT INTO prediction_log (endpoint, start_us, end_us, row_count, size_bytes, blob) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: predlog_list
-SELECT seq, start_us, end_us, row_count, size_bytes, blob FROM prediction_log WHERE endpoint = ? AND seq > ? ORDER BY seq LIMIT ?;
+SELECT seq, start_us, end_us, row_count, size_bytes, blob, CAST(0 AS INTEGER) FROM prediction_log WHERE endpoint = ? AND seq > ? ORDER BY seq LIMIT ?;
 
 -- name: predlog_get
-SELECT start_us, end_us, row_count, size_bytes, blob FROM prediction_log WHERE endpoint = ? AND seq = ?;
+SELECT seq, start_us, end_us, row_count, size_bytes, blob, CAST(0 AS INTEGER) FROM prediction_log WHERE endpoint = ? AND seq = ?;

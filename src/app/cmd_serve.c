@@ -23,6 +23,8 @@ static const struct option_row serve_options[] = {
     {"repository-poll-s", OPTION_INT, "SECONDS", "between two looks in the mode poll; a model that still changes is left alone", "15", false},
     {"strict-readiness", OPTION_STRING, "true|false", "the server is ready only when every model is", "true", false},
     {"models-memory-mb", OPTION_INT, "MIB", "memory that all loaded models together may take; 0 = no limit", "0", false},
+    {"queues-memory-mb", OPTION_INT, "MIB", "memory that all requests which wait or run may hold; 0 = 1024", "0", false},
+    {"uploads-memory-mb", OPTION_INT, "MIB", "memory for files that load requests bring, until their models are unloaded; 0 = 1024", "0", false},
     {"engine-threads", OPTION_INT, "N", "threads for models that are too dear for an I/O thread; 0 = one per core", "0", false},
     {"io-threads", OPTION_INT, "N", "I/O threads; 0 = one per core", "0", false},
     {"grpc-stream", OPTION_STRING, "FORM", "answers of ModelStreamInfer: triton or mlserver", "triton", false},
@@ -66,24 +68,38 @@ static enum err words_read(struct op *op, struct command_ctx *ctx, struct model_
     return e;
 }
 
+static enum err memory_read(struct op *op, struct command_ctx *ctx, const char *option, size_t *ret_bytes)
+{
+    const int64_t mib = command_int(ctx, option);
+    if (mib < 0 || mib > INT32_MAX)
+        return op_fail(op, E_INVALID, "--%s is out of range", option);
+    *ret_bytes = (size_t)mib << 20;
+    return OK;
+}
+
 /* Which models are loaded when. */
 static enum err control_read(struct op *op, struct command_ctx *ctx, struct model_server_config *c)
 {
     static const char *const modes[] = {"none", "explicit", "poll"}, *const truths[] = {"true", "false"};
     size_t mode = 0, strict = 0;
-    const int64_t poll_s = command_int(ctx, "repository-poll-s"), mib = command_int(ctx, "models-memory-mb"), threads = command_int(ctx, "engine-threads");
+    const int64_t poll_s = command_int(ctx, "repository-poll-s"), threads = command_int(ctx, "engine-threads");
     enum err e = word_find(op, ctx, "model-control-mode", modes, ARRAY_LEN(modes), &mode);
     if (!e)
         e = word_find(op, ctx, "strict-readiness", truths, ARRAY_LEN(truths), &strict);
-    if (!e && (poll_s < 1 || poll_s > LIMIT_REPOSITORY_POLL_S || mib < 0 || mib > INT32_MAX || threads < 0 || threads > LIMIT_SERVE_THREADS))
-        e = op_fail(op, E_INVALID, "--repository-poll-s, --models-memory-mb or --engine-threads is out of range");
+    if (!e && (poll_s < 1 || poll_s > LIMIT_REPOSITORY_POLL_S || threads < 0 || threads > LIMIT_SERVE_THREADS))
+        e = op_fail(op, E_INVALID, "--repository-poll-s or --engine-threads is out of range");
     c->explicit_load = mode == 1 || command_flag(ctx, "explicit");
     c->load_count = command_multi(ctx, "load-model", &c->load);
     if (!e && ((c->load_count && !c->explicit_load) || (mode == 2 && c->explicit_load)))
         e = op_fail(op, E_INVALID, c->load_count ? "--load-model belongs to --model-control-mode explicit" : "--explicit and --model-control-mode poll exclude each other");
     c->poll_ms = mode == 2 ? poll_s * 1000 : 0;
     c->ready_early = strict == 1;
-    c->models_memory_bytes = (size_t)mib << 20;
+    if (!e)
+        e = memory_read(op, ctx, "models-memory-mb", &c->models_memory_bytes);
+    if (!e)
+        e = memory_read(op, ctx, "queues-memory-mb", &c->queues_memory_bytes);
+    if (!e)
+        e = memory_read(op, ctx, "uploads-memory-mb", &c->uploads_memory_bytes);
     c->engine_threads = (int)threads;
     return e;
 }

@@ -21,6 +21,7 @@ struct told {
     struct str config;             /* "": none */
     struct repository_upload *files;
     size_t file_count;
+    size_t bytes;                  /* counted in disk_models.bytes */
 };
 struct slot {
     struct str name;
@@ -33,6 +34,7 @@ struct disk_models {
     struct mutex lock;             /* of the slots */
     struct slot *slots;
     size_t slot_count;
+    size_t bytes, max_bytes;       /* that all loads told and brought */
 };
 
 struct disk_models *disk_models_create(const struct str *paths, size_t path_count)
@@ -42,14 +44,31 @@ struct disk_models *disk_models_create(const struct str *paths, size_t path_coun
         abort();
     d->paths = paths;
     d->path_count = path_count;
+    d->max_bytes = LIMIT_REPOSITORY_UPLOADS_BYTES;
     mutex_init(&d->lock);
     return d;
 }
 
-static void told_free(struct told *t)
+void disk_models_limit(struct disk_models *d, size_t max_bytes)
 {
-    if (t)
-        arena_destroy(t->arena);
+    d->max_bytes = max_bytes;
+}
+
+/* NULL is ignored. */
+static void told_free(struct disk_models *d, struct told *t)
+{
+    if (!t)
+        return;
+    d->bytes -= t->bytes;
+    arena_destroy(t->arena);
+}
+
+static void slot_free(struct disk_models *d, struct slot *s)
+{
+    told_free(d, s->now);
+    told_free(d, s->before);
+    free((char *)(uintptr_t)s->name.p);
+    free(s);
 }
 
 void disk_models_destroy(struct disk_models *d)
@@ -58,10 +77,7 @@ void disk_models_destroy(struct disk_models *d)
         return;
     for (struct slot *s = d->slots, *next; s; s = next) {
         next = s->next;
-        told_free(s->now);
-        told_free(s->before);
-        free((char *)(uintptr_t)s->name.p);
-        free(s);
+        slot_free(d, s);
     }
     mutex_clear(&d->lock);
     free(d);
@@ -75,6 +91,16 @@ static struct slot *slot_find(struct disk_models *d, struct str name)
         if (str_eq(s->name, name))
             return s;
     return NULL;
+}
+
+static void slot_remove(struct disk_models *d, struct slot *s)
+{
+    struct slot **at = &d->slots;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    d->slot_count--;
+    slot_free(d, s);
 }
 
 static enum err slot_get(struct op *op, struct disk_models *d, struct str name, struct slot **ret)
@@ -97,7 +123,7 @@ static enum err slot_get(struct op *op, struct disk_models *d, struct str name, 
     return OK;
 }
 
-static enum err told_make(struct op *op, const struct json *config, const struct serve_upload *files, size_t n, struct told **ret)
+static enum err told_make(struct op *op, struct disk_models *d, const struct json *config, const struct serve_upload *files, size_t n, struct told **ret)
 {
     AUTO(buf) struct buf text;
     struct json_out w;
@@ -111,12 +137,16 @@ static enum err told_make(struct op *op, const struct json *config, const struct
     if (text.failed || size > LIMIT_REPOSITORY_UPLOAD_BYTES || n > LIMIT_REPOSITORY_FILES)
         return op_fail(op, E_TOO_LARGE, "the configuration is larger than %zu bytes, or the files than %zu", (size_t)LIMIT_SERVE_CONFIG_BYTES,
                        (size_t)LIMIT_REPOSITORY_UPLOAD_BYTES);
+    if (size + text.len > d->max_bytes - d->bytes)
+        return op_fail(op, E_TOO_LARGE, "what was uploaded to load models holds %zu bytes already, of %zu at most: unload one of them first", d->bytes, d->max_bytes);
     struct arena *arena = arena_create(size + text.len + LIMIT_MIB(1));
     struct told *t = arena_new(arena, struct told);
     t->arena = arena;
     t->config = str_dup(arena, buf_str(&text));
     t->files = arena_alloc(arena, (n + 1) * sizeof(*t->files));
     t->file_count = n;
+    t->bytes = size + text.len;
+    d->bytes += t->bytes;
     for (size_t i = 0; i < n; i++)
         t->files[i] = (struct repository_upload){str_dup(arena, files[i].path), str_dup(arena, files[i].bytes)};
     *ret = t;
@@ -139,10 +169,10 @@ static enum err disk_override(const struct serve_source *self, struct op *op, st
     }
     enum err e = s ? OK : slot_get(op, d, model, &s);
     if (!e && taken)
-        e = told_make(op, config, files, n, &t);
+        e = told_make(op, d, config, files, n, &t);
     if (e)
         return e;
-    told_free(s->before);
+    told_free(d, s->before);
     s->before = s->now;
     s->now = t;
     *ret_taken = taken;
@@ -156,9 +186,31 @@ static void disk_override_undo(const struct serve_source *self, struct str model
     struct slot *s = slot_find(d, model);
     if (!s)
         return;
-    told_free(s->now);
+    told_free(d, s->now);
     s->now = s->before;
     s->before = NULL;
+    if (!s->now)
+        slot_remove(d, s);
+}
+
+static void disk_override_keep(const struct serve_source *self, struct str model)
+{
+    struct disk_models *d = self->arg;
+    LOCK(&d->lock);
+    struct slot *s = slot_find(d, model);
+    if (!s)
+        return;
+    told_free(d, s->before);
+    s->before = NULL;
+}
+
+static void disk_override_forget(const struct serve_source *self, struct str model)
+{
+    struct disk_models *d = self->arg;
+    LOCK(&d->lock);
+    struct slot *s = slot_find(d, model);
+    if (s)
+        slot_remove(d, s);
 }
 
 /* ---- looking at the disk; the lock is held ---- */
@@ -278,7 +330,8 @@ static enum err disk_fetch(const struct serve_source *self, struct op *op, struc
 
 struct serve_source disk_models_source(struct disk_models *d)
 {
-    return (struct serve_source){.arg = d, .fetch = disk_fetch, .list = disk_list, .override = disk_override, .override_undo = disk_override_undo};
+    return (struct serve_source){.arg = d, .fetch = disk_fetch, .list = disk_list, .override = disk_override, .override_undo = disk_override_undo, .override_keep = disk_override_keep,
+                                 .override_forget = disk_override_forget};
 }
 
 enum err disk_models_notes(struct op *op, struct disk_models *d)

@@ -1,6 +1,6 @@
 /* disk_models.h - models on disk (adapter/repository) as a source of core/serve: what a client's load request says in place of a model's
  * configuration or files, and looking at the disk again and again. Nothing is written anywhere: files that come with a request
- * are held in memory until the model is loaded without them.
+ * are held in memory until the model is loaded without them or unloaded.
  *
  * A load request's configuration is Triton's if all its members are (triton_config_is), else the endpoint's own. A file that changes while it
  * is read is refused (E_BUSY). Threads: any. */
@@ -12,6 +12,8 @@
 struct disk_models;
 /* `paths` are borrowed; repository.h says what they stand for. Aborts without memory. */
 struct disk_models *disk_models_create(const struct str *paths, size_t path_count);
+/* What all load requests told and brought may hold so much, LIMIT_REPOSITORY_UPLOADS_BYTES unless this is called; once, before anybody asks. */
+void disk_models_limit(struct disk_models *d, size_t max_bytes);
 void disk_models_destroy(struct disk_models *d); /* NULL is ignored */
 struct serve_source disk_models_source(struct disk_models *d);
 /* Logs what the configurations say and nobody heeds, once. E_NOT_FOUND, E_IO: a path. */

@@ -150,9 +150,12 @@ static enum err models_open(struct op *op, struct model_server *m)
 {
     const struct model_server_config *c = m->config;
     m->disk = disk_models_create(c->paths, c->path_count);
+    if (c->uploads_memory_bytes)
+        disk_models_limit(m->disk, c->uploads_memory_bytes);
     const struct serve_config serve = {.engines = backend_engines,
                                        .source = disk_models_source(m->disk),
                                        .memory_max_bytes = c->models_memory_bytes,
+                                       .queue_max_bytes = c->queues_memory_bytes,
                                        .threads = c->engine_threads,
                                        .explicit_load = c->explicit_load};
     enum err e = disk_models_notes(op, m->disk);

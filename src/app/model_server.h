@@ -24,6 +24,7 @@ struct model_server_config { /* borrowed; must outlive the server */
     int64_t poll_ms;         /* between two looks at the disk; 0: none */
     bool ready_early;        /* the server is ready though a model is not */
     size_t models_memory_bytes; /* of all loaded models; 0: no limit */
+    size_t queues_memory_bytes, uploads_memory_bytes; /* of requests that wait or run, of what load requests bring; 0: the usual limits */
     int engine_threads;      /* 0: one per core */
     bool stream_plain;       /* ModelStreamInfer as MLServer has it */
     bool triton_metrics;     /* /metrics has Triton's families beside ours */

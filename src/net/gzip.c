@@ -5,37 +5,59 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#define GZIP_WINDOW_BITS (15 + 16) /* zlib: the largest window, gzip framing */
+#define ZLIB_WINDOW_BITS 15        /* the largest window */
+#define GZIP_WINDOW_BITS (15 + 16) /* ... and gzip framing */
 #define GZIP_LEVEL 1               /* answers are made while a client waits */
 
-/* "q=0", "q=0.000" and the like. */
-static bool quality_is_zero(struct str params)
+/* The weight of an item: 1 unless "q=" says another one. */
+static double quality(struct str params)
 {
     struct str part;
+    double q = 1;
     while (params.p && str_split(&params, ';', &part)) {
         part = str_trim(part);
         if (part.len < 3 || (part.p[0] | 0x20) != 'q' || part.p[1] != '=')
             continue;
-        double q;
-        return str_parse_f64(str_sub(part, 2, SIZE_MAX), false, &q) && q <= 0;
+        return str_parse_f64(str_sub(part, 2, SIZE_MAX), false, &q) ? q : 1;
     }
-    return false;
+    return q;
+}
+
+/* Weights of both codings; below 0: not named. The first item of a name counts. */
+struct wishes {
+    double gzip, deflate, star;
+};
+
+static struct wishes wishes_read(struct str accept_encoding)
+{
+    struct str rest = accept_encoding, item;
+    struct wishes w = {-1, -1, -1};
+    while (rest.p && str_split(&rest, ',', &item)) {
+        size_t semi = str_find_char(item, ';');
+        struct str name = str_trim(str_sub(item, 0, semi == SIZE_MAX ? item.len : semi));
+        const double q = quality(semi == SIZE_MAX ? (struct str){NULL, 0} : str_sub(item, semi + 1, SIZE_MAX));
+        double *at = str_ieq(name, STR("gzip")) || str_ieq(name, STR("x-gzip")) ? &w.gzip
+                     : str_ieq(name, STR("deflate")) ? &w.deflate
+                     : str_eq(name, STR("*")) ? &w.star : NULL;
+        if (at && *at < 0)
+            *at = q > 0 ? q : 0;
+    }
+    return w;
 }
 
 bool gzip_accepted(struct str accept_encoding)
 {
-    struct str rest = accept_encoding, item;
-    bool star = false;
-    while (rest.p && str_split(&rest, ',', &item)) {
-        size_t semi = str_find_char(item, ';');
-        struct str name = str_trim(str_sub(item, 0, semi == SIZE_MAX ? item.len : semi));
-        struct str params = semi == SIZE_MAX ? (struct str){NULL, 0} : str_sub(item, semi + 1, SIZE_MAX);
-        if (str_ieq(name, STR("gzip")) || str_ieq(name, STR("x-gzip")))
-            return !quality_is_zero(params);
-        if (str_eq(name, STR("*")))
-            star = !quality_is_zero(params);
-    }
-    return star;
+    const struct wishes w = wishes_read(accept_encoding);
+    return w.gzip > 0 || (w.gzip < 0 && w.star > 0);
+}
+
+enum gzip_coding gzip_choose(struct str accept_encoding)
+{
+    const struct wishes w = wishes_read(accept_encoding);
+    const double gzip = w.gzip < 0 ? w.star : w.gzip;
+    if (w.deflate > 0 && w.deflate > gzip)
+        return GZIP_DEFLATE;
+    return gzip > 0 ? GZIP_GZIP : w.deflate > 0 ? GZIP_DEFLATE : GZIP_NONE;
 }
 
 bool gzip_worthwhile(struct str content_type)
@@ -51,10 +73,10 @@ bool gzip_worthwhile(struct str content_type)
     return false;
 }
 
-bool gzip_pack(struct str in, struct buf *out)
+static bool pack(struct str in, int window_bits, struct buf *out)
 {
     z_stream z = {0};
-    if (in.len > UINT32_MAX / 2 || deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW_BITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (in.len > UINT32_MAX / 2 || deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return false;
     size_t bound = deflateBound(&z, (uLong)in.len);
     char *p = buf_reserve(out, bound);
@@ -70,6 +92,16 @@ bool gzip_pack(struct str in, struct buf *out)
     }
     deflateEnd(&z);
     return ok;
+}
+
+bool gzip_pack(struct str in, struct buf *out)
+{
+    return pack(in, GZIP_WINDOW_BITS, out);
+}
+
+bool gzip_pack_zlib(struct str in, struct buf *out)
+{
+    return pack(in, ZLIB_WINDOW_BITS, out);
 }
 
 struct gunzip {
@@ -95,7 +127,7 @@ struct gunzip *gunzip_create(void)
 
 struct gunzip *gunzip_create_zlib(void)
 {
-    return create(15);
+    return create(ZLIB_WINDOW_BITS);
 }
 
 void gunzip_destroy(struct gunzip *g)

@@ -258,6 +258,21 @@ static bool is_input(const struct transform *t, struct str name, size_t hint)
     return false;
 }
 
+size_t chain_work(const struct chain *c, const struct chain_columns *in, size_t *ret_rows)
+{
+    const struct transform *t = c->transform;
+    size_t rows = 1, values = 0;
+    for (size_t i = 0; i < in->len; i++) {
+        const size_t n = in->all[i].rank && in->all[i].shape[0] > 0 ? (size_t)in->all[i].shape[0] : 1;
+        rows = n > rows ? n : rows;
+        values += in->all[i].count;
+    }
+    *ret_rows = rows;
+    rows = rows < LIMIT_SERVE_ROWS ? rows : LIMIT_SERVE_ROWS; /* more are refused */
+    const size_t made = (t ? t->output_count + t->column_count : 0) + (c->fills ? c->validate->len : 0) + (c->post ? c->post->width : 0);
+    return values + rows * made;
+}
+
 enum err chain_before(struct op *op, const struct chain *c, const struct chain_columns *in, struct chain_columns *out, const char **ret_warning)
 {
     *ret_warning = NULL;

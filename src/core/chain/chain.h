@@ -52,6 +52,9 @@ MUST_USE enum err chain_transform_check(struct op *op, const struct chain_model 
 /* Names of the columns that a tally of this chain counts; 0: none. */
 size_t chain_rules(const struct chain *c, struct op *op, struct str **ret);
 
+/* How many values chain_before reads and makes of `in`, and the second half after it; counted from the shapes, which nobody has checked yet.
+ * *ret_rows: the rows that it seems to have, at least 1. */
+size_t chain_work(const struct chain *c, const struct chain_columns *in, size_t *ret_rows);
 /* The chain's first half: `in` as the request has it, *out as the model takes it (the same tensors where nothing is changed).
  * *ret_warning: see validate_run. E_INVALID: the columns broke a rule, or cannot be transformed. */
 MUST_USE enum err chain_before(struct op *op, const struct chain *c, const struct chain_columns *in, struct chain_columns *out, const char **ret_warning);

@@ -35,12 +35,13 @@ static enum err names_parse(struct op *op, const struct json *j, const char *fie
 
 static enum err log_parse(struct op *op, const struct json *j, struct payload_config *c)
 {
-    static const char *const known[] = {"sample", "max_bytes", "flush_s", "columns", "redact", "keep_days"};
+    static const char *const known[] = {"sample", "max_bytes", "flush_s", "columns", "redact", "redact_ids", "keep_days"};
     int64_t max_bytes = 0, flush_s = 0, keep_days = 0;
     enum err e = keys_check(op, "payload_log", j, known, ARRAY_LEN(known));
     if (e || (e = json_opt_f64(op, j, "sample", 0.01, &c->sample)) ||
         (e = json_opt_i64(op, j, "max_bytes", 4096, (int64_t)LIMIT_PAYLOAD_FILE_BYTES, (int64_t)LIMIT_MIB(16), &max_bytes)) ||
         (e = json_opt_i64(op, j, "flush_s", 1, LIMIT_PAYLOAD_FLUSH_S, FLUSH_S, &flush_s)) ||
+        (e = json_opt_bool(op, j, "redact_ids", false, &c->redact_ids)) ||
         (e = json_opt_i64(op, j, "keep_days", 0, LIMIT_PAYLOAD_KEEP_DAYS, 0, &keep_days)))
         return e;
     if (!(c->sample >= 0 && c->sample <= 1))

@@ -4,6 +4,7 @@
  *                     "flush_s": 300,          no row waits longer for its file; a new hour begins a new file in any case
  *                     "columns": "all",        or a list of features, inputs and outputs by name
  *                     "redact": ["ssn"],       of these the value is never kept, the column is
+ *                     "redact_ids": false,     true: nor are id, unit_id and the column that the ids come from; labels cannot be joined then
  *                     "keep_days": 0}          then the file's row is deleted; 0: never
  *     "logger": {"mode": "all",                or "request", "response": CloudEvents of every request, as KServe's logger sends them
  *                "url": "https://sink/", "service": the endpoint's name, "namespace": "default"}
@@ -23,6 +24,7 @@ struct payload_config {
     size_t column_count;
     const struct str *redact;
     size_t redact_count;
+    bool redact_ids;
     unsigned events;                  /* PAYLOAD_EVENT_*; 0: none */
     struct str url, service, space;   /* of events */
 };

@@ -49,23 +49,47 @@ static bool tensors_keep(struct arena *a, const struct tensor **list, size_t n)
     return copy != NULL;
 }
 
-/* What refuses a value may quote it, and names its column. Texts of the rules show the first 100 bytes of a name. */
+/* Texts of the rules show the first 100 bytes of a name. */
+static bool is_named(struct str error, struct str name)
+{
+    const struct str head = str_sub(name, 0, 100);
+    return head.len && str_find(error, str_sub(head, 0, str_utf8_prefix(head))) != SIZE_MAX;
+}
+
+/* What refuses a value may quote it, and names its column. */
 static struct str error_shown(const struct payload_note *n)
 {
     const struct payload_config *c = n->config;
-    for (size_t i = 0; n->err && i < c->redact_count; i++) {
-        const struct str head = str_sub(c->redact[i], 0, 100);
-        if (str_find(n->error, str_sub(head, 0, str_utf8_prefix(head))) != SIZE_MAX)
-            return str_from(err_name(n->err));
-    }
-    return n->error;
+    bool named = n->err && c->redact_ids && is_named(n->error, n->id_field);
+    for (size_t i = 0; n->err && i < c->redact_count; i++)
+        named = named || is_named(n->error, c->redact[i]);
+    return named ? str_from(err_name(n->err)) : n->error;
+}
+
+/* Who it is about is not even copied. The column of the ids is hidden like those that "redact" names. False: no memory. */
+static bool ids_hide(struct arena *a, struct payload_item *i)
+{
+    struct payload_config *c = &i->config;
+    i->note.ids = NULL;
+    i->note.unit_id = STR("");
+    if (!i->note.id_field.len)
+        return true;
+    struct str *names = arena_array(a, c->redact_count + 1, struct str);
+    for (size_t k = 0; names && k < c->redact_count; k++)
+        names[k] = c->redact[k];
+    if (names)
+        names[c->redact_count++] = i->note.id_field;
+    c->redact = names;
+    return names != NULL;
 }
 
 static bool note_copy(struct arena *a, struct payload_item *i)
 {
     struct payload_note *n = &i->note;
     struct payload_config *c = &i->config;
-    struct str *texts[] = {&n->endpoint, &n->request_id, &n->inference_id, &n->trace_id, &n->unit_id, &n->error, &c->url, &c->service, &c->space};
+    if (c->redact_ids && !ids_hide(a, i))
+        return false;
+    struct str *texts[] = {&n->id_field, &n->endpoint, &n->request_id, &n->inference_id, &n->trace_id, &n->unit_id, &n->error, &c->url, &c->service, &c->space};
     for (size_t k = 0; k < ARRAY_LEN(texts); k++)
         if (!text_copy(a, texts[k]))
             return false;

@@ -40,17 +40,17 @@ struct payload {
 static enum err rows_file(struct op *op, struct payload *p, const struct payload_rows *r)
 {
     struct table_engine *tables = NULL;
-    struct payload_entry entry = {.start_us = r->start_us, .end_us = r->end_us, .rows = (int64_t)r->count,
-                                  .expires_us = r->keep_us ? r->end_us + r->keep_us : 0};
+    struct log_file file = {.start_us = r->start_us, .end_us = r->end_us, .rows = (int64_t)r->count,
+                            .expires_us = r->keep_us ? r->end_us + r->keep_us : 0};
     const char *path = op_printf(op, "%s/payloads-%s.parquet", p->tmp_dir, hash_random_hex(op->arena, 8));
     enum err e = p->parts.tables.open(p->parts.tables.arg, op, &tables);
     if (!e)
         e = payload_rows_write(op, r, tables, str_from(path));
     if (!e)
-        e = blob_put_file(op, p->parts.blobs, path, &entry.blob, &entry.size_bytes);
+        e = blob_put_file(op, p->parts.blobs, path, &file.blob, &file.size_bytes);
     if (unlink(path) && errno != ENOENT && !e)
         e = op_fail_errno(op, "remove '%s'", path);
-    return e ? e : payload_insert(op, p->parts.db, r->endpoint, &entry);
+    return e ? e : payload_insert(op, p->parts.db, r->endpoint, &file);
 }
 
 /* Takes `r` out of the list if its file is written. */

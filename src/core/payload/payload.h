@@ -24,6 +24,7 @@ struct payload_note {
     double propensity;
     size_t rows;                     /* 0: it failed before they were known */
     const int64_t *ids;              /* what labels refer to, one per row; NULL: unknown */
+    struct str id_field;             /* the input that they come from; "" = none */
     enum err err;                    /* OK: it was answered */
     struct str error;
     const struct tensor *inputs, *outputs; /* as the client sent and got them */

@@ -2,18 +2,11 @@
 #ifndef INGOT_CORE_PAYLOAD_STORE_H
 #define INGOT_CORE_PAYLOAD_STORE_H
 
-#include "port/blob.h"
-#include "port/db.h"
+#include "core/predlog/files.h"
 
-struct payload_entry {
-    int64_t seq, start_us, end_us, rows, expires_us; /* expires_us 0: never */
-    uint64_t size_bytes;
-    struct blob_id blob;
-};
-MUST_USE enum err payload_insert(struct op *op, struct db *db, struct str endpoint, const struct payload_entry *entry);
-/* Entries with seq > after, oldest first, at most `limit`, in op's arena. */
-MUST_USE enum err payload_list(struct op *op, struct db *db, struct str endpoint, int64_t after, size_t limit, struct payload_entry **ret, size_t *ret_n);
-MUST_USE enum err payload_get(struct op *op, struct db *db, struct str endpoint, int64_t seq, struct payload_entry *ret); /* E_NOT_FOUND */
+extern const struct log_files payload_files;
+/* `file`'s seq is not used. */
+MUST_USE enum err payload_insert(struct op *op, struct db *db, struct str endpoint, const struct log_file *file);
 /* Forgets the files whose time is over; their bytes go with the sweep (core/retention). */
 MUST_USE enum err payload_expire(struct op *op, struct db *db, int64_t *ret_files);
 

@@ -7,7 +7,6 @@
 
 #include "base/limits.h"
 #include "base/map.h"
-#include "base/vec.h"
 #include "sql_gen.h"
 
 struct predlog {
@@ -192,84 +191,4 @@ struct prediction_sink predlog_sink(struct predlog *p)
     return (struct prediction_sink){p, sink_write};
 }
 
-struct list_arg {
-    struct str endpoint;
-    int64_t after;
-    size_t limit;
-    struct predlog_entry *entries;
-    size_t n;
-};
-
-static enum err blob_of_column(struct op *op, struct str bytes, struct blob_id *ret)
-{
-    if (bytes.len != sizeof ret->sha256)
-        return op_fail(op, E_CORRUPT, "a prediction log row names a blob of %zu bytes", bytes.len);
-    memcpy(ret->sha256, bytes.p, bytes.len);
-    return OK;
-}
-
-static enum err entries_read(struct op *op, struct db_tx *tx, void *arg)
-{
-    struct list_arg *a = arg;
-    struct db_rows *rows = NULL;
-    VEC(struct predlog_entry) out = {0};
-    bool row = false;
-    enum err e = db_query(op, tx, &sql_predlog_list, DB_ARGS(DB_TEXT(a->endpoint), DB_I64(a->after), DB_I64((int64_t)a->limit)), &rows);
-    while (!e && !(e = db_step(op, tx, rows, &row)) && row) {
-        struct predlog_entry *x = vec_push(&out, op->arena);
-        if (!x) {
-            e = op_fail(op, E_TOO_LARGE, "the list of prediction windows is too long");
-            break;
-        }
-        x->seq = db_col_i64(tx, rows, 0);
-        x->start_us = db_col_i64(tx, rows, 1);
-        x->end_us = db_col_i64(tx, rows, 2);
-        x->rows = db_col_i64(tx, rows, 3);
-        x->size_bytes = (uint64_t)db_col_i64(tx, rows, 4);
-        e = blob_of_column(op, db_col_str(tx, rows, 5), &x->blob);
-    }
-    db_end(tx, rows);
-    a->entries = out.p;
-    a->n = out.len;
-    return e;
-}
-
-enum err predlog_list(struct op *op, struct db *db, struct str endpoint, int64_t after, size_t limit, struct predlog_entry **ret, size_t *ret_n)
-{
-    struct list_arg a = {.endpoint = endpoint, .after = after, .limit = limit};
-    enum err e = db_read(op, db, entries_read, &a);
-    if (e)
-        return e;
-    *ret = a.entries;
-    *ret_n = a.n;
-    return OK;
-}
-
-struct get_arg {
-    struct str endpoint;
-    struct predlog_entry *entry;
-};
-
-static enum err entry_read(struct op *op, struct db_tx *tx, void *arg)
-{
-    struct get_arg *a = arg;
-    struct db_val v[5];
-    enum err e = db_query_one(op, tx, &sql_predlog_get, DB_ARGS(DB_TEXT(a->endpoint), DB_I64(a->entry->seq)), v, ARRAY_LEN(v));
-    if (e)
-        return e;
-    a->entry->start_us = v[0].i;
-    a->entry->end_us = v[1].i;
-    a->entry->rows = v[2].i;
-    a->entry->size_bytes = (uint64_t)v[3].i;
-    return blob_of_column(op, v[4].s, &a->entry->blob);
-}
-
-enum err predlog_get(struct op *op, struct db *db, struct str endpoint, int64_t seq, struct predlog_entry *ret)
-{
-    struct predlog_entry entry = {.seq = seq};
-    struct get_arg a = {endpoint, &entry};
-    enum err e = db_read(op, db, entry_read, &a);
-    if (!e)
-        *ret = entry;
-    return e;
-}
+const struct log_files predlog_files = {"prediction log", &sql_predlog_list, &sql_predlog_get};

@@ -8,6 +8,7 @@
 #define INGOT_CORE_PREDLOG_PREDLOG_H
 
 #include "core/monitor/monitor.h"
+#include "core/predlog/files.h"
 #include "port/blob.h"
 #include "port/table.h"
 
@@ -25,14 +26,7 @@ void predlog_destroy(struct predlog *p); /* NULL is ignored */
 /* To be given to monitor_create; lives as long as `p`. */
 struct prediction_sink predlog_sink(struct predlog *p);
 
-struct predlog_entry {
-    int64_t seq, start_us, end_us, rows;
-    uint64_t size_bytes;
-    struct blob_id blob;
-};
-/* Entries with seq > after, oldest first, at most `limit`, in op's arena. */
-MUST_USE enum err predlog_list(struct op *op, struct db *db, struct str endpoint, int64_t after, size_t limit, struct predlog_entry **ret, size_t *ret_n);
-/* E_NOT_FOUND. */
-MUST_USE enum err predlog_get(struct op *op, struct db *db, struct str endpoint, int64_t seq, struct predlog_entry *ret);
+/* Its files. */
+extern const struct log_files predlog_files;
 
 #endif

@@ -18,13 +18,19 @@
  * Who waits no more. A request that expires is refused by the clock thread at that time, even if all threads are busy; one
  * whose peer left is dropped when its turn comes.
  *
- * A joined run that fails is run again one by one, so that nobody fails by a neighbour's fault. */
+ * A joined run that fails is run again one by one, so that nobody fails by a neighbour's fault.
+ *
+ * Memory. A request may be small and hold much: its tensors are in its arena, decoded, and a transform makes many columns of one. So what
+ * is bounded besides the number of requests is the memory that they hold when they come, from then until they are answered. A request
+ * whose chain has much to do comes raw: it holds what was sent and no more, and an engine thread makes the rest when its turn is there, for
+ * as many requests at a time as there are threads. It is not joined with others: nobody knows yet whether it is sound. */
 #include "core/serve/batch.h"
 
 #include <stdlib.h>
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/serve/graph_run.h"
 #include "core/serve/join.h"
 
 struct batcher {
@@ -33,6 +39,8 @@ struct batcher {
     struct serve_version *active;   /* with requests that wait, in no order */
     double used_ns;                 /* of the version that ran last, when it was chosen */
     int64_t clock_ns;               /* when the clock thread wakes; INT64_MAX: when it is told */
+    atomic_size_t bytes;            /* memory of all requests that wait or run; grows under the lock */
+    size_t max_bytes;
     bool started, stopping;
     int thread_count;
     pthread_t threads[LIMIT_SERVE_THREADS + 1];
@@ -117,7 +125,6 @@ static void call_enter(struct batcher *b, struct serve_call *c)
         b->clock_ns = due;
         cond_signal(&b->clock);
     }
-    cond_signal(&b->work);
 }
 
 static void call_leave(struct batcher *b, struct serve_call *c)
@@ -146,6 +153,8 @@ static void call_done(struct serve_call *c, enum err e)
 {
     struct serve_endpoint *ep = c->ep;
     void (*done)(void *, enum err) = c->later.done;
+    atomic_fetch_sub_explicit(&c->v->queue.bytes, c->bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&ep->batcher->bytes, c->bytes, memory_order_relaxed);
     done(c->token, e);
     serve_release(ep);
 }
@@ -310,13 +319,55 @@ static void one_run(struct serve_call *c)
     batch_answer(&k, e);
 }
 
+/* What a graph says to a request that is queued already. */
+struct again {
+    struct serve_call *c;
+    bool begun;
+};
+
+static void *again_begin(void *arg)
+{
+    struct again *a = arg;
+    a->begun = true;
+    return a->c;
+}
+
+static void again_done(void *token, enum err e)
+{
+    call_done(token, e);
+}
+
+static void graph_go(struct serve_call *c)
+{
+    struct again a = {c, false};
+    enum err e = graph_start(c, &(struct infer_later){again_begin, again_done, &a}, true);
+    if (!a.begun)
+        call_done(c, e);
+}
+
+static void raw_run(struct serve_call *c)
+{
+    c->raw = false;
+    enum err e = call_prepare(c);
+    const bool cached = !e && call_cached(c);
+    if (e || cached)
+        call_done(c, e ? call_refuse(c, e) : call_answer(c));
+    else if (c->v->graph)
+        graph_go(c);
+    else
+        one_run(c);
+}
+
 static void batch_run(struct arena *arena, struct batch *k)
 {
     int64_t now = time_mono_ns();
     for (struct serve_call *c = k->first; c; c = c->next)
         c->t.queue = (uint64_t)(now - c->queued_ns);
     if (k->count == 1) {
-        one_run(k->first);
+        if (k->first->raw)
+            raw_run(k->first);
+        else
+            one_run(k->first);
         return;
     }
     struct op op;
@@ -355,9 +406,10 @@ static void *engine_thread(void *arg)
         }
         b->used_ns = v->queue.used_ns > b->used_ns ? v->queue.used_ns : b->used_ns;
         batch_take(b, v, now, &k, &gone, &late);
-        if (b->active)
-            cond_signal(&b->work); /* another thread may have something to do as well */
+        const bool more = b->active;
         mutex_unlock(&b->lock);
+        if (more)
+            cond_signal(&b->work); /* another thread may have something to do as well */
         list_drop(gone, E_CANCELLED);
         list_drop(late, E_TIMEOUT);
         int64_t from = time_mono_ns();
@@ -438,7 +490,7 @@ static void *clock_thread(void *arg)
 
 /* ---- from outside ---- */
 
-struct batcher *batcher_create(int threads)
+struct batcher *batcher_create(int threads, size_t max_bytes)
 {
     struct batcher *b = calloc(1, sizeof(*b));
     if (!b)
@@ -447,6 +499,7 @@ struct batcher *batcher_create(int threads)
     cond_init(&b->work);
     cond_init(&b->clock);
     b->clock_ns = INT64_MAX;
+    b->max_bytes = max_bytes ? max_bytes : LIMIT_SERVE_QUEUES_BYTES;
     b->thread_count = threads > 0 ? threads : thread_cpu_count();
     if (b->thread_count > LIMIT_SERVE_THREADS)
         b->thread_count = LIMIT_SERVE_THREADS;
@@ -510,13 +563,45 @@ static void call_schedule(struct serve_call *c)
     }
 }
 
+enum room { ROOM, FULL, FULL_BYTES, FULL_ALL };
+
+/* Is there room for `c`? The lock is held. */
+static enum room room_for(struct batcher *b, const struct serve_call *c)
+{
+    const struct serve_policy *p = &c->ep->spec.policy;
+    struct version_queue *q = &c->v->queue;
+    const size_t mine = atomic_load_explicit(&q->bytes, memory_order_relaxed), all = atomic_load_explicit(&b->bytes, memory_order_relaxed);
+    if (q->waiting + q->promised >= p->queue.max_size)
+        return FULL;
+    if (mine && mine + c->bytes > p->queue.max_bytes)
+        return FULL_BYTES;
+    return all && all + c->bytes > b->max_bytes ? FULL_ALL : ROOM;
+}
+
+static enum err room_refuse(const struct batcher *b, struct serve_call *c, enum room room)
+{
+    const struct str name = c->ep->info.name;
+    stats_count(c->v->stats, STATS_REJECTED);
+    if (room == FULL_BYTES)
+        return op_fail(c->op, E_BUSY, "the queue of \"%.*s\" is full: its requests hold up to %zu bytes and no more", STR_FMT(name),
+                       c->ep->spec.policy.queue.max_bytes);
+    if (room == FULL_ALL)
+        return op_fail(c->op, E_BUSY, "no room to queue a request to \"%.*s\": the requests of all models hold up to %zu bytes and no more", STR_FMT(name),
+                       b->max_bytes);
+    return op_fail(c->op, E_BUSY, "the queue of \"%.*s\" is full", STR_FMT(name));
+}
+
 enum err batch_submit(struct batcher *b, struct serve_call *c)
 {
     struct version_queue *q = &c->v->queue;
     call_schedule(c);
+    c->bytes = arena_used(c->op->arena);
     mutex_lock(&b->lock);
-    const bool stopping = b->stopping, full = q->waiting + q->promised >= c->ep->spec.policy.queue.max_size;
-    if (!stopping && !full) {
+    const bool stopping = b->stopping;
+    const enum room room = room_for(b, c);
+    if (!stopping && room == ROOM) {
+        atomic_fetch_add_explicit(&q->bytes, c->bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&b->bytes, c->bytes, memory_order_relaxed);
         q->promised++;
         if (!b->started)
             threads_start(b);
@@ -524,10 +609,8 @@ enum err batch_submit(struct batcher *b, struct serve_call *c)
     mutex_unlock(&b->lock);
     if (stopping)
         return op_fail(c->op, E_CANCELLED, "the server stops");
-    if (full)
-        stats_count(c->v->stats, STATS_REJECTED);
-    if (full)
-        return op_fail(c->op, E_BUSY, "the queue of \"%.*s\" is full", STR_FMT(c->ep->info.name));
+    if (room != ROOM)
+        return room_refuse(b, c, room);
     c->token = c->later.begin(c->later.arg);
     mutex_lock(&b->lock);
     q->promised--;
@@ -537,6 +620,8 @@ enum err batch_submit(struct batcher *b, struct serve_call *c)
     mutex_unlock(&b->lock);
     if (late)
         list_drop(c, E_CANCELLED);
+    else
+        cond_signal(&b->work); /* not under the lock: who wakes on this processor would only meet it and sleep again. `c` is not ours any more */
     return OK;
 }
 

@@ -8,12 +8,14 @@
 #include "core/serve/call.h"
 
 struct batcher;
-struct batcher *batcher_create(int threads); /* 0: one per core */
+/* threads 0: one per core. `max_bytes`: memory of all requests that wait or run; 0: LIMIT_SERVE_QUEUES_BYTES. */
+struct batcher *batcher_create(int threads, size_t max_bytes);
 /* What waits is answered E_CANCELLED; what runs is waited for. NULL is ignored. */
 void batcher_destroy(struct batcher *b);
 
 /* Takes the call, which lives in op's arena and holds a reference to its endpoint: begins it, and answers it once by
- * c->later. E_BUSY: the queue is full; E_CANCELLED: the server stops. Then it is the caller's as before. */
+ * c->later. One that is `raw` is prepared (call_prepare) on the thread that runs it. E_BUSY: the queue is full, by requests or by the memory
+ * that they hold; E_CANCELLED: the server stops. Then it is the caller's as before. */
 MUST_USE enum err batch_submit(struct batcher *b, struct serve_call *c);
 /* Adds what waits and runs to the figures. */
 void batch_read(struct batcher *b, struct serve_version *v, struct infer_stats *stats);

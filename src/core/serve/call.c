@@ -30,12 +30,12 @@ static struct str unit_make(struct serve_call *c)
 }
 
 /* Who asks: as the request says, else the first id, else a number of its own. */
-static enum err unit_find(struct serve_call *c, const struct tensor_set *set)
+static enum err unit_find(struct serve_call *c)
 {
     c->rows.unit = c->r->unit_id;
     if (c->rows.unit.len || c->r->version || !c->ep->info.weights.active)
         return OK;
-    const struct tensor *id = tensor_set_find(set, c->ep->info.id_field, SIZE_MAX);
+    const struct tensor *id = tensor_set_find(&c->set, c->ep->info.id_field, SIZE_MAX);
     enum err e = id ? rows_read_ids(c->op, id, 0, &c->rows) : OK;
     if (!e && !c->rows.unit.len)
         c->rows.unit = unit_make(c);
@@ -87,25 +87,25 @@ static enum err online_features(struct serve_call *c)
     return OK;
 }
 
-static enum err rows_prepare(struct serve_call *c, const struct tensor_set *set)
+static enum err rows_prepare(struct serve_call *c)
 {
     const struct serve_info *info = &c->ep->info;
     const struct rows_want want = {.endpoint = info->name, .features = c->v->info->features, .feature_names = c->v->info->feature_names,
                                    .doubles = c->v->doubles, .view = info->view, .id_field = info->id_field};
     const struct str unit = c->rows.unit;
-    enum err e = rows_read(c->op, &want, set, &c->rows);
+    enum err e = rows_read(c->op, &want, &c->set, &c->rows);
     if (!e && unit.len)
         c->rows.unit = unit;
     return e ? e : c->rows.entities ? online_features(c) : OK;
 }
 
-static enum err tensors_prepare(struct serve_call *c, const struct tensor_set *set)
+static enum err tensors_prepare(struct serve_call *c)
 {
     const struct serve_info *info = &c->ep->info;
     const struct named_want want = {.loose = c->v->graph, .endpoint = info->name, .inputs = c->v->inputs, .input_count = c->v->input_count, .joins = c->v->info->joins,
                                     .id_field = info->id_field, .time_field = info->view ? info->view->timestamp_field : STR("")};
     const struct str unit = c->rows.unit;
-    enum err e = named_read(c->op, &want, set, &c->inputs, &c->rows.count, &c->rows);
+    enum err e = named_read(c->op, &want, &c->set, &c->inputs, &c->rows.count, &c->rows);
     if (!e && unit.len)
         c->rows.unit = unit;
     return e;
@@ -140,26 +140,52 @@ void call_copy(struct serve_call *to, const struct serve_call *from)
         to->rows.unit.p = to->unit_text + (from->rows.unit.p - from->unit_text);
 }
 
-enum err call_prepare(struct serve_call *c)
+enum err call_pick(struct serve_call *c)
 {
-    struct tensor_set set;
-    enum err e = tensor_set_make(c->op, c->r->inputs, c->r->input_count, &set);
+    enum err e = tensor_set_make(c->op, c->r->inputs, c->r->input_count, &c->set);
     if (!e)
-        e = unit_find(c, &set);
+        e = unit_find(c);
     if (!e)
         e = version_pick(c);
-    if (!e)
-        e = outputs_prepare(c);
+    return e ? e : outputs_prepare(c);
+}
+
+bool call_is_dear(struct serve_call *c)
+{
+    const struct serve_version *shadow = c->pick.shadow_version ? serve_endpoint_version(c->ep, c->pick.shadow_version) : NULL;
+    const struct chain *other = shadow && shadow != c->v ? chained_find(c->ep, shadow) : NULL; /* its copy is made where the answer is */
+    const struct chain_columns in = {.all = c->set.all, .len = c->set.len};
+    size_t rows = 1, work = c->chain ? chain_work(c->chain, &in, &rows) : 0;
+    work += other ? chain_work(other, &in, &rows) : 0;
+    c->rows.count = rows;
+    return work > LIMIT_SERVE_INLINE_VALUES;
+}
+
+enum err call_prepare(struct serve_call *c)
+{
+    enum err e = c->v ? OK : call_pick(c);
     if (!e && c->chain)
-        e = chained_before(c, &set);
+        e = chained_before(c, &c->set);
     if (!e)
-        e = c->v->rows ? rows_prepare(c, &set) : tensors_prepare(c, &set);
+        e = c->v->rows ? rows_prepare(c) : tensors_prepare(c);
     const size_t most = c->ep->spec.policy.batch.max_rows;
     if (!e && most && c->rows.count > most)
         e = op_fail(c->op, E_INVALID, "a request of %zu rows; \"%.*s\" takes %zu at most", c->rows.count, STR_FMT(c->ep->info.name), most);
     if (!e && !c->rows.unit.len && !c->rows.ids && (c->ep->monitor || c->pick.shadow_version || c->v->graph))
         c->rows.unit = unit_make(c);
     return e;
+}
+
+bool call_cached(struct serve_call *c)
+{
+    if (!c->ep->cache)
+        return false;
+    int64_t from = time_mono_ns();
+    c->cached = cache_get(c->ep->cache, c);
+    c->lookup_ns = (uint64_t)(time_mono_ns() - from);
+    if (!c->cached && c->key.len)
+        stats_cache_miss(c->v->stats, c->lookup_ns);
+    return c->cached;
 }
 
 /* ---- the model ---- */

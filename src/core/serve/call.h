@@ -1,7 +1,8 @@
 /* call.h - one request on its way through the model: picked, read, run, answered, counted. Private to core/serve.
  *
- *     call_prepare    the version is picked; the chain's first half; tensors become what the model takes
- *     (the cache is asked)
+ *     call_pick       the version is picked
+ *     call_prepare    the chain's first half; tensors become what the model takes. A dear one (call_is_dear) is queued before that
+ *     call_cached     the cache is asked
  *     call_run        the model, for this request alone (batch.c joins several, graph_run.c asks others)
  *     call_answer     the chain's second half; outputs become the answer; figures, monitor, cache
  *     call_refuse     instead of the last, when anything before failed
@@ -23,6 +24,7 @@ struct serve_call {
     struct infer_answer *ret;
     struct serve_version *v;        /* alive through ep */
     struct rollout_pick pick;
+    struct tensor_set set;          /* what came, by name */
     /* What the model gets. */
     struct rows rows;               /* of any model: count, ids, times, unit; of a row model: x or x64 */
     struct tensor *inputs;          /* of a tensor model, in its order */
@@ -49,10 +51,18 @@ struct serve_call {
     int64_t expires_ns;             /* refused from then on; INT64_MAX: never */
     int64_t delays_ns;              /* run last from then on; INT64_MAX: never */
     bool delayed;
+    bool raw;                       /* not prepared yet; rows.count is what it seems */
+    size_t bytes;                   /* memory that it held when it came */
     uint32_t level;
 };
 
+MUST_USE enum err call_pick(struct serve_call *c);
+/* Would call_prepare take too long for an I/O thread? After call_pick; sets rows.count to what the inputs seem to have. */
+bool call_is_dear(struct serve_call *c);
+/* Picks first, unless that is done. */
 MUST_USE enum err call_prepare(struct serve_call *c);
+/* Was the same asked before? Then scores or outputs are there. */
+bool call_cached(struct serve_call *c);
 MUST_USE enum err call_run(struct serve_call *c);
 /* OK, or why the answer could not be made: then the request is refused already. */
 MUST_USE enum err call_answer(struct serve_call *c);

@@ -1,5 +1,8 @@
 /* The form of the texts is Triton's: a value of a float type is printed with six decimals, of a whole type as it is. Values are
- * ordered by keys that keep the order of their type: a double does not tell all 64-bit integers apart. NaN comes last. */
+ * ordered by keys that keep the order of their type: a double does not tell all 64-bit integers apart. NaN comes last.
+ *
+ * The n largest of m are chosen by a heap of n whose top is the least of them (Williams and Floyd 1964), then sorted by taking the top away:
+ * (m + n) log n comparisons however many classes are asked for. For one class that is one comparison per value. */
 #include "core/serve/classify.h"
 
 #include <inttypes.h>
@@ -34,19 +37,49 @@ static uint64_t key_of(const struct tensor *t, size_t at, double value)
     return bits & sign ? ~bits : bits | sign;
 }
 
-/* The places of the `n` largest keys, largest first, of equal ones the first. n is small, so a place is found by moving the
- * smaller ones back. */
-static void largest(const uint64_t *keys, size_t len, size_t n, size_t *ret)
+struct heap {
+    const uint64_t *keys;
+    size_t *places;
+    size_t compared;
+};
+
+/* Does place `a` stand behind `b`? */
+static bool is_behind(struct heap *h, size_t a, size_t b)
 {
-    size_t have = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (have == n && keys[i] <= keys[ret[n - 1]])
-            continue;
-        size_t at = have < n ? have++ : n - 1;
-        for (; at && keys[i] > keys[ret[at - 1]]; at--)
-            ret[at] = ret[at - 1];
-        ret[at] = i;
+    h->compared++;
+    return h->keys[a] < h->keys[b] || (h->keys[a] == h->keys[b] && a > b);
+}
+
+/* Puts `place` where it belongs below the hole `at` of a heap of `n`, the last of the order on top. */
+static void sift(struct heap *h, size_t at, size_t n, size_t place)
+{
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && is_behind(h, h->places[child + 1], h->places[child]))
+            child++;
+        if (!is_behind(h, h->places[child], place))
+            break;
+        h->places[at] = h->places[child];
     }
+    h->places[at] = place;
+}
+
+size_t classify_largest(const uint64_t *keys, size_t len, size_t n, size_t *ret)
+{
+    struct heap h = {keys, ret, 0};
+    n = n < len ? n : len;
+    for (size_t i = 0; i < n; i++)
+        ret[i] = i;
+    for (size_t i = n / 2; i-- > 0;)
+        sift(&h, i, n, ret[i]);
+    for (size_t i = n; n && i < len; i++)
+        if (is_behind(&h, ret[0], i))
+            sift(&h, 0, n, i);
+    for (size_t i = n; i-- > 1;) {
+        const size_t last = ret[i];
+        ret[i] = ret[0];
+        sift(&h, 0, i, last);
+    }
+    return h.compared;
 }
 
 /* "value:index[:label]" of t's value `at`, which is `value` as a double; p NULL without memory. */
@@ -91,7 +124,7 @@ enum err classify(struct op *op, struct tensor *t, const struct str *labels, siz
     for (size_t i = 0; i < rows; i++) {
         for (size_t k = 0; k < width; k++)
             keys[k] = key_of(t, i * width + k, v[i * width + k]);
-        largest(keys, width, n, places);
+        (void)classify_largest(keys, width, n, places);
         for (size_t k = 0; k < n; k++) {
             const size_t place = width == 1 && label_count == 2 ? 1 : places[k]; /* one value of two classes is the second one's */
             struct str label = place < label_count ? labels[place] : STR("");

@@ -2,7 +2,6 @@
 
 #include "base/time.h"
 #include "core/serve/batch.h"
-#include "core/serve/cache.h"
 #include "core/serve/call.h"
 #include "core/serve/graph_run.h"
 #include "core/serve/chained.h"
@@ -39,19 +38,6 @@ static enum err infer_now(struct serve_call *c)
     return e;
 }
 
-/* Was the same asked before? */
-static bool cache_answers(struct serve_call *c)
-{
-    if (!c->ep->cache)
-        return false;
-    int64_t from = time_mono_ns();
-    c->cached = cache_get(c->ep->cache, c);
-    c->lookup_ns = (uint64_t)(time_mono_ns() - from);
-    if (!c->cached && c->key.len)
-        stats_cache_miss(c->v->stats, c->lookup_ns);
-    return c->cached;
-}
-
 /* Hands a copy that lives as long as op to the queue. */
 static enum err infer_queued(struct serve_call *c, const struct infer_later *later)
 {
@@ -78,10 +64,15 @@ enum err infer_begin(struct op *op, struct serve_endpoint *ep, const struct infe
                      const struct infer_later *later, bool away)
 {
     struct serve_call c = call_make(op, ep, r, ret);
-    enum err e = call_prepare(&c);
+    enum err e = call_pick(&c);
+    c.raw = !e && (c.chain || c.pick.shadow_version) && ep->batcher && call_is_dear(&c);
+    if (c.raw)
+        return infer_queued(&c, later);
+    if (!e)
+        e = call_prepare(&c);
     if (e)
         return call_refuse(&c, e);
-    if (cache_answers(&c))
+    if (call_cached(&c))
         return call_answer(&c);
     if (c.v->graph)
         return graph_start(&c, later, away);

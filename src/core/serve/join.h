@@ -5,7 +5,7 @@
 
 #include "core/serve/call.h"
 
-/* May the rows of `c` stand behind those of `first`? Same version, type, inputs and lengths but the first. */
+/* May the rows of `c` stand behind those of `first`? Same version, type, inputs and lengths but the first, and both prepared. */
 bool join_fits(const struct serve_call *first, const struct serve_call *c);
 /* Runs the calls of the list (by `next`), `rows` in all, as one. What lives as long as the run is in `op`'s arena, answers in the
  * calls' own. On an error no call has an answer, and the text is in `op`. */

@@ -4,7 +4,7 @@
 
 struct serve_policy serve_policy_default(void)
 {
-    struct serve_policy p = {.batch.max_delay_us = 2000, .queue.max_size = LIMIT_SERVE_QUEUE_DEFAULT,
+    struct serve_policy p = {.batch.max_delay_us = 2000, .queue.max_size = LIMIT_SERVE_QUEUE_DEFAULT, .queue.max_bytes = LIMIT_SERVE_QUEUE_BYTES,
                              .warmup.count = 8, .inline_ns = LIMIT_SERVE_INLINE_NS};
     for (size_t i = 0; i < ARRAY_LEN(p.queue.patience); i++)
         p.queue.patience[i].override = true;
@@ -117,18 +117,21 @@ static enum err patiences_parse(struct op *op, const struct json *queue, struct 
 
 static enum err queue_parse(struct op *op, const struct json *config, struct serve_policy *p)
 {
-    static const char *const known[] = {"max_queue_size", "priority_levels", "default_priority_level", "default_queue_policy",
+    static const char *const known[] = {"max_queue_size", "max_queue_bytes", "priority_levels", "default_priority_level", "default_queue_policy",
                                         "priority_queue_policy", NULL};
     const struct json *queue = NULL;
-    int64_t size = 0, levels = 0, level = 0;
+    int64_t size = 0, bytes = 0, levels = 0, level = 0;
     enum err e = part_get(op, config, "queue", "queue", known, &queue);
     if (!e)
         e = number_get(op, queue, "queue", "max_queue_size", 1, LIMIT_SERVE_QUEUE, LIMIT_SERVE_QUEUE_DEFAULT, &size);
+    if (!e)
+        e = number_get(op, queue, "queue", "max_queue_bytes", 1, (int64_t)LIMIT_SERVE_QUEUES_BYTES, (int64_t)LIMIT_SERVE_QUEUE_BYTES, &bytes);
     if (!e)
         e = number_get(op, queue, "queue", "priority_levels", 0, LIMIT_SERVE_PRIORITIES, 0, &levels);
     if (!e)
         e = number_get(op, queue, "queue", "default_priority_level", levels ? 1 : 0, levels, (levels + 1) / 2, &level);
     p->queue.max_size = (size_t)size;
+    p->queue.max_bytes = (size_t)bytes;
     p->queue.levels = (uint32_t)levels;
     p->queue.default_level = (uint32_t)level;
     return e ? e : patiences_parse(op, queue, p);

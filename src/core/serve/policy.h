@@ -22,6 +22,7 @@ struct serve_policy {
     } batch;
     struct {
         size_t max_size;          /* requests that may wait */
+        size_t max_bytes;         /* memory of those that wait or run; a lone one may have more */
         uint32_t levels;          /* priorities 1..levels; 0: all are equal */
         uint32_t default_level;
         struct serve_patience patience[LIMIT_SERVE_PRIORITIES + 1]; /* by priority; 0: without priorities */

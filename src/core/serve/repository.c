@@ -196,12 +196,14 @@ enum err serve_repository_load_files(struct op *op, struct serve *s, struct str 
     LOCK(&s->change);
     if (s->config.db)
         return stored_load(op, s, name);
-    enum err e = source->override ? source->override(source, op, name, config, files, n, &taken) : OK;
-    if (e)
-        return e;
-    e = listed_load(op, s, name, taken ? NULL : config);
-    if (e && source->override_undo)
+    struct op sub = *op; /* the list of all models and what came with them are given back on the loader's thread too */
+    sub.arena = arena_create(LIMIT_SERVE_LOAD_ARENA);
+    enum err e = source->override ? source->override(source, &sub, name, config, files, n, &taken) : OK;
+    if (!e && (e = listed_load(&sub, s, name, taken ? NULL : config)) && source->override_undo)
         source->override_undo(source, name);
+    if (e)
+        e = op_fail_from(op, &sub);
+    loader_bury_arena(s->loader, sub.arena);
     return e;
 }
 
@@ -211,7 +213,11 @@ static enum err model_unload_by(struct op *op, struct serve *s, struct str name)
     enum err e = table_room(op, s, name, &found);
     if (!e && !found)
         e = op_fail(op, E_NOT_FOUND, "there is no endpoint \"%.*s\"", STR_FMT(name));
-    return e ? e : table_swap(op, s, name, NULL);
+    if (!e)
+        e = table_swap(op, s, name, NULL);
+    if (!e && s->config.source.override_forget)
+        s->config.source.override_forget(&s->config.source, name);
+    return e;
 }
 
 enum err serve_repository_unload(struct op *op, struct serve *s, struct str name)

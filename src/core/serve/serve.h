@@ -20,6 +20,7 @@
  *                "max_delay_us": 2000, a request waits no longer for others, and only while the measured cost says that it pays
  *                "preferred": [8, 16]}, sizes at which nothing is waited for, ascending
  *      "queue": {"max_queue_size": 1024, requests that may wait for one version; one more is E_BUSY
+ *                "max_queue_bytes": 268435456, memory of those that wait or run; one more is E_BUSY, unless it is the only one
  *                "priority_levels": 0,  priorities 1 (first) to this; 0: all requests are equal
  *                "default_priority_level": 1,
  *                "default_queue_policy": {"timeout_action": "REJECT",    or "DELAY": timed-out requests run last
@@ -91,6 +92,9 @@ struct serve_source {
                          size_t file_count, bool *ret_taken);
     /* That load failed: what was told before holds again. Set with `override`. */
     void (*override_undo)(const struct serve_source *self, struct str model);
+    /* That load succeeded: what was told before is wanted no more. The model was unloaded: nor is what was told. Set with `override`. */
+    void (*override_keep)(const struct serve_source *self, struct str model);
+    void (*override_forget)(const struct serve_source *self, struct str model);
 };
 struct serve_config {      /* all borrowed; must outlive the serve */
     struct db *db;                   /* NULL: endpoints are what the source lists, in memory only; there are no rollouts */
@@ -102,6 +106,7 @@ struct serve_config {      /* all borrowed; must outlive the serve */
     struct rollout_live *live;       /* pairs and picks of running rollouts; NULL: none are kept */
     size_t memory_max_bytes;         /* of all loaded models; 0: no limit */
     int threads;                     /* that run queued requests; 0: as many as there are cores */
+    size_t queue_max_bytes;          /* memory of all requests that wait or run; 0: LIMIT_SERVE_QUEUES_BYTES */
     bool explicit_load;              /* without a database: nothing is loaded until serve_repository_load() asks for it */
 };
 

@@ -336,7 +336,7 @@ struct serve *table_create(const struct serve_config *config)
         mutex_init(&s->locks[i].m);
     mutex_init(&s->change);
     s->loader = loader_create();
-    s->batcher = batcher_create(config->threads);
+    s->batcher = batcher_create(config->threads, config->queue_max_bytes);
     s->mirror = config->live ? mirror_create(config->live) : NULL;
     return s;
 }

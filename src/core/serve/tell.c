@@ -37,7 +37,8 @@ void call_tell(struct serve_call *c, enum err e)
         .unit_id = c->rows.unit, .version = c->v ? c->v->version : 0, .rollout = c->ep->info.weights.active ? c->ep->info.weights.id : 0,
         .time_us = c->op->now_us, .latency_us = us > 0 ? us : 0,
         .arm = c->pick.arm == ROLLOUT_ARM_NONE || !c->ep->info.weights.active ? NULL : c->pick.arm == ROLLOUT_ARM_CONTROL ? "control" : "candidate",
-        .propensity = c->v ? (double)c->pick.propensity : 1, .rows = c->rows.count, .ids = ids_of(c), .err = e,
+        .propensity = c->v ? (double)c->pick.propensity : 1, .rows = c->rows.count, .ids = ids_of(c),
+        .id_field = c->ep->info.id_field, .err = e,
         .error = str_from(e && c->op->msg ? c->op->msg : ""), .inputs = c->r->inputs, .input_count = c->r->input_count,
         .outputs = e ? NULL : c->ret->outputs, .output_count = e ? 0 : c->ret->output_count,
         .features = named ? c->v->info->feature_names : NULL, .feature_count = named ? c->v->info->features : 0};

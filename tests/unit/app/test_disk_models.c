@@ -97,6 +97,39 @@ static void test_requests(void **state)
     assert_int_equal(fetch("m", 2, &bytes), OK);
 }
 
+/* What all load requests brought has a limit, until it is not wanted any more. */
+static void test_uploads_have_a_limit(void **state)
+{
+    (void)state;
+    static char big[600000];
+    struct str bytes;
+    bool taken = false;
+    const struct serve_upload file = {STR("7/model.bin"), {big, sizeof(big)}}, small = {STR("8/model.bin"), STR("eight")};
+    disk_models_limit(disk, LIMIT_MIB(1));
+    assert_int_equal(tell(NULL, &file, 1, &taken), OK);
+    /* The one before is kept until this one is loaded. */
+    assert_int_equal(tell(NULL, &file, 1, &taken), E_TOO_LARGE);
+    assert_non_null(strstr(s.op.msg, "unload one of them first"));
+    assert_int_equal(fetch("m", 7, &bytes), OK);
+    assert_int_equal(tell(NULL, &small, 1, &taken), OK);
+    source.override_keep(&source, STR("m"));
+    assert_int_equal(tell(NULL, &file, 1, &taken), OK);
+    source.override_undo(&source, STR("m"));
+    assert_int_equal(fetch("m", 8, &bytes), OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(tell(NULL, &file, 1, &taken), OK);
+        source.override_forget(&source, STR("m"));
+    }
+    assert_int_equal(fetch("m", 7, &bytes), E_NOT_FOUND);
+    assert_int_equal(fetch("m", 2, &bytes), OK); /* as it lies on disk */
+    for (int i = 0; i <= LIMIT_REPOSITORY_MODELS; i++) { /* loads that failed leave nothing */
+        const struct str name = str_from(op_printf(&s.op, "n%d", i));
+        op_clear(&s.op);
+        assert_int_equal(source.override(&source, &s.op, name, NULL, &small, 1, &taken), OK);
+        source.override_undo(&source, name);
+    }
+}
+
 static void test_backends(void **state)
 {
     (void)state;
@@ -154,7 +187,8 @@ static void test_polling(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_requests, up, down), cmocka_unit_test_setup_teardown(test_backends, up, down),
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_requests, up, down), cmocka_unit_test_setup_teardown(test_uploads_have_a_limit, up, down),
+                                       cmocka_unit_test_setup_teardown(test_backends, up, down),
                                        cmocka_unit_test_setup_teardown(test_polling, up, down)};
     return cmocka_run_group_tests_name("disk_models", tests, NULL, NULL);
 }

@@ -40,6 +40,23 @@ static void accepts(void **state)
     assert_false(gzip_worthwhile(STR("image/png")) || gzip_worthwhile(STR("application/octet-stream")) || gzip_worthwhile(STR("text/event-stream")));
 }
 
+static void chooses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        enum gzip_coding want;
+    } cases[] = {
+        {"gzip", GZIP_GZIP}, {"deflate", GZIP_DEFLATE}, {"Deflate", GZIP_DEFLATE}, {"gzip, deflate", GZIP_GZIP}, {"deflate, gzip", GZIP_GZIP}, {"deflate, gzip;q=0.5", GZIP_DEFLATE},
+        {"gzip;q=0.2, deflate;q=0.1", GZIP_GZIP}, {"gzip;q=0, deflate", GZIP_DEFLATE}, {"*, deflate;q=0", GZIP_GZIP}, {"*;q=0.5, deflate", GZIP_DEFLATE}, {"gzip;q=0, *", GZIP_NONE},
+        {"deflate;q=0", GZIP_NONE}, {"br", GZIP_NONE}, {"", GZIP_NONE}, {"identity, *;q=0", GZIP_NONE}, {"gzip;q=x", GZIP_GZIP},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        if (gzip_choose(str_from(cases[i].header)) != cases[i].want)
+            fail_msg("%s", cases[i].header);
+    assert_int_equal(gzip_choose((struct str){NULL, 0}), GZIP_NONE);
+}
+
 static void round_trip(void **state)
 {
     (void)state;
@@ -63,6 +80,13 @@ static void round_trip(void **state)
             assert_true(gunzip_complete(g));
             assert_true(back.len == sizes[s] && memcmp(back.p ? back.p : "", bytes, sizes[s]) == 0);
             assert_int_equal(gunzip_feed(g, "x", 1, sink, &back), E_INVALID);
+            gunzip_destroy(g);
+            buf_reset(&packed);
+            buf_reset(&back);
+            assert_true(gzip_pack_zlib((struct str){bytes, sizes[s]}, &packed) && (packed.p[0] & 15) == 8);
+            g = gunzip_create_zlib();
+            assert_int_equal(gunzip_feed(g, packed.p, packed.len, sink, &back), OK);
+            assert_true(gunzip_complete(g) && back.len == sizes[s] && memcmp(back.p ? back.p : "", bytes, sizes[s]) == 0);
             gunzip_destroy(g);
         }
     struct buf tiny;
@@ -103,6 +127,6 @@ static void refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(accepts), cmocka_unit_test(round_trip), cmocka_unit_test(refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(accepts), cmocka_unit_test(chooses), cmocka_unit_test(round_trip), cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

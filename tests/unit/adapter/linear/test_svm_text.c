@@ -41,7 +41,25 @@ static void both_formats_are_read(void **state)
     assert_true(f.t.features == 3 && f.t.weight[0] == 2 && f.t.weight[1] == 2 && f.t.weight[2] == 1 && f.t.bias[0] == -0.5 && f.t.link == SVM_VALUES);
     arena_destroy(f.arena);
     assert_int_equal(load(&f, "svm_type nu_svc\nkernel_type linear\nnr_class 2\nrho 0\nlabel 0 1\nprobA -2\nprobB 0.5\nSV\n1 1:1\n"), OK);
-    assert_true(f.t.turned && f.t.link == SVM_PLATT && f.t.a == -2 && f.t.b == 0.5);
+    assert_true(f.t.outputs == 1 && f.t.turned && f.t.link == SVM_PLATT && f.t.a[0] == -2 && f.t.b[0] == 0.5);
+    arena_destroy(f.arena);
+}
+
+#define THREE "svm_type c_svc\nkernel_type linear\nnr_class 3\ntotal_sv 4\nrho 0.5 1 -2\nlabel 3 1 2\n"
+
+/* The vectors of class 3 have the coefficients of (3, 1) and (3, 2), those of 1 of (3, 1) and (1, 2), those of 2 of (3, 2) and (1, 2). */
+static void pairs_of_classes_are_read(void **state)
+{
+    (void)state;
+    struct fixture f;
+    assert_int_equal(load(&f, THREE "nr_sv 2 1 1\nSV\n1 2 1:1\n10 20 2:1\n-3 4 1:2\n-5 -6 2:3\n"), OK);
+    const double want[] = {1 - 3 * 2, 2, 4 * 2, 10, 20 - 5 * 3, -6 * 3};
+    assert_true(f.t.features == 2 && f.t.columns == 3 && f.t.outputs == 3 && f.t.link == SVM_VOTES && !f.t.turned && f.t.bias[0] == -0.5 && f.t.bias[2] == 2);
+    assert_memory_equal(f.t.weight, want, sizeof(want));
+    assert_true(f.t.order[0] == 1 && f.t.order[1] == 2 && f.t.order[2] == 0 && str_eqc(f.t.labels[2], "3"));
+    arena_destroy(f.arena);
+    assert_int_equal(load(&f, THREE "probA -1 -2 -3\nprobB 0.1 0.2 0.3\nnr_sv 0 0 1\nSV\n1 2 1:1\n"), OK);
+    assert_true(f.t.link == SVM_COUPLED && f.t.a[2] == -3 && f.t.b[1] == 0.2 && f.t.weight[0] == 0 && f.t.weight[1] == 1 && f.t.weight[2] == 2);
     arena_destroy(f.arena);
 }
 
@@ -66,7 +84,19 @@ static void what_cannot_be_is_refused(void **state)
         {"solver_type L2R_LR\n", E_INVALID},
         {"solver_type L9_LR\nnr_class 2\nlabel 1 2\nnr_feature 1\nbias -1\nw\n1 \n", E_UNSUPPORTED},
         {"svm_type c_svc\nkernel_type rbf\n", E_UNSUPPORTED},
-        {"svm_type c_svc\nkernel_type linear\nnr_class 3\nrho 1 2 3\nlabel 1 2 3\nSV\n1 1 1:1\n", E_UNSUPPORTED},
+        {"svm_type c_svc\nkernel_type linear\nnr_class 3\nrho 1 2 3\nlabel 1 2 3\nSV\n1 1 1:1\n", E_INVALID}, /* whose vectors are they? */
+        {"svm_type c_svc\nkernel_type linear\nnr_class 65\nrho 1\nlabel 1\nSV\n", E_UNSUPPORTED},
+        {"svm_type c_svc\nkernel_type linear\nnr_class 3\nrho 1 2\nlabel 1 2 3\nnr_sv 1 1 1\nSV\n1 1 1:1\n", E_INVALID},
+        {THREE "nr_sv 1 1\nSV\n1 1 1:1\n1 1 1:1\n", E_INVALID},
+        {THREE "nr_sv 1 1 0.5\nSV\n1 1 1:1\n1 1 1:1\n", E_INVALID},
+        {THREE "nr_sv -1 1 1\nSV\n1 1 1:1\n1 1 1:1\n", E_INVALID},
+        {THREE "nr_sv 1 0 1\nSV\n1 1 1:1\n", E_INVALID},
+        {THREE "nr_sv 1 1 0\nSV\n1 1 1:1\n1 1 1:1\n1 1 1:1\n", E_INVALID},
+        {THREE "nr_sv 1 0 0\nSV\n1 1:1\n", E_INVALID}, /* one coefficient */
+        {THREE "nr_sv 1 0 0\nprobA 1 2 3\nSV\n1 1 1:1\n", E_INVALID},
+        {THREE "nr_sv 1 0 0\nprobA 1 2\nprobB 1 2\nSV\n1 1 1:1\n", E_INVALID},
+        {"svm_type c_svc\nkernel_type linear\nnr_class 2\nrho 1 2\nlabel 1 2\nSV\n1 1:1\n", E_INVALID},
+        {"svm_type c_svc\nkernel_type linear\nnr_class 2\nrho 1\nlabel 1 2\nprobA 1\nSV\n1 1:1\n", E_INVALID},
         {"svm_type d_svc\nkernel_type linear\nnr_class 2\nSV\n1 1:1\n", E_UNSUPPORTED},
         {SVM "", E_INVALID},
         {SVM "1 0:1\n", E_INVALID},
@@ -90,6 +120,6 @@ static void what_cannot_be_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(both_formats_are_read), cmocka_unit_test(what_cannot_be_is_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(both_formats_are_read), cmocka_unit_test(pairs_of_classes_are_read), cmocka_unit_test(what_cannot_be_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,10 +84,10 @@ static void tell(struct world *w, const struct payload_config *c, int64_t id)
 static struct frame *load(struct world *w, size_t at, size_t *ret_files)
 {
     struct op *op = &w->s.op;
-    struct payload_entry *list = NULL;
+    struct log_file *list = NULL;
     struct frame *f = NULL;
     struct str path;
-    assert_int_equal(payload_list(op, w->db, STR("e"), 0, 100, &list, ret_files), OK);
+    assert_int_equal(log_files_list(op, w->db, &payload_files, STR("e"), 0, 100, &list, ret_files), OK);
     assert_true(*ret_files > at);
     assert_int_equal(blob_local_path(op, w->blobs, &list[at].blob, &path), OK);
     assert_int_equal(frame_load(op, w->tables, str_from(op_printf(op, "SELECT * FROM read_parquet('%.*s') ORDER BY id", STR_FMT(path))), (size_t)64 << 20, &f), OK);
@@ -171,6 +171,32 @@ static void redacted_values_are_nowhere(void **state)
     frame_destroy(f);
 }
 
+/* Who was asked about is nowhere either, if the configuration says so. */
+static void redacted_ids_are_nowhere(void **state)
+{
+    struct world *w = *state;
+    struct op *op = &w->s.op;
+    size_t files = 0;
+    const int64_t ids[] = {4711, 4712};
+    const struct tensor in[] = {{.name = STR("customer"), .type = TENSOR_INT64, .rank = 1, .shape = {2}, .count = 2, .data = ids},
+                                {.name = STR("age"), .type = TENSOR_INT64, .rank = 1, .shape = {2}, .count = 2, .data = ids}};
+    for (int hide = 0; hide < 2; hide++) {
+        struct payload_config c = config_of(op, hide ? "{\"payload_log\": {\"sample\": 1, \"redact_ids\": true, \"redact\": [\"ssn\"]}}" : "{\"payload_log\": {\"sample\": 1}}");
+        payload_tell(w->payload, &(struct payload_note){.config = &c, .endpoint = STR("e"), .time_us = time_now_us(), .rows = 2, .ids = ids, .unit_id = STR("4711"),
+                                                        .id_field = STR("customer"), .inputs = in, .input_count = 2, .err = E_INVALID,
+                                                        .error = STR("input \"customer\": 4711 is wrong")});
+        assert_int_equal(payload_flush(op, w->payload), OK);
+        struct frame *f = load(w, files, &files);
+        const struct frame_column *id = frame_column(f, STR("id")), *customer = frame_column(f, STR("in_customer"));
+        assert_true(id && customer && f->rows == 2);
+        assert_true(str_eqc(text_of(f, "unit_id", 0), hide ? "<null>" : "4711"));
+        assert_true(str_eqc(text_of(f, "error", 1), hide ? "INVALID" : "input \"customer\": 4711 is wrong"));
+        assert_true(id->null_count == (hide ? 2 : 0) && customer->null_count == id->null_count);
+        assert_int_equal(frame_column(f, STR("in_age"))->null_count, 0);
+        frame_destroy(f);
+    }
+}
+
 /* A request without known rows, a tensor that does not fit them, a wide one, and whole numbers that fit no signed column. */
 static void odd_requests_are_kept_too(void **state)
 {
@@ -234,7 +260,7 @@ static void files_expire(void **state)
 {
     struct world *w = *state;
     struct op *op = &w->s.op;
-    struct payload_entry *list = NULL;
+    struct log_file *list = NULL;
     size_t n = 0;
     int64_t gone = -1;
     struct payload_config c = config_of(op, "{\"payload_log\": {\"sample\": 1, \"keep_days\": 1}}"), forever = config_of(op, "{\"payload_log\": {\"sample\": 1}}");
@@ -247,7 +273,7 @@ static void files_expire(void **state)
     op->now_us = time_now_us() + 2 * TIME_US_PER_DAY;
     assert_int_equal(payload_expire(op, w->db, &gone), OK);
     assert_int_equal(gone, 1);
-    assert_int_equal(payload_list(op, w->db, STR("e"), 0, 10, &list, &n), OK);
+    assert_int_equal(log_files_list(op, w->db, &payload_files, STR("e"), 0, 10, &list, &n), OK);
     assert_true(n == 1 && list[0].expires_us == 0);
 }
 
@@ -255,20 +281,20 @@ static void stopping_writes_what_is_kept(void **state)
 {
     struct world *w = *state;
     struct op *op = &w->s.op;
-    struct payload_entry *list = NULL;
+    struct log_file *list = NULL;
     size_t n = 0;
     struct payload_config c = config_of(op, "{\"payload_log\": {\"sample\": 1}}");
     tell(w, &c, 1);
     payload_destroy(w->payload);
     w->payload = NULL;
-    assert_int_equal(payload_list(op, w->db, STR("e"), 0, 10, &list, &n), OK);
+    assert_int_equal(log_files_list(op, w->db, &payload_files, STR("e"), 0, 10, &list, &n), OK);
     assert_true(n == 1 && list[0].rows == 2);
 }
 
 #define WORLD(fn) cmocka_unit_test_setup_teardown(fn, up, down)
 int main(void)
 {
-    const struct CMUnitTest tests[] = {WORLD(rows_become_a_file), WORLD(only_chosen_columns), WORLD(redacted_values_are_nowhere), WORLD(odd_requests_are_kept_too), WORLD(too_large_is_dropped_and_counted),
+    const struct CMUnitTest tests[] = {WORLD(rows_become_a_file), WORLD(only_chosen_columns), WORLD(redacted_values_are_nowhere), WORLD(redacted_ids_are_nowhere), WORLD(odd_requests_are_kept_too), WORLD(too_large_is_dropped_and_counted),
                                        WORLD(nothing_is_kept_that_is_not_sampled), WORLD(files_expire), WORLD(stopping_writes_what_is_kept)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

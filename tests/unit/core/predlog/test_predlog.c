@@ -85,12 +85,12 @@ static void a_window_becomes_a_file(void **state)
                                   .version = c->version, .score = c->score, .latency_us = c->latency, .arm = c->arm, .ok = c->ok, .label = c->label,
                                   .label_us = c->label_us, .feature = features};
     assert_int_equal(sink.fn(sink.arg, op, &batch), OK);
-    struct predlog_entry *entries = NULL, one;
+    struct log_file *entries = NULL, one;
     size_t n = 0;
-    assert_int_equal(predlog_list(op, db, STR("e"), 0, 10, &entries, &n), OK);
+    assert_int_equal(log_files_list(op, db, &predlog_files, STR("e"), 0, 10, &entries, &n), OK);
     assert_true(n == 1 && entries[0].rows == ROWS && entries[0].end_us == 100);
-    assert_int_equal(predlog_get(op, db, STR("e"), entries[0].seq, &one), OK);
-    assert_int_equal(predlog_get(op, db, STR("other"), entries[0].seq, &one), E_NOT_FOUND);
+    assert_int_equal(log_files_get(op, db, &predlog_files, STR("e"), entries[0].seq, &one), OK);
+    assert_int_equal(log_files_get(op, db, &predlog_files, STR("other"), entries[0].seq, &one), E_NOT_FOUND);
     op_clear(op);
     struct str path;
     struct frame *f = NULL;
@@ -143,9 +143,9 @@ static void features_may_be_called_anything(void **state)
                                   .label_us = c->label_us, .feature = features};
     if (sink.fn(sink.arg, op, &batch) != OK)
         fail_msg("%s", op->msg);
-    struct predlog_entry *entries = NULL;
+    struct log_file *entries = NULL;
     size_t n = 0;
-    assert_int_equal(predlog_list(op, db, STR("e"), 0, 10, &entries, &n), OK);
+    assert_int_equal(log_files_list(op, db, &predlog_files, STR("e"), 0, 10, &entries, &n), OK);
     struct str path;
     struct frame *f = NULL;
     assert_int_equal(blob_local_path(op, blobs, &entries[0].blob, &path), OK);

@@ -283,6 +283,73 @@ static void test_a_full_queue_refuses(void **state)
     assert_int_equal(stats_of(f, "a").rejected, 1);
 }
 
+/* A request that holds so much more than its tensors. */
+static struct ask *ask_heavy(float x, size_t bytes)
+{
+    struct ask *k = ask_make(x);
+    assert_non_null(arena_array(k->arena, bytes, char));
+    return k;
+}
+
+static void refused(struct fixture *f, const char *endpoint, size_t bytes, const char *text)
+{
+    struct ask *k = ask_heavy(1, bytes);
+    assert_int_equal(ask_start(f, endpoint, k), E_BUSY);
+    assert_false(atomic_load(&k->begun));
+    if (!strstr(k->op.msg, text))
+        fail_msg("%s", k->op.msg);
+    ask_free(k);
+}
+
+static void test_a_queue_is_full_by_what_its_requests_hold(void **state)
+{
+    struct fixture *f = *state;
+    struct ask *block[1], *k[3];
+    CHECK(fixture_put(f, "a", CONFIG(",\"queue\":{\"max_queue_bytes\":1000000}"), 1));
+    for (int turn = 0; turn < 2; turn++) { /* what is answered holds nothing any more */
+        gate_shut(f, "a", block, 1);
+        k[0] = ask_heavy(1, 700000);
+        assert_int_equal(ask_start(f, "a", k[0]), OK);
+        refused(f, "a", 700000, "the queue of \"a\" is full: its requests hold up to 1000000 bytes");
+        k[1] = ask_heavy(2, 200000);
+        assert_int_equal(ask_start(f, "a", k[1]), OK);
+        k[2] = ask_heavy(3, 0);
+        k[2]->gone = 1; /* ... nor what was given up */
+        assert_int_equal(ask_start(f, "a", k[2]), OK);
+        gate_open(block, 1);
+        ask_check(k[0]);
+        ask_check(k[1]);
+        ask_wait(k[2]);
+        for (size_t i = 0; i < ARRAY_LEN(k); i++)
+            ask_free(k[i]);
+    }
+    assert_int_equal(stats_of(f, "a").rejected, 2);
+    k[0] = ask_heavy(4, 5000000); /* alone it may have what a request may have */
+    assert_int_equal(ask_start(f, "a", k[0]), OK);
+    ask_check(k[0]);
+    ask_free(k[0]);
+    assert_int_equal(fixture_put(f, "a", CONFIG(",\"queue\":{\"max_queue_bytes\":0}"), 1), E_INVALID);
+}
+
+static void test_all_queues_are_full_by_what_their_requests_hold(void **state)
+{
+    struct fixture *f = *state;
+    struct ask *block[1], *k;
+    f->config.queue_max_bytes = 1000000;
+    f->config.threads = 1;
+    fixture_restart(f);
+    CHECK(fixture_put(f, "a", CONFIG(""), 1));
+    CHECK(fixture_put(f, "b", CONFIG(""), 3));
+    gate_shut(f, "a", block, 1);
+    k = ask_heavy(1, 700000);
+    assert_int_equal(ask_start(f, "b", k), OK);
+    refused(f, "a", 700000, "the requests of all models hold up to 1000000 bytes");
+    refused(f, "b", 700000, "the requests of all models hold up to 1000000 bytes");
+    gate_open(block, 1);
+    ask_check(k);
+    ask_free(k);
+}
+
 /* Both threads are in the gate: it is the clock that refuses. */
 static void test_timeouts(void **state)
 {
@@ -517,6 +584,8 @@ int main(void)
         TEST(test_nobody_fails_by_a_neighbours_fault),
         TEST(test_rows_of_linear_models_are_joined_too),
         TEST(test_a_full_queue_refuses),
+        TEST(test_a_queue_is_full_by_what_its_requests_hold),
+        TEST(test_all_queues_are_full_by_what_their_requests_hold),
         TEST(test_timeouts),
         TEST(test_priorities_and_delay),
         TEST(test_who_left_is_not_run),

@@ -11,6 +11,31 @@
     "{\"column\":\"a\",\"steps\":[{\"kind\":\"impute\",\"value\":2},{\"kind\":\"scale\",\"center\":1,\"scale\":1}]}," \
     "{\"column\":\"city\",\"steps\":[{\"kind\":\"onehot\",\"categories\":[\"Bonn\",\"Ulm\"],\"unknown\":\"%s\"}]}]}"
 
+/* One text column becomes this many, by its hash; the model adds them up. */
+enum { BUCKETS = 30000 };
+
+static void wide_files(struct op *op, struct serve_files *ret)
+{
+    struct buf b;
+    buf_init(&b, LIMIT_MIB(4));
+    buf_addf(&b, "{\"format\":\"ingot-linear\",\"version\":1,\"objective\":\"binary:logistic\"");
+    static const char *const lists[] = {"names", "mean", "scale", "weight"};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        buf_addf(&b, ",\"%s\":[", lists[i]);
+        for (int k = 0; k < BUCKETS; k++)
+            if (!i)
+                buf_addf(&b, "%s\"city_hash%d\"", k ? "," : "", k);
+            else
+                buf_addf(&b, "%s%d", k ? "," : "", i > 1);
+        buf_addf(&b, "]");
+    }
+    buf_addf(&b, ",\"bias\":1}");
+    ret->model = str_dup(op->arena, buf_str(&b));
+    buf_clear(&b);
+    ret->transform = str_from(op_printf(op, "{\"format\":\"ingot.transform\",\"version\":1,\"inputs\":[{\"name\":\"city\",\"type\":\"string\"}],\"columns\":["
+                                            "{\"column\":\"city\",\"steps\":[{\"kind\":\"hash\",\"buckets\":%d,\"signs\":false}]}]}", BUCKETS));
+}
+
 static enum err chain_fetch(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret)
 {
     if (!str_eqc(model, "chain"))
@@ -20,6 +45,8 @@ static enum err chain_fetch(const struct serve_source *self, struct op *op, stru
         ret->signature = STR("{\"inputs\": \"[{\\\"type\\\": \\\"double\\\", \\\"name\\\": \\\"a\\\", \\\"required\\\": true}, {\\\"type\\\": \\\"long\\\", \\\"name\\\": \\\"b\\\", \\\"required\\\": false}]\"}");
     if (version == 2 || version == 5)
         ret->transform = str_from(op_printf(op, TRANSFORM, version == 2 ? "ignore" : "error"));
+    if (version == 6)
+        wide_files(op, ret);
     if (version == 3) /* makes two columns, the model takes three */
         ret->transform = STR("{\"format\":\"ingot.transform\",\"version\":1,\"inputs\":[{\"name\":\"a\",\"type\":\"number\"}],\"columns\":[{\"column\":\"a\",\"steps\":[]},{\"column\":\"a\",\"steps\":[]}]}");
     if (version == 4)
@@ -203,6 +230,119 @@ static void test_cache_and_monitor(void **state)
     assert_int_equal(s.recorded, 2);
 }
 
+/* ---- a small request whose transform makes much ---- */
+
+struct later {
+    struct arena *arena;
+    struct op op;
+    struct tensor t;
+    struct infer_request r;
+    struct infer_answer a;
+    bool begun;
+    atomic_bool done;
+    enum err err;
+};
+
+static void *later_begin(void *arg)
+{
+    ((struct later *)arg)->begun = true;
+    return arg;
+}
+
+static void later_done(void *token, enum err e)
+{
+    struct later *k = token;
+    k->err = e;
+    atomic_store(&k->done, true);
+}
+
+static struct later *later_make(struct fixture *f, const char *endpoint, const struct tensor *t)
+{
+    struct later *k = calloc(1, sizeof(*k));
+    struct serve_endpoint *e = NULL;
+    k->arena = arena_create(LIMIT_REQUEST_ARENA);
+    op_init(&k->op, k->arena);
+    k->t = *t;
+    k->r = (struct infer_request){.inputs = &k->t, .input_count = 1, .started_ns = time_mono_ns()};
+    CHECK(serve_acquire(&f->op, f->serve, str_from(endpoint), &e));
+    if (serve_infer_start(&k->op, e, &k->r, &k->a, &(struct infer_later){later_begin, later_done, k}) != OK)
+        fail_msg("%s", k->op.msg);
+    serve_release(e);
+    return k;
+}
+
+static enum err later_end(struct later *k)
+{
+    for (int i = 0; k->begun && !atomic_load(&k->done); i++) {
+        if (i > 60000)
+            fail_msg("no answer");
+        time_sleep_ms(1);
+    }
+    return k->err;
+}
+
+static void later_free(struct later *k)
+{
+    arena_destroy(k->arena);
+    free(k);
+}
+
+static void test_wide_transforms_wait_as_they_came(void **state)
+{
+    struct fixture *f = *state;
+    struct later *k[6], *block;
+    struct str cities[100];
+    const float x[2] = {1, 2};
+    f->config.threads = 1;
+    fixture_restart(f);
+    toy_files[1] = "toy fixed_us=300";
+    for (size_t i = 0; i < ARRAY_LEN(cities); i++)
+        cities[i] = STR("Bonn");
+    put(f, "\"cache\":{\"max_bytes\":100000000}", 6);
+    CHECK(fixture_put(f, "gate", "{\"model\":\"toys\"}", 1));
+    atomic_store(&toy_closed, true);
+    block = later_make(f, "gate", &(struct tensor){.name = STR("x"), .type = TENSOR_FP32, .rank = 2, .shape = {1, 2}, .count = 2, .data = x});
+    assert_true(block->begun);
+    while (!atomic_load(&toy_now))
+        time_sleep_ms(1);
+    const struct tensor t = {.name = STR("city"), .type = TENSOR_BYTES, .rank = 1, .shape = {100}, .count = 100, .texts = cities};
+    for (size_t i = 0; i < ARRAY_LEN(k); i++) { /* 12 MB each, once they are made */
+        k[i] = later_make(f, "e", &t);
+        assert_true(k[i]->begun);
+        assert_true(arena_used(k[i]->arena) < 20000);
+    }
+    atomic_store(&toy_closed, false);
+    assert_int_equal(later_end(block), OK);
+    for (size_t i = 0; i < ARRAY_LEN(k); i++) {
+        if (later_end(k[i]) != OK)
+            fail_msg("%s", k[i]->op.msg);
+        assert_true(k[i]->a.outputs[0].count == 100 && k[i]->a.cached == (i > 0));
+        assert_float_equal(((const float *)k[i]->a.outputs[0].data)[99], logistic(2), 1e-6);
+        later_free(k[i]);
+    }
+    later_free(block);
+}
+
+static void test_what_is_wrong_is_told_later_as_well(void **state)
+{
+    struct fixture *f = *state;
+    double numbers[3000] = {0};
+    put(f, "", 6);
+    struct later *k = later_make(f, "e", &(struct tensor){.name = STR("city"), .type = TENSOR_FP64, .rank = 1, .shape = {3000}, .count = 3000, .data = numbers});
+    assert_true(k->begun);
+    assert_int_equal(later_end(k), E_INVALID);
+    assert_non_null(strstr(k->op.msg, "BYTES is wanted"));
+    later_free(k);
+    /* One row of few columns is answered at once. */
+    put(f, "\"validate\":{\"columns\":{\"a\":{\"min\":0}}}", 1);
+    k = later_make(f, "e", &(struct tensor){.name = STR("x"), .type = TENSOR_FP64, .rank = 2, .shape = {1, 2}, .count = 2, .data = numbers});
+    assert_false(k->begun);
+    later_free(k);
+    k = later_make(f, "e", &(struct tensor){.name = STR("x"), .type = TENSOR_FP64, .rank = 2, .shape = {1500, 2}, .count = 3000, .data = numbers});
+    assert_false(k->begun);
+    later_free(k);
+}
+
 /* The last score that a monitor was told. */
 static enum err score_take(void *arg, struct op *op, const struct monitor_batch *batch)
 {
@@ -239,6 +379,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_post, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_tensor_model, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_cache_and_monitor, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_wide_transforms_wait_as_they_came, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_wrong_is_told_later_as_well, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_monitor_hears_the_last_word, setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

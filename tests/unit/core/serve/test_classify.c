@@ -92,9 +92,72 @@ static void test_whole_numbers_of_64_bits(void **state)
     check(&d, NULL, 0, 3, (const char *[]){"-0.000000:0", "0.000000:1", "-inf:2"}, 3);
 }
 
+static uint64_t next(uint64_t *state) /* splitmix64 */
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+/* By looking for the next one again and again. */
+static void check_places(const uint64_t *keys, size_t len, size_t n, const size_t *got)
+{
+    bool taken[64] = {false};
+    for (size_t k = 0; k < n; k++) {
+        size_t best = SIZE_MAX;
+        for (size_t i = 0; i < len; i++)
+            if (!taken[i] && (best == SIZE_MAX || keys[i] > keys[best]))
+                best = i;
+        taken[best] = true;
+        if (got[k] != best)
+            fail_msg("%zu of %zu: place %zu, not %zu", k, len, got[k], best);
+    }
+}
+
+static void test_places(void **state)
+{
+    (void)state;
+    uint64_t seed = 7, keys[64];
+    size_t places[65];
+    for (int turn = 0; turn < 20000; turn++) {
+        const size_t len = next(&seed) % 65, n = next(&seed) % 66;
+        const uint64_t kinds = 1 + next(&seed) % 80; /* few of them: many are equal */
+        for (size_t i = 0; i < len; i++)
+            keys[i] = next(&seed) % kinds;
+        places[n < len ? n : len] = 99;
+        (void)classify_largest(keys, len, n, places);
+        check_places(keys, len, n < len ? n : len, places);
+        assert_int_equal(places[n < len ? n : len], 99);
+    }
+}
+
+/* Neither the number of classes nor the order in which they stand makes it quadratic. */
+static void test_comparisons(void **state)
+{
+    (void)state;
+    enum { MANY = 50000 };
+    static uint64_t keys[MANY];
+    static size_t places[MANY];
+    static const size_t wants[] = {1, 5, 1000, MANY / 2, MANY};
+    uint64_t seed = 3;
+    for (int order = 0; order < 4; order++) {
+        for (size_t i = 0; i < MANY; i++)
+            keys[i] = order == 0 ? i : order == 1 ? MANY - i : order == 2 ? next(&seed) : 5;
+        for (size_t k = 0; k < ARRAY_LEN(wants); k++) {
+            const double n = (double)wants[k], most = MANY + 2 * (MANY + n) * log2(n + 1);
+            const size_t compared = classify_largest(keys, MANY, wants[k], places);
+            if ((double)compared > most)
+                fail_msg("order %d, %zu classes: %zu comparisons", order, wants[k], compared);
+            for (size_t i = 1; i < wants[k]; i++)
+                assert_true(keys[places[i - 1]] > keys[places[i]] || (keys[places[i - 1]] == keys[places[i]] && places[i - 1] < places[i]));
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classify), cmocka_unit_test(test_binary_score),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classify), cmocka_unit_test(test_places), cmocka_unit_test(test_comparisons), cmocka_unit_test(test_binary_score),
                                        cmocka_unit_test(test_whole_numbers_of_64_bits)};
     return cmocka_run_group_tests_name("classify", tests, NULL, NULL);
 }

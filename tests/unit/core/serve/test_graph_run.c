@@ -5,12 +5,6 @@
 
 #define SLOW "toy fixed_us=300"
 
-static struct infer_request ask_of(const float *x, struct tensor *t)
-{
-    *t = tensor_of("x", TENSOR_FP32, (int64_t[]){1, 2}, 2, x);
-    return (struct infer_request){.inputs = t, .input_count = 1};
-}
-
 struct later_seen {
     atomic_int begun, done;
     enum err err;
@@ -34,78 +28,118 @@ static void later_done(void *token, enum err e)
 
 #define BLEND(more) GRAPH("\"x\"", STEP("a", "one", "") "," STEP("b", "two", more) "," MEAN("m", "a.sum", "b.sum"), "\"y\":\"m\",\"echo\":\"a.echo\"")
 
+/* One request that is not waited for. */
+struct asked {
+    struct later_seen seen;
+    struct infer_answer a;
+    struct tensor t;
+    struct infer_request r;
+};
+
+/* The graph "g" of "one" and "two", which adds 10 to what they say. */
+static void blend_open(struct graphs *g, const char *one, const char *two, const char *members, const char *graph)
+{
+    graph_file(0, "one", one, members);
+    graph_file(1, "two", two, members);
+    graph_file(2, "g", BLEND(""), graph);
+    graphs_open(g, false);
+}
+
+static void blend_ask(struct graphs *g, struct asked *k, const float *x, size_t rows)
+{
+    struct serve_endpoint *e = NULL;
+    *k = (struct asked){.seen.err = OK};
+    k->t = tensor_of("x", TENSOR_FP32, (int64_t[]){(int64_t)rows, 2}, 2, x);
+    k->r = (struct infer_request){.inputs = &k->t, .input_count = 1};
+    assert_int_equal(serve_acquire(&g->op, g->serve, STR("g"), &e), OK);
+    if (serve_infer_start(&g->op, e, &k->r, &k->a, &(struct infer_later){later_begin, later_done, &k->seen}) != OK)
+        fail_msg("%s", g->op.msg);
+    serve_release(e);
+}
+
+static void blend_wait(struct asked *k)
+{
+    while (!atomic_load(&k->seen.done))
+        time_sleep_ms(1);
+    assert_int_equal(k->seen.err, OK);
+}
+
+static const float one_row[] = {1, 2};
+
 /* Cheap models answer on the thread that asks; the answer is the figures'. */
 static void test_inline(void **state)
 {
     struct graphs *g = *state;
-    struct serve_endpoint *e = NULL;
-    struct infer_answer a;
-    struct later_seen seen = {.err = OK};
-    struct tensor t;
-    const float x[] = {1, 2};
-    const struct infer_request r = ask_of(x, &t);
-    graph_file(0, "one", "toy", "{\"inline_us\":1000000}");
-    graph_file(1, "two", "toy add=10", "{\"inline_us\":1000000}");
-    graph_file(2, "g", BLEND(""), "{\"inline_us\":1000000}");
-    graphs_open(g, false);
-    assert_int_equal(serve_acquire(&g->op, g->serve, STR("g"), &e), OK);
-    assert_int_equal(serve_infer_start(&g->op, e, &r, &a, &(struct infer_later){later_begin, later_done, &seen}), OK);
-    assert_true(atomic_load(&seen.begun) == 0 && atomic_load(&seen.done) == 0);
-    assert_true(number_of(&a, "y") == 8 && a.output_count == 2 && a.version == 1 && !a.warning);
-    serve_release(e);
+    struct asked k;
+    blend_open(g, "toy", "toy add=10", "{\"inline_us\":1000000}", "{\"inline_us\":1000000}");
+    blend_ask(g, &k, one_row, 1);
+    assert_true(atomic_load(&k.seen.begun) == 0 && atomic_load(&k.seen.done) == 0);
+    assert_true(number_of(&k.a, "y") == 8 && k.a.output_count == 2 && k.a.version == 1 && !k.a.warning);
 }
 
 /* Dear ones are queued at once, side by side: neither starts first and holds the other up. */
 static void test_parallel(void **state)
 {
     struct graphs *g = *state;
-    struct serve_endpoint *e = NULL;
-    struct infer_answer a;
-    struct later_seen seen = {.err = OK};
-    struct tensor t;
-    const float x[] = {1, 2};
-    const struct infer_request r = ask_of(x, &t);
-    graph_file(0, "one", "toy", "{\"inline_us\":0}");
-    graph_file(1, "two", "toy add=10", "{\"inline_us\":0}");
-    graph_file(2, "g", BLEND(""), NULL);
-    graphs_open(g, false);
+    struct asked k;
+    blend_open(g, "toy", "toy add=10", "{\"inline_us\":0}", NULL);
     atomic_store(&toy_most_now, 0);
     atomic_store(&toy_closed, true);
-    assert_int_equal(serve_acquire(&g->op, g->serve, STR("g"), &e), OK);
-    assert_int_equal(serve_infer_start(&g->op, e, &r, &a, &(struct infer_later){later_begin, later_done, &seen}), OK);
-    serve_release(e);
-    assert_true(atomic_load(&seen.begun) == 1);
+    blend_ask(g, &k, one_row, 1);
+    assert_true(atomic_load(&k.seen.begun) == 1);
     while (atomic_load(&toy_most_now) < 2)
         time_sleep_ms(1);
-    assert_int_equal(atomic_load(&seen.done), 0);
+    assert_int_equal(atomic_load(&k.seen.done), 0);
     atomic_store(&toy_closed, false);
-    while (!atomic_load(&seen.done))
-        time_sleep_ms(1);
-    assert_true(seen.err == OK && !pthread_equal(seen.thread, pthread_self()));
-    assert_true(number_of(&a, "y") == 8 && output_named(&a, "echo")->count == 1);
+    blend_wait(&k);
+    assert_false(pthread_equal(k.seen.thread, pthread_self()));
+    assert_true(number_of(&k.a, "y") == 8 && output_named(&k.a, "echo")->count == 1);
 }
 
 /* A graph whose models are cheap each but dear together leaves the thread that asks. */
 static void test_dear_together(void **state)
 {
     struct graphs *g = *state;
-    struct serve_endpoint *e = NULL;
-    struct infer_answer a;
-    struct later_seen seen = {.err = OK};
-    struct tensor t;
-    const float x[] = {1, 2};
-    const struct infer_request r = ask_of(x, &t);
-    graph_file(0, "one", SLOW, "{\"inline_us\":1000000}");
-    graph_file(1, "two", SLOW, "{\"inline_us\":1000000}");
-    graph_file(2, "g", BLEND(""), "{\"inline_us\":1}");
-    graphs_open(g, false);
-    assert_int_equal(serve_acquire(&g->op, g->serve, STR("g"), &e), OK);
-    assert_int_equal(serve_infer_start(&g->op, e, &r, &a, &(struct infer_later){later_begin, later_done, &seen}), OK);
-    serve_release(e);
-    assert_true(atomic_load(&seen.begun) == 1);
-    while (!atomic_load(&seen.done))
-        time_sleep_ms(1);
-    assert_true(seen.err == OK && number_of(&a, "y") == 3);
+    struct asked k;
+    blend_open(g, SLOW, SLOW, "{\"inline_us\":1000000}", "{\"inline_us\":1}");
+    blend_ask(g, &k, one_row, 1);
+    assert_true(atomic_load(&k.seen.begun) == 1);
+    blend_wait(&k);
+    assert_true(number_of(&k.a, "y") == 3);
+}
+
+/* One with much to check leaves it as well, before it is checked; whether its members then run where that is done or elsewhere. */
+static void test_much_to_check(void **state)
+{
+    struct graphs *g = *state;
+    enum { ROWS = 5000 };
+    static float x[2 * ROWS];
+    static const char *const members[] = {"{\"inline_us\":1000000}", "{\"inline_us\":0}"};
+    for (size_t i = 0; i < ARRAY_LEN(x); i++)
+        x[i] = (float)(i % 100);
+    for (size_t m = 0; m < ARRAY_LEN(members); m++) {
+        struct asked k;
+        blend_open(g, "toy", "toy add=10", members[m], "{\"inline_us\":1000000,\"validate\":{\"columns\":{\"x\":{\"max\":99}}}}");
+        for (int turn = 0; turn < 20; turn++) {
+            blend_ask(g, &k, x, ROWS);
+            assert_int_equal(atomic_load(&k.seen.begun), 1);
+            blend_wait(&k);
+            const struct tensor *y = output_named(&k.a, "y");
+            assert_true(y->count == ROWS && ((const float *)y->data)[ROWS - 1] == 98 + 99 + 5);
+            arena_reset(g->arena);
+            op_init(&g->op, g->arena);
+        }
+        x[7] = 100;
+        blend_ask(g, &k, x, ROWS);
+        while (!atomic_load(&k.seen.done))
+            time_sleep_ms(1);
+        assert_int_equal(k.seen.err, E_INVALID);
+        assert_non_null(strstr(g->op.msg, "row 3"));
+        x[7] = 7;
+        serve_close(g->serve);
+        g->serve = NULL;
+        op_clear(&g->op);
+    }
 }
 
 static void test_switch(void **state)
@@ -413,7 +447,7 @@ static void test_members(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_inline), TEST(test_parallel), TEST(test_dear_together), TEST(test_switch), TEST(test_split),
+    const struct CMUnitTest tests[] = {TEST(test_inline), TEST(test_parallel), TEST(test_dear_together), TEST(test_much_to_check), TEST(test_switch), TEST(test_split),
                                        TEST(test_varying_answers_are_not_kept), TEST(test_failures), TEST(test_wanted), TEST(test_given_up), TEST(test_reload_inline), TEST(test_reload_queued), TEST(test_members)};
     return cmocka_run_group_tests_name("graph_run", tests, NULL, NULL);
 }
