@@ -1,28 +1,28 @@
 /* grid.js - what parts/table.js computes, without a page: which rows are in view, where a key moves to, order and widths of columns. Pure. */
-export const ROW_PX = 32;
+export const ROW_PX = 32, DENSE_PX = 26;
 export const MAX_PX = 12000000; /* browsers draw nothing behind some 17 million: longer tables scroll by more than a pixel per pixel */
 export const WIDTH_MIN = 48, WIDTH_MAX = 1200;
 
 /* Height of the body, and how many pixels of rows one pixel of scrolling is. */
-export function bodySize(count, view_px) {
-  const full = count * ROW_PX, body = Math.min(full, MAX_PX);
+export function bodySize(count, view_px, row_px = ROW_PX) {
+  const full = count * row_px, body = Math.min(full, MAX_PX);
   return { body_px: body, ratio: full > body ? (full - view_px) / (body - view_px) : 1 };
 }
 
 /* The rows [from, to) to be drawn at a place of scrolling, and where row 0 would stand. */
-export function rowsInView(scroll_px, view_px, count, beyond = 6) {
-  const { ratio } = bodySize(count, view_px), at = Math.max(0, scroll_px) * ratio;
-  const from = Math.max(0, Math.min(Math.floor(at / ROW_PX), count) - beyond);
-  const to = Math.min(count, Math.ceil((at + view_px) / ROW_PX) + beyond);
+export function rowsInView(scroll_px, view_px, count, beyond = 6, row_px = ROW_PX) {
+  const { ratio } = bodySize(count, view_px, row_px), at = Math.max(0, scroll_px) * ratio;
+  const from = Math.max(0, Math.min(Math.floor(at / row_px), count) - beyond);
+  const to = Math.min(count, Math.ceil((at + view_px) / row_px) + beyond);
   return { from, to, origin_px: ratio === 1 ? 0 : scroll_px - at };
 }
 
 /* Where to scroll so that row i is wholly in view; the same place if it is. */
-export function scrollTo(i, scroll_px, view_px, count) {
-  const { ratio } = bodySize(count, view_px), at = scroll_px * ratio, top = i * ROW_PX;
+export function scrollTo(i, scroll_px, view_px, count, row_px = ROW_PX) {
+  const { ratio } = bodySize(count, view_px, row_px), at = scroll_px * ratio, top = i * row_px;
   if (top < at)
     return top / ratio;
-  return top + ROW_PX > at + view_px ? (top + ROW_PX - view_px) / ratio : scroll_px;
+  return top + row_px > at + view_px ? (top + row_px - view_px) / ratio : scroll_px;
 }
 
 /* The row that a key leads to, or -1 where the key is not ours. */

@@ -2,7 +2,7 @@
  * user widens and moves, in a box of its own that scrolls sideways. What it computes is in lib/grid.js.
  *
  *   Table({ id, label, columns, rows, count, rowAt, need, rowKey, sort, onSort, onOpen, rowHref, selected, onSelect, height, empty, rowClass,
- *           lit, onHover, layout, onLayout, rowName })
+ *           lit, onHover, layout, onLayout, rowName, dense, topKey })
  *   columns   [{ key, title, value(row), cell(row), width, align: "right", sort: false, title_hint, grow, fixed }]; keep the array (useMemo): a new one draws
  *             all rows anew. grow: takes the room that is left (else the first one that is not fixed does). fixed: stands first, has no width or order to change.
  *   rows      all of them: the table sorts unless onSort is given, in which case they come sorted. Or
@@ -15,11 +15,13 @@
  *   layout, onLayout  {order: [keys], widths: {key: px}} where the room keeps it (URL); else it is kept in this browser under `id`.
  *   lit, onHover      key of a row to be shown as pointed at; told row or null when one is
  *   rowName(row)      text for the label of its box
+ *   dense     rows of 26 px
+ *   topKey    when it changes, the table scrolls to its top: another search
  *
  * Keyboard: the head is one stop of Tab (arrows move, Enter sorts, Shift+arrows widen, Ctrl+arrows move the column), the body another (arrows, PageUp/Down,
  * Home, End, Enter, Space). The row in focus is told by aria-activedescendant, so that rows which scroll away take nothing with them. */
 import { Component, cls, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
-import { ROW_PX, bodySize, clampWidth, keyTarget, laidOut, moved, nextSort, rowsInView, scrollTo, selected as selection, sortRows } from "../lib/grid.js";
+import { DENSE_PX, ROW_PX, bodySize, clampWidth, keyTarget, laidOut, moved, nextSort, rowsInView, scrollTo, selected as selection, sortRows } from "../lib/grid.js";
 import { useStored } from "../lib/store.js";
 import { t } from "../lib/words.js";
 
@@ -127,7 +129,7 @@ function Head({ columns, sort, onSort, setLayout, layout, selectable, allChosen,
 }
 
 /* Height of the box in px: what is asked for, again when the page around it changes. */
-function useHeight(box, height, count) {
+function useHeight(box, height, count, row_px) {
   const [fill_px, set] = useState(FILL_MIN_PX);
   useLayoutEffect(() => {
     if (height !== "fill")
@@ -145,7 +147,7 @@ function useHeight(box, height, count) {
       removeEventListener("resize", measure);
     };
   }, [height]);
-  return height === "fill" ? fill_px : ROW_PX + Math.min(count, AUTO_ROWS) * ROW_PX;
+  return height === "fill" ? fill_px : ROW_PX + Math.min(count, AUTO_ROWS) * row_px;
 }
 
 /* [scroll_px, view_px, onScroll]: where the box stands, measured without its head. */
@@ -191,11 +193,16 @@ export function Table(props) {
   const box = useRef(null), body = useRef(null), anchor = useRef(-1), activeKey = useRef(null), [active, setActive] = useState(-1);
   const [layout, setLayout] = useLayout(props), columns = useMemo(() => laidOut(props.columns, layout), [props.columns, layout]);
   const { list, sort, onSort } = useRows({ ...props, columns });
-  const count = list ? list.length : props.count ?? 0, at = list ? i => list[i] : props.rowAt;
-  const height_px = useHeight(box, props.height ?? "auto", count), [scroll_px, view_px, onScroll] = useScroll(box, count);
-  const { from, to, origin_px } = rowsInView(scroll_px, view_px, count), { body_px } = bodySize(count, view_px);
+  const count = list ? list.length : props.count ?? 0, at = list ? i => list[i] : props.rowAt, row_px = props.dense ? DENSE_PX : ROW_PX;
+  const height_px = useHeight(box, props.height ?? "auto", count, row_px), [scroll_px, view_px, onScroll] = useScroll(box, count);
+  const { from, to, origin_px } = rowsInView(scroll_px, view_px, count, 6, row_px), { body_px } = bodySize(count, view_px, row_px);
   const keyAt = i => (at(i) === undefined ? undefined : rowKey(at(i)));
   useEffect(() => need?.(from, to), [from, to, need, count]);
+  useLayoutEffect(() => { /* the row in focus is another one then */
+    box.current.scrollTop = 0;
+    setActive(-1);
+    anchor.current = -1;
+  }, [props.topKey]);
   useEffect(() => { /* the row in focus stays in focus when rows come and go around it */
     if (list && rowKey && active >= 0 && keyAt(active) !== activeKey.current)
       setActive(list.findIndex(row => rowKey(row) === activeKey.current));
@@ -203,7 +210,7 @@ export function Table(props) {
   const activate = i => {
     setActive(i);
     activeKey.current = rowKey && at(i) !== undefined ? rowKey(at(i)) : null;
-    const to_px = scrollTo(i, box.current.scrollTop, view_px, count);
+    const to_px = scrollTo(i, box.current.scrollTop, view_px, count, row_px);
     if (to_px !== box.current.scrollTop)
       box.current.scrollTop = to_px;
   };
@@ -222,7 +229,7 @@ export function Table(props) {
   const press = event => {
     if (event.target !== body.current && !event.target.matches?.("[data-pick]"))
       return;
-    const i = event.ctrlKey || event.metaKey || event.altKey ? -1 : keyTarget(event.key, active, count, Math.max(1, Math.floor(view_px / ROW_PX) - 1));
+    const i = event.ctrlKey || event.metaKey || event.altKey ? -1 : keyTarget(event.key, active, count, Math.max(1, Math.floor(view_px / row_px) - 1));
     if (i >= 0) {
       if (event.shiftKey && onSelect && active >= 0 && keyAt(i) !== undefined)
         onSelect(new Set([...(selected ?? []), ...Array.from({ length: Math.abs(i - active) + 1 }, (_, n) => keyAt(Math.min(i, active) + n)).filter(k => k !== undefined)]));
@@ -258,12 +265,12 @@ export function Table(props) {
   const drawn = [];
   for (let i = from, slots = Math.max(1, to - from); i < to; i++) {
     const row = at(i), key = row === undefined || !rowKey ? undefined : rowKey(row);
-    drawn.push(html`<${Row} key=${i % slots} table=${props} row=${row} index=${i} top_px=${i * ROW_PX + origin_px} columns=${columns} active=${i === active} lit=${key !== undefined && key === lit} chosen=${key !== undefined && !!selected?.has(key)} selectable=${!!onSelect} />`);
+    drawn.push(html`<${Row} key=${i % slots} table=${props} row=${row} index=${i} top_px=${i * row_px + origin_px} columns=${columns} active=${i === active} lit=${key !== undefined && key === lit} chosen=${key !== undefined && !!selected?.has(key)} selectable=${!!onSelect} />`);
   }
   const chosen = selected?.size ?? 0;
-  return html`<div class="grid-table" ref=${box} role="grid" aria-label=${label} aria-rowcount=${count + 1} aria-multiselectable=${onSelect ? "true" : null} onScroll=${onScroll}
+  return html`<div class=${cls("grid-table", props.dense && "dense")} ref=${box} role="grid" aria-label=${label} aria-rowcount=${count + 1} aria-multiselectable=${onSelect ? "true" : null} onScroll=${onScroll}
       style=${{ height: count || props.height === "fill" ? `${height_px}px` : null, "--grid-columns": template(columns, !!onSelect), "--grid-first": `${(onSelect ? BOX_PX : 0) + columns.filter(c => c.fixed).reduce((sum, c) => sum + c.width, 0)}px` }}>
     <${Head} columns=${columns} sort=${sort} onSort=${onSort} layout=${layout} setLayout=${setLayout} selectable=${onSelect} allChosen=${chosen > 0 && !!list && chosen >= count} someChosen=${chosen > 0} chooseAll=${list && rowKey ? () => onSelect(new Set(list.map(rowKey))) : null} />
     ${count === 0 ? html`<div class="grid-empty" role="row"><div role="gridcell">${empty}</div></div>` : html`<div class="grid-body" role="rowgroup" ref=${body} tabindex="0" aria-activedescendant=${active >= from && active < to ? `${id}-row-${active}` : null} style=${{ height: `${body_px}px` }}
-      onKeyDown=${press} onClick=${click} onMouseOver=${hover} onMouseLeave=${hover && (() => hover(null))} onFocus=${() => active < 0 && setActive(Math.min(count - 1, Math.ceil(scroll_px / ROW_PX)))}>${drawn}</div>`}</div>`;
+      onKeyDown=${press} onClick=${click} onMouseOver=${hover} onMouseLeave=${hover && (() => hover(null))} onFocus=${() => active < 0 && setActive(Math.min(count - 1, Math.ceil(scroll_px / row_px)))}>${drawn}</div>`}</div>`;
 }

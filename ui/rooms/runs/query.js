@@ -1,0 +1,88 @@
+/* query.js - what the table of runs asks for and keeps in its address. Pure.
+ * A column is "status", "started", "duration", "user", "experiment", "id" or "metrics.<key>", "params.<key>", "tags.<key>". */
+import { written } from "../../lib/grammar.js";
+
+export const PAGE = 100; /* rows of one answer */
+const ATTRIBUTES = { name: "attributes.run_name", status: "attributes.status", started: "attributes.start_time", ended: "attributes.end_time", user: "attributes.user_id", id: "attributes.run_id" };
+export const ATTRIBUTE_COLUMNS = ["status", "started", "duration", "experiment", "user", "ended", "id"];
+const LOWER = /(?:^|[/_.\- ])(?:loss|err|error|mae|mse|rmse|mape|ppl|perplexity|wer|cer|fid|nll|logloss|brier|latency)(?:$|[/_.\- \d@])/i;
+const HIGHER = /(?:^|[/_.\- ])(?:acc|accuracy|auc|aucpr|roc|f1|precision|recall|r2|score|bleu|rouge\w*|map|iou|ndcg|mrr|reward|dice|throughput)(?:$|[/_.\- \d@])/i;
+
+/* ["metrics", "val/loss"] or [null, "status"]. */
+export function parts(column) {
+  const m = /^(metrics|params|tags)\.([\s\S]+)$/.exec(column);
+  return m ? [m[1], m[2]] : [null, column];
+}
+
+/* "a,b" of an address; a comma or backslash in a name has a backslash before it. */
+export function listOf(text) {
+  const out = [];
+  let item = "";
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === "\\" && i + 1 < text.length)
+      item += text[++i];
+    else if (text[i] === ",") {
+      out.push(item);
+      item = "";
+    } else
+      item += text[i];
+  }
+  return [...out, item].filter(Boolean);
+}
+
+export function listText(list) {
+  return list.map(x => x.replace(/[\\,]/g, "\\$&")).join(",");
+}
+
+/* "-metrics.loss" <-> {key, desc}. */
+export function sortOf(text) {
+  return text ? { key: text.replace(/^-/, ""), desc: text.startsWith("-") } : { key: "started", desc: true };
+}
+
+export function sortText(sort) {
+  return sort.key === "started" && sort.desc ? null : (sort.desc ? "-" : "") + sort.key;
+}
+
+/* For the server: the order as its language writes it, or [] for its own. */
+export function orderBy(sort) {
+  const [entity, key] = parts(sort.key), name = entity ? written(entity, key) : ATTRIBUTES[key];
+  return name ? [`${name} ${sort.desc ? "DESC" : "ASC"}`] : [];
+}
+
+export function sortable(column) {
+  const [entity, key] = parts(column);
+  return entity !== null || key in ATTRIBUTES;
+}
+
+/* "min", "max" or null where a name does not say which is better. */
+export function better(key) {
+  return LOWER.test(key) ? "min" : HIGHER.test(key) ? "max" : null;
+}
+
+/* What is shown when nobody chose: metrics that most runs have, parameters that differ. */
+export function usualColumns(known, several) {
+  const often = list => [...(list ?? [])].sort((a, b) => b.runs - a.runs);
+  const metrics = often(known?.metrics).filter(m => !m.key.startsWith("system/")).slice(0, 5).map(m => "metrics." + m.key);
+  const params = often(known?.params).filter(p => p.distinct > 1).slice(0, 5).map(p => "params." + p.key);
+  return ["status", "started", "duration", ...(several ? ["experiment"] : ["user"]), ...metrics, ...params];
+}
+
+/* The body of POST runs/search but for the place. */
+export function searchBody({ experiments, filter, sort, columns, deleted }) {
+  return { experiments, filter, sort: orderBy(sort), columns: columns.filter(c => parts(c)[0]), view: deleted ? "deleted" : "active" };
+}
+
+/* A text as one cell of a CSV: quoted where needed, and what a spreadsheet would take for a formula begins with an apostrophe. */
+export function csvCell(value) {
+  const raw = value === null || value === undefined ? "" : String(value);
+  const text = typeof value !== "number" && /^[=+\-@\t\r\n]/.test(raw) && !/^-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(raw) ? "'" + raw : raw;
+  return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, "\"\"")}"` : text;
+}
+
+/* One row of values in the order of `columns`, the name and id first. Times in ISO form, durations in seconds. */
+export function csvRow(run, columns, asked, experimentName) {
+  const at = new Map(asked.map((c, i) => [c, run.values[i]]));
+  const own = { status: run.status, started: new Date(run.start_ms).toISOString(), ended: run.end_ms ? new Date(run.end_ms).toISOString() : null,
+    duration: run.end_ms ? (run.end_ms - run.start_ms) / 1000 : null, user: run.user, experiment: experimentName(run.experiment), id: run.id };
+  return [run.id, run.name, ...columns.filter(c => c !== "id").map(c => (c in own && !parts(c)[0] ? own[c] : at.get(c)))].map(csvCell).join(",");
+}
