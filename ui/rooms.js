@@ -3,6 +3,7 @@
 export const rooms = [
   { path: "/", rail: "Home", icon: "home", key: "g h", load: () => import("./rooms/home.js") },
   { path: "/runs", rail: "Runs", icon: "runs", key: "g r", load: () => import("./rooms/runs.js") },
+  { path: "/compare", load: () => import("./rooms/compare.js") },
   { path: "/runs/{id}", load: () => import("./rooms/run.js") },
   { path: "/models", rail: "Models", icon: "models", key: "g m", load: () => import("./rooms/models.js") },
   { path: "/models/{name}", load: () => import("./rooms/model.js") },

@@ -62,10 +62,10 @@ function keep(key, entry) {
     cache.delete(cache.keys().next().value);
 }
 
-/* Reads JSON. `body` makes it a POST that reads (searches, charts). */
-export async function get(path, { body, signal, text = false } = {}) {
+/* Reads JSON (or text, or an ArrayBuffer). `body` makes it a POST that reads (searches, charts). */
+export async function get(path, { body, signal, text = false, binary = false } = {}) {
   const key = body === undefined ? path : path + "\n" + JSON.stringify(body);
-  const known = cache.get(key), headers = { Accept: text ? "text/plain" : "application/json" };
+  const known = cache.get(key), headers = { Accept: text ? "text/plain" : binary ? "application/octet-stream" : "application/json" };
   if (known?.etag)
     headers["If-None-Match"] = known.etag;
   if (body !== undefined) {
@@ -77,8 +77,9 @@ export async function get(path, { body, signal, text = false } = {}) {
     return known.data;
   if (!response.ok)
     throw await failure(response);
-  const data = text ? await response.text() : await response.json();
-  keep(key, { etag: response.headers.get("etag"), data });
+  const data = text ? await response.text() : binary ? await response.arrayBuffer() : await response.json();
+  if (!binary) /* large: kept by who shows it */
+    keep(key, { etag: response.headers.get("etag"), data });
   return data;
 }
 
@@ -104,8 +105,8 @@ export async function change(method, path, body) {
 }
 
 /* {data, error, loading, refresh}. path null: nothing is asked (data undefined).
- * options: body (POST that reads), text, every_ms (asks again), events: [kinds] or a function(event) -> bool. */
-export function useData(path, { body, text, every_ms, events } = {}) {
+ * options: body (POST that reads), text, binary, every_ms (asks again), events: [kinds] or a function(event) -> bool. */
+export function useData(path, { body, text, binary, every_ms, events } = {}) {
   const key = path === null ? null : body === undefined ? path : path + "\n" + JSON.stringify(body);
   const [state, set] = useState(() => ({ key, data: cache.get(key)?.data, error: null, loading: path !== null }));
   const [round, again] = useState(0);
@@ -118,7 +119,7 @@ export function useData(path, { body, text, every_ms, events } = {}) {
     }
     const stop = new AbortController();
     set(old => ({ key, data: cache.get(key)?.data ?? (old.key === key ? old.data : undefined), error: old.key === key ? old.error : null, loading: true }));
-    get(path, { body, text, signal: stop.signal }).then(
+    get(path, { body, text, binary, signal: stop.signal }).then(
       data => set({ key, data, error: null, loading: false }),
       error => error.name !== "AbortError" && set(old => ({ key, data: old.key === key ? old.data : undefined, error, loading: false })));
     return () => stop.abort();

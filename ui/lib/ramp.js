@@ -28,5 +28,5 @@ export function luminance(rgb) {
 
 /* Black or white, whichever reads better on it. */
 export function inkOn(rgb) {
-  return luminance(rgb) > 0.18 ? "#14171c" : "#ffffff";
+  return luminance(rgb) > 0.179 ? "#000000" : "#ffffff";
 }

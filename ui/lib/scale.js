@@ -1,13 +1,18 @@
 /* scale.js - the arithmetic of charts: columns of numbers, their extents, mappings from data to pixels, ticks, the nearest point. Pure, no page.
  * NaN stands for "nothing here": it is never drawn, never 0. */
 
-/* A column as Float64Array; null and what is no number become NaN. A typed array is taken as it is. */
+const INFINITE = 1e300; /* stored metrics know no infinity: it is the largest number there is, and means of stretches with one are near it */
+
+/* A column as Float64Array; null and what is no number become NaN, what stands for infinity that. A typed array is taken as it is. */
 export function toNumbers(column) {
   if (column instanceof Float64Array)
     return column;
   const out = new Float64Array(column?.length ?? 0);
-  for (let i = 0; i < out.length; i++)
+  for (let i = 0; i < out.length; i++) {
     out[i] = column[i] === null || column[i] === undefined || column[i] === "" ? NaN : Number(column[i]);
+    if (Math.abs(out[i]) >= INFINITE)
+      out[i] = out[i] > 0 ? Infinity : -Infinity;
+  }
   return out;
 }
 

@@ -1,0 +1,47 @@
+/* parallel.js - the compared runs as parallel coordinates. Without a choice the axes are the parameters that differ and the metric that is best known. */
+import { html, useMemo } from "../../lib/html.js";
+import { axisOf, suitsLog } from "../../lib/axes.js";
+import { betterOf } from "../../lib/better.js";
+import { axisColumns } from "../../lib/compared.js";
+import { t } from "../../lib/words.js";
+import { Parallel } from "../../parts/parallel.js";
+import { PickOne, PickSome, columnTitle } from "./columns.js";
+import { writeBrushes } from "./settings.js";
+
+const AXES_FIRST = 7;
+
+/* Keys of the axes where the user has chosen none. Pure. */
+export function usualAxes(columns) {
+  const params = columns.filter(c => c.kind === "param" && c.differs).slice(0, AXES_FIRST), metrics = columns.filter(c => c.kind === "metric" && !c.title.startsWith("system/"));
+  const judged = metrics.find(c => betterOf(c.title) !== 0 && c.differs) ?? metrics.find(c => c.differs) ?? metrics[0];
+  return [...params, ...(judged ? [judged] : [])].map(c => c.key);
+}
+
+export function ParallelTab({ answer, styles, settings, hover, onHover }) {
+  const columns = useMemo(() => axisColumns(answer), [answer]), chosen = settings.axes.length ? settings.axes : usualAxes(columns);
+  const shown = answer.runs.map((run, i) => i).filter(i => !settings.off.has(answer.runs[i].run_id));
+  const rows = useMemo(() => shown.map(i => ({ id: answer.runs[i].run_id, name: answer.runs[i].name, ...styles.get(answer.runs[i].run_id) })), [answer, styles, settings.off]);
+  const axes = useMemo(() => chosen.map(key => columns.find(c => c.key === key)).filter(Boolean).map(c => {
+    const values = shown.map(i => c.values[i]), log = settings.logs.has(c.key) || (!settings.logs.has("-" + c.key) && c.kind === "param" && suitsLog(values));
+    return { key: c.key, title: columnTitle(c), axis: axisOf(values, { log }) };
+  }), [columns, chosen.join("\n"), settings.logs, settings.off]);
+  const last = axes.length ? axes[axes.length - 1].key : "", colour = settings.colour === "-" ? null : axes.some(a => a.key === settings.colour) ? settings.colour : last;
+  const brush = (key, range) => {
+    const next = { ...settings.brushes };
+    if (range)
+      next[key] = range;
+    else
+      delete next[key];
+    settings.set({ brush: writeBrushes(next) || null });
+  };
+  const flip = axis => {
+    const next = new Set([...settings.logs].filter(key => key !== axis.key && key !== "-" + axis.key));
+    next.add(axis.axis.log ? "-" + axis.key : axis.key);
+    settings.set({ logs: [...next].join("\n") });
+  };
+  return html`<div class="controls"><${PickSome} columns=${columns} chosen=${chosen} onChange=${keys => settings.set({ axes: keys.join("\n") || null })} />
+      <${PickOne} label=${t("Colour by")} columns=${columns.filter(c => chosen.includes(c.key))} value=${settings.colour === "-" ? "" : colour ?? ""} none=${t("the run")} onChange=${key => settings.set({ by: key === "" ? "-" : key })} />
+      <span class="toggle-group" role="group" aria-label=${t("Logarithmic")}>${axes.filter(a => a.axis.kind === "number").map(a => html`<button key=${a.key} type="button" aria-pressed=${a.axis.log ? "true" : "false"} title=${t("Logarithmic axis of {name}", { name: a.title })} onClick=${() => flip(a)}>log ${a.title}</button>`)}</span>
+      ${Object.keys(settings.brushes).length > 0 && html`<button type="button" class="button small" onClick=${() => settings.set({ brush: null })}>${t("Show all runs")}</button>`}</div>
+    <div class="card">${axes.length < 2 ? html`<p class="chart-empty">${t("Choose two axes or more.")}</p>` : html`<${Parallel} label=${t("Parallel coordinates")} axes=${axes} rows=${rows} colour=${colour} onColour=${key => settings.set({ by: key })} brushes=${settings.brushes} onBrush=${brush} highlight=${hover} onHover=${onHover} />`}</div>`;
+}
