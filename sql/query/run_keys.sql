@@ -18,8 +18,9 @@ JOIN track_series s ON s.run = r.id GROUP BY s.key ORDER BY 1
 SELECT s.key, '', count(*) FROM (SELECT id FROM track_run WHERE experiment = ?1 AND deleted = 0 ORDER BY start_ms, uuid DESC LIMIT ?2) r
 JOIN track_series s ON s.run = r.id GROUP BY s.key ORDER BY 1
 -- name: run_counts
-SELECT e.id, e.name, e.deleted, e.created_ms, count(r.id), coalesce(sum(CASE WHEN r.status = 1 THEN 1 ELSE 0 END), 0), coalesce(MAX(r.start_ms), 0)
-FROM track_experiment e LEFT JOIN track_run r ON r.experiment = e.id AND r.deleted = 0
-WHERE e.deleted < 2 GROUP BY e.id, e.name, e.deleted, e.created_ms ORDER BY e.id DESC
+SELECT e.id, e.name, e.deleted, e.created_ms, coalesce((SELECT MAX(r.start_ms) FROM track_run r WHERE r.experiment = e.id), 0)
+FROM track_experiment e WHERE e.deleted < 2 ORDER BY e.id DESC
+-- name: run_running_counts
+SELECT experiment, count(*) FROM track_run WHERE status = 1 AND deleted = 0 GROUP BY experiment
 -- name: run_count_of
 SELECT count(*) FROM track_run WHERE experiment = ?1 AND deleted = 0

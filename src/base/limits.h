@@ -177,6 +177,7 @@
 #define LIMIT_REPOSITORY_POLL_S 86400     /* between two looks at the disk */
 #define LIMIT_REPOSITORY_UPLOAD_BYTES LIMIT_MIB(256) /* files that come with one load */
 #define LIMIT_REPOSITORY_UPLOADS_BYTES LIMIT_MIB(1024) /* what all loads told and brought, until their models are unloaded; a setting as well */
+#define LIMIT_SHARED_REGIONS 256          /* of shared memory that clients have registered */
 #define LIMIT_DECLARED_BYTES LIMIT_MIB(16) /* what is said of a model beside its file: names, shapes, labels */
 #define LIMIT_DECLARED_TENSORS 256        /* inputs or outputs that are declared */
 #define LIMIT_TENSOR_VALUES LIMIT_MIB(64) /* values of one tensor */
@@ -263,6 +264,9 @@
 #define LIMIT_PIPELINE_ATTEMPTS 100       /* retries of one stage */
 #define LIMIT_PIPELINE_LOG_TAIL LIMIT_KIB(4) /* shown when a stage fails */
 #define LIMIT_TRIGGERS 64                 /* waiting for the scheduler thread */
+#define LIMIT_ROWS_PAGE 1000              /* rows of a file that one answer shows */
+#define LIMIT_ROWS_COLUMNS 500
+#define LIMIT_ROWS_TEXT 2000              /* bytes of a text among them */
 #define LIMIT_JOURNAL_STAGES 500          /* of one run that are reported and shown */
 #define LIMIT_JOURNAL_NAME 500            /* bytes: of a pipeline, stage, host */
 #define LIMIT_JOURNAL_TEXT 4096           /* bytes: folder, reason */
@@ -324,7 +328,7 @@
 #define LIMIT_TRACK_WINDOW_BYTES LIMIT_MIB(64) /* orders of runs that are kept for scrolling */
 #define LIMIT_TRACK_KEYS 1000             /* names of parameters, metrics or tags in one answer */
 #define LIMIT_TRACK_KEY_VALUES 8          /* of each, the most frequent */
-#define LIMIT_TRACK_KEY_SAMPLE 2000       /* runs that are looked at for names, from each end of time */
+#define LIMIT_TRACK_KEY_SAMPLE 1000       /* runs that are looked at for names, from each end of time */
 #define LIMIT_TRACK_FIND 50               /* names in one answer */
 #define LIMIT_TRACK_FIND_BYTES 200        /* of what is looked for */
 #define LIMIT_TRACK_ARTIFACT_PATH_BYTES 4096

@@ -20,7 +20,7 @@ test("sorting", () => {
 
 test("columns that nobody chose", () => {
   const known = { metrics: [{ key: "rare", runs: 1 }, { key: "loss", runs: 9 }, { key: "system/cpu", runs: 9 }], params: [{ key: "same", runs: 9, distinct: 1 }, { key: "lr", runs: 9, distinct: 3 }] };
-  assert.deepEqual(usualColumns(known, false), ["status", "started", "duration", "user", "metrics.loss", "metrics.rare", "params.lr"]);
+  assert.deepEqual(usualColumns(known, false), ["status", "started", "metrics.loss", "metrics.rare", "params.lr", "duration"]);
   assert.ok(usualColumns(null, true).includes("experiment"));
 });
 

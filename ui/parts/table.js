@@ -147,7 +147,8 @@ function useHeight(box, height, count, row_px) {
       removeEventListener("resize", measure);
     };
   }, [height]);
-  return height === "fill" ? fill_px : ROW_PX + Math.min(count, AUTO_ROWS) * row_px;
+  const bar_px = box.current ? box.current.offsetHeight - box.current.clientHeight : 2, rows_px = ROW_PX + count * row_px + bar_px;
+  return height === "fill" ? (count ? Math.min(fill_px, rows_px) : FILL_MIN_PX) : Math.min(rows_px, ROW_PX + AUTO_ROWS * row_px + bar_px);
 }
 
 /* [scroll_px, view_px, onScroll]: where the box stands, measured without its head. */
@@ -269,7 +270,7 @@ export function Table(props) {
   }
   const chosen = selected?.size ?? 0;
   return html`<div class=${cls("grid-table", props.dense && "dense")} ref=${box} role="grid" aria-label=${label} aria-rowcount=${count + 1} aria-multiselectable=${onSelect ? "true" : null} onScroll=${onScroll}
-      style=${{ height: count || props.height === "fill" ? `${height_px}px` : null, "--grid-columns": template(columns, !!onSelect), "--grid-first": `${(onSelect ? BOX_PX : 0) + columns.filter(c => c.fixed).reduce((sum, c) => sum + c.width, 0)}px` }}>
+      style=${{ height: count ? `${height_px}px` : null, "--grid-columns": template(columns, !!onSelect), "--grid-first": `${(onSelect ? BOX_PX : 0) + columns.filter(c => c.fixed).reduce((sum, c) => sum + c.width, 0)}px` }}>
     <${Head} columns=${columns} sort=${sort} onSort=${onSort} layout=${layout} setLayout=${setLayout} selectable=${onSelect} allChosen=${chosen > 0 && !!list && chosen >= count} someChosen=${chosen > 0} chooseAll=${list && rowKey ? () => onSelect(new Set(list.map(rowKey))) : null} />
     ${count === 0 ? html`<div class="grid-empty" role="row"><div role="gridcell">${empty}</div></div>` : html`<div class="grid-body" role="rowgroup" ref=${body} tabindex="0" aria-activedescendant=${active >= from && active < to ? `${id}-row-${active}` : null} style=${{ height: `${body_px}px` }}
       onKeyDown=${press} onClick=${click} onMouseOver=${hover} onMouseLeave=${hover && (() => hover(null))} onFocus=${() => active < 0 && setActive(Math.min(count - 1, Math.ceil(scroll_px / row_px)))}>${drawn}</div>`}</div>`;

@@ -63,10 +63,23 @@ enum err native_metrics_chart(struct op *op, struct services *s, struct http_req
 enum err native_metrics_overlay(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* runs.c */
 enum err native_runs_search(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_runs_tops(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_runs_columns(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_experiment_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* search.c */
 enum err native_search(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* pipelines.c */
+enum err native_pipeline_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_pipeline_runs(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_pipeline_run_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_pipeline_run_log(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_pipeline_run_begin(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_pipeline_run_report(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_pipeline_run_end(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_pipeline_run_cancel(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_pipeline_run_again(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* rows.c */
+enum err native_run_rows(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* console.c */
 enum err native_console_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_console_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
@@ -91,6 +104,9 @@ enum err native_events(struct op *op, struct services *s, struct http_req *req, 
 enum err native_session_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_session_open(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_session_close(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* monitors.c */
+enum err native_monitor_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_window_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* overview.c */
 enum err native_overview(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* audit.c */

@@ -8,7 +8,7 @@
 #include "core/track/run_keys.h"
 #include "core/track/run_window.h"
 
-/* ---- POST /runs/search ---- */
+/* ---- POST /runs/search, POST /runs/tops ---- */
 
 /* "3" or 3, absent or empty: all. */
 static enum err read_experiments(struct op *op, const struct json *body, struct run_query *q)
@@ -70,12 +70,11 @@ struct column {
     struct str key;
 };
 
-static enum err read_columns(struct op *op, const struct str *texts, size_t n, struct run_window_query *q, struct column **ret)
+static enum err read_columns(struct op *op, const struct str *texts, size_t n, struct run_query *q, struct column **ret)
 {
     struct column *columns = arena_array(op->arena, n + 1, struct column);
-    struct str *tops = arena_array(op->arena, n + 1, struct str);
     struct run_columns *some = op_new(op, struct run_columns);
-    if (!columns || !tops)
+    if (!columns)
         return op_fail(op, E_TOO_LARGE, "'columns' is too long");
     for (size_t i = 0; i < n; i++) {
         static const char *const kinds[] = {"metrics.", "params.", "tags."};
@@ -87,11 +86,8 @@ static enum err read_columns(struct op *op, const struct str *texts, size_t n, s
         columns[i] = (struct column){kinds[k][0], str_sub(texts[i], strlen(kinds[k]), texts[i].len)};
         if (str_eqc(columns[i].key, "*"))
             return op_fail_field(op, op_printf(op, "columns[%zu]", i), "'%.*s': name the columns", STR_FMT(texts[i]));
-        if (k == 0 && q->top_count < LIMIT_TRACK_WINDOW_TOPS)
-            tops[q->top_count++] = columns[i].key;
     }
-    q->tops = tops;
-    q->search.columns = some;
+    q->columns = some;
     *ret = columns;
     return run_columns_parse(op, texts, n, some);
 }
@@ -146,22 +142,6 @@ static void write_run(struct json_out *w, const struct track_run *r, const struc
     json_end_object(w);
 }
 
-static void write_tops(struct json_out *w, const struct run_window_query *q, const struct run_window *window)
-{
-    json_key(w, "tops");
-    json_begin_object(w);
-    for (size_t i = 0; window->tops && i < q->top_count; i++) {
-        if (!window->tops[i].any)
-            continue;
-        json_key_str(w, q->tops[i]);
-        json_begin_array(w);
-        json_f64(w, window->tops[i].min);
-        json_f64(w, window->tops[i].max);
-        json_end_array(w);
-    }
-    json_end_object(w);
-}
-
 enum err native_runs_search(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct run_window_query q = {.search.index = s->run_index};
@@ -173,7 +153,7 @@ enum err native_runs_search(struct op *op, struct services *s, struct http_req *
     enum err e = native_body(op, req, &body);
     if (e || (e = read_experiments(op, body, &q.search)) || (e = json_opt_str(op, body, "filter", STR(""), &q.search.filter)) ||
         (e = read_texts(op, body, "sort", LIMIT_TRACK_ORDER_BY, &order, &q.search.order_count)) ||
-        (e = read_texts(op, body, "columns", LIMIT_TRACK_SEARCH_COLUMNS, &texts, &n)) || (e = read_columns(op, texts, n, &q, &columns)) ||
+        (e = read_texts(op, body, "columns", LIMIT_TRACK_SEARCH_COLUMNS, &texts, &n)) || (e = read_columns(op, texts, n, &q.search, &columns)) ||
         (e = read_view(op, body, &q.search.view)) || (e = json_opt_i64(op, body, "offset", 0, INT32_MAX, 0, &q.offset)) ||
         (e = json_opt_i64(op, body, "limit", 1, LIMIT_TRACK_WINDOW_ROWS, 100, &q.search.max_results)) ||
         (e = json_opt_i64(op, body, "version", 0, INT64_MAX, RUN_WINDOW_NEWEST, &q.version)))
@@ -193,7 +173,36 @@ enum err native_runs_search(struct op *op, struct services *s, struct http_req *
     for (size_t i = 0; i < window.len; i++)
         write_run(&w, &window.runs[i], columns, n);
     json_end_array(&w);
-    write_tops(&w, &q, &window);
+    json_end_object(&w);
+    return OK;
+}
+
+enum err native_runs_tops(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct run_query q = {.index = s->run_index};
+    struct run_top *tops = NULL;
+    struct json *body = NULL;
+    struct str *metrics = NULL;
+    struct json_out w;
+    size_t n = 0;
+    enum err e = native_body(op, req, &body);
+    if (e || (e = read_experiments(op, body, &q)) || (e = json_opt_str(op, body, "filter", STR(""), &q.filter)) || (e = read_view(op, body, &q.view)) ||
+        (e = read_texts(op, body, "metrics", LIMIT_TRACK_WINDOW_TOPS, &metrics, &n)) || (e = run_window_tops(op, s->db, &q, metrics, n, &tops)))
+        return e;
+    native_reply(res, &w);
+    json_begin_object(&w);
+    json_key(&w, "tops");
+    json_begin_object(&w);
+    for (size_t i = 0; tops && i < n; i++) {
+        if (!tops[i].any)
+            continue;
+        json_key_str(&w, metrics[i]);
+        json_begin_array(&w);
+        json_f64(&w, tops[i].min);
+        json_f64(&w, tops[i].max);
+        json_end_array(&w);
+    }
+    json_end_object(&w);
     json_end_object(&w);
     return OK;
 }
@@ -270,7 +279,7 @@ enum err native_experiment_list(struct op *op, struct services *s, struct http_r
     (void)req;
     struct run_count *c = NULL;
     size_t n = 0;
-    enum err e = run_counts_list(op, s->db, &c, &n);
+    enum err e = run_counts_list(op, s->db, s->run_index, &c, &n);
     if (e)
         return e;
     struct json_out w;

@@ -81,7 +81,8 @@ static struct compare_row *row_of(struct op *op, struct map *m, struct str key, 
     r->key = key;
     r->texts = numbers ? NULL : arena_array(op->arena, runs, struct str);
     r->numbers = numbers ? arena_array(op->arena, runs, double) : NULL;
-    if ((!r->texts && !r->numbers) || !map_put(m, key, r))
+    r->has = numbers ? arena_array(op->arena, runs, bool) : NULL;
+    if ((numbers ? !r->numbers || !r->has : !r->texts) || !map_put(m, key, r))
         return NULL;
     for (size_t i = 0; numbers && i < runs; i++)
         r->numbers[i] = (double)NAN;
@@ -97,7 +98,7 @@ static enum err rows_finish(struct op *op, const struct map *m, size_t runs, str
         p[i] = *(const struct compare_row *)m->entries[i].value;
         for (size_t k = 1; k < runs; k++) {
             if (p[i].numbers)
-                p[i].differs |= memcmp(&p[i].numbers[k], &p[i].numbers[0], sizeof(double)) != 0;
+                p[i].differs |= p[i].has[k] != p[i].has[0] || memcmp(&p[i].numbers[k], &p[i].numbers[0], sizeof(double)) != 0;
             else
                 p[i].differs |= !p[i].texts[k].p != !p[i].texts[0].p || !str_eq(p[i].texts[k], p[i].texts[0]);
         }
@@ -108,19 +109,49 @@ static enum err rows_finish(struct op *op, const struct map *m, size_t runs, str
     return OK;
 }
 
-static enum err kv_rows(struct op *op, const struct compare_table *t, bool tags, struct compare_rows *ret)
+/* Which of a run's texts a table is of. */
+enum texts { PARAMS, TAGS, CODE };
+
+static bool belongs(struct str key, enum texts which)
+{
+    bool ours = str_starts(key, STR("mlflow.source.")) || str_starts(key, STR("mlflow.project."));
+    return which == PARAMS || (which == CODE ? ours : !str_starts(key, STR("mlflow.")));
+}
+
+static enum err kv_rows(struct op *op, const struct compare_table *t, enum texts which, struct compare_rows *ret)
 {
     struct map m;
     map_init(&m, op->arena);
     for (size_t i = 0; i < t->run_count; i++) {
-        const struct track_kvs *kvs = tags ? &t->runs[i].tags : &t->runs[i].params;
+        const struct track_kvs *kvs = which == PARAMS ? &t->runs[i].params : &t->runs[i].tags;
         for (size_t k = 0; k < kvs->len; k++) {
-            if (tags && str_starts(kvs->p[k].key, STR("mlflow.")))
+            if (!belongs(kvs->p[k].key, which))
                 continue;
             struct compare_row *r = row_of(op, &m, kvs->p[k].key, t->run_count, false);
             if (!r)
                 return no_room(op);
             r->texts[i] = kvs->p[k].value;
+        }
+    }
+    return rows_finish(op, &m, t->run_count, ret);
+}
+
+/* A run that read several versions of one dataset has all their digests. */
+static enum err dataset_rows(struct op *op, const struct compare_table *t, struct compare_rows *ret)
+{
+    struct map m;
+    map_init(&m, op->arena);
+    for (size_t i = 0; i < t->run_count; i++) {
+        for (size_t k = 0; k < t->runs[i].dataset_count; k++) {
+            const struct track_dataset *d = &t->runs[i].datasets[k];
+            struct str context = names_find(d->tags.p, d->tags.len, "mlflow.data.context"), key = d->name;
+            if (context.p)
+                key = str_from(op_printf(op, "%.*s (%.*s)", STR_FMT(d->name), STR_FMT(context)));
+            struct compare_row *r = row_of(op, &m, key, t->run_count, false);
+            if (!r)
+                return no_room(op);
+            struct str *at = &r->texts[i];
+            *at = at->p ? str_from(op_printf(op, "%.*s, %.*s", STR_FMT(*at), STR_FMT(d->digest))) : d->digest;
         }
     }
     return rows_finish(op, &m, t->run_count, ret);
@@ -136,28 +167,94 @@ static enum err metric_rows(struct op *op, const struct compare_table *t, struct
             if (!r)
                 return no_room(op);
             r->numbers[i] = t->runs[i].metrics[k].value;
+            r->has[i] = true;
         }
     }
     return rows_finish(op, &m, t->run_count, ret);
 }
 
-enum err compare_runs(struct op *op, struct db *db, const struct str *run_ids, size_t n, struct compare_table *ret)
+static struct compare_extreme extreme_of(const struct series *s)
+{
+    struct compare_extreme x = {.points = s->len};
+    for (size_t i = 0; i < s->len; i++) {
+        double v = series_value(s, i);
+        if (isnan(v))
+            continue;
+        if (!x.any || v < x.min)
+            x.min = v, x.min_step = series_step(s, i);
+        if (!x.any || v > x.max)
+            x.max = v, x.max_step = series_step(s, i);
+        x.any = true;
+    }
+    return x;
+}
+
+struct extremes_arg {
+    struct runs_arg runs;
+    struct series_cache *cache;
+    struct compare_table *t;
+};
+
+static enum err table_make(struct op *op, struct compare_table *t)
+{
+    enum err e = kv_rows(op, t, PARAMS, &t->params);
+    if (!e)
+        e = kv_rows(op, t, TAGS, &t->tags);
+    if (!e)
+        e = kv_rows(op, t, CODE, &t->code);
+    if (!e)
+        e = dataset_rows(op, t, &t->datasets);
+    return e ? e : metric_rows(op, t, &t->metrics);
+}
+
+static enum err extremes_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct extremes_arg *a = arg;
+    struct compare_table *t = a->t;
+    enum err e = runs_tx(op, tx, &a->runs);
+    if (!e)
+        e = table_make(op, t);
+    for (size_t i = 0; !e && i < t->metrics.len; i++) {
+        struct compare_row *row = &t->metrics.p[i];
+        row->extremes = arena_array(op->arena, t->run_count, struct compare_extreme);
+        if (!row->extremes)
+            return no_room(op);
+        for (size_t r = 0; !e && r < t->run_count; r++) {
+            AUTO(series) struct series s = {.by_step = true};
+            if (row->has[r])
+                e = series_cache_get(op, a->cache, tx, t->runs[r].run_id, row->key, &s);
+            if (!e)
+                e = op_check_deadline(op);
+            if (!e)
+                row->extremes[r] = extreme_of(&s);
+        }
+    }
+    return e;
+}
+
+static enum err compare(struct op *op, struct db *db, struct series_cache *cache, bool extremes, const struct str *run_ids, size_t n, struct compare_table *ret)
 {
     enum err e = runs_check(op, n);
     if (e)
         return e;
     struct compare_table t = {.runs = arena_array(op->arena, n, struct track_run), .run_count = n};
-    struct runs_arg a = {.ids = run_ids, .n = n, .runs = t.runs};
-    e = t.runs ? db_read(op, db, runs_tx, &a) : no_room(op);
-    if (!e)
-        e = kv_rows(op, &t, false, &t.params);
-    if (!e)
-        e = kv_rows(op, &t, true, &t.tags);
-    if (!e)
-        e = metric_rows(op, &t, &t.metrics);
+    struct extremes_arg a = {{.ids = run_ids, .n = n, .runs = t.runs}, cache, &t};
+    e = t.runs ? db_read(op, db, extremes ? extremes_tx : runs_tx, extremes ? (void *)&a : &a.runs) : no_room(op);
+    if (!e && !extremes)
+        e = table_make(op, &t);
     if (!e)
         *ret = t;
     return e;
+}
+
+enum err compare_runs(struct op *op, struct db *db, const struct str *run_ids, size_t n, struct compare_table *ret)
+{
+    return compare(op, db, NULL, false, run_ids, n, ret);
+}
+
+enum err compare_runs_extremes(struct op *op, struct db *db, struct series_cache *cache, const struct str *run_ids, size_t n, struct compare_table *ret)
+{
+    return compare(op, db, cache, true, run_ids, n, ret);
 }
 
 /* ---- charts ---- */

@@ -9,11 +9,20 @@
 
 /* ---- tables ---- */
 
+/* What a metric of a run came to over its whole history, NaN left out. */
+struct compare_extreme {
+    size_t points;       /* NaN or not */
+    bool any;            /* one is not NaN: the rest is there */
+    double min, max;
+    int64_t min_step, max_step; /* of equal ones the earliest */
+};
 struct compare_row {
     struct str key;
     bool differs;        /* not the same in all runs; absent is a value of its own */
     struct str *texts;   /* per run; p NULL: absent. Parameters and tags */
     double *numbers;     /* per run; NaN: absent or NaN. Latest values of metrics */
+    bool *has;           /* per run: it has the metric */
+    struct compare_extreme *extremes; /* per run; NULL: not asked for */
 };
 struct compare_rows {
     struct compare_row *p; /* by key */
@@ -23,9 +32,13 @@ struct compare_table {
     struct track_run *runs; /* in the order asked for */
     size_t run_count;
     struct compare_rows params, tags, metrics; /* without MLflow's own mlflow.* tags */
+    struct compare_rows code;     /* the tags mlflow.source.* and mlflow.project.*: what ran */
+    struct compare_rows datasets; /* name (and context) -> digest */
 };
 /* At most LIMIT_TRACK_COMPARE_RUNS runs. */
 MUST_USE enum err compare_runs(struct op *op, struct db *db, const struct str *run_ids, size_t n, struct compare_table *ret);
+/* The same with the metrics' extremes, for which all their points are read. `cache` may be NULL. */
+MUST_USE enum err compare_runs_extremes(struct op *op, struct db *db, struct series_cache *cache, const struct str *run_ids, size_t n, struct compare_table *ret);
 
 /* ---- charts ---- */
 

@@ -105,8 +105,7 @@ static enum err experiment_gather(struct op *op, struct db_tx *tx, struct keys *
     enum err e = db_query_one(op, tx, &sql_run_count_of, DB_ARGS(DB_I64(experiment)), &count, 1);
     if (e)
         return e;
-    int64_t all = count.i, first = all < LIMIT_TRACK_KEY_SAMPLE ? all : LIMIT_TRACK_KEY_SAMPLE;
-    int64_t last = all - first < LIMIT_TRACK_KEY_SAMPLE ? all - first : LIMIT_TRACK_KEY_SAMPLE;
+    int64_t all = count.i, share = LIMIT_TRACK_KEY_SAMPLE / (int64_t)s->n, first = all < share ? all : share, last = all - first < share ? all - first : share;
     for (size_t k = 0; !e && k < ARRAY_LEN(newest); k++) {
         e = gather(op, tx, newest[k], experiment, first, k > 0, &s->kinds[k]);
         if (!e && last)
@@ -130,8 +129,7 @@ static enum err counts_read(struct op *op, struct db_tx *tx, struct run_count **
             break;
         }
         *c = (struct run_count){.experiment = db_col_i64(tx, rows, 0), .name = db_col_dup(op, tx, rows, 1), .deleted = db_col_i64(tx, rows, 2) != 0,
-                                .created_ms = db_col_i64(tx, rows, 3), .runs = db_col_i64(tx, rows, 4), .running = db_col_i64(tx, rows, 5),
-                                .last_ms = db_col_i64(tx, rows, 6)};
+                                .created_ms = db_col_i64(tx, rows, 3), .last_ms = db_col_i64(tx, rows, 4)};
     }
     if (rows)
         db_end(tx, rows);
@@ -159,10 +157,12 @@ static enum err choose(struct op *op, struct db_tx *tx, struct keys *s)
         return e ? e : op_fail(op, E_TOO_LARGE, "too many experiments");
     if (n > 1)
         qsort(all, n, sizeof *all, count_compare);
-    for (size_t i = 0; i < n && s->n < LIMIT_TRACK_DATASET_EXPERIMENTS; i++)
-        if (all[i].runs && !all[i].deleted)
+    for (size_t i = 0; i < n; i++) {
+        bool has = all[i].last_ms && !all[i].deleted, room = s->n < LIMIT_TRACK_DATASET_EXPERIMENTS;
+        s->some = s->some || (has && !room);
+        if (has && room)
             ids[s->n++] = all[i].experiment;
-    s->some = n > s->n;
+    }
     s->experiments = ids;
     return OK;
 }
@@ -228,18 +228,61 @@ enum err run_keys_list(struct op *op, struct db *db, const int64_t *experiments,
 struct counts {
     struct run_count *p;
     size_t len;
+    bool all; /* of runs as well */
 };
+
+/* `p` is in descending order of the experiments. */
+static struct run_count *count_find(const struct counts *c, int64_t experiment)
+{
+    size_t lo = 0, hi = c->len;
+    while (lo < hi) {
+        size_t middle = lo + (hi - lo) / 2;
+        if (c->p[middle].experiment > experiment)
+            lo = middle + 1;
+        else
+            hi = middle;
+    }
+    return lo < c->len && c->p[lo].experiment == experiment ? &c->p[lo] : NULL;
+}
+
+static enum err running_read(struct op *op, struct db_tx *tx, const struct counts *c)
+{
+    struct db_rows *rows = NULL;
+    bool more = false;
+    enum err e = db_query(op, tx, &sql_run_running_counts, DB_NO_ARGS, &rows);
+    while (!e && !(e = db_step(op, tx, rows, &more)) && more) {
+        struct run_count *x = count_find(c, db_col_i64(tx, rows, 0));
+        if (x)
+            x->running = db_col_i64(tx, rows, 1);
+    }
+    if (rows)
+        db_end(tx, rows);
+    return e;
+}
 
 static enum err counts_tx(struct op *op, struct db_tx *tx, void *arg)
 {
     struct counts *c = arg;
-    return counts_read(op, tx, &c->p, &c->len);
+    enum err e = counts_read(op, tx, &c->p, &c->len);
+    if (!e)
+        e = running_read(op, tx, c);
+    for (size_t i = 0; !e && c->all && i < c->len; i++) {
+        struct db_val n;
+        e = db_query_one(op, tx, &sql_run_count_of, DB_ARGS(DB_I64(c->p[i].experiment)), &n, 1);
+        c->p[i].runs = e ? 0 : n.i;
+    }
+    return e;
 }
 
-enum err run_counts_list(struct op *op, struct db *db, struct run_count **ret, size_t *ret_len)
+enum err run_counts_list(struct op *op, struct db *db, struct run_index *index, struct run_count **ret, size_t *ret_len)
 {
-    struct counts c = {0};
+    struct counts c = {.all = !index};
     enum err e = db_read(op, db, counts_tx, &c);
+    for (size_t i = 0; !e && index && i < c.len; i++) {
+        struct run_page page;
+        e = c.p[i].last_ms == 0 ? OK : run_search(op, db, &(struct run_query){.experiments = &c.p[i].experiment, .experiment_count = 1, .view = TRACK_VIEW_ACTIVE, .count_only = true, .index = index}, &page);
+        c.p[i].runs = e || c.p[i].last_ms == 0 ? 0 : page.total;
+    }
     if (!e) {
         *ret = c.p;
         *ret_len = c.len;

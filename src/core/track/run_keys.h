@@ -1,12 +1,11 @@
 /* run_keys.h - which parameters, metrics and tags the runs of some experiments have, and experiments with the numbers of their runs: what a table of
  * runs offers as columns, and completes while a filter is typed. Of an experiment with many runs the newest and the oldest LIMIT_TRACK_KEY_SAMPLE are
- * looked at (`whole` false), so the answer takes the same time however many there are. Thread-safe. */
+ * looked at (`whole` false), shared between the experiments, so the answer takes the same time however many there are. Thread-safe. */
 #ifndef INGOT_CORE_TRACK_RUN_KEYS_H
 #define INGOT_CORE_TRACK_RUN_KEYS_H
 
 #include "base/limits.h"
-#include "core/track/names.h"
-#include "port/db.h"
+#include "core/track/run_search.h"
 
 struct run_key_value {
     struct str text;    /* the first LIMIT_TRACK_FIND_BYTES bytes or so */
@@ -38,9 +37,9 @@ struct run_count {
     bool deleted;
     int64_t created_ms;
     int64_t runs, running; /* active ones, and those of them that go on */
-    int64_t last_ms;       /* start of the newest; 0: none */
+    int64_t last_ms;       /* start of the newest, deleted ones as well; 0: none */
 };
-/* All experiments but those that were purged, newest first. */
-MUST_USE enum err run_counts_list(struct op *op, struct db *db, struct run_count **ret, size_t *ret_len);
+/* All experiments but those that were purged, newest first. `index` NULL: the database counts. */
+MUST_USE enum err run_counts_list(struct op *op, struct db *db, struct run_index *index, struct run_count **ret, size_t *ret_len);
 
 #endif

@@ -1,5 +1,5 @@
 /* An order is the internal numbers of all runs that a search finds, 8 bytes each: 100 000 runs are 0.8 MB, and a window of it is a copy of a few hundred
- * numbers under a mutex. What belongs to what is decided by a key that spells out the search (experiments, view, filter, order, metrics) and by the number
+ * numbers under a mutex. What belongs to what is decided by a key that spells out the search (experiments, view, filter, order) and by the number
  * of the newest change that the search saw. An order of an older number stays until room is needed, for the table that still scrolls over it. */
 #include "core/track/run_window.h"
 
@@ -20,8 +20,6 @@ struct order {
     int64_t version, used;
     int64_t *rows;
     size_t len;
-    struct run_top *tops;
-    size_t top_count;
 };
 struct run_windows {
     struct mutex lock;
@@ -53,14 +51,13 @@ struct run_windows *run_windows_create(size_t max_bytes)
 
 static size_t order_size(const struct order *o)
 {
-    return sizeof *o + o->key_len + o->len * sizeof *o->rows + o->top_count * sizeof *o->tops;
+    return sizeof *o + o->key_len + o->len * sizeof *o->rows;
 }
 
 static void order_clear(struct order *o)
 {
     free(o->key);
     free(o->rows);
-    free(o->tops);
     *o = (struct order){0};
 }
 
@@ -99,13 +96,12 @@ static void *heap_copy(const void *p, size_t bytes)
 /* Keeps what was found, if it fits; otherwise the next window is searched for again. */
 static void keep(struct run_windows *w, const struct window *s, const struct run_hits *all)
 {
-    struct order o = {.key_len = s->key.len, .version = s->version, .len = all->len, .top_count = all->tops ? s->plan.top_count : 0};
+    struct order o = {.key_len = s->key.len, .version = s->version, .len = all->len};
     if (order_size(&o) > w->max)
         return;
     o.key = heap_copy(s->key.p, s->key.len);
     o.rows = heap_copy(all->rows, all->len * sizeof *all->rows);
-    o.tops = heap_copy(all->tops, o.top_count * sizeof *o.tops);
-    if (!o.key || (all->len && !o.rows) || (o.top_count && !o.tops)) {
+    if (!o.key || (all->len && !o.rows)) {
         order_clear(&o);
         return;
     }
@@ -124,19 +120,16 @@ static void keep(struct run_windows *w, const struct window *s, const struct run
 }
 
 /* Cuts the window from rows in order. */
-static enum err cut(struct op *op, struct window *s, const int64_t *rows, size_t len, const struct run_top *tops)
+static enum err cut(struct op *op, struct window *s, const int64_t *rows, size_t len)
 {
     size_t offset = (size_t)s->q->offset, from = offset < len ? offset : len, n = len - from, limit = (size_t)s->q->search.max_results;
     if (n > limit)
         n = limit;
     s->hits.rows = arena_array(op->arena, n + 1, int64_t);
-    s->hits.tops = tops ? arena_array(op->arena, s->plan.top_count + 1, struct run_top) : NULL;
-    if (!s->hits.rows || (tops && !s->hits.tops))
+    if (!s->hits.rows)
         return op_fail(op, E_TOO_LARGE, "the window does not fit in memory: lower the limit");
     if (n)
         memcpy(s->hits.rows, rows + from, n * sizeof *rows);
-    if (tops)
-        memcpy(s->hits.tops, tops, s->plan.top_count * sizeof *tops);
     s->hits.len = n;
     s->hits.total = (int64_t)len;
     s->found = true;
@@ -156,7 +149,7 @@ static enum err recall(struct op *op, struct window *s, int64_t version)
             continue;
         o->used = ++w->uses;
         s->version = version;
-        return cut(op, s, o->rows, o->len, o->tops);
+        return cut(op, s, o->rows, o->len);
     }
     return OK;
 }
@@ -176,14 +169,12 @@ static enum err key_make(struct op *op, struct window *s)
     AUTO(buf) struct buf text = {0};
     struct buf *b = &text;
     buf_init(b, LIMIT_MIB(4));
-    buf_addf(b, "%d %d %zu %zu %zu ", (int)q->view, q->all_experiments, q->all_experiments ? 0 : s->plan.experiment_count, q->order_count, s->q->top_count);
+    buf_addf(b, "%d %d %zu %zu ", (int)q->view, q->all_experiments, q->all_experiments ? 0 : s->plan.experiment_count, q->order_count);
     for (size_t i = 0; !q->all_experiments && i < s->plan.experiment_count; i++)
         buf_addf(b, "%lld ", (long long)s->plan.experiments[i]);
     key_text(b, q->filter);
     for (size_t i = 0; i < q->order_count; i++)
         key_text(b, q->order_by[i]);
-    for (size_t i = 0; i < s->q->top_count; i++)
-        key_text(b, s->q->tops[i]);
     if (b->failed)
         return op_fail(op, E_TOO_LARGE, "the search is too long");
     s->key = str_dup(op->arena, buf_str(b));
@@ -193,7 +184,7 @@ static enum err key_make(struct op *op, struct window *s)
 static enum err load(struct op *op, struct db_tx *tx, struct window *s)
 {
     struct run_window *out = &s->out;
-    *out = (struct run_window){.len = s->hits.len, .total = s->hits.total, .version = s->version, .tops = s->hits.tops};
+    *out = (struct run_window){.len = s->hits.len, .total = s->hits.total, .version = s->version};
     out->runs = arena_array(op->arena, out->len + 1, struct track_run);
     if (!out->runs)
         return op_fail(op, E_TOO_LARGE, "the window does not fit in memory: lower the limit");
@@ -221,7 +212,7 @@ static enum err select_all(struct op *op, struct db_tx *tx, struct window *s)
         return e;
     if (s->windows)
         keep(s->windows, s, &all);
-    return cut(op, s, all.rows, all.len, all.tops);
+    return cut(op, s, all.rows, all.len);
 }
 
 static enum err window_tx(struct op *op, struct db_tx *tx, void *arg)
@@ -266,16 +257,51 @@ enum err run_window_get(struct op *op, struct db *db, struct run_windows *window
         return op_fail_field(op, "offset", "'offset' must be a number from 0 to %d", INT32_MAX);
     if (q->search.max_results < 1 || q->search.max_results > LIMIT_TRACK_WINDOW_ROWS)
         return op_fail_field(op, "limit", "'limit' must be a number from 1 to %d", LIMIT_TRACK_WINDOW_ROWS);
-    if (q->top_count > LIMIT_TRACK_WINDOW_TOPS)
-        return op_fail_field(op, "columns", "extremes are known of %d metrics at a time", LIMIT_TRACK_WINDOW_TOPS);
     enum err e = run_plan_make(op, &q->search, &s->plan);
-    s->plan.tops = q->tops;
-    s->plan.top_count = q->top_count;
     for (int i = 0; !e && q->search.index && !s->found && i < SNAPSHOTS; i++)
         e = db_read(op, db, window_tx, s);
     if (!e && !s->found)
         e = db_read(op, db, scan_tx, s);
     if (!e)
         *ret = s->out;
+    return e;
+}
+
+/* ---- extremes ---- */
+
+struct tops {
+    const struct run_query *q;
+    struct run_plan plan;
+    struct run_hits hits;
+    bool done;
+};
+
+static enum err tops_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct tops *t = arg;
+    enum index_outcome outcome = INDEX_UNFIT;
+    enum err e = run_plan_experiments(op, tx, t->q, &t->plan);
+    if (!e)
+        e = run_index_select(op, t->q->index, tx, &t->plan, &t->hits, &outcome);
+    t->done = outcome != INDEX_BUSY; /* of a newer snapshot is as good */
+    return e;
+}
+
+enum err run_window_tops(struct op *op, struct db *db, const struct run_query *search, const struct str *metrics, size_t n, struct run_top **ret)
+{
+    struct run_query q = *search;
+    struct tops *t = op_new(op, struct tops);
+    if (n > LIMIT_TRACK_WINDOW_TOPS)
+        return op_fail_field(op, "columns", "extremes are known of %d metrics at a time", LIMIT_TRACK_WINDOW_TOPS);
+    q.order_count = 0;
+    q.max_results = 1;
+    t->q = &q;
+    enum err e = run_plan_make(op, &q, &t->plan);
+    t->plan.tops = metrics;
+    t->plan.top_count = n;
+    for (int i = 0; !e && n && q.index && !t->done && i < SNAPSHOTS; i++)
+        e = db_read(op, db, tops_tx, t);
+    if (!e)
+        *ret = t->hits.tops;
     return e;
 }

@@ -20,17 +20,17 @@ struct run_window_query {
     struct run_query search; /* max_results: 1..LIMIT_TRACK_WINDOW_ROWS; no page_token, no count */
     int64_t offset;          /* >= 0 */
     int64_t version;         /* of an earlier window of the same search, or RUN_WINDOW_NEWEST */
-    const struct str *tops;  /* metrics */
-    size_t top_count;        /* at most LIMIT_TRACK_WINDOW_TOPS */
 };
 struct run_window {
     struct track_run *runs;  /* as they are now; row 0: the run is gone since the order was made */
     size_t len;
     int64_t total;
     int64_t version;         /* the one asked for, while its order is kept; else that of the order as of now */
-    struct run_top *tops;    /* one per metric; NULL: not known */
 };
 /* `windows` NULL: nothing is kept. */
 MUST_USE enum err run_window_get(struct op *op, struct db *db, struct run_windows *windows, const struct run_window_query *q, struct run_window *ret);
+/* The extremes of metrics among all runs that the search finds; order and page do not count. *ret NULL: not known without an index. At most
+ * LIMIT_TRACK_WINDOW_TOPS metrics. Their columns are loaded where they are not yet, which is why windows do not wait for it. */
+MUST_USE enum err run_window_tops(struct op *op, struct db *db, const struct run_query *search, const struct str *metrics, size_t n, struct run_top **ret);
 
 #endif

@@ -38,10 +38,10 @@ function column(key, title, cell, rest) {
 /* `tops`: extremes by metric. `experiments`: Map of id to name. `marks`: {hidden: Set, pickColour(run), toggle(run)}. */
 export function tableColumns(shown, { tops, experiments, marks }) {
   const own = {
-    status: () => column("status", t("Status"), run => (run.gone ? "" : run.deleted ? html`<${Badge} state="deleted" />` : html`<${Badge} state=${run.status} />`), { width: 110 }),
-    started: () => column("started", t("Started"), run => html`<${Time} ms=${run.start_ms} />`, { width: 120, align: "right" }),
+    status: () => column("status", t("Status"), run => (run.gone ? "" : run.deleted ? html`<${Badge} state="deleted" />` : html`<${Badge} state=${run.status} />`), { width: 104 }),
+    started: () => column("started", t("Started"), run => html`<${Time} ms=${run.start_ms} />`, { width: 108, align: "right" }),
     ended: () => column("ended", t("Ended"), run => html`<${Time} ms=${run.end_ms} />`, { width: 120, align: "right" }),
-    duration: () => column("duration", t("Duration"), run => html`<${Duration} ms=${run.gone ? null : (run.end_ms ?? (run.status === "RUNNING" ? Date.now() : NaN)) - run.start_ms} />`, { width: 110, align: "right" }),
+    duration: () => column("duration", t("Duration"), run => html`<${Duration} ms=${run.gone ? null : (run.end_ms ?? (run.status === "RUNNING" ? Date.now() : NaN)) - run.start_ms} />`, { width: 100, align: "right" }),
     user: () => column("user", t("User"), run => html`<${Words} text=${run.user || "–"} />`, { width: 120 }),
     experiment: () => column("experiment", t("Experiment"), run => html`<${Words} text=${experiments.get(run.experiment) ?? "–"} />`, { width: 170 }),
     id: () => column("id", t("Run id"), run => html`<${Id} value=${run.id} />`, { width: 110 }),
@@ -53,7 +53,7 @@ export function tableColumns(shown, { tops, experiments, marks }) {
     return column(key, name, run => (valueOf(run, key) === null || valueOf(run, key) === undefined ? html`<span class="soft">–</span>` : html`<${Words} text=${valueOf(run, key)} />`), { width: 130, title_hint: entity === "tags" ? t("Tag {name}", { name }) : t("Parameter {name}", { name }) });
   };
   const mark = { key: "mark", title: "", fixed: true, width: 52, sort: false, value: () => null, cell: run => !run.gone && html`<${Marks} run=${run} marks=${marks} />` };
-  const name = column("name", t("Name"), run => (run.gone ? html`<span class="soft">${t("No longer there")}</span>` : html`<${Words} text=${run.name || run.id} />`), { width: 240, grow: true });
+  const name = column("name", t("Name"), run => (run.gone ? html`<span class="soft">${t("No longer there")}</span>` : html`<${Words} text=${run.name || run.id} />`), { width: 200, grow: true });
   return [mark, name, ...shown.map(key => (own[key] ?? (() => logged(key)))())];
 }
 

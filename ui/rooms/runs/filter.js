@@ -78,7 +78,7 @@ export function Filter({ value, onChange, columns, problem }) {
     setOpen(true);
   };
   const shown = open && found.options.length > 0;
-  return html`<div class="filter"><div class="filter-box"><${Icon} name="filter" /><input ref=${box} type="text" role="combobox" class=${cls(wrong && "wrong")} aria-label=${t("Filter runs")} aria-expanded=${String(shown)} aria-controls="filter-options" aria-autocomplete="list" aria-invalid=${wrong ? "true" : null}
+  return html`<div class="runs-filter"><div class="filter-box"><${Icon} name="filter" /><input ref=${box} type="text" role="combobox" class=${cls(wrong && "wrong")} aria-label=${t("Filter runs")} aria-expanded=${String(shown)} aria-controls="filter-options" aria-autocomplete="list" aria-invalid=${wrong ? "true" : null}
       aria-activedescendant=${shown && at >= 0 ? `filter-option-${at}` : null} placeholder=${t("Name, or metrics.loss < 0.1 AND params.lr = '0.01'")} autocomplete="off" autocapitalize="off" spellcheck="false" value=${text} onInput=${typed} onKeyDown=${press} onClick=${e => setCaret(e.target.selectionStart)} onKeyUp=${e => setCaret(e.target.selectionStart)} onBlur=${() => setOpen(false)} />
     ${text && html`<button type="button" class="icon-button filter-clear" aria-label=${t("Clear the filter")} title=${t("Clear the filter")} onClick=${() => { setText(""); onChange(""); box.current.focus(); }}><${Icon} name="close" /></button>`}
     ${shown && html`<ul id="filter-options" class="filter-options" role="listbox" aria-label=${t("Completions")}>${found.options.map((o, i) => html`<li key=${o.text} id=${`filter-option-${i}`} role="option" aria-selected=${String(i === at)} class=${cls(i === at && "here")} onMouseDown=${e => { e.preventDefault(); take(o); }}>

@@ -5,7 +5,7 @@ import { written } from "../../lib/grammar.js";
 export const PAGE = 100; /* rows of one answer */
 const ATTRIBUTES = { name: "attributes.run_name", status: "attributes.status", started: "attributes.start_time", ended: "attributes.end_time", user: "attributes.user_id", id: "attributes.run_id" };
 export const ATTRIBUTE_COLUMNS = ["status", "started", "duration", "experiment", "user", "ended", "id"];
-const LOWER = /(?:^|[/_.\- ])(?:loss|err|error|mae|mse|rmse|mape|ppl|perplexity|wer|cer|fid|nll|logloss|brier|latency)(?:$|[/_.\- \d@])/i;
+const LOWER = /(?:^|[/_.\- ])(?:loss|err|error|mae|mse|rmse|mape|ppl|perplexity|wer|cer|fid|nll|logloss|brier|ece|latency)(?:$|[/_.\- \d@])/i;
 const HIGHER = /(?:^|[/_.\- ])(?:acc|accuracy|auc|aucpr|roc|f1|precision|recall|r2|score|bleu|rouge\w*|map|iou|ndcg|mrr|reward|dice|throughput)(?:$|[/_.\- \d@])/i;
 
 /* ["metrics", "val/loss"] or [null, "status"]. */
@@ -64,7 +64,7 @@ export function usualColumns(known, several) {
   const often = list => [...(list ?? [])].sort((a, b) => b.runs - a.runs);
   const metrics = often(known?.metrics).filter(m => !m.key.startsWith("system/")).slice(0, 5).map(m => "metrics." + m.key);
   const params = often(known?.params).filter(p => p.distinct > 1).slice(0, 5).map(p => "params." + p.key);
-  return ["status", "started", "duration", ...(several ? ["experiment"] : ["user"]), ...metrics, ...params];
+  return ["status", "started", ...metrics, ...params, "duration", ...(several ? ["experiment"] : [])];
 }
 
 /* The body of POST runs/search but for the place. */

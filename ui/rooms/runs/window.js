@@ -13,7 +13,7 @@ const GONE = Object.freeze({ id: "", name: "", gone: true, values: [], at: new M
 
 class Window {
   constructor(told) {
-    Object.assign(this, { told, body: null, key: "", pages: new Map(), stale: null, asked: new Map(), from: 0, to: 30, total: undefined, version: undefined, tops: {}, error: null, fresh: 0, generation: 0, looked_ms: 0, timer: 0 });
+    Object.assign(this, { told, body: null, key: "", pages: new Map(), stale: null, asked: new Map(), from: 0, to: 30, total: undefined, version: undefined, tops: {}, topsOf: null, error: null, fresh: 0, generation: 0, looked_ms: 0, timer: 0 });
   }
   /* Another search: the old rows stay on the page until the first new ones are here. */
   set(body) {
@@ -21,7 +21,7 @@ class Window {
     if (key === this.key)
       return;
     this.drop();
-    Object.assign(this, { body, key, version: undefined, fresh: 0, from: 0, to: 30, at: new Map(body.columns.map((c, i) => [c, i])) });
+    Object.assign(this, { body, key, version: undefined, topsOf: null, fresh: 0, from: 0, to: 30, at: new Map(body.columns.map((c, i) => [c, i])) });
     this.ask(0);
   }
   drop() {
@@ -77,6 +77,20 @@ class Window {
     this.told();
     if (!this.error)
       this.pump();
+    if (this.version !== this.topsOf)
+      this.askTops();
+  }
+  /* What is the best of a metric among all that is found: asked behind the rows, because its columns may have to be loaded first. */
+  async askTops() {
+    const generation = this.generation, { experiments, filter, view, columns } = this.body, metrics = columns.filter(c => c.startsWith("metrics.")).map(c => c.slice(8)).slice(0, 64);
+    this.topsOf = this.version;
+    try {
+      const data = metrics.length ? await get(`${API}/runs/tops`, { body: { experiments, filter, view, metrics } }) : { tops: {} };
+      if (generation === this.generation && JSON.stringify(data.tops) !== JSON.stringify(this.tops)) {
+        this.tops = data.tops;
+        this.told();
+      }
+    } catch { /* nothing is marked, then */ }
   }
   take(p, data) {
     this.error = null;
@@ -89,7 +103,6 @@ class Window {
     this.pages.delete(p);
     this.pages.set(p, data.rows);
     this.total = data.total;
-    this.tops = data.tops;
     if (this.pages.size > PAGES_MAX) {
       const here = this.from / PAGE, far = [...this.pages.keys()].sort((a, b) => Math.abs(b - here) - Math.abs(a - here));
       for (const q of far.slice(0, this.pages.size - PAGES_MAX))

@@ -4,6 +4,7 @@
 #include "unit/core/track/fixture.h"
 
 #include "core/track/experiment.h"
+#include "core/track/index.h"
 #include "core/track/metric.h"
 #include "core/track/run.h"
 
@@ -66,16 +67,20 @@ static void counts(void **state)
     assert_ok(&f->op, track_run_create(&f->op, f->db, id, STR("over"), STR("me"), 99, NULL, 0, &r));
     enum track_run_status over = TRACK_RUN_FINISHED;
     assert_ok(&f->op, track_run_update(&f->op, f->db, r.run_id, &over, NULL, STR(""), &r));
-    assert_ok(&f->op, run_counts_list(&f->op, f->db, &c, &n));
-    assert_int_equal(n, 2);
-    assert_str(c[0].name, "x");
-    assert_int_equal(c[0].runs, 2);
-    assert_int_equal(c[0].running, 1);
-    assert_int_equal(c[0].last_ms, 99);
-    assert_int_equal(c[1].runs, 0);
+    struct run_index *index = run_index_create(LIMIT_MIB(16));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(&f->op, run_counts_list(&f->op, f->db, i ? index : NULL, &c, &n));
+        assert_int_equal(n, 2);
+        assert_str(c[0].name, "x");
+        assert_int_equal(c[0].runs, 2);
+        assert_int_equal(c[0].running, 1);
+        assert_int_equal(c[0].last_ms, 99);
+        assert_int_equal(c[1].runs, 0);
+    }
     assert_ok(&f->op, experiment_delete(&f->op, f->db, id));
-    assert_ok(&f->op, run_counts_list(&f->op, f->db, &c, &n));
+    assert_ok(&f->op, run_counts_list(&f->op, f->db, index, &c, &n));
     assert_true(c[0].deleted && c[0].runs == 0);
+    run_index_destroy(index);
 }
 
 int main(void)

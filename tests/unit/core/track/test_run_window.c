@@ -52,10 +52,9 @@ static void world_clear(struct world *w)
 
 static struct run_window get(struct world *w, size_t experiments, const char *filter, const struct str *order, size_t orders, int64_t offset, int64_t limit, int64_t version)
 {
-    static const struct str tops[] = {{"loss", 4}, {"none", 4}};
     struct run_window_query q = {.search = {.experiments = w->experiments, .experiment_count = experiments, .filter = str_from(filter), .order_by = order, .order_count = orders,
                                             .view = TRACK_VIEW_ACTIVE, .max_results = limit, .index = w->index},
-                                 .offset = offset, .version = version, .tops = tops, .top_count = 2};
+                                 .offset = offset, .version = version};
     struct run_window out = {0};
     assert_ok(&w->f->op, run_window_get(&w->f->op, w->f->db, w->windows, &q, &out));
     return out;
@@ -109,9 +108,15 @@ static void extremes_are_those_of_all_that_is_found(void **state)
             high = v > high ? v : high;
         }
     }
-    struct run_window window = get(&w, 2, "params.lr = '2'", NULL, 0, 3, 1, RUN_WINDOW_NEWEST);
-    assert_true(window.tops && window.tops[0].any && !window.tops[1].any);
-    assert_true(window.tops[0].min == low && window.tops[0].max == high);
+    static const struct str metrics[] = {{"loss", 4}, {"none", 4}};
+    struct run_query q = {.experiments = w.experiments, .experiment_count = 2, .filter = STR("params.lr = '2'"), .view = TRACK_VIEW_ACTIVE, .index = w.index};
+    struct run_top *tops = NULL;
+    assert_ok(&w.f->op, run_window_tops(&w.f->op, w.f->db, &q, metrics, 2, &tops));
+    assert_true(tops && tops[0].any && !tops[1].any);
+    assert_true(tops[0].min == low && tops[0].max == high);
+    q.index = NULL;
+    assert_ok(&w.f->op, run_window_tops(&w.f->op, w.f->db, &q, metrics, 2, &tops));
+    assert_null(tops);
     world_clear(&w);
 }
 
@@ -167,7 +172,6 @@ static void without_an_index_it_is_found_row_by_row(void **state)
     w.index = NULL;
     struct run_window window = get(&w, 2, "", &order, 1, 100, 10, RUN_WINDOW_NEWEST);
     assert_int_equal(window.total, all.len);
-    assert_null(window.tops);
     for (size_t i = 0; i < 10; i++)
         assert_true(str_eq(window.runs[i].run_id, all.runs[100 + i].run_id));
     world_clear(&w);
