@@ -1,9 +1,9 @@
 /* grammar.js - the filter language of the runs table (docs/search.md): reads a filter while it is typed, says where it is wrong and what was
  * expected, and what may stand at the caret. A text without comparisons is no filter but a part of a run's name. Pure; the server judges in the end. */
-export const TEXT_OPS = ["=", "!=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"];
-export const NUMBER_OPS = ["<", "<=", ">", ">=", "=", "!=", "IN", "IS NULL", "IS NOT NULL"];
-export const ATTRIBUTES = { run_name: "text", run_id: "text", status: "text", user_id: "text", artifact_uri: "text", start_time: "number", end_time: "number" };
-export const STATUSES = ["FINISHED", "RUNNING", "FAILED", "KILLED", "SCHEDULED"];
+const TEXT_OPS = ["=", "!=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"];
+const NUMBER_OPS = ["<", "<=", ">", ">=", "=", "!=", "IN", "IS NULL", "IS NOT NULL"];
+const ATTRIBUTES = { run_name: "text", run_id: "text", status: "text", user_id: "text", artifact_uri: "text", start_time: "number", end_time: "number" };
+const STATUSES = ["FINISHED", "RUNNING", "FAILED", "KILLED", "SCHEDULED"];
 const ENTITIES = { metrics: "metrics", metric: "metrics", params: "params", param: "params", parameters: "params", parameter: "params", tags: "tags", tag: "tags",
   attributes: "attributes", attribute: "attributes", attr: "attributes", run: "attributes", datasets: "datasets", dataset: "datasets" };
 const DATASET = ["name", "digest", "context"];
@@ -59,6 +59,7 @@ export function toFilter(text) {
   return isPlain(trimmed) ? `attributes.run_name ILIKE '%${trimmed.replace(/'/g, "_")}%'` : trimmed;
 }
 
+/* expected: name, comparison, number, text, list, and, close, quote, null or known; the caller has the words. */
 class Wrong extends Error {
   constructor(at, to, expected) {
     super(expected);
@@ -67,9 +68,6 @@ class Wrong extends Error {
     this.expected = expected;
   }
 }
-
-/* expected: a name of EXPECTED; the caller translates. */
-export const EXPECTED = ["name", "comparison", "number", "text", "list", "value", "and", "close", "quote", "null", "known"];
 
 class Reader {
   constructor(text) {

@@ -1,7 +1,8 @@
 /* grid.js - what parts/table.js computes, without a page: which rows are in view, where a key moves to, order and widths of columns. Pure. */
-export const ROW_PX = 32, DENSE_PX = 26;
+export const ROW_PX = 32;
+export const DENSE_PX = 26;
 export const MAX_PX = 12000000; /* browsers draw nothing behind some 17 million: longer tables scroll by more than a pixel per pixel */
-export const WIDTH_MIN = 48, WIDTH_MAX = 1200;
+const WIDTH_MIN = 48, WIDTH_MAX = 1200;
 
 /* Height of the body, and how many pixels of rows one pixel of scrolling is. */
 export function bodySize(count, view_px, row_px = ROW_PX) {

@@ -189,28 +189,22 @@ function template(columns, selectable) {
   return (selectable ? BOX_PX + "px " : "") + columns.map(c => (c === grows ? `minmax(${c.width}px, 1fr)` : `${c.width}px`)).join(" ");
 }
 
-export function Table(props) {
-  const { id, label, rowKey, selected, onSelect, empty, need, lit, onHover } = props;
-  const box = useRef(null), body = useRef(null), anchor = useRef(-1), activeKey = useRef(null), [active, setActive] = useState(-1);
-  const [layout, setLayout] = useLayout(props), columns = useMemo(() => laidOut(props.columns, layout), [props.columns, layout]);
-  const { list, sort, onSort } = useRows({ ...props, columns });
-  const count = list ? list.length : props.count ?? 0, at = list ? i => list[i] : props.rowAt, row_px = props.dense ? DENSE_PX : ROW_PX;
-  const height_px = useHeight(box, props.height ?? "auto", count, row_px), [scroll_px, view_px, onScroll] = useScroll(box, count);
-  const { from, to, origin_px } = rowsInView(scroll_px, view_px, count, 6, row_px), { body_px } = bodySize(count, view_px, row_px);
-  const keyAt = i => (at(i) === undefined ? undefined : rowKey(at(i)));
-  useEffect(() => need?.(from, to), [from, to, need, count]);
+/* The row in focus, and what keys and the pointer do. `here`: {list, count, at, keyAt, view_px, row_px}. */
+function useHands(props, box, body, here) {
+  const { id, rowKey, selected, onSelect } = props, { list, count, at, keyAt, view_px, row_px } = here;
+  const anchor = useRef(-1), activeKey = useRef(null), [active, setActive] = useState(-1);
+  useEffect(() => { /* the row in focus stays in focus when rows come and go around it */
+    if (list && rowKey && active >= 0 && keyAt(active) !== activeKey.current)
+      setActive(list.findIndex(row => rowKey(row) === activeKey.current));
+  }, [list]);
   useLayoutEffect(() => { /* the row in focus is another one then */
     box.current.scrollTop = 0;
     setActive(-1);
     anchor.current = -1;
   }, [props.topKey]);
-  useEffect(() => { /* the row in focus stays in focus when rows come and go around it */
-    if (list && rowKey && active >= 0 && keyAt(active) !== activeKey.current)
-      setActive(list.findIndex(row => rowKey(row) === activeKey.current));
-  }, [list]);
   const activate = i => {
     setActive(i);
-    activeKey.current = rowKey && at(i) !== undefined ? rowKey(at(i)) : null;
+    activeKey.current = keyAt(i) ?? null;
     const to_px = scrollTo(i, box.current.scrollTop, view_px, count, row_px);
     if (to_px !== box.current.scrollTop)
       box.current.scrollTop = to_px;
@@ -227,13 +221,14 @@ export function Table(props) {
     if (props.rowHref) /* a click like the user's, keys held included, so that the router or the browser takes it */
       document.getElementById(`${id}-row-${i}`)?.querySelector(".first > a")?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey: event.ctrlKey, metaKey: event.metaKey, shiftKey: event.shiftKey, button: 0 }));
   };
+  const extend = i => onSelect(new Set([...(selected ?? []), ...Array.from({ length: Math.abs(i - active) + 1 }, (_, n) => keyAt(Math.min(i, active) + n)).filter(k => k !== undefined)]));
   const press = event => {
     if (event.target !== body.current && !event.target.matches?.("[data-pick]"))
       return;
     const i = event.ctrlKey || event.metaKey || event.altKey ? -1 : keyTarget(event.key, active, count, Math.max(1, Math.floor(view_px / row_px) - 1));
     if (i >= 0) {
-      if (event.shiftKey && onSelect && active >= 0 && keyAt(i) !== undefined)
-        onSelect(new Set([...(selected ?? []), ...Array.from({ length: Math.abs(i - active) + 1 }, (_, n) => keyAt(Math.min(i, active) + n)).filter(k => k !== undefined)]));
+      if (event.shiftKey && onSelect && active >= 0)
+        extend(i);
       activate(i);
     } else if (event.key === "Enter" && active >= 0) {
       open(active, event);
@@ -244,7 +239,7 @@ export function Table(props) {
     }
     event.preventDefault();
   };
-  const rowOf = event => Number(event.target.closest?.("[data-index]")?.dataset.index ?? -1);
+  const rowOf = event => Number(event?.target.closest?.("[data-index]")?.dataset.index ?? -1);
   const click = event => {
     const i = rowOf(event);
     if (i < 0 || at(i) === undefined)
@@ -259,18 +254,27 @@ export function Table(props) {
       open(i, event);
     }
   };
-  const hover = onHover && (event => {
-    const i = event ? rowOf(event) : -1;
-    onHover(i < 0 ? null : at(i) ?? null);
-  });
+  const hover = props.onHover && (event => props.onHover(at(rowOf(event)) ?? null));
+  return { active, setActive, press, click, hover };
+}
+
+export function Table(props) {
+  const { id, label, rowKey, selected, onSelect, empty, need, lit } = props, box = useRef(null), body = useRef(null);
+  const [layout, setLayout] = useLayout(props), columns = useMemo(() => laidOut(props.columns, layout), [props.columns, layout]);
+  const { list, sort, onSort } = useRows({ ...props, columns }), row_px = props.dense ? DENSE_PX : ROW_PX;
+  const count = list ? list.length : props.count ?? 0, at = list ? i => list[i] : props.rowAt, keyAt = i => (at(i) === undefined || !rowKey ? undefined : rowKey(at(i)));
+  const height_px = useHeight(box, props.height ?? "auto", count, row_px), [scroll_px, view_px, onScroll] = useScroll(box, count);
+  const { from, to, origin_px } = rowsInView(scroll_px, view_px, count, 6, row_px), { body_px } = bodySize(count, view_px, row_px);
+  useEffect(() => need?.(from, to), [from, to, need, count]);
+  const { active, setActive, press, click, hover } = useHands(props, box, body, { list, count, at, keyAt, view_px, row_px });
   const drawn = [];
   for (let i = from, slots = Math.max(1, to - from); i < to; i++) {
-    const row = at(i), key = row === undefined || !rowKey ? undefined : rowKey(row);
-    drawn.push(html`<${Row} key=${i % slots} table=${props} row=${row} index=${i} top_px=${i * row_px + origin_px} columns=${columns} active=${i === active} lit=${key !== undefined && key === lit} chosen=${key !== undefined && !!selected?.has(key)} selectable=${!!onSelect} />`);
+    const key = keyAt(i);
+    drawn.push(html`<${Row} key=${i % slots} table=${props} row=${at(i)} index=${i} top_px=${i * row_px + origin_px} columns=${columns} active=${i === active} lit=${key !== undefined && key === lit} chosen=${key !== undefined && !!selected?.has(key)} selectable=${!!onSelect} />`);
   }
-  const chosen = selected?.size ?? 0;
+  const chosen = selected?.size ?? 0, before_px = (onSelect ? BOX_PX : 0) + columns.filter(c => c.fixed).reduce((sum, c) => sum + c.width, 0);
   return html`<div class=${cls("grid-table", props.dense && "dense")} ref=${box} role="grid" aria-label=${label} aria-rowcount=${count + 1} aria-multiselectable=${onSelect ? "true" : null} onScroll=${onScroll}
-      style=${{ height: count ? `${height_px}px` : null, "--grid-columns": template(columns, !!onSelect), "--grid-first": `${(onSelect ? BOX_PX : 0) + columns.filter(c => c.fixed).reduce((sum, c) => sum + c.width, 0)}px` }}>
+      style=${{ height: count ? `${height_px}px` : null, "--grid-columns": template(columns, !!onSelect), "--grid-first": `${before_px}px` }}>
     <${Head} columns=${columns} sort=${sort} onSort=${onSort} layout=${layout} setLayout=${setLayout} selectable=${onSelect} allChosen=${chosen > 0 && !!list && chosen >= count} someChosen=${chosen > 0} chooseAll=${list && rowKey ? () => onSelect(new Set(list.map(rowKey))) : null} />
     ${count === 0 ? html`<div class="grid-empty" role="row"><div role="gridcell">${empty}</div></div>` : html`<div class="grid-body" role="rowgroup" ref=${body} tabindex="0" aria-activedescendant=${active >= from && active < to ? `${id}-row-${active}` : null} style=${{ height: `${body_px}px` }}
       onKeyDown=${press} onClick=${click} onMouseOver=${hover} onMouseLeave=${hover && (() => hover(null))} onFocus=${() => active < 0 && setActive(Math.min(count - 1, Math.ceil(scroll_px / row_px)))}>${drawn}</div>`}</div>`;

@@ -20,7 +20,7 @@ function Words({ text }) {
 }
 
 /* The value of a column that was asked for; undefined while it is not here. */
-export function valueOf(run, column) {
+function valueOf(run, column) {
   const i = run.at?.get(column);
   return i === undefined ? undefined : run.values[i];
 }

@@ -10,7 +10,7 @@ import { Menu, MenuItem } from "../../parts/menu.js";
 const VIEWS_MAX = 50;
 
 /* The address of a view: without the runs that are chosen. */
-export function viewText(query) {
+function viewText(query) {
   const kept = new URLSearchParams(query);
   kept.delete("sel");
   return kept.toString();
