@@ -1,5 +1,5 @@
 -- name: monitor_window_insert
-INSERT INTO monitor_window (endpoint, start_us, revision, end_us, predictions, labelled, figures) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+INSERT INTO monitor_window (endpoint, start_us, revision, end_us, predictions, labelled, figures, shapes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 -- name: monitor_window_revisions
 SELECT COUNT(*) FROM monitor_window WHERE endpoint = ?1 AND start_us = ?2
 -- name: monitor_window_list
@@ -19,3 +19,15 @@ SELECT closed_until_us, last_trigger_us, histories FROM monitor_state WHERE endp
 INSERT INTO monitor_state (endpoint, closed_until_us, last_trigger_us, histories) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (endpoint) DO UPDATE SET closed_until_us = excluded.closed_until_us, last_trigger_us = excluded.last_trigger_us,
 histories = excluded.histories
+-- name: monitor_window_shapes
+-- With the figures, which have the names.
+SELECT revision, end_us, figures, shapes FROM monitor_window WHERE endpoint = ?1 AND start_us = ?2 ORDER BY revision
+-- name: monitor_last_windows
+-- The newest window of each endpoint, and how many there are.
+SELECT w.endpoint, w.figures, n.windows FROM monitor_window w
+JOIN (SELECT endpoint, MAX(start_us) AS start_us, COUNT(*) AS windows FROM monitor_window GROUP BY endpoint) n
+  ON n.endpoint = w.endpoint AND n.start_us = w.start_us
+WHERE w.revision = (SELECT MAX(x.revision) FROM monitor_window x WHERE x.endpoint = w.endpoint AND x.start_us = w.start_us)
+ORDER BY w.endpoint LIMIT ?1
+-- name: monitor_firing_counts
+SELECT endpoint, COUNT(*) FROM monitor_alert WHERE state = 'firing' GROUP BY endpoint ORDER BY endpoint LIMIT ?1

@@ -199,21 +199,6 @@ enum err native_endpoint_labels(struct op *op, struct services *s, struct http_r
     return OK;
 }
 
-enum err native_endpoint_windows(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    int64_t from = 0;
-    enum err e = native_query_i64(op, req, "from_us", INT64_MIN, INT64_MAX, INT64_MIN, &from);
-    if (e || (e = native_endpoint_known(op, s, req->path_args[0])))
-        return e;
-    struct json_out w;
-    native_reply(res, &w);
-    json_begin_object(&w);
-    json_key(&w, "windows");
-    e = monitor_windows_json(op, s->db, req->path_args[0], from, &w);
-    json_end_object(&w);
-    return e;
-}
-
 enum err native_endpoint_alerts(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct json_out w;

@@ -260,6 +260,8 @@ static const struct route rows[] = {
     {"POST", V1 "/alert-rules", native_alert_rule_add, PERM_ADMIN, ROUTE_POOL | ROUTE_TRANSFER | ROUTE_WRITES, LIMIT_MIB(1), "Add a rule."},
     {"DELETE", V1 "/alert-rules/{rule}", native_alert_rule_remove, PERM_ADMIN, ROUTE_POOL | ROUTE_WRITES, 0, "Remove a rule; its open alerts end."},
     {"GET", V1 "/alerts", native_alert_list, PERM_READ, ROUTE_POOL, 0, "Alerts on runs, newest first."},
+    {"GET", V1 "/runs/{run}/preview/{path*}", native_run_preview, PERM_READ, ROUTE_POOL | ROUTE_TRANSFER, 0, "A file of a run to look at, harmless to whoever does."},
+    {"GET", V1 "/openapi.json", native_openapi, PERM_READ, ROUTE_POOL, 0, "This description: every path of this server as OpenAPI 3.1."},
     {"GET", V1 "/events", native_events, PERM_READ, ROUTE_LATER, 0, "What changes, as server-sent events; Last-Event-ID goes on where a listener was."},
     {"GET", V1 "/session", native_session_get, PERM_PUBLIC, ROUTE_INLINE | ROUTE_WHO, 0, "Who is asking, and what they may."},
     {"POST", V1 "/session", native_session_open, PERM_PUBLIC, ROUTE_INLINE | ROUTE_WRITES, LIMIT_KIB(4), "Sign in a browser: a token for a cookie."},

@@ -98,6 +98,10 @@ enum err native_rollout_plan(struct op *op, struct services *s, struct http_req 
 int64_t native_event_now(struct op *op, struct services *s, struct str endpoint);
 /* retention.c */
 enum err native_gc(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* previews.c */
+enum err native_run_preview(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* openapi.c */
+enum err native_openapi(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* events.c */
 enum err native_events(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* session.c */

@@ -297,15 +297,20 @@ static enum err write_trigger(struct op *op, struct db_tx *tx, struct str endpoi
 static enum err write_window(struct op *op, struct db_tx *tx, struct str endpoint, const struct monitor_window *window)
 {
     AUTO(buf) struct buf b;
+    AUTO(buf) struct buf shapes;
     buf_init(&b, LIMIT_JSON_BYTES);
+    buf_init(&shapes, LIMIT_JSON_BYTES);
     struct json_out out;
     json_out_init(&out, &b, 0);
     figures_json(&out, window);
-    if (b.failed)
+    json_out_init(&out, &shapes, 0);
+    figures_shapes_json(&out, window);
+    if (b.failed || shapes.failed)
         return op_fail(op, E_TOO_LARGE, "the figures of a window do not fit");
     enum err e = db_exec(op, tx, &sql_monitor_window_insert,
                          DB_ARGS(DB_TEXT(endpoint), DB_I64(window->start_us), DB_I64(window->revision), DB_I64(window->end_us),
-                                 DB_I64((int64_t)window->predictions), DB_I64((int64_t)window->labelled), DB_TEXT(buf_str(&b))),
+                                 DB_I64((int64_t)window->predictions), DB_I64((int64_t)window->labelled), DB_TEXT(buf_str(&b)),
+                                 DB_TEXT(buf_str(&shapes))),
                          NULL);
     return e ? e : event_note(op, tx, EVENT_WINDOW, endpoint);
 }

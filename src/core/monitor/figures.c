@@ -10,12 +10,25 @@
 
 #define VERSIONS_SHOWN 8
 
+/* NULL without a reference, or without memory: then it is not shown. */
+static const struct monitor_shape *shape_of(struct op *op, const struct reference_column *ref, const double *cur, size_t n)
+{
+    struct monitor_shape *shape = ref && ref->n ? arena_alloc(op->arena, sizeof *shape) : NULL;
+    if (!shape)
+        return NULL;
+    *shape = (struct monitor_shape){.bins = ref->bins};
+    for (size_t i = 0; i < n; i++)
+        drift_counts_add(&shape->bins, &shape->counts, cur[i]);
+    return shape;
+}
+
 /* KS and PSI of one column against its reference; NaN below min_rows on either side. */
-static void drift_figures(const struct reference_column *ref, double *cur, size_t rows, const struct monitor_config *config,
+static void drift_figures(struct op *op, const struct reference_column *ref, double *cur, size_t rows, const struct monitor_config *config,
                           struct monitor_feature_figures *f)
 {
     size_t n = drift_prepare(cur, rows);
     f->missing = rows - n;
+    f->shape = shape_of(op, ref, cur, n);
     f->ks_d = f->ks_p = f->psi = NAN;
     size_t least = (size_t)config->min_rows;
     if (!ref || n < least || ref->n < least)
@@ -93,7 +106,7 @@ static void versions(const struct monitor_batch *b, struct monitor_window *w)
     }
 }
 
-static void score_figures(const struct monitor_batch *b, const struct reference *ref, const struct monitor_config *config, double *scratch,
+static void score_figures(struct op *op, const struct monitor_batch *b, const struct reference *ref, const struct monitor_config *config, double *scratch,
                           struct monitor_window *w)
 {
     size_t n = 0;
@@ -102,7 +115,7 @@ static void score_figures(const struct monitor_batch *b, const struct reference 
             scratch[n++] = (double)b->score[i];
     w->mean_score = metrics_mean(scratch, n);
     w->score.name = STR("score");
-    drift_figures(ref && ref->score.n ? &ref->score : NULL, scratch, n, config, &w->score);
+    drift_figures(op, ref && ref->score.n ? &ref->score : NULL, scratch, n, config, &w->score);
 }
 
 enum err figures_compute(struct op *op, const struct monitor_batch *batch, const struct reference *ref, const struct monitor_config *config,
@@ -123,12 +136,12 @@ enum err figures_compute(struct op *op, const struct monitor_batch *batch, const
     quality(batch, config, scratch, label, &w);
     latencies(batch, scratch, &w);
     versions(batch, &w);
-    score_figures(batch, ref, config, scratch, &w);
+    score_figures(op, batch, ref, config, scratch, &w);
     for (size_t f = 0; f < w.feature_count; f++) {
         for (size_t i = 0; i < batch->rows; i++)
             scratch[i] = (double)batch->feature[f][i];
         w.features[f].name = str_dup(op->arena, ref->names[f]);
-        drift_figures(&ref->columns[f], scratch, batch->rows, config, &w.features[f]);
+        drift_figures(op, &ref->columns[f], scratch, batch->rows, config, &w.features[f]);
         w.drifted += w.features[f].drifted;
     }
     free(scratch);
@@ -194,4 +207,43 @@ void figures_json(struct json_out *w, const struct monitor_window *window)
     json_end_array(w);
     json_end_object(w);
     w->nonfinite = before;
+}
+
+static void counts_json(struct json_out *w, const char *key, const uint64_t *counts, size_t n)
+{
+    json_key(w, key);
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++)
+        json_u64(w, counts[i]);
+    json_end_array(w);
+}
+
+static void shape_json(struct json_out *w, const struct monitor_shape *shape)
+{
+    if (!shape) {
+        json_null(w);
+        return;
+    }
+    json_begin_object(w);
+    json_key(w, "edges");
+    json_begin_array(w);
+    for (size_t i = 0; i + 1 < shape->bins.bins; i++)
+        json_f64(w, shape->bins.edge[i]);
+    json_end_array(w);
+    counts_json(w, "reference", shape->bins.ref, shape->bins.bins);
+    counts_json(w, "current", shape->counts.count, shape->bins.bins);
+    json_end_object(w);
+}
+
+void figures_shapes_json(struct json_out *w, const struct monitor_window *window)
+{
+    json_begin_object(w);
+    json_key(w, "score");
+    shape_json(w, window->score.shape);
+    json_key(w, "features");
+    json_begin_array(w);
+    for (size_t f = 0; f < window->feature_count; f++)
+        shape_json(w, window->features[f].shape);
+    json_end_array(w);
+    json_end_object(w);
 }

@@ -7,11 +7,17 @@
 #include "core/monitor/predbuf.h"
 #include "core/monitor/reference.h"
 
+/* How the values lie in the reference's deciles; for people to look at (psi above is computed on other bins, see num/drift.h). */
+struct monitor_shape {
+    struct drift_bins bins;
+    struct drift_counts counts;
+};
 struct monitor_feature_figures {
     struct str name;           /* the score is named "score" */
     double ks_d, ks_p, psi;    /* NaN: no reference or too few rows */
     uint64_t missing;
     bool drifted;              /* KS rule or PSI rule holds */
+    const struct monitor_shape *shape; /* NULL: no reference */
 };
 struct monitor_window {
     int64_t start_us, end_us;
@@ -31,5 +37,8 @@ MUST_USE enum err figures_compute(struct op *op, const struct monitor_batch *bat
                                   const struct monitor_config *config, struct monitor_window *ret);
 /* As one JSON object; what is not defined is null. */
 void figures_json(struct json_out *w, const struct monitor_window *window);
+/* The shapes alone: {"score": SHAPE or null, "features": [SHAPE or null, ...]} in the order of figures_json, where a SHAPE is {"edges": inner ones,
+ * "reference": counts, "current": counts}. Values lie in the bin whose upper edge is the first that is not below them. */
+void figures_shapes_json(struct json_out *w, const struct monitor_window *window);
 
 #endif

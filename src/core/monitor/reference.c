@@ -54,6 +54,8 @@ static bool column_fill(struct arena *a, const float *from, size_t rows, struct 
         ret->values[i] = (double)from[sample_row(i, rows)];
     ret->n = drift_prepare(ret->values, n);
     ret->missing = n - ret->n;
+    if (ret->n)
+        drift_bins_init(&ret->bins, ret->values, ret->n);
     return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/op.h"
+#include "num/drift.h"
 
 /* What the model saw in training and how good it was then. Values are any order, NaN allowed (counted as missing).
  * Of more than LIMIT_MONITOR_REFERENCE rows it keeps rows i * n / LIMIT (integer division), i = 0.., so anyone can repeat the choice. */
@@ -26,6 +27,7 @@ struct reference_column {
     double *values;
     size_t n;
     uint64_t missing; /* NaN among the sampled rows */
+    struct drift_bins bins; /* its deciles; n > 0 only */
 };
 struct reference {
     struct arena *arena; /* owns everything */

@@ -38,6 +38,33 @@ static void window_make(struct rng *rng, double shift, struct window_data *d)
                                       .feature = (const float *const *)d->columns};
 }
 
+/* Of the feature that moved, whose values are x: each bin counted again here. */
+static void shapes_are_counts(struct op *op, const struct reference *r, const struct monitor_window *w, const double *x, size_t n)
+{
+    const struct monitor_shape *shape = w->features[2].shape;
+    assert_int_equal(shape->bins.bins, 10);
+    for (size_t b = 0; b < 10; b++) {
+        double above = b ? shape->bins.edge[b - 1] : -INFINITY, upto = b < 9 ? shape->bins.edge[b] : INFINITY;
+        uint64_t here = 0, before = 0;
+        for (size_t i = 0; i < n; i++)
+            here += x[i] > above && x[i] <= upto;
+        for (size_t i = 0; i < r->columns[2].n; i++)
+            before += r->columns[2].values[i] > above && r->columns[2].values[i] <= upto;
+        assert_true(shape->counts.count[b] == here && shape->bins.ref[b] == before && before >= 1150 && before <= 1250);
+    }
+    AUTO(buf) struct buf b;
+    buf_init(&b, LIMIT_MIB(1));
+    struct json_out out;
+    struct json *j;
+    json_out_init(&out, &b, 0);
+    figures_shapes_json(&out, w);
+    assert_int_equal(json_parse(op, buf_str(&b), JSON_STRICT, &j), OK);
+    const struct json *moved = &json_get(j, "features")->items[2];
+    assert_true(json_get(moved, "edges")->len == 9 && json_get(moved, "current")->len == 10);
+    assert_int_equal(json_get(moved, "current")->items[9].i, (int64_t)shape->counts.count[9]);
+    assert_int_equal(json_get(j, "score")->type, JSON_OBJECT);
+}
+
 static void figures_are_those_of_num(void **state)
 {
     (void)state;
@@ -77,9 +104,10 @@ static void figures_are_those_of_num(void **state)
     assert_true(w.auc > 0.65 && w.auc < 0.85);
     size_t m = drift_prepare(x, N);
     assert_true(w.features[2].psi == drift_psi(r->columns[2].values, r->columns[2].n, x, m));
+    shapes_are_counts(&op, r, &w, x, m);
     /* No reference: quality and latency stay, drift is undefined. */
     assert_int_equal(figures_compute(&op, &d->batch, NULL, &c, &w), OK);
-    assert_true(w.feature_count == 0 && isnan(w.score.ks_p) && w.auc > 0.65 && !w.score.drifted);
+    assert_true(w.feature_count == 0 && !w.score.shape && isnan(w.score.ks_p) && w.auc > 0.65 && !w.score.drifted);
     AUTO(buf) struct buf b;
     buf_init(&b, LIMIT_MIB(1));
     struct json_out out;
