@@ -231,9 +231,17 @@ static enum err look(struct op *op, struct disk_models *d, struct repository_mod
     return e ? e : repository_scan(op, d->paths, d->path_count, list, n, ret, ret_len);
 }
 
-static enum err disk_list(const struct serve_source *self, struct op *op, struct serve_source_model **ret, size_t *ret_len)
+/* What the loader's thread does for list and fetch; it takes the lock itself, so nobody else holds it meanwhile for long. */
+struct listing {
+    struct op *op;
+    struct disk_models *models;
+    struct serve_source_model **ret;
+    size_t *ret_len;
+    enum err err;
+};
+
+static enum err models_list(struct op *op, struct disk_models *d, struct serve_source_model **ret, size_t *ret_len)
 {
-    struct disk_models *d = self->arg;
     struct repository_model *found = NULL;
     size_t n = 0;
     LOCK(&d->lock);
@@ -253,6 +261,19 @@ static enum err disk_list(const struct serve_source *self, struct op *op, struct
     *ret = models;
     *ret_len = n;
     return OK;
+}
+
+static void listing_run(void *arg)
+{
+    struct listing *l = arg;
+    l->err = models_list(l->op, l->models, l->ret, l->ret_len);
+}
+
+static enum err disk_list(const struct serve_source *self, struct op *op, struct serve_source_model **ret, size_t *ret_len)
+{
+    struct listing l = {.op = op, .models = self->arg, .ret = ret, .ret_len = ret_len};
+    serve_source_run(self, listing_run, &l);
+    return l.err;
 }
 
 /* The file whole, as one who wrote it left it. */
@@ -307,15 +328,23 @@ static enum err version_fetch(struct op *op, const struct repository_model *m, c
     return e;
 }
 
-static enum err disk_fetch(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret)
+struct fetching {
+    struct op *op;
+    struct disk_models *models;
+    struct str name;
+    int64_t version;
+    struct serve_files *ret;
+    enum err err;
+};
+
+static enum err model_fetch(struct op *op, struct disk_models *d, struct str name, int64_t version, struct serve_files *ret)
 {
-    struct disk_models *d = self->arg;
     struct repository_model *found = NULL;
     size_t n = 0;
     LOCK(&d->lock);
     enum err e = look(op, d, &found, &n);
     for (size_t i = 0; !e && i < n; i++) {
-        for (size_t k = 0; str_eq(found[i].name, model) && k < found[i].version_count; k++) {
+        for (size_t k = 0; str_eq(found[i].name, name) && k < found[i].version_count; k++) {
             if (found[i].versions[k].number != version)
                 continue;
             *ret = (struct serve_files){.reference = STR("")};
@@ -325,7 +354,20 @@ static enum err disk_fetch(const struct serve_source *self, struct op *op, struc
             return e;
         }
     }
-    return e ? e : op_fail(op, E_NOT_FOUND, "version %lld of \"%.*s\" is gone", (long long)version, STR_FMT(model));
+    return e ? e : op_fail(op, E_NOT_FOUND, "version %lld of \"%.*s\" is gone", (long long)version, STR_FMT(name));
+}
+
+static void fetching_run(void *arg)
+{
+    struct fetching *f = arg;
+    f->err = model_fetch(f->op, f->models, f->name, f->version, f->ret);
+}
+
+static enum err disk_fetch(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret)
+{
+    struct fetching f = {.op = op, .models = self->arg, .name = model, .version = version, .ret = ret};
+    serve_source_run(self, fetching_run, &f);
+    return f.err;
 }
 
 struct serve_source disk_models_source(struct disk_models *d)
@@ -424,15 +466,29 @@ static void gone_look(struct op *op, struct disk_poll *p, size_t i)
     *s = p->seen[--p->len];
 }
 
+struct looking {
+    struct op *op;
+    struct disk_models *models;
+    struct repository_model *found;
+    size_t n;
+    enum err err;
+};
+
+static void looking_run(void *arg)
+{
+    struct looking *l = arg;
+    LOCK(&l->models->lock);
+    l->err = look(l->op, l->models, &l->found, &l->n);
+}
+
 static enum err poll_look(struct op *op, struct disk_poll *p, bool first)
 {
-    struct repository_model *found = NULL;
-    size_t n = 0;
-    mutex_lock(&p->models->lock);
-    enum err e = look(op, p->models, &found, &n);
-    mutex_unlock(&p->models->lock);
-    if (e)
-        return e;
+    struct looking l = {.op = op, .models = p->models};
+    serve_run_quietly(p->serve, looking_run, &l);
+    struct repository_model *found = l.found;
+    const size_t n = l.n;
+    if (l.err)
+        return l.err;
     for (size_t i = 0; i < p->len; i++)
         p->seen[i].present = false;
     for (size_t i = 0; i < n; i++) {

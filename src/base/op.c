@@ -93,6 +93,17 @@ enum err op_context(struct op *op, const char *fmt, ...)
     return op->err;
 }
 
+enum err op_fail_from(struct op *op, const struct op *sub)
+{
+    if (!sub->err)
+        return OK;
+    size_t n = sub->field ? strlen(sub->field) + 1 : 0;
+    char *field = n ? arena_try_alloc(op->arena, n, 1) : NULL;
+    op_set_msg(op, sub->err, sub->msg);
+    op->field = field ? memcpy(field, sub->field, n) : NULL;
+    return sub->err;
+}
+
 enum err op_check_deadline(struct op *op)
 {
     if (op->deadline_ms != 0 && time_mono_ms() >= op->deadline_ms)

@@ -61,6 +61,8 @@ enum err op_fail_field(struct op *op, const char *field, const char *fmt, ...) P
 enum err op_fail_errno(struct op *op, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Puts "text: " before the message of a failure that is passed up; returns op->err. */
 enum err op_context(struct op *op, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Records the failure of `sub`, a copy of `op` with an arena of its own: text and field are copied. Returns its error; OK if it has none. */
+enum err op_fail_from(struct op *op, const struct op *sub);
 /* E_TIMEOUT when the deadline has passed, else OK. */
 MUST_USE enum err op_check_deadline(struct op *op);
 

@@ -1,35 +1,52 @@
+/* What a request may wait for. The requests of a server share processors with the loads. A load of 10 ms that takes its turn as any other
+ * thread does costs one request in a hundred some milliseconds at seven loads a second; that was measured before all of a load's work came to this thread.
+ * The kernel gives a processor at once to a thread that wakes while one of SCHED_IDLE runs; against a niced one
+ * it has to win (EEVDF: eligible, and the earlier deadline; a short slice, which is asked for too, makes that likely).
+ *
+ * A thread that gave its priority away gets it back only if the process may raise priorities. loader_yield() tries that on a thread made
+ * for it, as the try cannot be undone. */
 #include "core/serve/loader.h"
 
 #include <sched.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+#include "base/log.h"
 #include "base/thread.h"
+#include "base/time.h"
+#include "core/serve/extras.h"
+#include "core/serve/serve.h"
 
-enum { LOADER_NICE = 10, LOADER_SLICE_NS = 100000 };
+enum { NICE_RAISED = 10, NICE_LEAST = 19, SLICE_NS = 100000 };
 
 struct load_job {
-    struct op *op;
-    const struct engine_ops *const *engines;
-    struct str bytes;
-    int64_t version;
-    const struct serve_policy *policy;
-    struct serve_version *made;
-    enum err err;
+    void (*fn)(void *arg);
+    void *arg;
     bool done;
     struct load_job *next;
 };
+enum level { LEVEL_USUAL, LEVEL_IDLE, LEVEL_LEAST, LEVEL_RAISED };
 struct loader {
-    struct mutex lock;
-    struct cond work, done;
+    struct mutex lock;              /* of the jobs and of `now` */
+    struct cond done;
     struct load_job *first, **last;
-    struct serve_version *buried;   /* linked by next_buried */
-    bool stopping;
-    _Atomic size_t memory;
+    enum level now;
+    int64_t began_ns, began_cpu_ns; /* the job that runs; began_ns 0: none */
+    _Atomic(struct serve_version *) buried; /* linked by next_buried */
+    _Atomic enum level wanted;
+    atomic_bool stopping;
+    atomic_size_t memory;
+    sem_t wake;                     /* posted for each job, each grave and the end */
     pthread_t thread;
+    _Atomic pid_t tid;
 };
+
+/* ---- priorities ---- */
 
 /* struct sched_attr of sched_setattr(2) in its first version; glibc 2.36 does not declare it, and the kernel's header and <sched.h>
  * exclude each other. */
@@ -41,14 +58,58 @@ struct wish {
     uint64_t runtime, deadline, period;
 };
 
-/* Asked for, not promised: a container may forbid it, and then loads only disturb a little more. The slice is what the scheduler
- * (EEVDF; settable since Linux 6.12) lets us finish before a thread that a request has woken gets our processor. */
-static void priority_lower(void)
+/* tid 0: this thread. The slice is what the scheduler (settable since Linux 6.12) lets us finish before another thread gets our processor. */
+static bool priority_set(pid_t tid, int policy, int nice_level)
 {
-    const struct wish w = {.size = sizeof(w), .policy = SCHED_BATCH, .nice = LOADER_NICE, .runtime = LOADER_SLICE_NS};
-    if (syscall(SYS_sched_setattr, 0, &w, 0) != 0)
-        (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOADER_NICE);
+    const struct wish w = {.size = sizeof(w), .policy = (uint32_t)policy, .nice = nice_level, .runtime = SLICE_NS};
+    return syscall(SYS_sched_setattr, tid, &w, 0) == 0;
 }
+
+static void *try_to_come_back(void *arg)
+{
+    *(bool *)arg = priority_set(0, SCHED_IDLE, 0) && priority_set(0, SCHED_BATCH, NICE_RAISED);
+    return NULL;
+}
+
+/* Asked for, not promised: a container may forbid it, and then loads only disturb more. */
+static void level_take(struct loader *l, enum level level)
+{
+    if (level == LEVEL_IDLE)
+        (void)priority_set(0, SCHED_IDLE, 0);
+    else if (level == LEVEL_LEAST && !priority_set(0, SCHED_BATCH, NICE_LEAST))
+        (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE_LEAST);
+    l->now = level;
+}
+
+void loader_yield(struct loader *l)
+{
+    bool can = false;
+    thread_join(thread_start("loader-try", try_to_come_back, &can));
+    atomic_store(&l->wanted, can ? LEVEL_IDLE : LEVEL_LEAST);
+}
+
+static int64_t cpu_ns(const struct loader *l)
+{
+    clockid_t clock;
+    struct timespec t;
+    if (pthread_getcpuclockid(l->thread, &clock) || clock_gettime(clock, &t))
+        return 0;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* By one who waits, the lock is held: has the job that runs got less than a tenth of a processor? */
+static void starved_look(struct loader *l)
+{
+    const int64_t wall = l->began_ns ? time_mono_ns() - l->began_ns : 0;
+    if (l->now != LEVEL_IDLE || wall < (int64_t)LIMIT_LOADER_STARVED_MS * 1000000 || (cpu_ns(l) - l->began_cpu_ns) * 10 > wall)
+        return;
+    if (!priority_set(atomic_load(&l->tid), SCHED_BATCH, NICE_RAISED))
+        return;
+    l->now = LEVEL_RAISED;
+    log_at(LOG_INFO, "serve.load_starved", {"ms", LOG_I(wall / 1000000)});
+}
+
+/* ---- the thread ---- */
 
 void loader_adopt(struct loader *l, struct serve_version *v)
 {
@@ -56,59 +117,58 @@ void loader_adopt(struct loader *l, struct serve_version *v)
     atomic_fetch_add(&l->memory, v->memory_bytes);
 }
 
-static void job_run(struct loader *l, struct load_job *j)
+static void graves_empty(struct loader *l)
 {
-    j->err = serve_version_load(j->op, j->engines, j->bytes, j->version, j->policy, &j->made);
-    if (j->err)
-        return;
-    loader_adopt(l, j->made);
+    for (struct serve_version *v = atomic_exchange(&l->buried, NULL), *next; v; v = next) {
+        next = v->next_buried;
+        atomic_fetch_sub(&l->memory, v->memory_bytes);
+        serve_version_destroy(v);
+    }
 }
 
-static void version_free(struct loader *l, struct serve_version *v)
+/* False: there was none. */
+static bool job_run(struct loader *l)
 {
-    atomic_fetch_sub(&l->memory, v->memory_bytes);
-    serve_version_destroy(v);
+    LOCK(&l->lock);
+    struct load_job *j = l->first;
+    if (!j)
+        return false;
+    if (!(l->first = j->next))
+        l->last = &l->first;
+    if (l->now != atomic_load(&l->wanted))
+        level_take(l, atomic_load(&l->wanted));
+    l->began_cpu_ns = cpu_ns(l);
+    l->began_ns = time_mono_ns();
+    mutex_unlock(&l->lock);
+    j->fn(j->arg);
+    mutex_lock(&l->lock);
+    l->began_ns = 0;
+    j->done = true;
+    cond_broadcast(&l->done);
+    return true;
 }
 
 static void *loader_thread(void *arg)
 {
     struct loader *l = arg;
-    priority_lower();
-    mutex_lock(&l->lock);
-    while (!l->stopping || l->first || l->buried) {
-        struct serve_version *dead = l->buried;
-        struct load_job *j = dead ? NULL : l->first;
-        if (dead)
-            l->buried = dead->next_buried;
-        if (j && !(l->first = j->next))
-            l->last = &l->first;
-        if (!dead && !j) {
-            cond_wait(&l->work, &l->lock);
-            continue;
+    atomic_store(&l->tid, (pid_t)syscall(SYS_gettid));
+    for (;;) {
+        while (sem_wait(&l->wake)) {
         }
-        mutex_unlock(&l->lock);
-        if (dead)
-            version_free(l, dead);
-        else
-            job_run(l, j);
-        mutex_lock(&l->lock);
-        if (j) {
-            j->done = true;
-            cond_broadcast(&l->done);
-        }
+        bool worked = job_run(l);
+        graves_empty(l);
+        if (!worked && atomic_load(&l->stopping))
+            return NULL;
     }
-    mutex_unlock(&l->lock);
-    return NULL;
 }
 
 struct loader *loader_create(void)
 {
     struct loader *l = calloc(1, sizeof(*l));
-    if (!l)
+    if (!l || sem_init(&l->wake, 0, 0))
         abort();
     l->last = &l->first;
     mutex_init(&l->lock);
-    cond_init(&l->work);
     cond_init(&l->done);
     l->thread = thread_start("loader", loader_thread, l);
     return l;
@@ -118,57 +178,104 @@ void loader_destroy(struct loader *l)
 {
     if (!l)
         return;
-    mutex_lock(&l->lock);
-    l->stopping = true;
-    cond_signal(&l->work);
-    mutex_unlock(&l->lock);
+    atomic_store(&l->stopping, true);
+    sem_post(&l->wake);
     thread_join(l->thread);
-    cond_clear(&l->work);
+    graves_empty(l);
     cond_clear(&l->done);
     mutex_clear(&l->lock);
+    sem_destroy(&l->wake);
     free(l);
 }
 
-static bool any_spawns(const struct engine_ops *const *engines, struct str bytes)
+static void job_add(struct loader *l, struct load_job *j)
 {
-    for (size_t i = 0; engines[i]; i++)
-        if (engines[i]->spawns && engines[i]->accepts(bytes))
-            return true;
-    return false;
+    *l->last = j;
+    l->last = &j->next;
+    sem_post(&l->wake);
 }
 
-enum err loader_load(struct op *op, struct loader *l, const struct engine_ops *const *engines, struct str bytes, int64_t version,
-                     const struct serve_policy *policy, struct serve_version **ret)
+void loader_run(struct loader *l, void (*fn)(void *arg), void *arg)
 {
-    struct load_job j = {.op = op, .engines = engines, .bytes = bytes, .version = version, .policy = policy};
-    if (any_spawns(engines, bytes)) {
-        job_run(l, &j);
-        if (!j.err)
-            *ret = j.made;
-        return j.err;
+    struct load_job j = {.fn = fn, .arg = arg};
+    if (pthread_equal(l->thread, pthread_self())) {
+        fn(arg);
+        return;
     }
-    mutex_lock(&l->lock);
-    *l->last = &j;
-    l->last = &j.next;
-    cond_signal(&l->work);
+    LOCK(&l->lock);
+    job_add(l, &j);
     while (!j.done)
-        cond_wait(&l->done, &l->lock);
-    mutex_unlock(&l->lock);
-    if (!j.err)
-        *ret = j.made;
-    return j.err;
+        if (!cond_wait_ms(&l->done, &l->lock, LIMIT_LOADER_LOOK_MS))
+            starved_look(l);
 }
 
 void loader_bury(struct loader *l, struct serve_version *v)
 {
-    mutex_lock(&l->lock);
-    v->next_buried = l->buried;
-    l->buried = v;
-    cond_signal(&l->work);
-    mutex_unlock(&l->lock);
+    v->next_buried = atomic_load(&l->buried);
+    while (!atomic_compare_exchange_weak(&l->buried, &v->next_buried, v)) {
+    }
+    sem_post(&l->wake);
+}
+
+static void arena_end(void *arg)
+{
+    arena_destroy(arg);
+}
+
+void loader_bury_arena(struct loader *l, struct arena *a)
+{
+    if (a)
+        loader_run(l, arena_end, a);
 }
 
 size_t loader_memory(struct loader *l)
 {
     return atomic_load(&l->memory);
+}
+
+/* ---- loading ---- */
+
+struct loading {
+    struct op *op;
+    struct loader *loader;
+    const struct engine_ops *const *engines;
+    const struct serve_files *files;
+    int64_t version;
+    const struct serve_policy *policy;
+    struct serve_version *made;
+    bool spawns;
+    enum err err;
+};
+
+static void spawns_look(void *arg)
+{
+    struct loading *g = arg;
+    for (size_t i = 0; g->engines[i]; i++)
+        g->spawns = g->spawns || (g->engines[i]->spawns && g->engines[i]->accepts(g->files->model));
+}
+
+static void load(void *arg)
+{
+    struct loading *g = arg;
+    g->err = serve_version_load(g->op, g->engines, g->files->model, g->version, g->policy, &g->made);
+    if (g->err)
+        return;
+    loader_adopt(g->loader, g->made);
+    g->err = extras_load(g->op, g->made, g->files);
+}
+
+enum err loader_load(struct op *op, struct loader *l, const struct engine_ops *const *engines, const struct serve_files *files, int64_t version,
+                     const struct serve_policy *policy, struct serve_version **ret)
+{
+    struct loading g = {.op = op, .loader = l, .engines = engines, .files = files, .version = version, .policy = policy};
+    loader_run(l, spawns_look, &g);
+    if (g.spawns)
+        load(&g);
+    else
+        loader_run(l, load, &g);
+    if (!g.err)
+        *ret = g.made;
+    else
+        serve_version_unref(g.made);
+    return g.err;
 }

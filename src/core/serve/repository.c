@@ -201,6 +201,8 @@ enum err serve_repository_load_files(struct op *op, struct serve *s, struct str 
     enum err e = source->override ? source->override(source, &sub, name, config, files, n, &taken) : OK;
     if (!e && (e = listed_load(&sub, s, name, taken ? NULL : config)) && source->override_undo)
         source->override_undo(source, name);
+    if (!e && source->override_keep)
+        source->override_keep(source, name);
     if (e)
         e = op_fail_from(op, &sub);
     loader_bury_arena(s->loader, sub.arena);

@@ -16,21 +16,42 @@
 #include "core/serve/table.h"
 #include "sql_gen.h"
 
+struct referring {
+    struct op *op;
+    struct str bytes;
+    struct monitor_reference *ref;
+    enum err err;
+};
+
+static void reference_parse(void *arg)
+{
+    struct referring *r = arg;
+    r->err = monitor_reference_parse(r->op, r->bytes, r->ref);
+}
+
 /* Gives the monitor what the version saw in training. A version without a reference leaves the old one standing. */
 static enum err reference_set(struct op *op, struct serve *s, struct str name, struct str model, int64_t version)
 {
-    struct serve_files files;
+    struct serve_files files = {.reference = STR("")};
     struct monitor_reference ref;
     if (!s->config.monitor)
         return OK;
-    enum err e = s->config.source.fetch(&s->config.source, op, model, version, &files);
-    if (e || !files.reference.len)
-        return e;
-    e = monitor_reference_parse(op, files.reference, &ref);
-    if (!e) {
-        ref.version = version;
-        e = monitor_set_reference(op, s->config.monitor, name, &ref);
+    struct op sub = *op;
+    sub.arena = arena_create(LIMIT_SERVE_LOAD_ARENA);
+    enum err e = s->config.source.fetch(&s->config.source, &sub, model, version, &files);
+    const bool has = !e && files.reference.len;
+    struct referring r = {.op = &sub, .bytes = files.reference, .ref = &ref};
+    if (has) {
+        loader_run(s->loader, reference_parse, &r);
+        e = r.err;
     }
+    if (has && !e) {
+        ref.version = version;
+        e = monitor_set_reference(&sub, s->config.monitor, name, &ref);
+    }
+    if (e)
+        e = op_fail_from(op, &sub);
+    loader_bury_arena(s->loader, sub.arena);
     return e ? op_context(op, "%.*s version %lld: reference", STR_FMT(model), (long long)version) : OK;
 }
 
@@ -483,8 +504,14 @@ enum err serve_open(struct op *op, const struct serve_config *config, struct ser
         return e;
     }
     graph_report(s);
+    loader_yield(s->loader); /* from now on there are requests */
     *ret = s;
     return OK;
+}
+
+void serve_run_quietly(struct serve *s, void (*fn)(void *arg), void *arg)
+{
+    loader_run(s->loader, fn, arg);
 }
 
 void serve_close(struct serve *s)

@@ -3,8 +3,8 @@
  * An endpoint is a row (name, model, live version, configuration) and, in memory, an immutable state that
  * readers hold by reference: the loaded versions, the rollout's weights, the feature view. Changing anything
  * builds a new state and swaps one pointer; requests under way finish on the state they started with, so no request
- * fails or waits during a change. Versions are loaded and warmed on the caller's thread (a pool or loader thread,
- * never an I/O thread) before the swap.
+ * fails or waits during a change. Versions are read, loaded and warmed on the loader's thread
+ * (loader.h) before the swap, which the caller's thread does.
  *
  * Configuration of an endpoint, JSON:
  *     {"model": "flights-delay",      registered model; default: the endpoint's name
@@ -63,8 +63,6 @@ struct serve_files {
     /* What was fitted with the model (core/chain), and its signature in MLflow's JSON; empty: none. */
     struct str transform, calibrator, signature;
 };
-/* Where versions come from: core/serve/source.h in the server, memory in tests. E_NOT_FOUND, E_CORRUPT, E_IO.
- * A source is a value; `self` is the copy that serve keeps. */
 struct serve_upload {
     struct str path;       /* in the model's folder: "1/model.onnx" */
     struct str bytes;
@@ -76,6 +74,9 @@ struct serve_source_model {
     size_t version_count;      /* 0: none; `problem` says why */
     struct str problem;        /* "" = none: why it cannot be loaded as it stands */
 };
+/* Where versions come from: core/serve/source.h in the server, memory in tests. E_NOT_FOUND, E_CORRUPT, E_IO.
+ * A source is a value; `self` is the copy that serve keeps. Its functions are called on the thread of whoever asked for a change. What takes
+ * long there and waits for nobody but the disk (scanning folders, reading, hashing) belongs into serve_source_run(). */
 struct serve_source {
     void *arg;
     struct db *db;
@@ -92,10 +93,13 @@ struct serve_source {
                          size_t file_count, bool *ret_taken);
     /* That load failed: what was told before holds again. Set with `override`. */
     void (*override_undo)(const struct serve_source *self, struct str model);
+    struct loader *loader;     /* serve's own, set in the copy that it keeps */
     /* That load succeeded: what was told before is wanted no more. The model was unloaded: nor is what was told. Set with `override`. */
     void (*override_keep)(const struct serve_source *self, struct str model);
     void (*override_forget)(const struct serve_source *self, struct str model);
 };
+/* Runs fn(arg) on the thread of low priority, so that requests notice nothing, and waits for its end; before serve has the source, at once. */
+void serve_source_run(const struct serve_source *self, void (*fn)(void *arg), void *arg);
 struct serve_config {      /* all borrowed; must outlive the serve */
     struct db *db;                   /* NULL: endpoints are what the source lists, in memory only; there are no rollouts */
     struct feature_online *features; /* NULL: no endpoint may name a view */
@@ -132,6 +136,9 @@ MUST_USE enum err serve_start_rollout(struct op *op, struct serve *s, struct str
  * nothing): publishes the new weights; after PROMOTE the candidate is live, after ROLLBACK the control stays. The version
  * that lost stays loaded for a quick way back until the next change. */
 MUST_USE enum err serve_apply(struct op *op, struct serve *s, struct str name, const struct rollout_decision *decision);
+
+/* Runs fn(arg) on the thread of low priority that loads models, between two loads, and waits for its end. */
+void serve_run_quietly(struct serve *s, void (*fn)(void *arg), void *arg);
 
 /* ---- looking (I/O threads); asking: infer.h ---- */
 struct serve_info {

@@ -3,7 +3,31 @@
 #include "base/limits.h"
 #include "base/yaml.h"
 #include "core/registry/version.h"
+#include "core/serve/loader.h"
 #include "core/track/artifact.h"
+
+void serve_source_run(const struct serve_source *self, void (*fn)(void *arg), void *arg)
+{
+    if (self->loader)
+        loader_run(self->loader, fn, arg);
+    else
+        fn(arg);
+}
+
+struct reading {
+    struct op *op;
+    struct blob_store *blobs;
+    const struct blob_id *blob;
+    size_t max;
+    struct str *bytes;
+    enum err err;
+};
+
+static void reading_run(void *arg)
+{
+    struct reading *r = arg;
+    r->err = blob_get(r->op, r->blobs, r->blob, r->max, r->bytes);
+}
 
 /* *ret_found false when there is no such file, be there nothing or a folder. */
 static enum err file_fetch(const struct serve_source *s, struct op *op, struct str path, size_t max, bool *ret_found, struct str *ret)
@@ -16,8 +40,11 @@ static enum err file_fetch(const struct serve_source *s, struct op *op, struct s
         op_clear(op);
         return OK;
     }
-    if (!e)
-        e = blob_get(op, s->blobs, &blob, max, ret);
+    if (!e) { /* the database is asked from here: nobody who needs it may wait for the loader's thread */
+        struct reading r = {.op = op, .blobs = s->blobs, .blob = &blob, .max = max, .bytes = ret};
+        serve_source_run(s, reading_run, &r);
+        e = r.err;
+    }
     return e ? op_context(op, "artifact %.*s", STR_FMT(path)) : OK;
 }
 

@@ -9,7 +9,6 @@
 #include "base/limits.h"
 #include "core/serve/cache.h"
 #include "core/serve/graph_link.h"
-#include "core/serve/extras.h"
 
 static atomic_uint next_lock;
 static _Thread_local unsigned my_lock = SERVE_LOCKS;
@@ -151,15 +150,18 @@ enum err table_load(struct op *op, struct serve *s, const struct serve_endpoint 
     struct serve_files files = {0};
     struct serve_version *v = NULL;
     const size_t most = s->config.memory_max_bytes;
-    enum err e = s->config.source.fetch(&s->config.source, op, model, version, &files);
+    struct op sub = *op; /* the bytes of a model are given back on the loader's thread, not on the one that ends the request */
+    sub.arena = arena_create(LIMIT_SERVE_LOAD_ARENA);
+    enum err e = s->config.source.fetch(&s->config.source, &sub, model, version, &files);
     if (!e)
-        e = loader_load(op, s->loader, s->config.engines, files.model, version, policy, &v);
-    if (!e && (e = extras_load(op, v, &files)))
-        serve_version_unref(v);
+        e = loader_load(&sub, s->loader, s->config.engines, &files, version, policy, &v);
     if (!e && most && loader_memory(s->loader) > most) {
-        e = op_fail(op, E_TOO_LARGE, "it holds %zu bytes; all models together may hold %zu", v->memory_bytes, most);
+        e = op_fail(&sub, E_TOO_LARGE, "it holds %zu bytes; all models together may hold %zu", v->memory_bytes, most);
         serve_version_unref(v);
     }
+    if (e)
+        e = op_fail_from(op, &sub);
+    loader_bury_arena(s->loader, sub.arena);
     if (e)
         return op_context(op, "%.*s version %lld", STR_FMT(model), (long long)version);
     *ret = v;
@@ -335,7 +337,7 @@ struct serve *table_create(const struct serve_config *config)
     for (size_t i = 0; i < SERVE_LOCKS; i++)
         mutex_init(&s->locks[i].m);
     mutex_init(&s->change);
-    s->loader = loader_create();
+    s->loader = s->config.source.loader = loader_create();
     s->batcher = batcher_create(config->threads, config->queue_max_bytes);
     s->mirror = config->live ? mirror_create(config->live) : NULL;
     return s;
