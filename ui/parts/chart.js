@@ -36,7 +36,7 @@ function styled(series) {
 }
 
 export function Swatch({ stroke, dash }) {
-  return html`<svg class="swatch" width="18" height="10" aria-hidden="true"><line x1="0" y1="5" x2="18" y2="5" stroke=${stroke} stroke-width="3" stroke-dasharray=${dash?.length ? dash.map(d => d / 1.5).join(" ") : null} /></svg>`;
+  return html`<svg class="line-swatch" width="18" height="10" aria-hidden="true"><line x1="0" y1="5" x2="18" y2="5" stroke=${stroke} stroke-width="3" stroke-dasharray=${dash?.length ? dash.map(d => d / 1.5).join(" ") : null} /></svg>`;
 }
 
 function TipRow({ row, strong, unit }) {
@@ -53,7 +53,7 @@ function Tip({ hook, x, y }) {
     return null;
   const { at, others } = state, rows = others.rows.some(r => r.series.id === at?.series.id) || !at ? others.rows : [at, ...others.rows.slice(0, 5)];
   const style = state.left > state.width / 2 ? { right: `${state.width - state.left + 14}px`, top: `${Math.max(0, state.top - 20)}px` } : { left: `${state.left + 14}px`, top: `${Math.max(0, state.top - 20)}px` };
-  return html`<div class="chart-tip" style=${style} role="status"><p class="soft">${x.label ? x.label + " " : ""}${xText(at ? at.series.x[at.index] : state.x, x.kind)}</p>
+  return html`<div class="chart-tip" style=${style} role="status"><p class="soft">${x.label ? x.label + " " : ""}${xText((at ?? rows[0]).series.x[(at ?? rows[0]).index], x.kind)}</p>
     <table><tbody>${rows.map(row => html`<${TipRow} key=${row.series.id} row=${row.series.id === at?.series.id ? at : row} strong=${row.series.id === at?.series.id} unit=${y.unit} />`)}</tbody></table>
     ${others.count > rows.length && html`<p class="soft">${t("and {n} more", { n: others.count - rows.length })}</p>`}</div>`;
 }
@@ -114,7 +114,7 @@ export function Chart({ label, series, x = PLAIN, y = PLAIN, height = 220, sync,
   };
   return html`<figure class="chart" aria-label=${label}><figcaption><span class="chart-name" title=${label}>${label}</span>${y.unit && html`<span class="soft">${y.unit}</span>`}
       <span class="chart-tools">${zoomed && html`<button type="button" class="link" onClick=${() => view.current.zoomTo(null)}>${t("Zoom out")}</button>`}${actions}${!nothing && html`<${ChartMenu} view=${view} label=${label} list=${list} x=${x} y=${y} zoomed=${zoomed} />`}</span></figcaption>
-    ${nothing ? html`<div class="chart-empty" style=${{ minHeight: `${height}px` }}>${empty ?? t("No data")}</div>`
+    ${nothing ? html`<div class="chart-empty" style=${{ minHeight: `${height}px` }}>${list.some(s => s.y.length > 0) ? t("All values are NaN or infinite.") : empty ?? t("No data")}</div>`
     : html`<div class="chart-plot" style=${{ minHeight: `${height}px` }} tabindex="0" role="application" aria-label=${t("{name}: arrow keys move the cursor, plus and minus zoom", { name: label })} onKeyDown=${pressed} onBlur=${() => tip.current(null)}><div class="chart-box" ref=${box}></div><${Tip} hook=${tip} x=${x} y=${y} /></div>`}
     ${!nothing && x.label && html`<p class="chart-x soft">${x.label}</p>`}
     ${over > 0 && html`<p class="chart-note">${t("{n} value at or below 0 is not on a logarithmic axis.|{n} values at or below 0 are not on a logarithmic axis.", { n: over })}</p>`}

@@ -142,7 +142,7 @@ export function Parallel({ label, axes, rows, colour, onColour, brushes = {}, on
   const keep = useMemo(() => kept(axes, rows, brushes), [axes, rows, brushes]);
   const colours = useMemo(() => {
     const by = axes.find(a => a.key === colour), share = by && shares(by.axis);
-    return rows.map((row, i) => (share ? (Number.isNaN(share[i]) ? "#8a8f98" : css(ramp(0.25 + 0.75 * share[i], { dark: isDark() }))) : row.stroke));
+    return rows.map((row, i) => (share ? (Number.isNaN(share[i]) ? "#8a8f98" : css(ramp(0.4 + 0.6 * share[i], { dark: isDark() }))) : row.stroke));
   }, [axes, rows, colour, theme]);
   useEffect(() => {
     if (wide)

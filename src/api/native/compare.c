@@ -1,9 +1,13 @@
 /* Charts go out as columns: a few long arrays are smaller than thousands of objects, and are what chart libraries take. */
 #include "core/track/compare.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "api/native/native.h"
 #include "api/services.h"
 #include "base/limits.h"
+#include "core/track/overlay.h"
 
 /* ---- requests ---- */
 
@@ -19,13 +23,14 @@ static enum err read_runs(struct op *op, const struct json *body, const struct s
     return e;
 }
 
+static const char *const axes[] = {[SAMPLE_STEP] = "step", [SAMPLE_TIME] = "time", [SAMPLE_RELATIVE] = "relative"};
+
 static enum err read_axis(struct op *op, const struct json *body, struct compare_chart *c)
 {
-    static const char *const names[] = {[SAMPLE_STEP] = "step", [SAMPLE_TIME] = "time", [SAMPLE_RELATIVE] = "relative"};
     struct str x;
     enum err e = json_opt_str(op, body, "x", STR("step"), &x);
-    for (size_t i = 0; !e && i < ARRAY_LEN(names); i++) {
-        if (str_eqc(x, names[i])) {
+    for (size_t i = 0; !e && i < ARRAY_LEN(axes); i++) {
+        if (str_eqc(x, axes[i])) {
             c->axis = (enum sample_axis)i;
             return json_opt_bool(op, body, "log", false, &c->log);
         }
@@ -138,6 +143,37 @@ static void write_numbers(struct json_out *w, const char *key, const double *p, 
     json_end_array(w);
 }
 
+/* null: the run has not got the metric; "NaN": it is that. */
+static void write_metric(struct json_out *w, const struct compare_row *r, size_t runs)
+{
+    json_key(w, "values");
+    json_begin_array(w);
+    for (size_t i = 0; i < runs; i++) {
+        if (!r->has[i] || !isnan(r->numbers[i]))
+            json_f64(w, r->has[i] ? r->numbers[i] : (double)NAN);
+        else
+            json_cstr(w, "NaN");
+    }
+    json_end_array(w);
+    if (!r->extremes)
+        return;
+    json_key(w, "extremes");
+    json_begin_array(w);
+    for (size_t i = 0; i < runs; i++) {
+        const struct compare_extreme *x = &r->extremes[i];
+        json_begin_object(w);
+        json_kv_i64(w, "points", (int64_t)x->points);
+        if (x->any) {
+            json_kv_f64(w, "min", x->min);
+            json_kv_i64(w, "min_step", x->min_step);
+            json_kv_f64(w, "max", x->max);
+            json_kv_i64(w, "max_step", x->max_step);
+        }
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
 static void write_rows(struct json_out *w, const char *key, const struct compare_rows *rows, size_t runs, bool differing)
 {
     json_key(w, key);
@@ -152,7 +188,7 @@ static void write_rows(struct json_out *w, const char *key, const struct compare
         if (r->texts)
             write_texts(w, "values", r->texts, runs);
         else
-            write_numbers(w, "values", r->numbers, runs);
+            write_metric(w, r, runs);
         json_end_object(w);
     }
     json_end_array(w);
@@ -170,14 +206,16 @@ enum err native_runs_compare(struct op *op, struct services *s, struct http_req 
     const struct str *ids = NULL;
     struct compare_table t;
     size_t n = 0;
-    bool differing = false;
+    bool differing = false, extremes = false;
     enum err e = native_body(op, req, &body);
     if (!e)
         e = read_runs(op, body, &ids, &n);
     if (!e)
         e = json_opt_bool(op, body, "only_differing", false, &differing);
     if (!e)
-        e = compare_runs(op, s->db, ids, n, &t);
+        e = json_opt_bool(op, body, "extremes", false, &extremes);
+    if (!e)
+        e = extremes ? compare_runs_extremes(op, s->db, s->series, ids, n, &t) : compare_runs(op, s->db, ids, n, &t);
     if (e)
         return e;
     struct json_out w;
@@ -202,6 +240,8 @@ enum err native_runs_compare(struct op *op, struct services *s, struct http_req 
     write_rows(&w, "params", &t.params, t.run_count, differing);
     write_rows(&w, "tags", &t.tags, t.run_count, differing);
     write_rows(&w, "metrics", &t.metrics, t.run_count, differing);
+    write_rows(&w, "code", &t.code, t.run_count, differing);
+    write_rows(&w, "datasets", &t.datasets, t.run_count, differing);
     json_end_object(&w);
     return finish(op, req, res);
 }
@@ -236,7 +276,6 @@ static void write_line(struct json_out *w, const struct compare_line *l, bool gr
 
 enum err native_metrics_chart(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
-    static const char *const axes[] = {[SAMPLE_STEP] = "step", [SAMPLE_TIME] = "time", [SAMPLE_RELATIVE] = "relative"};
     struct compare_chart c = {0};
     struct compare_lines lines;
     enum err e = read_chart(op, req, &c);
@@ -257,5 +296,133 @@ enum err native_metrics_chart(struct op *op, struct services *s, struct http_req
         write_line(&w, &lines.p[i], c.group != COMPARE_NO_GROUPS);
     json_end_array(&w);
     json_end_object(&w);
+    return finish(op, req, res);
+}
+
+/* ---- very many runs ---- */
+
+/* The runs of a search: all experiments, unless some are named. */
+static enum err read_search(struct op *op, struct services *s, const struct json *body, struct run_query *q)
+{
+    size_t n = SIZE_MAX, orders = SIZE_MAX;
+    int64_t *experiments = NULL, runs = 0;
+    struct str *order = NULL;
+    *q = (struct run_query){.view = TRACK_VIEW_ACTIVE, .index = s->run_index, .all_experiments = !json_get(body, "experiments")};
+    enum err e = q->all_experiments ? OK : native_i64_column(op, body, "experiments", &n, &experiments);
+    if (!e && !q->all_experiments)
+        q->experiments = experiments, q->experiment_count = n;
+    if (!e)
+        e = json_opt_str(op, body, "filter", STR(""), &q->filter);
+    if (!e && json_get(body, "order_by"))
+        e = native_str_column(op, body, "order_by", &orders, &order);
+    for (size_t i = 0; !e && order && i < orders; i++)
+        if (!order[i].p)
+            e = op_fail_field(op, "order_by", "'order_by[%zu]' must be a text, not null", i);
+    q->order_by = order;
+    q->order_count = order ? orders : 0;
+    if (!e)
+        e = json_opt_i64(op, body, "runs", 1, LIMIT_TRACK_OVERLAY_RUNS, LIMIT_TRACK_OVERLAY_RUNS, &runs);
+    q->max_results = runs;
+    return e;
+}
+
+static enum err read_overlay(struct op *op, struct services *s, const struct json *body, struct overlay_query *q)
+{
+    struct compare_chart c = {0};
+    int64_t points = 0;
+    struct run_query *found = op_new(op, struct run_query);
+    bool named = json_get(body, "run_ids");
+    enum err e = named ? read_runs(op, body, &q->run_ids, &q->run_count) : read_search(op, s, body, found);
+    q->search = named ? NULL : found;
+    if (!e)
+        e = json_want_str(op, body, "metric", &q->metric);
+    if (!e)
+        e = json_opt_i64(op, body, "points", 4, LIMIT_TRACK_CHART_POINTS, 32, &points);
+    q->points = (size_t)points;
+    if (!e)
+        e = read_axis(op, body, &c);
+    if (!e)
+        e = read_range(op, body, &c);
+    if (!e)
+        e = json_opt_f64(op, body, "smoothing", 0, &q->smoothing);
+    q->axis = c.axis;
+    q->log = c.log;
+    q->limited = c.limited;
+    q->from = c.from;
+    q->to = c.to;
+    return e;
+}
+
+/* What both forms begin with. */
+static void overlay_head(struct json_out *w, const struct overlay_query *q, const struct overlay *o)
+{
+    json_begin_object(w);
+    json_kv_str(w, "metric", q->metric);
+    json_kv_cstr(w, "x_axis", axes[q->axis]);
+    json_kv_f64(w, "from", o->from);
+    json_kv_f64(w, "to", o->to);
+    write_texts(w, "run_ids", o->run_ids, o->lines);
+    write_texts(w, "names", o->names, o->lines);
+    json_key(w, "start");
+    json_begin_array(w);
+    for (size_t i = 0; i <= o->lines; i++)
+        json_u64(w, o->start[i]);
+    json_end_array(w);
+}
+
+static void pad(struct buf *b, size_t to)
+{
+    while (b->len % to && !b->failed)
+        buf_add_char(b, ' ');
+}
+
+/* Length of the JSON (8 bytes, little endian), the JSON filled up with spaces to a multiple of 8, then x and y as doubles, little endian: a
+ * browser takes them without reading them one by one. */
+static enum err overlay_binary(struct op *op, const struct overlay_query *q, const struct overlay *o, struct http_res *res)
+{
+    struct json_out w;
+    struct buf *b = &res->body;
+    uint64_t length = 0;
+    buf_add(b, &length, sizeof length);
+    json_out_init(&w, b, 0);
+    w.nonfinite = JSON_NONFINITE_NULL;
+    overlay_head(&w, q, o);
+    json_end_object(&w);
+    pad(b, sizeof length);
+    if (b->failed)
+        return op_fail(op, E_TOO_LARGE, "the answer is too large: ask for fewer runs");
+    length = b->len - sizeof length;
+    memcpy(b->p, &length, sizeof length);
+    buf_add(b, o->x, o->points * sizeof *o->x);
+    buf_add(b, o->y, o->points * sizeof *o->y);
+    http_set_type(res, "application/octet-stream");
+    return OK;
+}
+
+enum err native_metrics_overlay(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct json *body = NULL;
+    struct overlay_query q = {0};
+    struct overlay o;
+    bool binary = false;
+    enum err e = native_body(op, req, &body);
+    if (!e)
+        e = read_overlay(op, s, body, &q);
+    if (!e)
+        e = json_opt_bool(op, body, "binary", false, &binary);
+    if (!e)
+        e = overlay_read(op, s->db, s->series, &q, &o);
+    if (!e && binary)
+        e = overlay_binary(op, &q, &o, res);
+    if (e)
+        return e;
+    if (!binary) {
+        struct json_out w;
+        native_reply(res, &w);
+        overlay_head(&w, &q, &o);
+        write_numbers(&w, "x", o.x, o.points);
+        write_numbers(&w, "y", o.y, o.points);
+        json_end_object(&w);
+    }
     return finish(op, req, res);
 }

@@ -10,9 +10,15 @@ import { writeBrushes } from "./settings.js";
 
 const AXES_FIRST = 7;
 
+/* Parameters that say something: half of the runs have them, with more than one value. */
+function telling(column) {
+  const there = column.values.filter(v => v !== null && v !== undefined);
+  return column.kind === "param" && there.length * 2 >= column.values.length && new Set(there).size > 1;
+}
+
 /* Keys of the axes where the user has chosen none. Pure. */
 export function usualAxes(columns) {
-  const params = columns.filter(c => c.kind === "param" && c.differs).slice(0, AXES_FIRST), metrics = columns.filter(c => c.kind === "metric" && !c.title.startsWith("system/"));
+  const params = columns.filter(telling).slice(0, AXES_FIRST), metrics = columns.filter(c => c.kind === "metric" && !c.title.startsWith("system/"));
   const judged = metrics.find(c => betterOf(c.title) !== 0 && c.differs) ?? metrics.find(c => c.differs) ?? metrics[0];
   return [...params, ...(judged ? [judged] : [])].map(c => c.key);
 }

@@ -23,7 +23,7 @@ export function ScatterTab({ answer, styles, settings, hover, onHover }) {
   const x = useMemo(() => axis(cx), [cx, shown, settings.logs]), y = useMemo(() => axis(cy), [cy, shown, settings.logs]);
   const points = useMemo(() => {
     const share = by && shares(axisOf(shown.map(i => by.values[i])));
-    return shown.map((i, k) => ({ id: answer.runs[i].run_id, name: answer.runs[i].name, stroke: share ? (Number.isNaN(share[k]) ? "#8a8f98" : css(ramp(0.25 + 0.75 * share[k], { dark: isDark() }))) : styles.get(answer.runs[i].run_id)?.stroke }));
+    return shown.map((i, k) => ({ id: answer.runs[i].run_id, name: answer.runs[i].name, stroke: share ? (Number.isNaN(share[k]) ? "#8a8f98" : css(ramp(0.4 + 0.6 * share[k], { dark: isDark() }))) : styles.get(answer.runs[i].run_id)?.stroke }));
   }, [answer, styles, shown, by]);
   const flip = (column, now) => {
     const next = new Set([...settings.logs].filter(key => key !== column.key && key !== "-" + column.key));

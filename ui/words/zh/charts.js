@@ -2,6 +2,7 @@
 export const charts = {
   "added": "新增",
   "all": "全部",
+  "All values are NaN or infinite.": "所有值均为 NaN 或无穷大。",
   "All runs are hidden.": "所有运行都已隐藏。",
   "and {n} more": "另有 {n} 条",
   "Axes": "坐标轴",

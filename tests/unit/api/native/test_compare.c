@@ -114,13 +114,51 @@ static void runs(void **state)
         {"runs/compare", "{\"run_ids\":[\"$1\",\"$2\"]}", 200,
          "{\"runs\":[{\"run_id\":\"$1\",\"name\":\"a\",\"experiment_id\":0,\"status\":\"RUNNING\",\"start_ms\":1000,\"deleted\":false},"},
         {"runs/compare", "{\"run_ids\":[\"$1\",\"$2\"]}", 200,
-         "\"params\":[{\"key\":\"lr\",\"differs\":true,\"values\":[\"0.1\",\"0.2\"]}],\"tags\":[],\"metrics\":[{\"key\":\"loss\",\"differs\":true,\"values\":[null,3.0]}]}"},
-        {"runs/compare", "{\"run_ids\":[\"$1\",\"$1\"],\"only_differing\":true}", 200, "\"params\":[],\"tags\":[],\"metrics\":[]}"},
+         "\"params\":[{\"key\":\"lr\",\"differs\":true,\"values\":[\"0.1\",\"0.2\"]}],\"tags\":[],\"metrics\":[{\"key\":\"loss\",\"differs\":true,\"values\":[\"NaN\",3.0]}],\"code\":[],\"datasets\":[]}"},
+        {"runs/compare", "{\"run_ids\":[\"$1\",\"$1\"],\"only_differing\":true}", 200, "\"params\":[],\"tags\":[],\"metrics\":[],\"code\":[],\"datasets\":[]}"},
+        {"runs/compare", "{\"run_ids\":[\"$1\",\"$2\"],\"extremes\":true}", 200,
+         "\"extremes\":[{\"points\":2,\"min\":1.0,\"min_step\":0,\"max\":1.0,\"max_step\":0},{\"points\":"},
         {"runs/compare", "{\"run_ids\":[\"x\"]}", 404, "Run with id=x not found"},
         {"runs/compare", "{\"run_ids\":[null]}", 400, "\"field\":\"run_ids\""},
         {"runs/compare", "{}", 400, "\"field\":\"run_ids\""},
     };
     play(*state, turns, ARRAY_LEN(turns));
+}
+
+static void overlays(void **state)
+{
+    static const struct turn turns[] = {
+        {"metrics/overlay", "{\"run_ids\":[\"$2\",\"$1\"],\"metric\":\"loss\"}", 200, "{\"metric\":\"loss\",\"x_axis\":\"step\",\"from\":0.0,\"to\":1.0,\"run_ids\":[\"$2\",\"$1\"],\"names\":[\"b\",\"a\"],\"start\":[0,2,4],\"x\":[0.0,1.0,0.0,1.0],\"y\":[1.0,3.0,1.0,null]}"},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"filter\":\"attributes.run_name = 'b'\"}", 200, "\"names\":[\"b\"],\"start\":[0,2]"},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"experiments\":[0],\"order_by\":[\"attributes.run_name ASC\"]}", 200, "\"names\":[\"a\",\"b\"],"},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"experiments\":[99]}", 200, "\"from\":null,\"to\":null,\"run_ids\":[],\"names\":[],\"start\":[0],\"x\":[],\"y\":[]}"},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"filter\":\"nonsense\"}", 400, "\"code\":"},
+        {"metrics/overlay", "{\"run_ids\":[\"x\"],\"metric\":\"loss\"}", 404, "Run with id=x not found"},
+        {"metrics/overlay", "{\"run_ids\":[\"$1\"],\"metric\":\"loss\",\"points\":3}", 400, "\"field\":\"points\""},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"points\":4000}", 400, "\"field\":\"points\""},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"runs\":10001}", 400, "\"field\":\"runs\""},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"smoothing\":1}", 400, "\"field\":\"smoothing\""},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"order_by\":[null]}", 400, "\"field\":\"order_by\""},
+        {"metrics/overlay", "{\"filter\":\"\"}", 400, "\"field\":\"metric\""},
+    };
+    play(*state, turns, ARRAY_LEN(turns));
+}
+
+/* The other form: length, JSON, then both columns as they lie in memory. */
+static void overlay_binary(void **state)
+{
+    struct world *w = *state;
+    int status = 0;
+    struct str got = ask(w, "metrics/overlay", "{\"run_ids\":[\"$1\",\"$2\"],\"metric\":\"loss\",\"binary\":true}", &status);
+    uint64_t length = 0;
+    double xy[8];
+    assert_int_equal(status, 200);
+    assert_true(got.len > sizeof length);
+    memcpy(&length, got.p, sizeof length);
+    assert_true(length % 8 == 0 && got.len == sizeof length + length + sizeof xy);
+    assert_true(str_find(str_sub(got, 8, length), STR("\"start\":[0,2,4]}")) != SIZE_MAX);
+    memcpy(xy, got.p + 8 + length, sizeof xy);
+    assert_true(xy[0] == 0 && xy[1] == 1 && xy[4] == 1 && isnan(xy[5]) && xy[6] == 1 && xy[7] == 3);
 }
 
 static void charts(void **state)
@@ -152,6 +190,6 @@ int main(void)
 {
     log_setup(LOG_ERROR, LOG_TEXT);
 #define world_test(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
-    const struct CMUnitTest tests[] = {world_test(runs), world_test(charts)};
+    const struct CMUnitTest tests[] = {world_test(runs), world_test(charts), world_test(overlays), world_test(overlay_binary)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
