@@ -1,7 +1,7 @@
 /* table_query.test.mjs - what the table of runs asks for, keeps in its address and writes into a file. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { better, csvCell, csvRow, listOf, listText, orderBy, parts, searchBody, sortOf, sortText, sortable, usualColumns } from "../../ui/rooms/runs/query.js";
+import { csvCell, csvRow, listOf, listText, orderBy, parts, searchBody, sortOf, sortText, sortable, usualColumns } from "../../ui/rooms/runs/query.js";
 
 test("lists of an address hold any name", () => {
   for (const list of [[], ["a"], ["a,b", "c\\", "\\,"], ["metrics.val/loss", "params.x y"]])
@@ -22,10 +22,6 @@ test("columns that nobody chose", () => {
   const known = { metrics: [{ key: "rare", runs: 1 }, { key: "loss", runs: 9 }, { key: "system/cpu", runs: 9 }], params: [{ key: "same", runs: 9, distinct: 1 }, { key: "lr", runs: 9, distinct: 3 }] };
   assert.deepEqual(usualColumns(known, false), ["status", "started", "metrics.loss", "metrics.rare", "params.lr", "duration"]);
   assert.ok(usualColumns(null, true).includes("experiment"));
-});
-
-test("only a name that says so has a better side", () => {
-  assert.deepEqual(["val/loss", "rmse", "val_accuracy", "AUC", "epoch", "lossless_rate_of", "map@50"].map(better), ["min", "min", "max", "max", null, null, "max"]);
 });
 
 test("bodies", () => {

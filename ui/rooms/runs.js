@@ -23,9 +23,11 @@ import { ExperimentDialog, Experiments } from "./runs/experiments.js";
 import { Filter } from "./runs/filter.js";
 import { ATTRIBUTE_COLUMNS, listOf, listText, parts, searchBody, sortOf, sortText, usualColumns } from "./runs/query.js";
 import { Views } from "./runs/views.js";
+import { RunStrip } from "./strip.js";
 import { useWindow } from "./runs/window.js";
 
 const SEL_MAX = 200;      /* chosen runs that the address holds */
+const STRIP_RUNS = 20;     /* first rows that the charts above draw while none is chosen */
 const HIDDEN_MAX = 2000;  /* runs hidden in charts that this browser remembers */
 
 /* The address as settings, and how to change them. */
@@ -71,9 +73,10 @@ function download(body, columns, names) {
   csvText(body, columns, id => names.get(id) ?? id).then(text => saveFile("runs.csv", text), error => toast(error.message, { kind: "bad" }));
 }
 
-function More({ body, columns, names, dense, setDense, deleted }) {
+function More({ body, columns, names, dense, setDense, strip, setStrip, deleted }) {
   return html`<${Menu} icon="more" label=${t("More")} right className="icon-button">${close => html`
     <${MenuItem} onClick=${() => { close(); download(body, columns, names); }}><${Icon} name="download" /> ${t("Download as CSV")}</${MenuItem}>
+    <${MenuItem} onClick=${() => { close(); setStrip(!strip); }}><${Icon} name=${strip ? "check" : "minus"} /> ${t("Charts")}</${MenuItem}>
     <${MenuItem} onClick=${() => { close(); setDense(!dense); }}><${Icon} name=${dense ? "check" : "minus"} /> ${t("Narrow rows")}</${MenuItem}>
     <${MenuItem} onClick=${() => { close(); setParams({ view: deleted ? null : "deleted", sel: null }); }}><${Icon} name=${deleted ? "check" : "minus"} /> ${t("Deleted runs")}</${MenuItem}>`}</${Menu}>`;
 }
@@ -85,7 +88,17 @@ function useColours() {
   return round;
 }
 
-function Rows({ w, at, columns, chosen, setChosen, widths, setWidths, dense, known }) {
+/* The charts above the table: of the runs that are chosen, or of the first rows; without those whose eye is shut. */
+function Strip({ w, chosen, hidden, experiment, lit, point }) {
+  const seen = [];
+  for (let i = 0; i < Math.min(STRIP_RUNS, w.total ?? 0); i++)
+    if (w.rowAt(i)?.id)
+      seen.push({ id: w.rowAt(i).id, name: w.rowAt(i).name });
+  const runs = (chosen.size ? [...chosen].map(id => ({ id, name: seen.find(run => run.id === id)?.name ?? id })) : seen).filter(run => !hidden.has(run.id));
+  return html`<${RunStrip} runs=${runs} experiment=${experiment} hover=${lit} onHover=${point} />`;
+}
+
+function Rows({ w, at, columns, chosen, setChosen, widths, setWidths, dense, known, lit, point }) {
   const layout = useMemo(() => ({ order: ["name", ...known], widths }), [known.join("\n"), widths]);
   const onLayout = next => {
     const order = next.order.filter(key => key !== "name");
@@ -94,13 +107,13 @@ function Rows({ w, at, columns, chosen, setChosen, widths, setWidths, dense, kno
       setParams({ cols: listText(order) }, { replace: true });
   };
   return html`<${Table} id="runs" label=${t("Runs")} columns=${columns} count=${w.total ?? 0} rowAt=${w.rowAt} need=${w.need} rowKey=${run => run.id} rowName=${run => run.name.slice(0, 80)} sort=${at.sort} onSort=${sort => setParams({ sort: sortText(sort) })}
-    rowHref=${run => (run.gone ? null : href("/runs/{id}", { id: run.id }))} selected=${chosen} onSelect=${setChosen} height="fill" layout=${layout} onLayout=${onLayout} dense=${dense} topKey=${JSON.stringify([at.q, at.exp, at.sort, at.deleted])}
+    rowHref=${run => (run.gone ? null : href("/runs/{id}", { id: run.id }))} selected=${chosen} onSelect=${setChosen} height="fill" layout=${layout} onLayout=${onLayout} dense=${dense} lit=${lit} onHover=${run => point(run?.id || null)} topKey=${JSON.stringify([at.q, at.exp, at.sort, at.deleted])}
     empty=${w.loading ? null : html`<${NoRuns} filtered=${at.q !== "" || at.exp.length > 0} deleted=${at.deleted} />`} />`;
 }
 
 export default function Runs() {
   const at = useAddress(), [chosen, setChosen] = useChosen(at.sel), [widths, setWidths] = useStored("runs.widths", {}), [dense, setDense] = useStored("runs.dense", false), [hiddenList, setHidden] = useStored("runs.hidden", []);
-  const [asked, ask] = useState(null), [colouring, pickColour] = useState(null), [side, showSide] = useState(false), colours = useColours();
+  const [asked, ask] = useState(null), [colouring, pickColour] = useState(null), [side, showSide] = useState(false), [lit, point] = useState(null), [strip, setStrip] = useStored("runs.strip", true), colours = useColours();
   const experiments = useData(`${API}/experiments`, { events: ["experiment", "run"] }), list = experiments.data?.experiments ?? [];
   const known = useData(`${API}/runs/columns${at.exp.length ? "?experiments=" + at.exp.slice(0, 20).join(",") : ""}`, { every_ms: 60000 });
   const names = useMemo(() => new Map(list.map(x => [x.id, x.name])), [experiments.data]), one = at.exp.length === 1 ? list.find(x => String(x.id) === at.exp[0]) : null;
@@ -120,13 +133,14 @@ export default function Runs() {
   const toolbar = html`<div class="runs-tools"><${Filter} value=${at.q} onChange=${(q, how) => setParams({ q, sel: null }, how)} columns=${known.data} problem=${problem} />
     <div class="actions"><button type="button" class="button side-button" aria-expanded=${String(side)} onClick=${() => showSide(!side)}>${t("Experiments")}</button>
     ${shown && html`<${ColumnChooser} groups=${columnGroups(known.data)} chosen=${shown} onChange=${setColumns} onReset=${() => setColumns(null)} titleOf=${titleOf} addable=${text => (/^(?:metrics|params|tags)\../.test(text) ? text : null)}
-      note=${known.data && !known.data.whole ? t("Of {n} runs looked at. Others are shown by name: metrics.name", { n: integer(known.data.runs) }) : null} />`}<${Views} />${body && html`<${More} body=${body} columns=${shown} names=${names} dense=${dense} setDense=${setDense} deleted=${at.deleted} />`}</div></div>`;
+      note=${known.data && !known.data.whole ? t("Of {n} runs looked at. Others are shown by name: metrics.name", { n: integer(known.data.runs) }) : null} />`}<${Views} />${body && html`<${More} body=${body} columns=${shown} names=${names} dense=${dense} setDense=${setDense} strip=${strip} setStrip=${setStrip} deleted=${at.deleted} />`}</div></div>`;
   return html`<${Page} title=${one ? one.name : at.deleted ? t("Deleted runs") : t("Runs")} crumbs=${one || at.deleted ? [[t("Runs"), href("/runs")]] : null} sub=${w.total === undefined ? null : html`<span aria-live="polite">${t("{count} run|{count} runs", { n: w.total, count: integer(w.total) })}</span>`} />
     <div class="runs-room ${side ? "side-open" : ""}"><${Experiments} list=${list} chosen=${at.exp} onChoose=${ids => setParams({ exp: ids.join(","), sel: null })} ask=${what => ask({ ...what, of: "experiment" })} />
       <div class="runs-main">${toolbar}
         ${w.fresh > 0 && html`<button type="button" class="fresh" onClick=${w.renew}><${Icon} name="up" /> ${t("{n} new run|{n} new runs", { n: w.fresh })}</button>`}
         ${failed ? html`<${Failed} error=${w.error} retry=${w.renew} />` : html`${w.error && !problem && html`<p class="stale" role="status"><${Icon} name="warn" /> ${t("Not up to date:")} ${w.error.message} <button type="button" class="link" onClick=${w.renew}>${t("Try again")}</button></p>`}
-          <${Rows} w=${w} at=${at} columns=${columns} chosen=${chosen} setChosen=${setChosen} widths=${widths} setWidths=${setWidths} dense=${dense} known=${shown ?? []} />`}</div></div>
+          ${strip && w.total > 0 && html`<${Strip} w=${w} chosen=${chosen} hidden=${hidden} experiment=${one?.id} lit=${lit} point=${point} />`}
+          <${Rows} lit=${lit} point=${point} w=${w} at=${at} columns=${columns} chosen=${chosen} setChosen=${setChosen} widths=${widths} setWidths=${setWidths} dense=${dense} known=${shown ?? []} />`}</div></div>
     ${chosen.size > 0 && html`<${Chosen} ids=${[...chosen]} deleted=${at.deleted} ask=${what => ask({ ...what, of: "runs" })} clear=${() => setChosen(new Set())} />`}
     ${asked?.of === "runs" && html`<${RunsDialog} what=${asked} nameOf=${nameOf} onClose=${() => ask(null)} done=${gone => { if (gone) setChosen(new Set()); w.renew(); experiments.refresh(); }} />`}
     ${asked?.of === "experiment" && html`<${ExperimentDialog} what=${asked} onClose=${() => ask(null)} done=${data => { experiments.refresh(); w.renew(); if (data?.experiment_id) go("/runs?exp=" + data.experiment_id); }} />`}

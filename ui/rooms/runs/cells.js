@@ -1,12 +1,13 @@
 /* cells.js - the columns of the table of runs: how each is titled and drawn. */
 import { html } from "../../lib/html.js";
+import { betterOf } from "../../lib/better.js";
 import { seriesStyle } from "../../lib/colour.js";
 import { full, number } from "../../lib/format.js";
 import { t } from "../../lib/words.js";
 import { Badge } from "../../parts/badge.js";
 import { Icon } from "../../parts/icons.js";
 import { Duration, Id, Time } from "../../parts/values.js";
-import { better, parts, sortable } from "./query.js";
+import { parts, sortable } from "./query.js";
 
 const TITLE_MAX = 300, TEXT_MAX = 200;
 
@@ -27,7 +28,7 @@ function valueOf(run, column) {
 
 function Metric({ run, column, top, best }) {
   const value = valueOf(run, column);
-  const number_ = value === "NaN" ? NaN : value, first = top && best && top[0] !== top[1] && number_ === (best === "min" ? top[0] : top[1]);
+  const number_ = value === "NaN" ? NaN : value, first = top && best && top[0] !== top[1] && number_ === (best < 0 ? top[0] : top[1]);
   return html`<data class="value num ${first ? "best" : ""}" value=${full(number_)} title=${first ? t("Best of all runs found: {value}", { value: full(number_) }) : full(number_)}>${first && html`<span aria-hidden="true">★ </span>`}${number(number_)}</data>`;
 }
 
@@ -47,9 +48,9 @@ export function tableColumns(shown, { tops, experiments, marks }) {
     id: () => column("id", t("Run id"), run => html`<${Id} value=${run.id} />`, { width: 110 }),
   };
   const logged = key => {
-    const [entity, name] = parts(key), best = entity === "metrics" ? better(name) : null;
+    const [entity, name] = parts(key), best = entity === "metrics" ? betterOf(name) : 0;
     if (entity === "metrics")
-      return column(key, name, run => html`<${Metric} run=${run} column=${key} top=${tops?.[name]} best=${best} />`, { width: 118, align: "right", title_hint: best ? (best === "min" ? t("{name}: lower is better", { name }) : t("{name}: higher is better", { name })) : name });
+      return column(key, name, run => html`<${Metric} run=${run} column=${key} top=${tops?.[name]} best=${best} />`, { width: 118, align: "right", title_hint: best ? (best < 0 ? t("{name}: lower is better", { name }) : t("{name}: higher is better", { name })) : name });
     return column(key, name, run => (valueOf(run, key) === null || valueOf(run, key) === undefined ? html`<span class="soft">–</span>` : html`<${Words} text=${valueOf(run, key)} />`), { width: 130, title_hint: entity === "tags" ? t("Tag {name}", { name }) : t("Parameter {name}", { name }) });
   };
   const mark = { key: "mark", title: "", fixed: true, width: 52, sort: false, value: () => null, cell: run => !run.gone && html`<${Marks} run=${run} marks=${marks} />` };

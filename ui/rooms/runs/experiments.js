@@ -57,7 +57,7 @@ export function Experiments({ list, chosen, onChoose, ask }) {
   const total = active.reduce((sum, x) => sum + x.runs, 0);
   return html`<nav class="experiments" aria-label=${t("Experiments")}><header><h2>${t("Experiments")}</h2><button type="button" class="icon-button" title=${t("New experiment")} aria-label=${t("New experiment")} onClick=${() => ask({ kind: "create" })}><${Icon} name="plus" /></button></header>
     ${active.length >= SEARCH_FROM && html`<input type="search" placeholder=${t("Search experiments")} aria-label=${t("Search experiments")} value=${text} onInput=${e => setText(e.target.value)} />`}
-    <ul>${!want && html`<li class=${cls("experiment", !chosen.length && "here")}><a href=${href("/runs")} aria-current=${chosen.length ? null : "true"} onClick=${e => { e.preventDefault(); e.stopPropagation(); onChoose([]); }}>${t("All experiments")}</a><span class="soft num">${integer(total)}</span><span class="experiment-pad"></span></li>`}
+    <ul>${!want && html`<li class=${cls("experiment", !chosen.length && "here")}><a href=${href("/runs")} aria-current=${chosen.length ? null : "true"} onClick=${e => { e.preventDefault(); e.stopPropagation(); onChoose([]); }}>${t("All experiments")}</a><span class="soft num">${integer(total)}</span></li>`}
       ${active.filter(fits).map(x => html`<${Item} key=${x.id} x=${x} here=${chosen.includes(String(x.id))} choose=${choose} ask=${ask} />`)}</ul>
     ${deleted.length > 0 && html`<button type="button" class="link" aria-expanded=${String(gone)} onClick=${() => showGone(!gone)}>${t("{n} deleted|{n} deleted", { n: deleted.length })}</button>${gone && html`<ul>${deleted.filter(fits).map(x => html`<${Item} key=${x.id} x=${x} here=${false} choose=${choose} ask=${ask} />`)}</ul>`}`}</nav>`;
 }

@@ -1,12 +1,11 @@
 /* query.js - what the table of runs asks for and keeps in its address. Pure.
  * A column is "status", "started", "duration", "user", "experiment", "id" or "metrics.<key>", "params.<key>", "tags.<key>". */
+import { betterOf } from "../../lib/better.js";
 import { written } from "../../lib/grammar.js";
 
 export const PAGE = 100; /* rows of one answer */
 const ATTRIBUTES = { name: "attributes.run_name", status: "attributes.status", started: "attributes.start_time", ended: "attributes.end_time", user: "attributes.user_id", id: "attributes.run_id" };
 export const ATTRIBUTE_COLUMNS = ["status", "started", "duration", "experiment", "user", "ended", "id"];
-const LOWER = /(?:^|[/_.\- ])(?:loss|err|error|mae|mse|rmse|mape|ppl|perplexity|wer|cer|fid|nll|logloss|brier|ece|latency)(?:$|[/_.\- \d@])/i;
-const HIGHER = /(?:^|[/_.\- ])(?:acc|accuracy|auc|aucpr|roc|f1|precision|recall|r2|score|bleu|rouge\w*|map|iou|ndcg|mrr|reward|dice|throughput)(?:$|[/_.\- \d@])/i;
 
 /* ["metrics", "val/loss"] or [null, "status"]. */
 export function parts(column) {
@@ -54,15 +53,10 @@ export function sortable(column) {
   return entity !== null || key in ATTRIBUTES;
 }
 
-/* "min", "max" or null where a name does not say which is better. */
-export function better(key) {
-  return LOWER.test(key) ? "min" : HIGHER.test(key) ? "max" : null;
-}
-
-/* What is shown when nobody chose: metrics that most runs have, parameters that differ. */
+/* What is shown when nobody chose: metrics that most runs have, first those whose name says what is better; parameters that differ. */
 export function usualColumns(known, several) {
-  const often = list => [...(list ?? [])].sort((a, b) => b.runs - a.runs);
-  const metrics = often(known?.metrics).filter(m => !m.key.startsWith("system/")).slice(0, 5).map(m => "metrics." + m.key);
+  const often = list => [...(list ?? [])].sort((a, b) => b.runs - a.runs), telling = often(known?.metrics).sort((a, b) => (betterOf(a.key) === 0) - (betterOf(b.key) === 0));
+  const metrics = telling.filter(m => !m.key.startsWith("system/")).slice(0, 5).map(m => "metrics." + m.key);
   const params = often(known?.params).filter(p => p.distinct > 1).slice(0, 5).map(p => "params." + p.key);
   return ["status", "started", ...metrics, ...params, "duration", ...(several ? ["experiment"] : [])];
 }
