@@ -9,6 +9,7 @@
 
 #include "adapter/local/local_runner.h"
 #include "app/commands.h"
+#include "app/run_report.h"
 #include "app/run_tracked.h"
 #include "base/limits.h"
 #include "core/pipeline/dvc_params.h"
@@ -54,6 +55,7 @@ static void signals_setup(void)
 struct view {
     struct op *op;
     struct command_ctx *ctx;
+    struct run_report *report; /* NULL: no server was named */
 };
 
 static const char *seconds(struct op *op, int64_t us)
@@ -83,6 +85,8 @@ static void on_step(void *arg, const struct pipeline_step *s)
 {
     struct view *v = arg;
     struct command_ctx *c = v->ctx;
+    if (v->report)
+        run_report_step(v->report, s);
     switch (s->state) {
     case PIPELINE_RUNNING:
         command_say(c, "Running stage '%.*s': %s", STR_FMT(s->name), s->reason);
@@ -115,6 +119,43 @@ static void on_step(void *arg, const struct pipeline_step *s)
     default:
         break;
     }
+}
+
+static void on_plan(void *arg, const struct dvc_graph *graph, const struct pipeline_result *steps, const uint32_t *of)
+{
+    struct view *v = arg;
+    if (v->report)
+        run_report_planned(v->report, graph, steps, of);
+}
+
+static void on_tracked(void *arg, struct str stage, struct str run_id)
+{
+    struct view *v = arg;
+    if (v->report)
+        run_report_tracked(v->report, stage, run_id);
+}
+
+/* Whoever named a server, by an option or in the environment, finds the run in its pages. */
+static struct run_report *report_start(struct op *op, struct command_ctx *ctx, const struct pipeline_options *o)
+{
+    const char *run = getenv("INGOT_PIPELINE_RUN"), *uri = getenv("MLFLOW_TRACKING_URI"), *server = getenv("INGOT_SERVER"), *token = getenv("MLFLOW_TRACKING_TOKEN");
+    struct run_report_config c = {.url = remote_url(ctx), .token = remote_token(ctx), .workspace = o->dir, .stop = &run_stop};
+    bool named = command_given(ctx, "server"), by_uri = !named && uri && str_starts(str_from(uri), STR("http"));
+    if (!named && !by_uri && !(server && *server))
+        return NULL;
+    if (by_uri && !(server && *server)) {
+        c.url = str_from(uri);
+        c.token = c.token.len ? c.token : str_from(token ? token : "");
+    }
+    if (run && !str_parse_i64(str_from(run), &c.run))
+        c.run = 0;
+    unsetenv("INGOT_PIPELINE_RUN"); /* not meant for a stage that runs a pipeline of its own */
+    if (command_has(ctx, "pipeline"))
+        c.pipeline = command_str(ctx, "pipeline");
+    const struct str words[] = {STR("ingot"), STR("run"), STR("--cwd"), o->dir};
+    c.argv = words;
+    c.argc = ARRAY_LEN(words);
+    return run_report_create(op, &c);
 }
 
 /* "train.depth=6" sets a key of params.yaml, "other.yaml:a.b=x" one of another file. */
@@ -190,39 +231,51 @@ static void pipeline_ended(struct op *op, struct tracked *run, enum err e)
         fprintf(stderr, "ingot: run %.*s is incomplete on the server: %s\n", STR_FMT(id), r.problem);
 }
 
+static enum err sets_apply(struct op *op, struct command_ctx *ctx, const struct pipeline_options *o)
+{
+    const struct str *sets;
+    struct workspace *ws;
+    size_t n = command_multi(ctx, "set", &sets);
+    if (!n)
+        return OK;
+    if (o->dry)
+        return op_fail(op, E_INVALID, "--set changes files; it cannot go with --dry");
+    enum err e = workspace_open(op, o->dir, false, &ws);
+    for (size_t i = 0; !e && i < n; i++)
+        e = set_one(op, ws->dir, sets[i]);
+    return e;
+}
+
 static enum err run_run(struct op *op, struct command_ctx *ctx)
 {
     struct view v = {.op = op, .ctx = ctx};
     struct runner inner = local_runner(), runner = inner;
-    struct tracked_config config;
+    struct tracked_config config = {0};
     struct run_watcher watcher = {.fd = -1};
     struct tracked *tracked = NULL;
     struct pipeline_options o = {.dir = command_str(ctx, "cwd"), .jobs = (int)command_int(ctx, "jobs"), .force = command_flag(ctx, "force"),
-                                 .dry = command_flag(ctx, "dry"), .stop = &run_stop, .runner = &runner, .event = on_step, .arg = &v};
+                                 .dry = command_flag(ctx, "dry"), .stop = &run_stop, .runner = &runner, .event = on_step, .planned = on_plan, .arg = &v};
     o.targets_len = command_args(ctx, &o.targets);
-    const struct str *sets;
-    size_t n = command_multi(ctx, "set", &sets);
-    enum err e = OK;
+    if (command_has(ctx, "from"))
+        o.from = command_str(ctx, "from");
     const char *yaml = op_printf(op, "%.*s/dvc.yaml", STR_FMT(o.dir));
     if (access(yaml, R_OK)) /* before a workspace is made in a folder that is none */
         return op_fail_errno(op, "open '%s'", yaml);
-    if (n) {
-        struct workspace *ws;
-        if (o.dry)
-            return op_fail(op, E_INVALID, "--set changes files; it cannot go with --dry");
-        e = workspace_open(op, o.dir, false, &ws);
-        for (size_t i = 0; !e && i < n; i++)
-            e = set_one(op, ws->dir, sets[i]);
-        if (e)
-            return e;
-    }
+    enum err e = sets_apply(op, ctx, &o);
+    if (e)
+        return e;
     signals_setup();
     if (!supervisor_follow())
         return op_fail(op, E_CANCELLED, "the server that started this run is gone");
     struct pipeline_result *r;
     if (command_has(ctx, "experiment") && !o.dry && (e = pipeline_tracked(op, ctx, &config, &inner, &runner, &watcher, &tracked)))
         return e;
+    config.stage_started = on_tracked;
+    config.stage_arg = &v;
+    if (!o.dry)
+        v.report = report_start(op, ctx, &o);
     e = pipeline_run(op, &o, &r);
+    run_report_finish(v.report, !e && r->cancelled ? "cancelled" : e || r->count[PIPELINE_FAILED] ? "failed" : "succeeded", e || r->count[PIPELINE_FAILED] ? 1 : 0);
     if (tracked)
         pipeline_ended(op, tracked, e || r->cancelled || r->count[PIPELINE_FAILED] ? E_CONFLICT : OK);
     run_watcher_stop(&watcher);
@@ -241,6 +294,8 @@ static const struct option_row run_options[] = {
     {"cwd", OPTION_STRING, "DIR", "the folder that holds dvc.yaml", ".", false},
     {"jobs", OPTION_INT, "N", "stages side by side; 0: one per core", "0", false},
     {"force", OPTION_FLAG, NULL, "run every stage, changed or not", NULL, false},
+    {"from", OPTION_STRING, "STAGE", "also run this stage, and all that follows from it, though they did not change", NULL, false},
+    {"pipeline", OPTION_STRING, "NAME", "what the pipeline is called on the server; else as its folder", NULL, false},
     {"out", OPTION_STRING, "FILE", "also write what happened to each stage as JSON", NULL, false},
     {"dry", OPTION_FLAG, NULL, "say what would run and change nothing", NULL, false},
     {"set", OPTION_MULTI, "[FILE:]KEY=VALUE", "first set a parameter (of params.yaml); may repeat", NULL, false},
@@ -253,7 +308,8 @@ const struct command run_commands[] = {
      "Reads dvc.yaml, skips stages whose command, dependencies, parameters and outputs are as dvc.lock says, takes\n"
      "known results from the run cache and runs the rest, independent stages side by side. A failed stage stops only\n"
      "what depends on it. Each stage's output goes to .dvc/tmp/ingot/logs/STAGE.log. Stock dvc reads and writes the\n"
-     "same files. With --experiment each stage that runs is a run on the server, below one of the pipeline, as `ingot run exec`\n"
+     "same files. Where a server is named (--server, $INGOT_SERVER, $MLFLOW_TRACKING_URI) its page of pipelines shows the run while it runs.\n"
+     "With --experiment each stage that runs is a run on the server, below one of the pipeline, as `ingot run exec`\n"
      "makes them.",
      "  ingot run\n  ingot run --cwd examples/flights --jobs 4 evaluate\n  ingot run --set fit.end=2001-04-01 --set other.yaml:depth=6",
      run_options, run_run},

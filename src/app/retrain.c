@@ -180,6 +180,15 @@ static enum err workspace_check(struct op *op, struct str workspace)
     return OK;
 }
 
+static void env_set(const struct retrain *r, struct str env[3], struct trigger *t)
+{
+    env[0] = str_from(r->server_env);
+    env[1] = str_from(r->supervisor_env);
+    env[2] = str_from(r->token_env);
+    t->env = env;
+    t->env_len = r->token_env[sizeof "INGOT_TOKEN=" - 1] ? 3 : 2;
+}
+
 static enum err submit(struct op *op, struct retrain *r, const struct json *section, struct str endpoint, struct str reason, int64_t at_us)
 {
     struct str workspace, result = STR("");
@@ -191,13 +200,12 @@ static enum err submit(struct op *op, struct retrain *r, const struct json *sect
         (e = json_opt_i64(op, section, "cooldown_days", 0, 10000, 0, &days)) ||
         (e = argv_make(op, r, section, workspace, at_us, &argv, &t.argc)))
         return e;
-    struct str env[] = {str_from(r->server_env), str_from(r->supervisor_env), str_from(r->token_env)};
+    struct str env[3];
     t.workspace = workspace;
     t.argv = argv;
     t.on_success = result;
     t.cooldown_us = days * TIME_US_PER_DAY;
-    t.env = env;
-    t.env_len = r->token_env[sizeof "INGOT_TOKEN=" - 1] ? 3 : 2;
+    env_set(r, env, &t);
     return scheduler_submit(op, r->scheduler, &t, &id);
 }
 
@@ -315,4 +323,111 @@ static enum err hook_list(void *arg, struct op *op, struct str endpoint, struct 
 struct retrainer retrain_hooks(struct retrain *r)
 {
     return (struct retrainer){r, hook_trigger, hook_pending, hook_list};
+}
+
+/* --- by hand --- */
+
+static enum err control_cancel(void *arg, struct op *op, int64_t run)
+{
+    struct retrain *r = arg;
+    return scheduler_cancel(op, r->scheduler, run);
+}
+
+static enum err control_check(void *arg, struct op *op, const struct journal_run *run)
+{
+    (void)arg;
+    char host[256] = "";
+    (void)gethostname(host, sizeof host - 1);
+    if (run->host.len && !str_eqc(run->host, host))
+        return op_fail(op, E_CONFLICT, "it ran on '%.*s', and this server is on '%s'", STR_FMT(run->host), host);
+    if (str_eqc(run->state, "queued") || str_eqc(run->state, "running"))
+        return op_fail(op, E_CONFLICT, "it has not ended yet");
+    return workspace_check(op, run->workspace);
+}
+
+/* What the server ran before goes with the same parameters; of what others reported only the folder is taken. */
+static enum err rerun_argv(struct op *op, const struct retrain *r, const struct journal_run *run, struct str stage, struct trigger *t)
+{
+    struct json *before = NULL;
+    size_t n = 0;
+    bool ours = str_eqc(run->origin, "server") && json_parse(op, run->argv, JSON_STRICT, &before) == OK && before->type == JSON_ARRAY;
+    op_clear(op);
+    struct str *argv = arena_array(op->arena, (ours ? before->len : 0) + 6, struct str);
+    if (!argv)
+        return op_fail(op, E_TOO_LARGE, "the command line is too long");
+    argv[n++] = str_from(r->program);
+    argv[n++] = STR("run");
+    argv[n++] = STR("--cwd");
+    argv[n++] = run->workspace;
+    for (uint32_t i = 4; ours && i < before->len; i++) {
+        if (before->items[i].type == JSON_STRING && str_eqc(before->items[i].s, "--from"))
+            i++; /* where an earlier one began */
+        else if (before->items[i].type == JSON_STRING)
+            argv[n++] = before->items[i].s;
+    }
+    if (stage.len) {
+        argv[n++] = STR("--from");
+        argv[n++] = stage;
+    }
+    t->argv = argv;
+    t->argc = n;
+    return OK;
+}
+
+static struct str rerun_reason(struct op *op, const struct journal_run *run, struct str stage)
+{
+    struct buf b;
+    struct json_out w;
+    buf_init(&b, LIMIT_KIB(16));
+    json_out_init(&w, &b, 0);
+    json_begin_object(&w);
+    json_kv_i64(&w, "again", run->id);
+    json_kv_str(&w, "from", stage);
+    json_end_object(&w);
+    struct str s = str_dup(op->arena, buf_str(&b));
+    buf_clear(&b);
+    return s;
+}
+
+/* A run of an endpoint's pipeline is that again: the version that it registers becomes a candidate. */
+static enum err rerun_of_endpoint(struct op *op, struct retrain *r, const struct journal_run *run, struct trigger *t)
+{
+    const struct json *section = NULL;
+    struct serve_endpoint *held = NULL;
+    struct str result = STR("");
+    enum err e = section_get(op, r, run->endpoint, &section, &held);
+    if (e)
+        return e;
+    if (serve_endpoint_info(held)->weights.active)
+        e = op_fail(op, E_CONFLICT, "a rollout of endpoint '%.*s' is running: what comes out could not become its candidate", STR_FMT(run->endpoint));
+    else if (section)
+        e = json_opt_str(op, section, "result", STR("registered.json"), &result);
+    else
+        e = op_fail(op, E_CONFLICT, "endpoint '%.*s' has no 'retrain' section any more", STR_FMT(run->endpoint));
+    t->endpoint = run->endpoint;
+    t->on_success = str_dup(op->arena, result);
+    serve_release(held);
+    return e;
+}
+
+static enum err control_rerun(void *arg, struct op *op, const struct journal_run *run, struct str stage, int64_t *ret_id)
+{
+    struct retrain *r = arg;
+    struct str env[3];
+    struct trigger t = {.pipeline = run->pipeline, .workspace = run->workspace, .time_us = run->endpoint.len ? run->time_us : time_now_us(),
+                        .reason = rerun_reason(op, run, stage), .on_success = STR("")};
+    enum err e = control_check(arg, op, run);
+    if (!e && stage.len && stage.p[0] == '-')
+        e = op_fail_field(op, "stage", "there is no stage '%.*s'", STR_FMT(stage));
+    if (!e && run->endpoint.len)
+        e = rerun_of_endpoint(op, r, run, &t);
+    if (e || (e = rerun_argv(op, r, run, stage, &t)))
+        return e;
+    env_set(r, env, &t);
+    return scheduler_submit(op, r->scheduler, &t, ret_id);
+}
+
+struct pipeline_control retrain_control(struct retrain *r)
+{
+    return (struct pipeline_control){r, control_cancel, control_check, control_rerun};
 }

@@ -12,6 +12,7 @@
 
 #include "api/services.h"
 #include "app/config.h"
+#include "core/pipeline/control.h"
 
 struct retrain;
 
@@ -20,6 +21,8 @@ MUST_USE enum err retrain_open(struct op *op, struct db *db, struct serve *serve
 MUST_USE enum err retrain_serve(struct op *op, struct retrain *r, const struct config *config, int port);
 void retrain_close(struct retrain *r); /* ends children; NULL is ignored */
 struct retrainer retrain_hooks(struct retrain *r);
+/* Ends runs, and runs pipelines again in the folder in which they ran. */
+struct pipeline_control retrain_control(struct retrain *r);
 
 /* "@", "@-45d", "@+12h" relative to `at_us` as RFC 3339; anything else as it is. For tests. */
 MUST_USE enum err retrain_expand(struct op *op, struct str text, int64_t at_us, struct str *ret);

@@ -19,6 +19,8 @@ struct tracked_config {
     size_t variable_count;
     bool spool_is_ours;          /* its folder too: both go when all is on the server */
     struct run_watcher *watcher; /* told of every run; NULL: none */
+    void (*stage_started)(void *arg, struct str stage, struct str run_id); /* a stage became a run; may be NULL */
+    void *stage_arg;
 };
 struct tracked_command {
     struct str name;      /* of the run; "" = the server makes one up */

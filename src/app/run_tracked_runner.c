@@ -47,6 +47,8 @@ static enum err stages_submit(void *self, struct op *op, const struct runner_job
         op_clear(s->op);
         return e;
     }
+    if (s->config->stage_started)
+        s->config->stage_started(s->config->stage_arg, job->name, tracked_run_id(j->run));
     tracked_env(s->op, j->run, job->env, job->env_len, &ours.env, &ours.env_len);
     e = runner_submit(op, s->inner, &ours, &j->inner);
     if (e) {

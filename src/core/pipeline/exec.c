@@ -31,6 +31,7 @@ struct job {
     const struct dvc_stage *stage;
     struct pipeline_step *step;
     uint32_t waits;          /* needs that are not finished */
+    bool forced;             /* it, or what it needs, was asked for with `from` */
     struct dvc_inputs in;
     size_t command;          /* index of the running one */
     void *handle;
@@ -272,7 +273,8 @@ static enum err decide(struct op *op, struct exec *x, uint32_t i, bool *ret_run,
     if (unchanged && (e = dvc_stage_outs_changed(op, &x->d, s, &outs_why)))
         return e;
     why = why ? why : outs_why;
-    if (!why && !(x->o->force && !s->frozen)) {
+    bool force = x->o->force || j->forced;
+    if (!why && !(force && !s->frozen)) {
         finish(op, x, i, PIPELINE_SKIPPED, NULL);
         return OK;
     }
@@ -282,7 +284,7 @@ static enum err decide(struct op *op, struct exec *x, uint32_t i, bool *ret_run,
         finish(op, x, i, PIPELINE_SKIPPED, "it is frozen");
         return OK;
     }
-    if (!x->o->force && (e = dvc_stage_restore(op, &x->d, s, &j->in, unchanged, x->o->dry, &done)))
+    if (!force && (e = dvc_stage_restore(op, &x->d, s, &j->in, unchanged, x->o->dry, &done)))
         return e;
     if (done || x->o->dry) {
         finish(op, x, i, done ? PIPELINE_RESTORED : PIPELINE_WOULD_RUN, why ? why : "forced");
@@ -499,6 +501,27 @@ static void abandon(struct exec *x)
     x->running_len = 0;
 }
 
+/* Marks what `from` names and all that follows from it. */
+static enum err force_from(struct op *op, struct exec *x)
+{
+    size_t n = x->graph->file->len, named = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct str name = x->graph->file->stages[i].name;
+        bool same = str_eq(name, x->o->from) || (str_starts(name, x->o->from) && name.len > x->o->from.len && name.p[x->o->from.len] == '@');
+        x->jobs[i].forced = same && x->jobs[i].step;
+        named += same;
+    }
+    if (!named)
+        return op_fail(op, E_NOT_FOUND, "there is no stage '%.*s'", STR_FMT(x->o->from));
+    for (size_t k = 0; k < n; k++) { /* an order in which needs come first: one pass */
+        const struct dvc_node *node = &x->graph->nodes[x->graph->order[k]];
+        struct job *j = &x->jobs[x->graph->order[k]];
+        for (uint32_t i = 0; j->step && i < node->needs_len; i++)
+            j->forced |= x->jobs[node->needs[i]].forced;
+    }
+    return OK;
+}
+
 static enum err plan(struct op *op, struct exec *x, struct pipeline_result *r)
 {
     struct dvc_file *file;
@@ -514,18 +537,24 @@ static enum err plan(struct op *op, struct exec *x, struct pipeline_result *r)
     x->jobs = arena_array(op->arena, n + 1, struct job);
     x->ready = arena_array(op->arena, n + 1, uint32_t);
     r->steps = arena_array(op->arena, n + 1, struct pipeline_step);
-    if (!x->jobs || !x->ready || !r->steps)
+    uint32_t *of = arena_array(op->arena, n + 1, uint32_t);
+    if (!x->jobs || !x->ready || !r->steps || !of)
         return op_fail(op, E_TOO_LARGE, "dvc.yaml: too many stages");
     for (size_t k = 0; k < n; k++) {
         uint32_t i = x->graph->order[k];
         if (!wanted[i])
             continue;
+        of[r->len] = i;
         struct pipeline_step *step = &r->steps[r->len++];
         *step = (struct pipeline_step){.name = file->stages[i].name, .reason = "", .log_path = STR("")};
         x->jobs[i] = (struct job){.stage = &file->stages[i], .step = step, .waits = x->graph->nodes[i].needs_len};
         if (x->jobs[i].waits == 0)
             ready_push(x, i);
     }
+    if (x->o->from.len && (e = force_from(op, x)))
+        return e;
+    if (x->o->planned)
+        x->o->planned(x->o->arg, x->graph, r, of);
     return OK;
 }
 

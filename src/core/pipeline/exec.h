@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "port/runner.h"
 
+struct dvc_graph;
+
 enum pipeline_state {
     PIPELINE_WAITING,  /* not reached: not wanted, or the run was stopped before */
     PIPELINE_RUNNING,  /* only in events */
@@ -43,9 +45,12 @@ struct pipeline_options {
     size_t targets_len;
     int jobs;                    /* stages at a time; 0: one per core */
     bool force, dry;
+    struct str from;             /* this stage, or group, and all that follows from it runs though it did not change; "": none */
     const volatile sig_atomic_t *stop; /* non-zero: cancel the children and end; may be NULL */
     struct runner *runner;
     void (*event)(void *arg, const struct pipeline_step *step); /* each change of state; may be NULL */
+    /* Once, before the first event: the steps in their order, `of[i]` the stage of graph->file that step i is. May be NULL. */
+    void (*planned)(void *arg, const struct dvc_graph *graph, const struct pipeline_result *steps, const uint32_t *of);
     void *arg;
 };
 

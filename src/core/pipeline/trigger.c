@@ -20,6 +20,7 @@
 
 #define WAIT_SLICE_MS 100
 #define STOP_GRACE_MS 10000
+#define RUN_VARIABLE "INGOT_PIPELINE_RUN" /* tells the child which row its stages belong to */
 
 struct task {
     struct arena *arena; /* holds the task itself and its texts */
@@ -28,6 +29,7 @@ struct task {
     int64_t id;
     void *handle;        /* NULL: not started */
     bool queued;         /* the row stands; the thread may start it */
+    bool cancel, told;   /* somebody wants it to end; the runner knows */
 };
 
 struct scheduler {
@@ -75,6 +77,8 @@ static struct str id_str(struct op *op, int64_t id)
 static enum err check_free(struct op *op, struct db_tx *tx, const struct trigger *t)
 {
     struct db_val last[3];
+    if (!t->endpoint.len) /* place_take() has seen to it that the folder is free */
+        return OK;
     enum err e = db_query_one(op, tx, &sql_pipeline_run_last, DB_ARGS(DB_TEXT(t->endpoint)), last, 3);
     if (e == E_NOT_FOUND) {
         op_clear(op);
@@ -103,7 +107,8 @@ static enum err submit_tx(struct op *op, struct db_tx *tx, void *arg)
     enum err e = check_free(op, tx, t);
     if (!e)
         e = db_exec(op, tx, &sql_pipeline_run_insert,
-                    DB_ARGS(DB_TEXT(t->endpoint), DB_TEXT(t->workspace), DB_TEXT(t->reason), DB_TEXT(argv_json(op, t)), DB_I64(t->time_us)),
+                    DB_ARGS(DB_TEXT(t->endpoint), DB_TEXT(t->workspace), DB_TEXT(t->reason), DB_TEXT(argv_json(op, t)), DB_I64(t->time_us),
+                            DB_TEXT(t->pipeline.len ? t->pipeline : t->endpoint), DB_TEXT(op->actor.name)),
                     NULL);
     if (e)
         return e;
@@ -111,7 +116,7 @@ static enum err submit_tx(struct op *op, struct db_tx *tx, void *arg)
     struct str path = str_from(op_printf(op, "%.*s/run-%lld.log", STR_FMT(w->log_dir), (long long)w->task->id));
     w->task->log_path = path;
     e = db_exec(op, tx, &sql_pipeline_run_set_log, DB_ARGS(DB_I64(w->task->id), DB_TEXT(path)), NULL);
-    return e ? e : audit_append(op, tx, STR("trigger"), STR("pipeline_run"), id_str(op, w->task->id), t->reason);
+    return e ? e : audit_append(op, tx, STR("trigger"), STR("pipeline_run"), id_str(op, w->task->id), t->reason.len ? t->reason : STR("{}"));
 }
 
 static enum err started_tx(struct op *op, struct db_tx *tx, void *arg)
@@ -169,6 +174,7 @@ static struct task *task_create(const struct trigger *t)
     k->arena = a;
     k->t = *t;
     k->t.endpoint = str_dup(a, t->endpoint);
+    k->t.pipeline = str_dup(a, t->pipeline);
     k->t.reason = str_dup(a, t->reason);
     k->t.workspace = str_dup(a, t->workspace);
     k->t.on_success = str_dup(a, t->on_success);
@@ -177,11 +183,12 @@ static struct task *task_create(const struct trigger *t)
     return k;
 }
 
-/* The lock is held. */
-static bool task_find(const struct scheduler *s, struct str endpoint)
+/* The lock is held. Tasks without endpoint are told apart by where they work; `workspace` "": any with this endpoint. */
+static bool task_find(const struct scheduler *s, struct str endpoint, struct str workspace)
 {
     for (size_t i = 0; i < s->len; i++) {
-        if (str_eq(s->tasks[i]->t.endpoint, endpoint))
+        const struct trigger *t = &s->tasks[i]->t;
+        if ((endpoint.len && str_eq(t->endpoint, endpoint)) || (workspace.len && str_eq(t->workspace, workspace)))
             return true;
     }
     return false;
@@ -198,15 +205,16 @@ static void task_remove(struct scheduler *s, struct task *k)
     arena_destroy(k->arena);
 }
 
-static size_t environment(struct op *op, const struct trigger *t, struct str **ret)
+static size_t environment(struct op *op, const struct task *task, struct str **ret)
 {
+    const struct trigger *t = &task->t;
     size_t n = 0, len = 0;
     while (environ[n])
         n++;
-    struct str *env = arena_alloc(op->arena, (n + t->env_len + 1) * sizeof(*env));
+    struct str *env = arena_alloc(op->arena, (n + t->env_len + 2) * sizeof(*env));
     for (size_t i = 0; i < n; i++) {
         struct str e = str_from(environ[i]);
-        bool over = false;
+        bool over = str_starts(e, STR(RUN_VARIABLE "="));
         for (size_t k = 0; k < t->env_len; k++)
             over |= str_starts(e, str_sub(t->env[k], 0, str_find_char(t->env[k], '=') + 1));
         if (!over)
@@ -214,17 +222,18 @@ static size_t environment(struct op *op, const struct trigger *t, struct str **r
     }
     for (size_t k = 0; k < t->env_len; k++)
         env[len++] = t->env[k];
+    env[len++] = str_from(op_printf(op, RUN_VARIABLE "=%lld", (long long)task->id));
     *ret = env;
     return len;
 }
 
 static enum err task_start(struct op *op, struct scheduler *s, struct task *k)
 {
-    struct runner_job job = {.name = k->t.endpoint, .cwd = k->t.workspace, .log_path = k->log_path, .timeout_ms = s->config.timeout_ms};
+    struct runner_job job = {.name = k->t.endpoint.len ? k->t.endpoint : k->t.pipeline, .cwd = k->t.workspace, .log_path = k->log_path, .timeout_ms = s->config.timeout_ms};
     job.argv = arena_alloc(op->arena, (k->t.argc + 1) * sizeof(struct str));
     memcpy(job.argv, k->t.argv, k->t.argc * sizeof(struct str));
     job.argc = k->t.argc;
-    job.env_len = environment(op, &k->t, &job.env);
+    job.env_len = environment(op, k, &job.env);
     struct run_write w = {.task = k};
     enum err e = db_write(op, s->config.db, started_tx, &w);
     return e ? e : runner_submit(op, &s->config.runner, &job, &k->handle);
@@ -302,11 +311,34 @@ static bool wait_for_work(struct scheduler *s)
     return !s->stopping;
 }
 
+/* Tells the runner of those that somebody wants to end; ends those that did not begin. */
+static void cancel_asked(struct op *op, struct scheduler *s)
+{
+    struct task *gone[LIMIT_TRIGGERS];
+    const struct runner_status st = {.state = RUNNER_LOST};
+    size_t n = 0;
+    mutex_lock(&s->lock);
+    for (size_t i = 0; i < s->len; i++) {
+        struct task *k = s->tasks[i];
+        if (!k->cancel || k->told)
+            continue;
+        k->told = true;
+        if (k->handle)
+            runner_cancel(&s->config.runner, k->handle, STOP_GRACE_MS);
+        else
+            gone[n++] = k;
+    }
+    mutex_unlock(&s->lock);
+    for (size_t i = 0; i < n; i++)
+        task_end(op, s, gone[i], &st, true);
+}
+
 static void run_once(struct op *op, struct scheduler *s)
 {
     struct task *k, *tasks[LIMIT_TRIGGERS];
     void *handles[LIMIT_TRIGGERS];
     struct runner_status st = {.state = RUNNER_LOST};
+    cancel_asked(op, s);
     while ((k = next_queued(s))) {
         if (task_start(op, s, k)) {
             log_at(LOG_ERROR, "pipeline.start", {"run", LOG_I(k->id)}, {"error", LOG_C(op->msg)});
@@ -327,7 +359,7 @@ static void run_once(struct op *op, struct scheduler *s)
     if (hit == SIZE_MAX)
         return;
     runner_release(&s->config.runner, handles[hit]);
-    task_end(op, s, tasks[hit], &st, false);
+    task_end(op, s, tasks[hit], &st, tasks[hit]->told);
 }
 
 /* Everything still open is told to end, then waited for. */
@@ -413,8 +445,10 @@ static enum err place_take(struct op *op, struct scheduler *s, struct task *k)
     LOCK(&s->lock);
     if (s->stopping)
         return op_fail(op, E_CANCELLED, "the scheduler stops");
-    if (task_find(s, k->t.endpoint))
+    if (task_find(s, k->t.endpoint, STR("")))
         return op_fail(op, E_CONFLICT, "a pipeline run of endpoint '%.*s' is not finished", STR_FMT(k->t.endpoint));
+    if (!k->t.endpoint.len && task_find(s, STR(""), k->t.workspace))
+        return op_fail(op, E_CONFLICT, "a pipeline run in '%.*s' is not finished", STR_FMT(k->t.workspace));
     if (s->len == LIMIT_TRIGGERS)
         return op_fail(op, E_BUSY, "%d pipeline runs are open", LIMIT_TRIGGERS);
     s->tasks[s->len++] = k;
@@ -423,8 +457,8 @@ static enum err place_take(struct op *op, struct scheduler *s, struct task *k)
 
 enum err scheduler_submit(struct op *op, struct scheduler *s, const struct trigger *t, int64_t *ret_id)
 {
-    if (t->argc == 0 || t->endpoint.len == 0 || t->cooldown_us < 0)
-        return op_fail(op, E_INVALID, "a trigger needs an endpoint, a command and a cool-down");
+    if (t->argc == 0 || (t->endpoint.len == 0 && t->pipeline.len == 0) || t->cooldown_us < 0)
+        return op_fail(op, E_INVALID, "a trigger needs an endpoint or a pipeline, a command and a cool-down");
     struct task *k = task_create(t);
     enum err e = place_take(op, s, k);
     if (e) {
@@ -448,7 +482,19 @@ enum err scheduler_submit(struct op *op, struct scheduler *s, const struct trigg
 bool scheduler_pending(struct scheduler *s, struct str endpoint)
 {
     LOCK(&s->lock);
-    return task_find(s, endpoint);
+    return task_find(s, endpoint, STR(""));
+}
+
+enum err scheduler_cancel(struct op *op, struct scheduler *s, int64_t id)
+{
+    LOCK(&s->lock);
+    for (size_t i = 0; i < s->len; i++) {
+        if (s->tasks[i]->id == id && s->tasks[i]->queued) {
+            s->tasks[i]->cancel = true;
+            return OK;
+        }
+    }
+    return op_fail(op, E_NOT_FOUND, "pipeline run %lld does not run here", (long long)id);
 }
 
 struct list_read {

@@ -12,12 +12,13 @@
 struct scheduler;
 
 struct trigger {
-    struct str endpoint;
+    struct str endpoint;     /* "": of a pipeline that belongs to none; one at a time per workspace then */
+    struct str pipeline;     /* how people call it; "": as the endpoint */
     struct str reason;       /* a JSON object: what was seen */
     struct str workspace;    /* the folder that the command works in */
     const struct str *argv;  /* {"/usr/bin/ingot", "run", "--cwd", ...} */
     size_t argc;
-    const struct str *env;   /* "K=V" put over the server's environment */
+    const struct str *env;   /* "K=V" put over the server's environment; INGOT_PIPELINE_RUN=ID is added */
     size_t env_len;
     struct str on_success;   /* a JSON file that the command leaves, absolute or in the workspace; "" = none */
     int64_t time_us;         /* when it was asked for, on the asker's clock (event time in a replay) */
@@ -43,6 +44,8 @@ void scheduler_destroy(struct scheduler *s);
 /* Records and queues a run. E_CONFLICT: one is open for this endpoint, or the cool-down has not passed (the text
  * says which); E_BUSY: LIMIT_TRIGGERS. On success the row and its audit row are durable. */
 MUST_USE enum err scheduler_submit(struct op *op, struct scheduler *s, const struct trigger *t, int64_t *ret_id);
+/* Ends a run of ours that is queued or runs (SIGTERM, then SIGKILL); it becomes 'cancelled'. E_NOT_FOUND: no such run is open here. */
+MUST_USE enum err scheduler_cancel(struct op *op, struct scheduler *s, int64_t id);
 /* Whether a run of the endpoint is queued or running, or its `done` has not returned yet. */
 bool scheduler_pending(struct scheduler *s, struct str endpoint);
 
