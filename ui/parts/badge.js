@@ -8,6 +8,7 @@ const STATES = {
   READY: ["ok", "Ready"], PENDING_REGISTRATION: ["running", "Pending"], FAILED_REGISTRATION: ["bad", "Failed"],
   ready: ["ok", "Ready"], loading: ["running", "Loading"], unavailable: ["bad", "Unavailable"],
   queued: ["off", "Queued"], running: ["running", "Running"], succeeded: ["ok", "Succeeded"], failed: ["bad", "Failed"], cancelled: ["off", "Cancelled"], lost: ["bad", "Lost"],
+  waiting: ["off", "Waiting"], ran: ["ok", "Ran"], restored: ["ok", "Cached"], retrying: ["warn", "Retrying"], blocked: ["off", "Blocked"],
   firing: ["bad", "Firing"], resolved: ["ok", "Resolved"],
   open: ["warn", "Waiting"], pending: ["warn", "Waiting"], approved: ["ok", "Approved"], rejected: ["bad", "Rejected"], withdrawn: ["off", "Withdrawn"],
   promoted: ["ok", "Promoted"], rolled_back: ["bad", "Rolled back"], paused: ["warn", "Paused"], inconclusive: ["warn", "Inconclusive"],

@@ -9,11 +9,13 @@ import { Icon } from "./icons.js";
 const OPEN_DEPTH = 2;
 const OPEN_MAX = 50;      /* a branch with more is closed at first */
 const TEXT_SHOWN = 500;
+const QUOTE = "\u0022";
 
 function Leaf({ value }) {
   if (typeof value !== "string")
     return html`<span class="json-${value === null ? "null" : typeof value}">${String(value)}</span>`;
-  return html`<span class="json-string">"${visible(value.slice(0, TEXT_SHOWN))}${value.length > TEXT_SHOWN && html`<em class="soft"> … ${t("{n} more character|{n} more characters", { n: value.length - TEXT_SHOWN })}</em>`}"</span>`;
+  const more = value.length - TEXT_SHOWN, rest = more > 0 && html`<em class="soft"> … ${t("{n} more character|{n} more characters", { n: more })}</em>`;
+  return html`<span class="json-string">${QUOTE}${visible(value.slice(0, TEXT_SHOWN))}${rest}${QUOTE}</span>`;
 }
 
 function Row({ row, open, toggle }) {

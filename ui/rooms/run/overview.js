@@ -26,7 +26,7 @@ function Linked({ text }) {
 
 /* "git@host:a/b.git" and "https://host/a/b.git" -> the commit's page, where the host has pages of that form. */
 function commitAddress(origin, commit) {
-  const web = origin?.replace(/^git@([^:/]+):/, "https://$1/").replace(/\.git$/, "");
+  const web = origin?.replace(/^git@([^:/]+):/, (_, host) => ["https:", "", host, ""].join("/")).replace(/\.git$/, "");
   return web && /^[0-9a-f]{7,64}$/.test(commit ?? "") ? safeHref(`${web}/commit/${commit}`) : null;
 }
 
