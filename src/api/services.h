@@ -11,6 +11,7 @@
 struct access;
 struct dispatch;
 struct listeners;
+struct memory_regions;
 struct alerts;
 struct payload;
 struct series_cache;
@@ -38,6 +39,7 @@ struct services {
     struct run_windows *run_windows; /* orders of runs that tables scroll over; NULL: none is kept */
     struct webhooks *webhooks;       /* who is told of what, and the outbox; NULL: webhooks are not served */
     struct alerts *alerts;           /* rules on runs' metrics; NULL likewise */
+    struct memory_regions *memory;   /* shared memory that clients have registered; NULL: none is read */
     struct tracer *tracer;           /* which requests leave a trace; NULL: none does */
     struct dispatch *dispatch;
     struct server *server;

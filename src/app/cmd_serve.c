@@ -27,6 +27,7 @@ static const struct option_row serve_options[] = {
     {"uploads-memory-mb", OPTION_INT, "MIB", "memory for files that load requests bring, until their models are unloaded; 0 = 1024", "0", false},
     {"engine-threads", OPTION_INT, "N", "threads for models that are too dear for an I/O thread; 0 = one per core", "0", false},
     {"io-threads", OPTION_INT, "N", "I/O threads; 0 = one per core", "0", false},
+    {"shared-memory", OPTION_FLAG, NULL, "let clients that may load models name files in /dev/shm for tensors (Triton's system shared memory)", NULL, false},
     {"grpc-stream", OPTION_STRING, "FORM", "answers of ModelStreamInfer: triton or mlserver", "triton", false},
     {"otlp-endpoint", OPTION_STRING, "URL", "OpenTelemetry collector that gets traces: http://HOST:4318; none: OTEL_EXPORTER_OTLP_ENDPOINT", NULL, false},
     {"otlp-headers", OPTION_STRING, "LIST", "fields that it asks for: name=value, by comma", NULL, false},
@@ -132,6 +133,7 @@ static enum err serve_run(struct op *op, struct command_ctx *ctx)
     struct model_server_config config = {
         .explicit_load = command_flag(ctx, "explicit"),
         .triton_metrics = command_flag(ctx, "triton-metrics"),
+        .shared_memory = command_flag(ctx, "shared-memory"),
         .telemetry = {command_str(ctx, "otlp-endpoint"), command_str(ctx, "otlp-headers"), command_str(ctx, "otlp-protocol"), command_str(ctx, "trace-sample")}};
     struct model_server *server = NULL;
     size_t models = 0, ready = 0;

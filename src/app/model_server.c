@@ -6,6 +6,7 @@
 #include "api/dispatch.h"
 #include "api/grpc/grpc.h"
 #include "api/invocations/invocations.h"
+#include "api/memory.h"
 #include "api/services.h"
 #include "api/settings.h"
 #include "api/system/system.h"
@@ -26,6 +27,7 @@ struct model_server {
     struct serve *serve;
     struct telemetry *telemetry;
     struct tracer *tracer;
+    struct memory_regions *memory; /* NULL: none may be registered */
     struct services services;
     struct dispatch *dispatch;
     struct pool *pool, *transfer_pool;
@@ -91,8 +93,9 @@ static enum err caller_check(void *arg, struct op *op, struct str token, bool pe
 static enum err net_open(struct op *op, struct model_server *m, int *ret_port)
 {
     const struct model_server_config *c = m->config;
+    m->memory = c->shared_memory ? memory_regions_create() : NULL;
     m->services = (struct services){.serve = m->serve, .metrics = metrics_write, .data_dir = STR(""), .grpc_stream_plain = c->stream_plain,
-                                    .ready_early = c->ready_early,
+                                    .ready_early = c->ready_early, .memory = m->memory,
                                     .tracer = m->tracer, .triton_metrics = c->triton_metrics, .started_us = op->now_us};
     const struct dispatch_config dispatch = {.tables = tables,
                                              .services = &m->services,
@@ -197,6 +200,7 @@ void model_server_stop(struct model_server *m)
     pool_destroy(m->transfer_pool);
     dispatch_destroy(m->dispatch);
     serve_close(m->serve);
+    memory_regions_destroy(m->memory);
     settings_trace_bind(NULL);
     tracer_destroy(m->tracer);
     telemetry_close(m->telemetry);

@@ -26,6 +26,7 @@ struct model_server_config { /* borrowed; must outlive the server */
     size_t models_memory_bytes; /* of all loaded models; 0: no limit */
     size_t queues_memory_bytes, uploads_memory_bytes; /* of requests that wait or run, of what load requests bring; 0: the usual limits */
     int engine_threads;      /* 0: one per core */
+    bool shared_memory;      /* clients may register regions of /dev/shm */
     bool stream_plain;       /* ModelStreamInfer as MLServer has it */
     bool triton_metrics;     /* /metrics has Triton's families beside ours */
     struct telemetry_settings telemetry;

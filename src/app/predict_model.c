@@ -220,7 +220,7 @@ static enum err disk_choose(struct op *op, struct predict_model *m, struct str n
 static enum err serve_make(struct op *op, struct predict_model *m)
 {
     const struct serve_config config = {.engines = backend_engines, .source = {.arg = m, .fetch = source_fetch, .list = source_list},
-                                        .explicit_load = true};
+                                        .queue_max_bytes = SIZE_MAX, .explicit_load = true};
     return serve_open(op, &config, &m->serve);
 }
 

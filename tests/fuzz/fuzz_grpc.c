@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void read_both(struct op *op, struct str message)
 {
     struct grpc_infer q;
-    enum err e = grpc_infer_read(op, message, &q);
+    enum err e = grpc_infer_read(op, message, NULL, &q);
     struct str id = grpc_infer_id(message);
     if (e && !op->msg)
         abort();

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     op_init(&op, a);
     if (n != UINT16_MAX)
         length = (struct str){header, (size_t)snprintf(header, sizeof header, "%u", n)};
-    enum err e = v2_request_read(&op, body, length, &sig, &r);
+    enum err e = v2_request_read(&op, body, length, &sig, NULL, &r);
     if (!e) {
         for (size_t i = 0; i < r.infer.input_count; i++)
             if (r.infer.inputs[i].count > LIMIT_TENSOR_VALUES || r.infer.inputs[i].rank > LIMIT_TENSOR_RANK)

@@ -5,6 +5,7 @@
 #include <health.pb-c.h>
 #include <inference.pb-c.h>
 
+#include "api/memory.h"
 #include "api/settings.h"
 #include "base/limits.h"
 
@@ -124,12 +125,13 @@ enum err control_model_ready(struct op *op, struct services *s, const void *in, 
 enum err control_server_metadata(struct op *op, struct services *s, const void *in, void **ret)
 {
     static char *const extensions[] = {"classification", "model_configuration", "model_repository", "model_repository(unload_dependents)",
-                                       "schedule_policy", "sequence", "sequence(string_id)", "statistics", "trace", "logging", "parameters"};
-    (void)s, (void)in;
+                                       "schedule_policy", "sequence", "sequence(string_id)", "statistics", "trace", "logging", "parameters",
+                                       "system_shared_memory"};
+    (void)in;
     Inference__ServerMetadataResponse *r = CONTROL_NEW(op, Inference__ServerMetadataResponse, inference__server_metadata_response);
     r->name = control_text(op, STR("ingot"));
     r->version = control_text(op, STR(INGOT_VERSION));
-    r->n_extensions = ARRAY_LEN(extensions);
+    r->n_extensions = ARRAY_LEN(extensions) - !s->memory;
     r->extensions = (char **)(uintptr_t)extensions;
     *ret = r;
     return OK;
@@ -186,32 +188,51 @@ enum err control_model_metadata(struct op *op, struct services *s, const void *i
     return e;
 }
 
-/* ---- shared memory: a server that reads none. Ending what was never begun is no error: clients do so before they begin. ---- */
-
-static enum err no_shared_memory(struct op *op)
-{
-    return op_fail(op, E_UNSUPPORTED, "this server reads no shared memory");
-}
+/* ---- shared memory (api/memory.h) ---- */
 
 enum err control_system_status(struct op *op, struct services *s, const void *in, void **ret)
 {
-    (void)s, (void)in;
-    *ret = CONTROL_NEW(op, Inference__SystemSharedMemoryStatusResponse, inference__system_shared_memory_status_response);
+    const Inference__SystemSharedMemoryStatusRequest *q = in;
+    struct memory_region *all = NULL;
+    size_t n = 0;
+    enum err e = memory_status(op, s->memory, str_from(q->name), &all, &n);
+    if (e)
+        return e;
+    Inference__SystemSharedMemoryStatusResponse *r = CONTROL_NEW(op, Inference__SystemSharedMemoryStatusResponse, inference__system_shared_memory_status_response);
+    r->n_regions = n;
+    r->regions = arena_alloc(op->arena, n * sizeof *r->regions + 1);
+    for (size_t i = 0; i < n; i++) {
+        Inference__SystemSharedMemoryStatusResponse__RegionsEntry *entry =
+            CONTROL_NEW(op, Inference__SystemSharedMemoryStatusResponse__RegionsEntry, inference__system_shared_memory_status_response__regions_entry);
+        entry->value = CONTROL_NEW(op, Inference__SystemSharedMemoryStatusResponse__RegionStatus, inference__system_shared_memory_status_response__region_status);
+        entry->key = entry->value->name = control_text(op, all[i].name);
+        entry->value->key = control_text(op, all[i].key);
+        entry->value->offset = all[i].offset;
+        entry->value->byte_size = all[i].size_bytes;
+        r->regions[i] = entry;
+    }
+    *ret = r;
     return OK;
 }
 
 enum err control_system_register(struct op *op, struct services *s, const void *in, void **ret)
 {
-    (void)s, (void)in, (void)ret;
-    return no_shared_memory(op);
+    const Inference__SystemSharedMemoryRegisterRequest *q = in;
+    enum err e = memory_register(op, s->memory, &(struct memory_region){str_from(q->name), str_from(q->key), q->offset, q->byte_size});
+    if (!e)
+        *ret = CONTROL_NEW(op, Inference__SystemSharedMemoryRegisterResponse, inference__system_shared_memory_register_response);
+    return e;
 }
 
 enum err control_system_unregister(struct op *op, struct services *s, const void *in, void **ret)
 {
-    (void)s, (void)in;
+    const Inference__SystemSharedMemoryUnregisterRequest *q = in;
+    memory_unregister(s->memory, str_from(q->name));
     *ret = CONTROL_NEW(op, Inference__SystemSharedMemoryUnregisterResponse, inference__system_shared_memory_unregister_response);
     return OK;
 }
+
+/* Of GPUs: a server that reads none. Ending what was never begun is no error: clients do so before they begin. */
 
 enum err control_cuda_status(struct op *op, struct services *s, const void *in, void **ret)
 {
@@ -223,7 +244,7 @@ enum err control_cuda_status(struct op *op, struct services *s, const void *in, 
 enum err control_cuda_register(struct op *op, struct services *s, const void *in, void **ret)
 {
     (void)s, (void)in, (void)ret;
-    return no_shared_memory(op);
+    return op_fail(op, E_UNSUPPORTED, "this server reads no memory of GPUs");
 }
 
 enum err control_cuda_unregister(struct op *op, struct services *s, const void *in, void **ret)

@@ -28,9 +28,9 @@
     ROW(INFERENCE "RepositoryIndex", inference__repository_index_request, control_repository_index, PERM_READ, SLOW, "Endpoints, and what could be loaded.") \
     ROW(INFERENCE "RepositoryModelLoad", inference__repository_model_load_request, control_model_load, PERM_DEPLOY, SLOW, "Loads a model, or loads it again.") \
     ROW(INFERENCE "RepositoryModelUnload", inference__repository_model_unload_request, control_model_unload, PERM_DEPLOY, SLOW, "Unloads a model.") \
-    ROW(INFERENCE "SystemSharedMemoryStatus", inference__system_shared_memory_status_request, control_system_status, PERM_READ, FAST, "No region: none is read.") \
-    ROW(INFERENCE "SystemSharedMemoryRegister", inference__system_shared_memory_register_request, control_system_register, PERM_INFER, FAST, "Refused.") \
-    ROW(INFERENCE "SystemSharedMemoryUnregister", inference__system_shared_memory_unregister_request, control_system_unregister, PERM_INFER, FAST, "Nothing to do.") \
+    ROW(INFERENCE "SystemSharedMemoryStatus", inference__system_shared_memory_status_request, control_system_status, PERM_READ, FAST, "Registered regions of shared memory.") \
+    ROW(INFERENCE "SystemSharedMemoryRegister", inference__system_shared_memory_register_request, control_system_register, PERM_DEPLOY, FAST, "Take tensors from a file in /dev/shm, and put them there (ingot serve --shared-memory).") \
+    ROW(INFERENCE "SystemSharedMemoryUnregister", inference__system_shared_memory_unregister_request, control_system_unregister, PERM_DEPLOY, FAST, "Forget a region, or all.") \
     ROW(INFERENCE "CudaSharedMemoryStatus", inference__cuda_shared_memory_status_request, control_cuda_status, PERM_READ, FAST, "No region: none is read.") \
     ROW(INFERENCE "CudaSharedMemoryRegister", inference__cuda_shared_memory_register_request, control_cuda_register, PERM_INFER, FAST, "Refused.") \
     ROW(INFERENCE "CudaSharedMemoryUnregister", inference__cuda_shared_memory_unregister_request, control_cuda_unregister, PERM_INFER, FAST, "Nothing to do.") \

@@ -20,7 +20,7 @@ struct asked {
 static struct grpc_answer answer_of(const struct asked *a, bool final)
 {
     return (struct grpc_answer){.model = a->in.model, .id = a->in.request.id, .version = a->answer.version, .warning = a->answer.warning, .final = final,
-                                .raw = a->in.raw, .outputs = a->answer.outputs, .output_count = a->answer.output_count};
+                                .raw = a->in.raw, .places = &a->in.places, .outputs = a->answer.outputs, .output_count = a->answer.output_count};
 }
 
 /* ---- one request, one answer ---- */
@@ -30,10 +30,13 @@ static enum err infer_answer(struct op *op, struct http_req *req, struct http_re
     struct asked *a = arg;
     const struct grpc_answer answer = answer_of(a, false);
     (void)req;
+    enum err e = memory_write(op, &a->in.places, a->answer.outputs, a->answer.output_count);
+    if (e)
+        return e;
     grpc_answer_head(&a->call, res);
     grpc_frame_open(&res->body);
     grpc_answer_write(&answer, &res->body);
-    enum err e = grpc_frame_close(op, &a->call, &res->body, 0);
+    e = grpc_frame_close(op, &a->call, &res->body, 0);
     if (!e)
         grpc_answer_status(op, OK, res);
     return e;
@@ -54,7 +57,7 @@ enum err grpc_model_infer(struct op *op, struct services *s, struct http_req *re
     if (!e)
         e = grpc_message_only(op, &a->call, req->body, &message);
     if (!e)
-        e = grpc_infer_read(op, message, &a->in);
+        e = grpc_infer_read(op, message, s->memory, &a->in);
     if (!e)
         e = serve_acquire(op, s->serve, a->in.model, &ep);
     if (e)
@@ -81,7 +84,7 @@ struct stream {
 static enum err stream_ask(struct op *op, struct stream *s, struct str message, struct asked *a)
 {
     struct serve_endpoint *ep = NULL;
-    enum err e = grpc_infer_read(op, message, &a->in);
+    enum err e = grpc_infer_read(op, message, s->services->memory, &a->in);
     if (!e)
         e = serve_acquire(op, s->services->serve, a->in.model, &ep);
     if (e)
@@ -89,7 +92,7 @@ static enum err stream_ask(struct op *op, struct stream *s, struct str message, 
     a->in.request.started_ns = time_mono_ns();
     e = serve_infer(op, ep, &a->in.request, &a->answer);
     serve_release(ep);
-    return e;
+    return e ? e : memory_write(op, &a->in.places, a->answer.outputs, a->answer.output_count);
 }
 
 /* The answer to one message in s->out, closed as a frame. `e`: it failed, its text is in op. */

@@ -166,10 +166,16 @@ static enum err request_param(struct op *op, const struct proto_field *f, struct
     return e;
 }
 
-static enum err no_shared_memory(struct op *op, const struct param *p)
+/* Where a tensor lies in shared memory, parameter by parameter. */
+static enum err part_param(struct op *op, const struct param *p, struct memory_part *part)
 {
-    bool shared = str_starts(p->key, STR("shared_memory_"));
-    return shared ? op_fail(op, E_INVALID, "parameter \"%.*s\": this server reads no shared memory", STR_FMT(p->key)) : OK;
+    if (str_eq(p->key, STR("shared_memory_region")))
+        return param_str(op, p, &part->region);
+    if (str_eq(p->key, STR("shared_memory_byte_size")))
+        return param_uint(op, p, INT64_MAX, &part->size_bytes);
+    if (str_eq(p->key, STR("shared_memory_offset")))
+        return param_uint(op, p, INT64_MAX, &part->offset);
+    return OK;
 }
 
 /* ---- typed contents ---- */
@@ -198,6 +204,7 @@ struct input {
     struct tensor *t;
     struct str message;    /* the InferInputTensor */
     size_t values;         /* in its typed contents */
+    struct memory_part part;
 };
 
 static enum err contents_bad(struct op *op, const struct tensor *t)
@@ -366,11 +373,11 @@ static enum err shape_read(struct op *op, struct tensor *t, const struct proto_f
     return values.bad ? op_fail(op, E_INVALID, "an input's shape is malformed") : OK;
 }
 
-static enum err input_param(struct op *op, const struct proto_field *f)
+static enum err input_param(struct op *op, const struct proto_field *f, struct memory_part *part)
 {
     struct param p;
     enum err e = param_read(op, f, &p);
-    return e ? e : no_shared_memory(op, &p);
+    return e ? e : part_param(op, &p, part);
 }
 
 static enum err input_head(struct op *op, size_t index, struct input *input)
@@ -389,7 +396,7 @@ static enum err input_head(struct op *op, size_t index, struct input *input)
         else if (f.number == 3)
             e = shape_read(op, t, &f);
         else if (f.number == 4)
-            e = input_param(op, &f);
+            e = input_param(op, &f, &input->part);
         else if (f.number <= 5 && f.wire != PROTO_LEN)
             in.bad = true;
     }
@@ -409,7 +416,7 @@ static enum err input_head(struct op *op, size_t index, struct input *input)
 
 static enum err input_read(struct op *op, size_t index, struct str message, struct tensor *t, struct input *ret)
 {
-    *ret = (struct input){.t = t, .message = message};
+    *ret = (struct input){.t = t, .message = message, .part.region = STR("")};
     enum err e = input_head(op, index, ret);
     struct proto_in in = proto_in(message);
     struct proto_field f;
@@ -421,7 +428,7 @@ static enum err input_read(struct op *op, size_t index, struct str message, stru
     return e;
 }
 
-static enum err want_read(struct op *op, size_t index, struct str message, struct grpc_infer *q, struct infer_want *ret)
+static enum err want_read(struct op *op, size_t index, struct str message, struct grpc_infer *q, struct infer_want *ret, struct memory_part *part)
 {
     struct infer_want want = {.name = STR("")};
     struct proto_in in = proto_in(message);
@@ -436,7 +443,7 @@ static enum err want_read(struct op *op, size_t index, struct str message, struc
             in.bad = true;
         else if (f.number == 1)
             want.name = f.bytes;
-        else if (!(e = param_read(op, &f, &p)) && !(e = no_shared_memory(op, &p))) {
+        else if (!(e = param_read(op, &f, &p)) && !(e = part_param(op, &p, part))) {
             if (str_eq(p.key, STR("classification")))
                 e = param_uint(op, &p, UINT32_MAX, &n);
             else if (str_eq(p.key, STR("binary_data")) && !(e = param_bool(op, &p, &want.binary)))
@@ -444,6 +451,8 @@ static enum err want_read(struct op *op, size_t index, struct str message, struc
         }
     }
     want.classes = (size_t)n;
+    if (!e && part->region.len && !q->places.regions)
+        e = op_fail(op, E_INVALID, "output \"%.*s\": this server writes no shared memory; `ingot serve --shared-memory` does", STR_FMT(want.name));
     if (!e && (in.bad || !want.name.len || !str_is_utf8(want.name)))
         e = op_fail(op, E_INVALID, in.bad ? "outputs[%zu] is malformed" : "outputs[%zu] has no name", index);
     *ret = want;
@@ -474,8 +483,6 @@ static enum err message_count(struct op *op, struct str message, struct counts *
         return op_fail(op, E_TOO_LARGE, "%zu inputs and %zu outputs; the limits are %d and %d", n.inputs, n.outputs, LIMIT_SERVE_INPUTS, LIMIT_SERVE_OUTPUTS);
     if (!n.inputs)
         return op_fail(op, E_INVALID, "the request has no inputs");
-    if (n.raws && n.raws != n.inputs)
-        return op_fail(op, E_INVALID, "%zu raw contents for %zu inputs", n.raws, n.inputs);
     *ret = n;
     return OK;
 }
@@ -491,6 +498,7 @@ struct filled {
     struct tensor *tensors;
     struct input *inputs;
     struct infer_want *wants;
+    struct memory_part *parts; /* of the outputs */
     struct str *raws;
     struct counts at;
 };
@@ -507,29 +515,55 @@ static enum err field_take(struct op *op, const struct proto_field *f, struct fi
         return r->id.len <= ID_MAX && str_is_utf8(r->id) ? OK : op_fail(op, E_INVALID, "id is not a text of at most %d bytes", ID_MAX);
     case 4: return request_param(op, f, q);
     case 5: i = to->at.inputs++; return input_read(op, i, f->bytes, &to->tensors[i], &to->inputs[i]);
-    case 6: i = to->at.outputs++; return want_read(op, i, f->bytes, q, &to->wants[i]);
+    case 6: i = to->at.outputs++; return want_read(op, i, f->bytes, q, &to->wants[i], &to->parts[i]);
     case 7: to->raws[to->at.raws++] = f->bytes; return OK;
     default: return OK;
     }
 }
 
-enum err grpc_infer_read(struct op *op, struct str message, struct grpc_infer *ret)
+/* The values of all inputs: in shared memory, or raw in the order of those that are not there, or typed. */
+static enum err inputs_fill(struct op *op, const struct filled *to, const struct counts *n, struct memory_regions *memory)
+{
+    size_t raw = 0, own = 0;
+    enum err e = OK;
+    for (size_t i = 0; i < n->inputs; i++)
+        own += !to->inputs[i].part.region.len;
+    /* Some clients send an empty one in the place of each that lies in shared memory. */
+    const bool gaps = n->raws == n->inputs;
+    if (n->raws && n->raws != own && !gaps)
+        return op_fail(op, E_INVALID, "%zu raw contents for %zu inputs", n->raws, own);
+    for (size_t i = 0; !e && i < n->inputs; i++) {
+        struct input *input = &to->inputs[i];
+        struct str bytes = STR("");
+        if (!input->part.region.len) {
+            e = n->raws ? input_raw(op, input, to->raws[raw++]) : input_typed(op, input);
+            continue;
+        }
+        raw += gaps;
+        e = memory_read(op, memory, input->t->name, &input->part, &bytes);
+        if (!e)
+            e = input_raw(op, input, bytes);
+    }
+    return e;
+}
+
+enum err grpc_infer_read(struct op *op, struct str message, struct memory_regions *memory, struct grpc_infer *ret)
 {
     struct counts n = {0};
     enum err e = message_count(op, message, &n);
     if (e)
         return e;
-    struct grpc_infer q = {.model = STR(""), .request = {.id = STR(""), .unit_id = STR(""), .sequence = STR("")}};
+    struct grpc_infer q = {.model = STR(""), .places.regions = memory, .request = {.id = STR(""), .unit_id = STR(""), .sequence = STR("")}};
     struct filled to = {.tensors = arena_array(op->arena, n.inputs, struct tensor), .inputs = arena_array(op->arena, n.inputs, struct input),
-                        .wants = arena_array(op->arena, n.outputs + 1, struct infer_want), .raws = arena_array(op->arena, n.raws + 1, struct str)};
-    if (!to.tensors || !to.inputs || !to.wants || !to.raws)
+                        .wants = arena_array(op->arena, n.outputs + 1, struct infer_want), .parts = arena_array(op->arena, n.outputs + 1, struct memory_part), .raws = arena_array(op->arena, n.raws + 1, struct str)};
+    if (!to.tensors || !to.inputs || !to.wants || !to.parts || !to.raws)
         return op_fail(op, E_TOO_LARGE, "no memory for %zu inputs", n.inputs);
     struct proto_in in = proto_in(message);
     struct proto_field f;
     while (!e && proto_next(&in, &f))
         e = field_take(op, &f, &to, &q);
-    for (size_t i = 0; !e && i < n.inputs; i++)
-        e = n.raws ? input_raw(op, &to.inputs[i], to.raws[i]) : input_typed(op, &to.inputs[i]);
+    if (!e)
+        e = inputs_fill(op, &to, &n, memory);
     if (!e && (!q.model.len || !str_is_utf8(q.model)))
         e = op_fail(op, E_INVALID, "the request names no model");
     if (e)
@@ -539,6 +573,9 @@ enum err grpc_infer_read(struct op *op, struct str message, struct grpc_infer *r
     q.request.input_count = n.inputs;
     q.request.outputs = n.outputs ? to.wants : NULL;
     q.request.output_count = n.outputs;
+    q.places = (struct memory_places){memory, to.wants, NULL, n.outputs};
+    for (size_t i = 0; i < n.outputs; i++)
+        q.places.parts = to.parts[i].region.len ? to.parts : q.places.parts;
     if (!q.request.unit_id.len)
         q.request.unit_id = q.request.id;
     *ret = q;

@@ -165,17 +165,67 @@ static size_t shape_size(const struct tensor *t)
     return n;
 }
 
-static size_t output_size(const struct tensor *t, bool raw)
+static const struct str region_key = STR_INIT("shared_memory_region"), size_key = STR_INIT("shared_memory_byte_size"), offset_key = STR_INIT("shared_memory_offset");
+
+/* Entries of a map of parameters: a text's, a number's. */
+static size_t text_param_size(struct str key, struct str value)
+{
+    return len_size(key.len) + len_size(len_size(value.len));
+}
+
+static char *text_param_put(char *p, struct str key, struct str value)
+{
+    p = len_put(p, 4, text_param_size(key, value));
+    p = bytes_put(p, 1, key);
+    p = len_put(p, 2, len_size(value.len));
+    return bytes_put(p, 3, value);
+}
+
+static size_t number_param_size(struct str key, uint64_t value)
+{
+    return len_size(key.len) + len_size(1 + varint_size(value));
+}
+
+static char *number_param_put(char *p, struct str key, uint64_t value)
+{
+    p = len_put(p, 4, number_param_size(key, value));
+    p = bytes_put(p, 1, key);
+    p = len_put(p, 2, 1 + varint_size(value));
+    *p++ = 2 << 3 | PROTO_VARINT;
+    return varint_put(p, value);
+}
+
+static size_t part_size(const struct memory_part *part, const struct tensor *t)
+{
+    size_t n = len_size(text_param_size(region_key, part->region)) + len_size(number_param_size(size_key, raw_size(t)));
+    return n + (part->offset ? len_size(number_param_size(offset_key, part->offset)) : 0);
+}
+
+static char *part_put(char *p, const struct memory_part *part, const struct tensor *t)
+{
+    p = text_param_put(p, region_key, part->region);
+    p = number_param_put(p, size_key, raw_size(t));
+    return part->offset ? number_param_put(p, offset_key, part->offset) : p;
+}
+
+static const struct memory_part *part_of(const struct grpc_answer *a, const struct tensor *t)
+{
+    return a->places ? memory_place(a->places, t->name) : NULL;
+}
+
+static size_t output_size(const struct tensor *t, const struct memory_part *part, bool raw)
 {
     size_t n = len_size(t->name.len) + len_size(strlen(tensor_type_name(t->type)));
     if (t->rank)
         n += len_size(shape_size(t));
+    if (part)
+        return n + part_size(part, t);
     return raw ? n : n + len_size(contents_size(t));
 }
 
-static char *output_put(char *p, const struct tensor *t, bool raw)
+static char *output_put(char *p, const struct tensor *t, const struct memory_part *part, bool raw)
 {
-    p = len_put(p, 5, output_size(t, raw));
+    p = len_put(p, 5, output_size(t, part, raw));
     p = bytes_put(p, 1, t->name);
     p = bytes_put(p, 2, str_from(tensor_type_name(t->type)));
     if (t->rank) {
@@ -183,7 +233,9 @@ static char *output_put(char *p, const struct tensor *t, bool raw)
         for (uint32_t i = 0; i < t->rank; i++)
             p = varint_put(p, (uint64_t)t->shape[i]);
     }
-    if (!raw) {
+    if (part) {
+        p = part_put(p, part, t);
+    } else if (!raw) {
         p = len_put(p, 5, contents_size(t));
         p = contents_put(p, t);
     }
@@ -226,8 +278,9 @@ static size_t answer_size(const struct grpc_answer *a, bool raw)
     n += a->warning ? len_size(text_entry_size(a->warning)) : 0;
     n += a->final ? len_size(bool_entry_size()) : 0;
     for (size_t i = 0; i < a->output_count; i++) {
-        n += len_size(output_size(&a->outputs[i], raw));
-        n += raw ? len_size(raw_size(&a->outputs[i])) : 0;
+        const struct memory_part *part = part_of(a, &a->outputs[i]);
+        n += len_size(output_size(&a->outputs[i], part, raw));
+        n += raw ? len_size(part ? 0 : raw_size(&a->outputs[i])) : 0; /* an empty one stands in the place of one in shared memory, as Triton has it */
     }
     return n;
 }
@@ -256,9 +309,9 @@ static char *answer_put(char *p, const struct grpc_answer *a, bool raw)
         *p++ = 1;
     }
     for (size_t i = 0; i < a->output_count; i++)
-        p = output_put(p, &a->outputs[i], raw);
+        p = output_put(p, &a->outputs[i], part_of(a, &a->outputs[i]), raw);
     for (size_t i = 0; raw && i < a->output_count; i++)
-        p = raw_put(p, &a->outputs[i]);
+        p = part_of(a, &a->outputs[i]) ? bytes_put(p, 6, STR("")) : raw_put(p, &a->outputs[i]);
     return p;
 }
 

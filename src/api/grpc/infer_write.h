@@ -2,6 +2,7 @@
 #ifndef INGOT_API_GRPC_INFER_WRITE_H
 #define INGOT_API_GRPC_INFER_WRITE_H
 
+#include "api/memory.h"
 #include "base/buf.h"
 #include "port/tensor.h"
 
@@ -11,6 +12,7 @@ struct grpc_answer {
     const char *warning;        /* parameter "warning"; NULL: none */
     bool final;                 /* parameter "triton_final_response" */
     bool raw;                   /* raw contents; else typed ones, unless a tensor has a type that is raw only */
+    const struct memory_places *places; /* outputs that lie in shared memory already; NULL: none */
     const struct tensor *outputs;
     size_t output_count;
 };

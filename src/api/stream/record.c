@@ -196,7 +196,7 @@ static enum err json_encode(const struct stream_codec *c, struct op *op, const s
 static enum err v2_decode(struct op *op, const struct stream_record *record, const struct infer_signature *sig, struct streaming_question *ret)
 {
     struct question *q = ret->own;
-    enum err e = v2_request_read(op, record->value, (struct str){0}, sig, &q->v2);
+    enum err e = v2_request_read(op, record->value, (struct str){0}, sig, NULL, &q->v2);
     if (e)
         return e;
     bool binary = q->v2.binary;

@@ -5,18 +5,12 @@
 
 #include "api/values.h"
 
-/* Is output `i` wanted in binary? */
-static bool is_binary(const struct v2_request *r, size_t i)
+/* Is output `i` wanted in binary behind the JSON? */
+static bool is_binary(const struct v2_request *r, const struct infer_answer *a, size_t i)
 {
+    if (memory_place(&r->places, a->outputs[i].name))
+        return false;
     return i < r->infer.output_count ? r->infer.outputs[i].binary : r->binary;
-}
-
-static size_t binary_size(const struct tensor *t)
-{
-    size_t n = t->count * tensor_type_size(t->type);
-    for (size_t i = 0; t->type == TENSOR_BYTES && i < t->count; i++)
-        n += sizeof(uint32_t) + t->texts[i].len;
-    return n;
 }
 
 static void binary_write(const struct tensor *t, struct buf *out)
@@ -30,7 +24,23 @@ static void binary_write(const struct tensor *t, struct buf *out)
     }
 }
 
-static enum err output_write(struct op *op, struct json_out *w, const struct tensor *t, bool binary, bool refuse)
+/* Where the bytes of an output stand. */
+static void place_write(struct json_out *w, const struct memory_part *part, const struct tensor *t)
+{
+    json_key(w, "parameters");
+    json_begin_object(w);
+    if (part) {
+        json_kv_str(w, "shared_memory_region", part->region);
+        json_kv_i64(w, "shared_memory_byte_size", (int64_t)memory_tensor_size(t));
+        if (part->offset)
+            json_kv_i64(w, "shared_memory_offset", (int64_t)part->offset);
+    } else {
+        json_kv_i64(w, "binary_data_size", (int64_t)memory_tensor_size(t));
+    }
+    json_end_object(w);
+}
+
+static enum err output_write(struct op *op, struct json_out *w, const struct tensor *t, const struct memory_part *part, bool binary, bool refuse)
 {
     json_begin_object(w);
     json_kv_str(w, "name", t->name);
@@ -41,11 +51,8 @@ static enum err output_write(struct op *op, struct json_out *w, const struct ten
         json_i64(w, t->shape[i]);
     json_end_array(w);
     enum err e = OK;
-    if (binary) {
-        json_key(w, "parameters");
-        json_begin_object(w);
-        json_kv_i64(w, "binary_data_size", (int64_t)binary_size(t));
-        json_end_object(w);
+    if (binary || part) {
+        place_write(w, part, t);
     } else if (t->type == TENSOR_FP16 || t->type == TENSOR_BF16) {
         e = op_fail(op, E_INVALID, "output \"%.*s\": %s has no form in JSON, ask for it in binary", STR_FMT(t->name), tensor_type_name(t->type));
     } else {
@@ -83,7 +90,7 @@ enum err v2_answer_write(struct op *op, struct str model, const struct v2_reques
 {
     struct json_out w;
     bool binary = false;
-    enum err e = OK;
+    enum err e = memory_write(op, &r->places, a->outputs, a->output_count);
     json_out_init(&w, &res->body, 0);
     w.nonfinite = r->nonfinite;
     json_begin_object(&w);
@@ -91,8 +98,8 @@ enum err v2_answer_write(struct op *op, struct str model, const struct v2_reques
     json_key(&w, "outputs");
     json_begin_array(&w);
     for (size_t i = 0; !e && i < a->output_count; i++) {
-        e = output_write(op, &w, &a->outputs[i], is_binary(r, i), r->refuse_nonfinite);
-        binary = binary || is_binary(r, i);
+        e = output_write(op, &w, &a->outputs[i], memory_place(&r->places, a->outputs[i].name), is_binary(r, a, i), r->refuse_nonfinite);
+        binary = binary || is_binary(r, a, i);
     }
     if (e)
         return e;
@@ -102,7 +109,7 @@ enum err v2_answer_write(struct op *op, struct str model, const struct v2_reques
     if (binary)
         http_set_header(res, "Inference-Header-Content-Length", str_from(op_printf(op, "%zu", res->body.len)));
     for (size_t i = 0; binary && i < a->output_count; i++)
-        if (is_binary(r, i))
+        if (is_binary(r, a, i))
             binary_write(&a->outputs[i], &res->body);
     return res->body.failed ? op_fail(op, E_TOO_LARGE, "the answer is larger than %zu bytes", res->body.max) : OK;
 }

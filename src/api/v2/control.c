@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "api/ask.h"
+#include "api/memory.h"
 #include "api/settings.h"
 #include "base/seal.h"
 
@@ -260,9 +261,57 @@ enum err v2_logging(struct op *op, struct services *s, struct http_req *req, str
     return OK;
 }
 
-/* ---- shared memory: a server that reads none. Ending what was never begun is no error: clients do so before they begin. ---- */
+/* ---- shared memory (api/memory.h) ---- */
 
 enum err v2_memory_status(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct memory_region *all = NULL;
+    size_t n = 0;
+    struct json_out w;
+    enum err e = memory_status(op, s->memory, req->path_arg_count ? req->path_args[0] : STR(""), &all, &n);
+    if (e)
+        return e;
+    ask_reply(res, &w);
+    json_begin_array(&w);
+    for (size_t i = 0; i < n; i++) {
+        json_begin_object(&w);
+        json_kv_str(&w, "name", all[i].name);
+        json_kv_str(&w, "key", all[i].key);
+        json_kv_i64(&w, "offset", (int64_t)all[i].offset);
+        json_kv_i64(&w, "byte_size", (int64_t)all[i].size_bytes);
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    return OK;
+}
+
+enum err v2_memory_register(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct json *doc = NULL;
+    struct memory_region r = {.name = req->path_args[0]};
+    int64_t offset = 0, size = 0;
+    enum err e = json_parse(op, req->body, JSON_STRICT, &doc);
+    if (!e && doc->type != JSON_OBJECT)
+        e = op_fail(op, E_INVALID, "request body: it is %s, not an object", json_type_name(doc->type));
+    if (e || (e = json_want_str(op, doc, "key", &r.key)) || (e = json_opt_i64(op, doc, "offset", 0, INT64_MAX, 0, &offset)) ||
+        (e = json_opt_i64(op, doc, "byte_size", 0, INT64_MAX, 0, &size)))
+        return e;
+    r.offset = (uint64_t)offset;
+    r.size_bytes = (uint64_t)size;
+    e = memory_register(op, s->memory, &r);
+    return e ? e : done(res);
+}
+
+enum err v2_memory_unregister(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    (void)op;
+    memory_unregister(s->memory, req->path_arg_count ? req->path_args[0] : STR(""));
+    return done(res);
+}
+
+/* Of GPUs: a server that reads none. Ending what was never begun is no error: clients do so before they begin. */
+
+enum err v2_no_memory_status(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     (void)op, (void)s, (void)req;
     http_set_type(res, "application/json");
@@ -270,13 +319,13 @@ enum err v2_memory_status(struct op *op, struct services *s, struct http_req *re
     return OK;
 }
 
-enum err v2_memory_register(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+enum err v2_no_memory_register(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     (void)s, (void)req, (void)res;
-    return op_fail(op, E_UNSUPPORTED, "this server reads no shared memory");
+    return op_fail(op, E_UNSUPPORTED, "this server reads no memory of GPUs");
 }
 
-enum err v2_memory_unregister(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+enum err v2_no_memory_unregister(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     (void)op, (void)s, (void)req;
     return done(res);

@@ -18,6 +18,7 @@ struct reader {
     struct op *op;
     struct str rest;         /* binary tensors not yet taken */
     bool has_binary;         /* the request came with the header */
+    struct memory_regions *memory;
 };
 
 /* ---- parameters ---- */
@@ -55,6 +56,26 @@ static enum err number_read(struct op *op, const struct json *obj, const char *k
         return op_fail(op, E_INVALID, "parameter %s is not a whole number from 0 to %" PRId64, key, max);
     *ret = v;
     return OK;
+}
+
+/* Where a tensor lies in shared memory; ret->region "": nowhere there. */
+static enum err part_read(struct op *op, const struct json *parameters, struct memory_part *ret)
+{
+    const struct json *region = parameters ? json_get(parameters, "shared_memory_region") : NULL;
+    int64_t size = 0, offset = 0;
+    bool sized = false, there = false;
+    *ret = (struct memory_part){.region = STR("")};
+    if (!region || region->type == JSON_NULL)
+        return OK;
+    if (region->type != JSON_STRING || !region->s.len)
+        return op_fail(op, E_INVALID, "parameter shared_memory_region is no name");
+    enum err e = number_read(op, parameters, "shared_memory_byte_size", INT64_MAX, &size, &sized);
+    if (!e)
+        e = number_read(op, parameters, "shared_memory_offset", INT64_MAX, &offset, &there);
+    if (!e && !sized)
+        e = op_fail(op, E_INVALID, "shared_memory_region without shared_memory_byte_size");
+    *ret = (struct memory_part){region->s, (uint64_t)offset, (uint64_t)size};
+    return e;
 }
 
 /* A correlation id: a number or a text; 0 and "" are none. */
@@ -229,11 +250,19 @@ static enum err input_read(struct reader *r, const struct json *obj, size_t inde
     const struct json *parameters = json_get(obj, "parameters"), *data = json_get(obj, "data");
     if (parameters && parameters->type != JSON_OBJECT && parameters->type != JSON_NULL)
         return op_fail(op, E_INVALID, "input \"%.*s\": parameters is %s, not an object", STR_FMT(t->name), json_type_name(parameters->type));
-    if (parameters && json_get(parameters, "shared_memory_region"))
-        return op_fail(op, E_INVALID, "input \"%.*s\": this server takes no shared memory", STR_FMT(t->name));
-    e = number_read(op, parameters, "binary_data_size", INT64_MAX, &size, &binary);
+    struct memory_part part;
+    e = part_read(op, parameters, &part);
+    if (!e)
+        e = number_read(op, parameters, "binary_data_size", INT64_MAX, &size, &binary);
     if (e)
-        return e;
+        return op_context(op, "input \"%.*s\"", STR_FMT(t->name));
+    if (part.region.len && (data || binary))
+        return op_fail(op, E_INVALID, "input \"%.*s\" has data and lies in shared memory", STR_FMT(t->name));
+    if (part.region.len) {
+        struct str bytes = STR("");
+        e = memory_read(op, r->memory, t->name, &part, &bytes);
+        return e ? e : bytes_read(op, bytes, t);
+    }
     if (binary && data)
         return op_fail(op, E_INVALID, "input \"%.*s\" has both data and binary_data_size", STR_FMT(t->name));
     if (binary)
@@ -268,7 +297,7 @@ static enum err inputs_read(struct reader *r, const struct json *doc, struct inf
 
 /* ---- outputs ---- */
 
-static enum err output_read(struct op *op, const struct json *obj, size_t index, bool binary, struct infer_want *want)
+static enum err output_read(struct op *op, const struct json *obj, size_t index, bool binary, struct infer_want *want, struct memory_part *part)
 {
     const struct json *name = json_get(obj, "name"), *parameters = json_get(obj, "parameters");
     int64_t classes = 0;
@@ -277,10 +306,12 @@ static enum err output_read(struct op *op, const struct json *obj, size_t index,
         return op_fail(op, E_INVALID, "outputs[%zu] has no name", index);
     if (parameters && parameters->type != JSON_OBJECT && parameters->type != JSON_NULL)
         return op_fail(op, E_INVALID, "output \"%.*s\": parameters is %s, not an object", STR_FMT(name->s), json_type_name(parameters->type));
-    if (parameters && json_get(parameters, "shared_memory_region"))
-        return op_fail(op, E_INVALID, "output \"%.*s\": this server takes no shared memory", STR_FMT(name->s));
     *want = (struct infer_want){.name = name->s, .binary = binary};
-    enum err e = flag_read(op, parameters, "binary_data", &want->binary);
+    enum err e = part_read(op, parameters, part);
+    if (!e)
+        e = flag_read(op, parameters, "binary_data", &want->binary);
+    if (e)
+        return op_context(op, "output \"%.*s\"", STR_FMT(name->s));
     if (!e)
         e = number_read(op, parameters, "classification", INT32_MAX, &classes, &there);
     if (!e && there && !classes)
@@ -289,7 +320,7 @@ static enum err output_read(struct op *op, const struct json *obj, size_t index,
     return e;
 }
 
-static enum err outputs_read(struct op *op, const struct json *doc, struct v2_request *r)
+static enum err outputs_read(struct op *op, const struct json *doc, struct memory_regions *memory, struct v2_request *r)
 {
     const struct json *list = json_get(doc, "outputs");
     if (!list || list->type == JSON_NULL)
@@ -299,12 +330,18 @@ static enum err outputs_read(struct op *op, const struct json *doc, struct v2_re
     if (list->len > LIMIT_SERVE_OUTPUTS)
         return op_fail(op, E_INVALID, "%" PRIu32 " outputs; a request may name %d", list->len, LIMIT_SERVE_OUTPUTS);
     struct infer_want *want = arena_array(op->arena, list->len ? list->len : 1, struct infer_want);
-    if (!want)
+    struct memory_part *parts = arena_array(op->arena, list->len ? list->len : 1, struct memory_part);
+    if (!want || !parts)
         return op_fail(op, E_TOO_LARGE, "no memory for %" PRIu32 " outputs", list->len);
+    r->places = (struct memory_places){memory, want, NULL, list->len};
     for (uint32_t i = 0; i < list->len; i++) {
-        enum err e = output_read(op, &list->items[i], i, r->binary, &want[i]);
+        enum err e = output_read(op, &list->items[i], i, r->binary, &want[i], &parts[i]);
+        if (!e && parts[i].region.len && !memory)
+            e = op_fail(op, E_INVALID, "output \"%.*s\": this server writes no shared memory; `ingot serve --shared-memory` does", STR_FMT(want[i].name));
         if (e)
             return e;
+        if (parts[i].region.len)
+            r->places.parts = parts;
     }
     r->infer.outputs = want;
     r->infer.output_count = list->len;
@@ -363,14 +400,15 @@ static enum err json_read(struct reader *r, struct str text, struct v2_request *
         return op_fail(r->op, E_INVALID, "request body: it is %s, not an object", json_type_name(doc->type));
     e = parameters_read(r->op, doc, ret);
     if (!e)
-        e = outputs_read(r->op, doc, ret);
+        e = outputs_read(r->op, doc, r->memory, ret);
     return e ? e : inputs_read(r, doc, &ret->infer);
 }
 
-enum err v2_request_read(struct op *op, struct str body, struct str json_len, const struct infer_signature *sig, struct v2_request *ret)
+enum err v2_request_read(struct op *op, struct str body, struct str json_len, const struct infer_signature *sig, struct memory_regions *memory,
+                         struct v2_request *ret)
 {
     struct v2_request request = {.infer = {.unit_id = STR(""), .id = STR(""), .sequence = STR("")}, .nonfinite = JSON_NONFINITE_BARE};
-    struct reader r = {.op = op, .rest = STR(""), .has_binary = json_len.p != NULL};
+    struct reader r = {.op = op, .rest = STR(""), .has_binary = json_len.p != NULL, .memory = memory};
     uint64_t n = body.len;
     if (json_len.p && (!str_parse_u64(json_len, &n) || n > body.len))
         return op_fail(op, E_INVALID, "Inference-Header-Content-Length is not a number of bytes within the body of %zu", body.len);

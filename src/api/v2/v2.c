@@ -11,7 +11,7 @@ static enum err server_metadata(struct op *op, struct services *s, struct http_r
     static const char *const extensions[] = {"binary_tensor_data", "classification", "logging", "model_configuration", "model_repository",
                                              "model_repository(unload_dependents)", "parameters", "schedule_policy", "sequence",
                                              "sequence(string_id)", "statistics", "trace"};
-    (void)op, (void)s, (void)req;
+    (void)op, (void)req;
     struct json_out w;
     ask_reply(res, &w);
     json_begin_object(&w);
@@ -21,6 +21,8 @@ static enum err server_metadata(struct op *op, struct services *s, struct http_r
     json_begin_array(&w);
     for (size_t i = 0; i < ARRAY_LEN(extensions); i++)
         json_cstr(&w, extensions[i]);
+    if (s->memory)
+        json_cstr(&w, "system_shared_memory");
     json_end_array(&w);
     json_end_object(&w);
     return OK;
@@ -83,7 +85,7 @@ static enum err infer(struct op *op, struct services *s, struct http_req *req, s
     if (str_eqc(length, "0")) /* only a raw body needs it */
         e = serve_signature(op, ep, version, &sig);
     if (!e)
-        e = v2_request_read(op, req->body, length, &sig, r);
+        e = v2_request_read(op, req->body, length, &sig, s->memory, r);
     if (!e) {
         r->infer.version = version;
         r->infer.started_ns = req->started_ns;
@@ -112,12 +114,12 @@ static enum err generate(struct op *op, struct services *s, struct http_req *req
 #define MODEL(method, rest, handler, perm, flags, help, help_version)                          \
     {method, "/v2/models/{name}" rest, handler, perm, flags, 0, help},                                            \
     {method, "/v2/models/{name}/versions/{version}" rest, handler, perm, flags, 0, help_version}
-#define MEMORY(kind, what)                                                                                                        \
-    ASK("GET", "/v2/" kind "/status", v2_memory_status, "Registered " what " regions: none."),                            \
-    ASK("GET", "/v2/" kind "/region/{region}/status", v2_memory_status, "The same for one region."),                             \
-    {"POST", "/v2/" kind "/region/{region}/register", v2_memory_register, PERM_INFER, CHANGE, 0, "Not supported: no " what " is read."}, \
-    {"POST", "/v2/" kind "/unregister", v2_memory_unregister, PERM_INFER, CHANGE, 0, "Forget all regions: there are none."},     \
-    {"POST", "/v2/" kind "/region/{region}/unregister", v2_memory_unregister, PERM_INFER, CHANGE, 0, "Forget one region."}
+#define MEMORY(kind, what, family, help)                                                                                          \
+    ASK("GET", "/v2/" kind "/status", family##_status, "Registered regions of " what "."),                                        \
+    ASK("GET", "/v2/" kind "/region/{region}/status", family##_status, "The same for one region."),                               \
+    {"POST", "/v2/" kind "/region/{region}/register", family##_register, PERM_DEPLOY, CHANGE, 0, help},                           \
+    {"POST", "/v2/" kind "/unregister", family##_unregister, PERM_DEPLOY, CHANGE, 0, "Forget all regions of " what "."},          \
+    {"POST", "/v2/" kind "/region/{region}/unregister", family##_unregister, PERM_DEPLOY, CHANGE, 0, "Forget one region."}
 
 static const struct route rows[] = {
     {"GET", "/v2", server_metadata, PERM_PUBLIC, ROUTE_INLINE, 0, "Name, version and extensions of the server."},
@@ -141,7 +143,7 @@ static const struct route rows[] = {
     {"POST", "/v2/models/{name}/trace/setting", v2_trace_setting, PERM_ADMIN, CHANGE, 0, "Not supported for one model alone."},
     ASK("GET", "/v2/logging", v2_logging, "What is logged."),
     {"POST", "/v2/logging", v2_logging, PERM_ADMIN, CHANGE, 0, "Change what is logged: the levels hold at once."},
-    MEMORY("systemsharedmemory", "shared memory"),
-    MEMORY("cudasharedmemory", "shared memory of GPUs"),
+    MEMORY("systemsharedmemory", "shared memory", v2_memory, "Take tensors from a file in /dev/shm, and put them there (ingot serve --shared-memory)."),
+    MEMORY("cudasharedmemory", "shared memory of GPUs", v2_no_memory, "Not supported: no memory of GPUs is read."),
 };
 const struct route_table v2_routes = {"v2", rows, ARRAY_LEN(rows), ask_error};

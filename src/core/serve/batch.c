@@ -347,8 +347,10 @@ static void graph_go(struct serve_call *c)
 
 static void raw_run(struct serve_call *c)
 {
+    const int64_t from = time_mono_ns();
     c->raw = false;
     enum err e = call_prepare(c);
+    c->t.input += (uint64_t)(time_mono_ns() - from);
     const bool cached = !e && call_cached(c);
     if (e || cached)
         call_done(c, e ? call_refuse(c, e) : call_answer(c));
@@ -573,6 +575,8 @@ static enum room room_for(struct batcher *b, const struct serve_call *c)
     const size_t mine = atomic_load_explicit(&q->bytes, memory_order_relaxed), all = atomic_load_explicit(&b->bytes, memory_order_relaxed);
     if (q->waiting + q->promised >= p->queue.max_size)
         return FULL;
+    if (b->max_bytes == SIZE_MAX)
+        return ROOM;
     if (mine && mine + c->bytes > p->queue.max_bytes)
         return FULL_BYTES;
     return all && all + c->bytes > b->max_bytes ? FULL_ALL : ROOM;

@@ -8,7 +8,8 @@
 #include "core/serve/call.h"
 
 struct batcher;
-/* threads 0: one per core. `max_bytes`: memory of all requests that wait or run; 0: LIMIT_SERVE_QUEUES_BYTES. */
+/* threads 0: one per core. `max_bytes`: memory of all requests that wait or run; 0: LIMIT_SERVE_QUEUES_BYTES; SIZE_MAX: no
+ * limit, nor of a version's: who asks has one. */
 struct batcher *batcher_create(int threads, size_t max_bytes);
 /* What waits is answered E_CANCELLED; what runs is waited for. NULL is ignored. */
 void batcher_destroy(struct batcher *b);

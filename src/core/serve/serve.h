@@ -110,7 +110,7 @@ struct serve_config {      /* all borrowed; must outlive the serve */
     struct rollout_live *live;       /* pairs and picks of running rollouts; NULL: none are kept */
     size_t memory_max_bytes;         /* of all loaded models; 0: no limit */
     int threads;                     /* that run queued requests; 0: as many as there are cores */
-    size_t queue_max_bytes;          /* memory of all requests that wait or run; 0: LIMIT_SERVE_QUEUES_BYTES */
+    size_t queue_max_bytes;          /* memory of all requests that wait or run; 0: LIMIT_SERVE_QUEUES_BYTES; SIZE_MAX: no limit, nor an endpoint's: a command that asks bounds it */
     bool explicit_load;              /* without a database: nothing is loaded until serve_repository_load() asks for it */
 };
 

@@ -44,7 +44,7 @@ static struct one *one_new(struct op *op, const char *type, int64_t n)
 static void must_agree(struct op *op, struct one *o, struct grpc_infer *ret)
 {
     struct str m = packed(op, &o->q);
-    ASSERT_OK(op, grpc_infer_read(op, m, ret));
+    ASSERT_OK(op, grpc_infer_read(op, m, NULL, ret));
     assert_true(twin_equal(ret, &o->q));
 }
 
@@ -53,7 +53,7 @@ static void must_refuse(struct op *op, struct one *o, enum err want, const char 
     struct grpc_infer q;
     struct str m = packed(op, &o->q);
     op_clear(op);
-    enum err e = grpc_infer_read(op, m, &q);
+    enum err e = grpc_infer_read(op, m, NULL, &q);
     if (e != want || !strstr(op->msg, says))
         fail_msg("%s \"%s\", want %s with \"%s\"", err_name(e), op->msg ? op->msg : "", err_name(want), says);
     op_clear(op);
@@ -128,7 +128,7 @@ static void raw_values_are_views(void **state)
     o->q.raw_input_contents = o->raw;
     o->raw[0] = (ProtobufCBinaryData){sizeof x, (uint8_t *)x};
     struct str m = packed(op, &o->q);
-    ASSERT_OK(op, grpc_infer_read(op, m, &q));
+    ASSERT_OK(op, grpc_infer_read(op, m, NULL, &q));
     assert_true(twin_equal(&q, &o->q) && q.raw);
     const char *data = q.request.inputs[0].data;
     assert_true(data > m.p && data + sizeof x == m.p + m.len);
@@ -280,6 +280,8 @@ static void outputs_and_their_parameters(void **state)
     v.int64_param = -2;
     must_refuse(op, o, E_INVALID, "\"classification\"");
     p.key = (char *)(uintptr_t)"shared_memory_region";
+    v.parameter_choice_case = INFERENCE__INFER_PARAMETER__PARAMETER_CHOICE_STRING_PARAM;
+    v.string_param = (char *)(uintptr_t)"r";
     must_refuse(op, o, E_INVALID, "no shared memory");
     out.n_parameters = 0;
     out.name = (char *)(uintptr_t)"";
@@ -322,9 +324,9 @@ static void refusals(void **state)
     must_refuse(op, o, E_INVALID, "more than 8 axes");
     o->in.n_shape = 0;
     must_refuse(op, o, E_INVALID, "has 3 values, its shape 1");
-    assert_int_equal(grpc_infer_read(op, STR("not protobuf at all"), &q), E_INVALID);
-    assert_int_equal(grpc_infer_read(op, STR("\x08\x01"), &q), E_INVALID); /* a number in the name's place */
-    assert_int_equal(grpc_infer_read(op, STR(""), &q), E_INVALID);
+    assert_int_equal(grpc_infer_read(op, STR("not protobuf at all"), NULL, &q), E_INVALID);
+    assert_int_equal(grpc_infer_read(op, STR("\x08\x01"), NULL, &q), E_INVALID); /* a number in the name's place */
+    assert_int_equal(grpc_infer_read(op, STR(""), NULL, &q), E_INVALID);
 }
 
 /* What the compiled writer never writes but others may: numbers one by one and packed in turns, contents in two parts, unknown fields, another
@@ -341,7 +343,7 @@ static void other_writers(void **state)
                                   "\x0a\x01q\x0a\x01m";               /* the last name counts */
     const struct str m = {message, sizeof message - 1};
     struct grpc_infer q;
-    ASSERT_OK(op, grpc_infer_read(op, m, &q));
+    ASSERT_OK(op, grpc_infer_read(op, m, NULL, &q));
     const float *x = q.request.inputs[0].data;
     assert_true(x[0] == 1 && x[1] == 2 && x[2] == 3);
     ASSERT_STR(q.model, "m");

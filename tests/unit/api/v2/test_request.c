@@ -39,7 +39,7 @@ static const struct infer_signature matrix = {.inputs = one_input, .input_count 
 static enum err read_json(struct fixture *f, const char *body, struct v2_request *r)
 {
     op_clear(&f->op);
-    return v2_request_read(&f->op, str_from(body), (struct str){NULL, 0}, &matrix, r);
+    return v2_request_read(&f->op, str_from(body), (struct str){NULL, 0}, &matrix, NULL, r);
 }
 
 /* `json`, then `n` bytes; the header says `json_len` (SIZE_MAX: what is true). */
@@ -52,7 +52,7 @@ static enum err read_binary(struct fixture *f, const char *json, const void *byt
         memcpy(body + len, bytes, n);
     snprintf(header, sizeof(header), "%zu", json_len == SIZE_MAX ? len : json_len);
     op_clear(&f->op);
-    return v2_request_read(&f->op, (struct str){body, len + n}, str_dup(f->arena, str_from(header)), &matrix, r);
+    return v2_request_read(&f->op, (struct str){body, len + n}, str_dup(f->arena, str_from(header)), &matrix, NULL, r);
 }
 
 #define X "{\"name\":\"x\",\"shape\":[1,3],\"datatype\":\"FP32\",\"data\":[1,2,3]}"
@@ -94,15 +94,15 @@ static void test_binary(void **state)
     assert_true((uintptr_t)got % 4 == 0 && got[0] == 1 && isnan(got[1]) && got[2] == 3 && ((const float *)r.infer.inputs[2].data)[0] == 1);
     /* A raw body: rows are one. */
     op_clear(&f->op);
-    assert_int_equal(v2_request_read(&f->op, (struct str){(const char *)x, sizeof(x)}, STR("0"), &matrix, &r), OK);
+    assert_int_equal(v2_request_read(&f->op, (struct str){(const char *)x, sizeof(x)}, STR("0"), &matrix, NULL, &r), OK);
     assert_true(r.binary && r.infer.inputs[0].shape[0] == 1 && r.infer.inputs[0].shape[1] == 3 && str_eqc(r.infer.inputs[0].name, "features"));
     static const struct tensor_spec text_input[] = {{.name = STR_INIT("t"), .type = TENSOR_BYTES, .rank = 2, .shape = {-1, 1}}};
     const struct infer_signature text = {.inputs = text_input, .input_count = 1, .joins = true};
-    assert_int_equal(v2_request_read(&f->op, STR("any bytes"), STR("0"), &text, &r), OK);
+    assert_int_equal(v2_request_read(&f->op, STR("any bytes"), STR("0"), &text, NULL, &r), OK);
     assert_true(r.infer.inputs[0].count == 1 && str_eqc(r.infer.inputs[0].texts[0], "any bytes"));
     static const struct tensor_spec wide_input[] = {{.name = STR_INIT("w"), .type = TENSOR_INT16, .rank = 2, .shape = {-1, -1}}};
     const struct infer_signature wide = {.inputs = wide_input, .input_count = 1, .joins = true};
-    assert_int_equal(v2_request_read(&f->op, STR("12345678"), STR("0"), &wide, &r), OK);
+    assert_int_equal(v2_request_read(&f->op, STR("12345678"), STR("0"), &wide, NULL, &r), OK);
     assert_true(r.infer.inputs[0].shape[0] == 1 && r.infer.inputs[0].shape[1] == 4);
 }
 
@@ -151,7 +151,7 @@ static void test_malformed_json(void **state)
         {"{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1],\"data\":[1],\"parameters\":[]}]}", "parameters"},
         {"{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1],\"parameters\":{\"binary_data_size\":4}}]}", "no Inference-Header-Content-Length"},
         {"{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1],\"data\":[1],\"parameters\":{\"binary_data_size\":4}}]}", "both"},
-        {"{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1],\"parameters\":{\"shared_memory_region\":\"r\"}}]}", "shared memory"},
+        {"{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1],\"parameters\":{\"shared_memory_region\":\"r\",\"shared_memory_byte_size\":4}}]}", "shared memory"},
         {"{\"id\":7,\"inputs\":[" X "]}", "id is not"},
         {"{\"parameters\":{\"id\":7},\"inputs\":[" X "]}", "parameters.id"},
         {"{\"parameters\":[],\"inputs\":[" X "]}", "parameters"},
@@ -170,7 +170,7 @@ static void test_malformed_json(void **state)
         {"{\"outputs\":[{\"name\":\"a\",\"parameters\":{\"classification\":0}}],\"inputs\":[" X "]}", "classification"},
         {"{\"outputs\":[{\"name\":\"a\",\"parameters\":{\"classification\":-1}}],\"inputs\":[" X "]}", "classification"},
         {"{\"outputs\":[{\"name\":\"a\",\"parameters\":{\"binary_data\":1}}],\"inputs\":[" X "]}", "binary_data"},
-        {"{\"outputs\":[{\"name\":\"a\",\"parameters\":{\"shared_memory_region\":\"r\"}}],\"inputs\":[" X "]}", "shared memory"},
+        {"{\"outputs\":[{\"name\":\"a\",\"parameters\":{\"shared_memory_region\":\"r\",\"shared_memory_byte_size\":4}}],\"inputs\":[" X "]}", "shared memory"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct v2_request r;
@@ -215,12 +215,12 @@ static void test_malformed_binary(void **state)
     }
     static const struct tensor_spec two[] = {{.name = STR_INIT("a"), .type = TENSOR_FP32, .rank = 3, .shape = {-1, -1, -1}}, {.name = STR_INIT("b")}};
     const struct infer_signature several = {.inputs = two, .input_count = 2}, vague = {.inputs = two, .input_count = 1, .joins = true};
-    assert_int_equal(v2_request_read(&f->op, STR("1234"), STR("0"), &several, &r), E_INVALID);
-    assert_int_equal(v2_request_read(&f->op, STR("1234"), STR("0"), &vague, &r), E_INVALID);
-    assert_int_equal(v2_request_read(&f->op, STR("1234"), STR("0"), &matrix, &r), E_INVALID);
-    assert_int_equal(v2_request_read(&f->op, STR("{}"), STR("x"), &matrix, &r), E_INVALID);
-    assert_int_equal(v2_request_read(&f->op, STR("{}"), STR("-1"), &matrix, &r), E_INVALID);
-    assert_int_equal(v2_request_read(&f->op, STR("{}"), STR(""), &matrix, &r), E_INVALID);
+    assert_int_equal(v2_request_read(&f->op, STR("1234"), STR("0"), &several, NULL, &r), E_INVALID);
+    assert_int_equal(v2_request_read(&f->op, STR("1234"), STR("0"), &vague, NULL, &r), E_INVALID);
+    assert_int_equal(v2_request_read(&f->op, STR("1234"), STR("0"), &matrix, NULL, &r), E_INVALID);
+    assert_int_equal(v2_request_read(&f->op, STR("{}"), STR("x"), &matrix, NULL, &r), E_INVALID);
+    assert_int_equal(v2_request_read(&f->op, STR("{}"), STR("-1"), &matrix, NULL, &r), E_INVALID);
+    assert_int_equal(v2_request_read(&f->op, STR("{}"), STR(""), &matrix, NULL, &r), E_INVALID);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)

@@ -348,6 +348,20 @@ static void test_all_queues_are_full_by_what_their_requests_hold(void **state)
     gate_open(block, 1);
     ask_check(k);
     ask_free(k);
+    f->config.queue_max_bytes = SIZE_MAX; /* none, nor the endpoint's */
+    fixture_restart(f);
+    CHECK(fixture_put(f, "a", CONFIG(",\"queue\":{\"max_queue_bytes\":1}"), 1));
+    gate_shut(f, "a", block, 1);
+    struct ask *two[2];
+    for (int i = 0; i < 2; i++) {
+        two[i] = ask_heavy(1, 700000);
+        assert_int_equal(ask_start(f, "a", two[i]), OK);
+    }
+    gate_open(block, 1);
+    for (int i = 0; i < 2; i++) {
+        ask_check(two[i]);
+        ask_free(two[i]);
+    }
 }
 
 /* Both threads are in the gate: it is the clock that refuses. */
