@@ -1,5 +1,6 @@
 #include "api/mlflow/artifacts.h"
 
+#include "api/download.h"
 #include "api/mlflow/decode.h"
 #include "api/mlflow/encode.h"
 #include "api/services.h"
@@ -121,89 +122,17 @@ static struct str disposition(struct op *op, struct str name)
     return str_from(op_printf(op, "attachment; filename=download; filename*=UTF-8''%.*s", STR_FMT(coded)));
 }
 
-/* Does a list of tags ("a", W/"b", or *) hold ours? The weak mark is no matter: equal bytes are equal. */
-static bool holds_tag(struct str list, struct str tag)
-{
-    struct str part;
-    while (list.len && str_split(&list, ',', &part)) {
-        part = str_trim(part);
-        if (str_starts(part, STR("W/")))
-            part = str_sub(part, 2, part.len);
-        if (str_eq(part, tag) || str_eqc(part, "*"))
-            return true;
-    }
-    return false;
-}
-
-static enum err send_range(struct op *op, struct services *s, struct http_req *req, struct http_res *res, const struct blob_id *id, uint64_t from, uint64_t len)
-{
-    if (req->method == HTTP_HEAD)
-        return http_stream_begin(op, res, len);
-    struct blob_reader *r = NULL;
-    uint64_t size = 0;
-    char *piece = arena_alloc(op->arena, PIECE_BYTES);
-    enum err e = blob_reader_open(op, s->blobs, id, &r, &size);
-    if (!e && from + len > size)
-        e = op_fail(op, E_CORRUPT, "the blob is shorter than its record");
-    bool begun = false;
-    for (uint64_t at = from; !e && (at < from + len || !begun);) {
-        size_t want = from + len - at < PIECE_BYTES ? (size_t)(from + len - at) : PIECE_BYTES, n = 0;
-        if (want)
-            e = blob_read(op, s->blobs, r, at, piece, want, &n);
-        if (!e && n == 0 && want)
-            e = op_fail(op, E_CORRUPT, "the blob is shorter than its record");
-        /* The head follows the first bytes: when they cannot be had, the answer is an error and not one that breaks off. */
-        if (!e && !begun)
-            e = http_stream_begin(op, res, len);
-        begun = true;
-        if (!e && n)
-            e = http_stream_write(op, res, piece, n);
-        at += n;
-    }
-    if (r)
-        blob_reader_close(s->blobs, r);
-    return e;
-}
-
 static enum err send_artifact(struct op *op, struct services *s, struct http_req *req, struct http_res *res, struct str path)
 {
     struct blob_id id;
-    uint64_t size = 0, from = 0, len = 0;
-    bool unsatisfiable = false;
+    uint64_t size = 0;
     enum err e = artifact_find(op, s->db, path, &id, &size);
     if (e)
         return e;
     struct str name = last_segment(path);
-    len = size;
-    res->no_compress = true;
     http_set_header(res, "Content-Type", media_type(name));
     http_set_header(res, "Content-Disposition", disposition(op, name));
-    http_set_header(res, "Accept-Ranges", STR("bytes"));
-    /* The name of the bytes is their hash: the best of tags. Whoever keeps them asks each time whether they are still those. */
-    struct str tag = str_from(op_printf(op, "\"%.*s\"", STR_FMT(blob_id_hex(op, &id))));
-    http_set_header(res, "ETag", tag);
-    http_set_header(res, "Cache-Control", STR("private, no-cache"));
-    if (holds_tag(http_header_get(req, "if-none-match"), tag)) {
-        http_set_status(res, 304);
-        return OK;
-    }
-    struct str range = http_header_get(req, "range"), if_range = http_header_get(req, "if-range");
-    if (if_range.p && !str_eq(if_range, tag)) /* a part of other bytes than those the client has: all of them, then */
-        range = (struct str){0};
-    if (http_range_parse(range, size, &from, &len, &unsatisfiable)) {
-        if (unsatisfiable) {
-            http_set_status(res, 416);
-            http_set_header(res, "Content-Range", str_from(op_printf(op, "bytes */%" PRIu64, size)));
-            return OK;
-        }
-        http_set_status(res, 206);
-        http_set_header(res, "Content-Range",
-                        str_from(op_printf(op, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, from, from + len - 1, size)));
-    } else {
-        from = 0;
-        len = size;
-    }
-    return send_range(op, s, req, res, &id, from, len);
+    return download_blob(op, s->blobs, req, res, &id, size);
 }
 
 enum err mlflow_artifact_download(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
