@@ -424,12 +424,12 @@ static void steps_fill(const struct place *p, const struct grid *g, double *cons
             const struct ring *r = &p->track[k]->ring[g->kind];
             struct cell mine = {0};
             cell_add(&mine, r, g->kind, a, b, &at[k]);
-            cell_values(&mine, a >= r->from && b <= r->until, values[k + 1], g->n, i);
+            cell_values(&mine, b > r->from && b <= r->until, values[k + 1], g->n, i);
             for (size_t f = 0; f < F_COUNT; f++)
                 total.f[f] += mine.f[f];
             total.queued += mine.queued;
         }
-        cell_values(&total, a >= p->from[g->kind] && b <= p->until[g->kind], values[0], g->n, i);
+        cell_values(&total, b > p->from[g->kind] && b <= p->until[g->kind], values[0], g->n, i);
         for (int e = 0; e < ERR_COUNT; e++)
             failed[e] += total.f[F_FAILED + e];
     }
@@ -532,7 +532,7 @@ void trend_brief_json(struct trend *t, struct str endpoint, struct json_out *w)
         struct cell c = {0};
         for (size_t k = 0; k < p->tracks; k++)
             cell_add(&c, &p->track[k]->ring[0], 0, a, a + width, &at[k]);
-        json_f64(w, a >= p->from[0] ? c.f[F_REQUESTS] : NAN);
+        json_f64(w, a + width > p->from[0] ? c.f[F_REQUESTS] : NAN);
     }
     json_end_array(w);
     json_end_object(w);

@@ -33,7 +33,8 @@ struct trend_query {
 /* One object: {"since_us", "until_us" (known between them), "step_us", "t_us": [start of each step], "total": C, "versions": [{"version", C}],
  * "errors_by_code": {"BUSY": n}} where C is columns, one value a step: "requests" (answered and failed), "errors", "rows", "runs", "cache_hits",
  * "cache_misses" as counts of the step; "p50_us", "p95_us", "p99_us", "queue_us" (mean wait), "batch" (rows a run), "queued" (most at a
- * look). null: nothing is known, or for the last six nothing was answered. The step is at least a second (ten, where `from_us` is older than
+ * look). null: nothing is known, or for the last six nothing was answered. The
+ * first step that is known may be known in part: it counts what is. The step is at least a second (ten, where `from_us` is older than
  * 15 minutes), a multiple of these, and such that there are at most LIMIT_SERVE_TREND_POINTS. E_INVALID: to_us is not after from_us.
  * An endpoint that was never looked at gives no steps. */
 MUST_USE enum err trend_json(struct op *op, struct trend *t, struct str endpoint, const struct trend_query *q, struct json_out *w);
