@@ -25,17 +25,17 @@ function marked(text, word) {
   return out;
 }
 
-function Line({ n, text, numbers, word, hit, here, first }) {
+function Line({ n, text, over, numbers, word, hit, here, first }) {
   const cut = text.length > LINE_SHOWN;
-  const parts = pieces(lastWriting(cut ? text.slice(0, LINE_SHOWN) : text));
+  const whole = cut ? text.slice(0, LINE_SHOWN) : text, parts = pieces(over ? lastWriting(whole) : whole.replace(/\r$/, ""));
   return html`<div class=${cls("line", hit && "hit", here && "here")}>${numbers && html`<span class="line-number" aria-hidden="true">${first + n}</span>`}<span
     class="line-text">${parts.map(([piece, look], i) => (look ? html`<span key=${i} class=${look}>${marked(piece, word)}</span>` : marked(piece, word)))}${cut &&
     html`<em class="soft"> … ${t("the line goes on")}</em>`}</span></div>`;
 }
 
-/* numbers: false while the first line is not known. word: lower case. hits: Set of lines; here: the line that must be seen. follow: stay at the end;
+/* rows: at most so many are seen at once and no more than there are; else the style sheet says how high the box is. numbers: false while the first line is not known. over: a line shows what was written last of it, as terminals do. word: lower case. hits: Set of lines; here: the line that must be seen. follow: stay at the end;
  * onFollow(bool) tells that the user went away from it or came back. moved: how many lines were put before, in all: what is seen stays. */
-export function LineView({ lines, version, label, numbers = true, first = 1, word = "", hits, here, follow = false, onFollow, moved = 0, className }) {
+export function LineView({ lines, version, label, numbers = true, first = 1, over = false, word = "", hits, here, follow = false, onFollow, moved = 0, rows: most }) {
   const box = useRef(null), before = useRef({ moved: 0, count: 0 });
   const [at, set] = useState({ scroll: 0, view: 400 });
   const count = lines.count, height = heightOf(count);
@@ -68,8 +68,8 @@ export function LineView({ lines, version, label, numbers = true, first = 1, wor
   const { from, to, top } = visibleLines(at.scroll, at.view, count);
   const rows = [];
   for (let i = from; i < to; i++)
-    rows.push(html`<${Line} key=${i} n=${i} text=${lines.line(i, LINE_SHOWN)} numbers=${numbers} word=${word} hit=${hits?.has(i)} here=${i === here} first=${first} />`);
-  return html`<div class=${cls("lines", className)} ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${scrolled} data-lines=${count}>
+    rows.push(html`<${Line} key=${i} n=${i} text=${lines.line(i, LINE_SHOWN)} over=${over} numbers=${numbers} word=${word} hit=${hits?.has(i)} here=${i === here} first=${first} />`);
+  return html`<div class="lines" style=${most ? { height: `${Math.min(most, count) * ROW_PX + 20}px` } : null} ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${scrolled} data-lines=${count}>
     <div class="lines-all" style=${{ height: `${height}px` }}><div class="lines-seen" style=${{ top: `${top}px` }}>${rows}</div></div>
     <span class="visually-hidden">${lineCount(count)}</span></div>`;
 }

@@ -180,6 +180,6 @@ export function LogView({ source, label, actions, empty }) {
     return log.error ? html`<${Note} log=${log} />` : empty ?? html`<${Empty} title=${t("Nothing was printed")} />`;
   return html`<div class="log"><div class="log-bar"><${SearchBox} search=${search} /><span class="log-size soft num">${lineCount(log.lines.count)}${log.complete ? "" : "+"} · ${formatBytes(log.size - log.first)}</span>
     ${!log.ended && html`<button type="button" class="button small" aria-pressed=${String(follow)} onClick=${() => setFollow(!follow)}><${Icon} name=${follow ? "pause" : "play"} />${follow ? t("Following") : t("Follow")}</button>`}${actions}</div>
-    <${Note} log=${log} /><${LineView} lines=${log.lines} version=${log.lines.length} label=${label} numbers=${log.complete} word=${search.word.toLowerCase()} hits=${hits} here=${search.here}
+    <${Note} log=${log} /><${LineView} lines=${log.lines} version=${log.lines.length} label=${label} over numbers=${log.complete} word=${search.word.toLowerCase()} hits=${hits} here=${search.here}
       follow=${follow} onFollow=${setFollow} moved=${log.moved} /></div>`;
 }

@@ -49,16 +49,24 @@ function Text({ text, name }) {
     l.append(text);
     return l;
   }, [text]);
-  return html`<${LineView} lines=${lines} version=${text.length} label=${name} />`;
+  return html`<${LineView} lines=${lines} version=${text.length} label=${name} rows=${40} />`;
+}
+
+/* Fractions with seven digits, all of them on hover; what is text in the file is shown as it stands there. */
+function cellOf(value) {
+  if (value === null || value === undefined)
+    return "–";
+  return typeof value === "number" && !Number.isInteger(value) ? html`<span title=${value}>${String(Number(value.toPrecision(7)))}</span>` : visible(String(value));
 }
 
 /* Numbers stand right and sort as numbers where a whole column is of them. */
 function columnsOf(names, rows) {
-  return names.map((title, i) => {
+  const columns = names.map((title, i) => {
     const numeric = rows.length > 0 && rows.every(row => row[i] === null || row[i] === undefined || row[i] === "" || typeof row[i] === "number" || /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(row[i]));
-    const text = row => (row[i] === null || row[i] === undefined ? "–" : visible(String(row[i])));
-    return { key: String(i), title: visible(title || `#${i + 1}`), width: 140, align: numeric ? "right" : "left", value: row => (numeric && row[i] !== "" && row[i] !== null ? Number(row[i]) : row[i]), cell: text };
+    return { key: String(i), title: visible(title || `#${i + 1}`), width: 140, align: numeric ? "right" : "left", value: row => (numeric && row[i] !== "" && row[i] !== null ? Number(row[i]) : row[i]), cell: row => cellOf(row[i]) };
   });
+  (columns.find(c => c.align === "left") ?? columns[columns.length - 1] ?? {}).grow = true;
+  return columns;
 }
 
 function Rows({ text, separator, name, size, shown }) {

@@ -78,7 +78,7 @@ function Picture({ run, now, chosen, choose }) {
   const names = new Set(run.stages.map(s => s.name));
   const nodes = run.stages.map(s => ({ id: s.name, title: visible(s.name), state: isOpen(run) || s.state !== "waiting" ? s.state : "skipped", sub: nodeText(s, now) || " " }));
   const edges = run.stages.flatMap(s => (s.needs ?? []).filter(n => names.has(n)).map(n => ({ from: n, to: s.name })));
-  return html`<${Card} flush label=${t("Stages")}><${Graph} nodes=${nodes} edges=${edges} label=${t("Stages")} selected=${chosen} onSelect=${choose} /></${Card}>`;
+  return html`<div class="pipeline-graph"><${Graph} nodes=${nodes} edges=${edges} label=${t("Stages")} selected=${chosen} onSelect=${choose} /></div>`;
 }
 
 function Chosen({ run, name, done }) {

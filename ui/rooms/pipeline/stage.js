@@ -26,7 +26,7 @@ export function Tail({ run, stage, live }) {
     return null;
   const shown = new Blob([data.text]).size;
   return html`<div class="node-log">${data.bytes > shown && html`<p class="note">${t("The last {part} of {size}.", { part: bytes(shown), size: bytes(data.bytes) })}</p>`}
-    <${LineView} lines=${lines} version=${data.text.length} numbers=${false} follow=${live} label=${t("Output")} className="short" /></div>`;
+    <${LineView} lines=${lines} version=${data.text.length} numbers=${false} over follow=${live} label=${t("Output")} rows=${16} /></div>`;
 }
 
 function Paths({ list }) {
@@ -38,6 +38,7 @@ export function Stage({ run, stage, again, now }) {
   const cmd = Array.isArray(facts?.cmd) ? facts.cmd.join("\n") : facts?.cmd;
   return html`<${Card} title=${visible(stage.name)} actions=${html`${stage.run_id && html`<a class="button small" href=${href("/runs/{id}", { id: stage.run_id })}><${Icon} name="runs" />${t("Open its run")}</a>`}
     ${!isOpen(run) && run.again.possible && html`<button type="button" class="button small" onClick=${() => again(stage.name)}><${Icon} name="play" />${t("Run again from here")}</button>`}`}>
+    <${Tail} key=${stage.name} run=${run} stage=${stage.name} live=${live} />
     <div class="stage"><${KeyValues} rows=${[
       [t("State"), html`<${Badge} state=${stage.state} />`],
       [t("Because"), stage.reason ? visible(stage.reason) : undefined],
@@ -55,5 +56,5 @@ export function Stage({ run, stage, again, now }) {
       [t("Needs"), html`<${Paths} list=${facts?.deps} />`],
       [t("Makes"), html`<${Paths} list=${facts?.outs} />`],
       [t("Parameters"), facts?.params?.length ? html`<${Paths} list=${facts.params} />` : undefined],
-    ]} /></div><${Tail} key=${stage.name} run=${run} stage=${stage.name} live=${live} /></${Card}>`;
+    ]} /></div></${Card}>`;
 }
