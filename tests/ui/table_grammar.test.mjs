@@ -31,7 +31,11 @@ test("plain words look for names", () => {
   assert.ok(isPlain("v1.2"));
   assert.ok(!isPlain("metrics.loss"));
   assert.ok(!isPlain("a = 1"));
-  assert.equal(toFilter("  it's  "), "it's".includes("'") && !isPlain("it's") ? "it's" : "attributes.run_name ILIKE '%it_s%'");
+  for (const name of ["nothing is called this", "it's", "run (copy)", "status", "tag 3", "in", "v1, v2", "metrical.x"])
+    assert.ok(isPlain(name), name);
+  for (const filter of ["params.x is", "status in ('a'", "(metrics.a", "status not in", "params", "tags.", "metrics.`a b"])
+    assert.ok(!isPlain(filter), filter);
+  assert.equal(toFilter("  it's  "), "attributes.run_name ILIKE '%it_s%'");
   assert.equal(toFilter("resnet"), "attributes.run_name ILIKE '%resnet%'");
   assert.equal(toFilter(" "), "");
 });

@@ -42,13 +42,14 @@ export function field(name) {
   return { entity, key, type: entity === "metrics" ? "number" : "text" };
 }
 
-/* No comparison in it: the words are looked for in names. */
+/* No comparison in it: the words are looked for in names. "in" and "is" are words as well, unless a field stands before them. */
 export function isPlain(text) {
   const list = tokens(text), first = list[0];
   if (!first)
     return true;
-  return !list.some(x => x.kind === "op" || x.kind === "mark" || x.kind === "quoted" || (x.kind === "word" && /^(?:in|is|like|ilike)$/i.test(x.text))) &&
-    !(first.kind === "name" && first.text.includes(".") && ENTITIES[first.text.split(".")[0].toLowerCase()]) && !/^(?:metrics|params|tags|attributes|datasets)\.?$/i.test(text.trim());
+  const compared = list.some((x, i) => x.kind === "op" || (i > 0 && x.kind === "word" && list[i - 1].kind === "name" && field(list[i - 1].text) && !/^(?:and|or)$/i.test(x.text)));
+  const begun = first.text === "(" || (first.kind === "name" && (field(first.text)?.entity === "attributes" || first.text.split(".")[0].toLowerCase() in ENTITIES) && /[.`"]|^(?:metrics|params|tags|attributes|datasets)$/i.test(first.text));
+  return !compared && !begun;
 }
 
 /* What the server is asked. In a LIKE the quote cannot stand: any character is asked for in its place. */

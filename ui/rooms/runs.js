@@ -107,7 +107,7 @@ function Rows({ w, at, columns, chosen, setChosen, widths, setWidths, dense, kno
       setParams({ cols: listText(order) }, { replace: true });
   };
   return html`<${Table} id="runs" label=${t("Runs")} columns=${columns} count=${w.total ?? 0} rowAt=${w.rowAt} need=${w.need} rowKey=${run => run.id} rowName=${run => run.name.slice(0, 80)} sort=${at.sort} onSort=${sort => setParams({ sort: sortText(sort) })}
-    rowHref=${run => (run.gone ? null : href("/runs/{id}", { id: run.id }))} selected=${chosen} onSelect=${setChosen} height="fill" layout=${layout} onLayout=${onLayout} dense=${dense} lit=${lit} onHover=${run => point(run?.id || null)} topKey=${JSON.stringify([at.q, at.exp, at.sort, at.deleted])}
+    rowHref=${run => (run.gone ? null : href("/runs/{id}", { id: run.id }))} selected=${chosen} onSelect=${setChosen} height="fill" layout=${layout} onLayout=${onLayout} dense=${dense} lit=${lit} onHover=${run => point(run?.id || null)} topKey=${JSON.stringify([at.q, at.exp, at.sort, at.deleted, w.renewals])}
     empty=${w.loading ? null : html`<${NoRuns} filtered=${at.q !== "" || at.exp.length > 0} deleted=${at.deleted} />`} />`;
 }
 
@@ -137,10 +137,9 @@ export default function Runs() {
   return html`<${Page} title=${one ? one.name : at.deleted ? t("Deleted runs") : t("Runs")} crumbs=${one || at.deleted ? [[t("Runs"), href("/runs")]] : null} sub=${w.total === undefined ? null : html`<span aria-live="polite">${t("{count} run|{count} runs", { n: w.total, count: integer(w.total) })}</span>`} />
     <div class="runs-room ${side ? "side-open" : ""}"><${Experiments} list=${list} chosen=${at.exp} onChoose=${ids => setParams({ exp: ids.join(","), sel: null })} ask=${what => ask({ ...what, of: "experiment" })} />
       <div class="runs-main">${toolbar}
-        ${w.fresh > 0 && html`<button type="button" class="fresh" onClick=${w.renew}><${Icon} name="up" /> ${t("{n} new run|{n} new runs", { n: w.fresh })}</button>`}
         ${failed ? html`<${Failed} error=${w.error} retry=${w.renew} />` : html`${w.error && !problem && html`<p class="stale" role="status"><${Icon} name="warn" /> ${t("Not up to date:")} ${w.error.message} <button type="button" class="link" onClick=${w.renew}>${t("Try again")}</button></p>`}
           ${strip && w.total > 0 && html`<${Strip} w=${w} chosen=${chosen} hidden=${hidden} experiment=${one?.id} lit=${lit} point=${point} />`}
-          <${Rows} lit=${lit} point=${point} w=${w} at=${at} columns=${columns} chosen=${chosen} setChosen=${setChosen} widths=${widths} setWidths=${setWidths} dense=${dense} known=${shown ?? []} />`}</div></div>
+          <div class="runs-rows">${w.fresh > 0 && html`<button type="button" class="fresh" onClick=${w.renew}><${Icon} name="up" /> ${t("{n} new run|{n} new runs", { n: w.fresh })}</button>`}<${Rows} lit=${lit} point=${point} w=${w} at=${at} columns=${columns} chosen=${chosen} setChosen=${setChosen} widths=${widths} setWidths=${setWidths} dense=${dense} known=${shown ?? []} /></div>`}</div></div>
     ${chosen.size > 0 && html`<${Chosen} ids=${[...chosen]} deleted=${at.deleted} ask=${what => ask({ ...what, of: "runs" })} clear=${() => setChosen(new Set())} />`}
     ${asked?.of === "runs" && html`<${RunsDialog} what=${asked} nameOf=${nameOf} onClose=${() => ask(null)} done=${gone => { if (gone) setChosen(new Set()); w.renew(); experiments.refresh(); }} />`}
     ${asked?.of === "experiment" && html`<${ExperimentDialog} what=${asked} onClose=${() => ask(null)} done=${data => { experiments.refresh(); w.renew(); if (data?.experiment_id) go("/runs?exp=" + data.experiment_id); }} />`}

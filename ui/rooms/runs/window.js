@@ -13,7 +13,7 @@ const GONE = Object.freeze({ id: "", name: "", gone: true, values: [], at: new M
 
 class Window {
   constructor(told) {
-    Object.assign(this, { told, body: null, key: "", pages: new Map(), stale: null, asked: new Map(), from: 0, to: 30, total: undefined, version: undefined, tops: {}, topsOf: null, error: null, fresh: 0, generation: 0, looked_ms: 0, timer: 0 });
+    Object.assign(this, { told, body: null, key: "", pages: new Map(), stale: null, asked: new Map(), from: 0, to: 30, total: undefined, version: undefined, tops: {}, topsOf: null, renewals: 0, error: null, fresh: 0, generation: 0, looked_ms: 0, timer: 0 });
   }
   /* Another search: the old rows stay on the page until the first new ones are here. */
   set(body) {
@@ -77,7 +77,7 @@ class Window {
     this.told();
     if (!this.error)
       this.pump();
-    if (this.version !== this.topsOf)
+    if (!this.error && this.version !== this.topsOf)
       this.askTops();
   }
   /* What is the best of a metric among all that is found: asked behind the rows, because its columns may have to be loaded first. */
@@ -141,6 +141,7 @@ class Window {
     this.version = undefined;
     this.fresh = 0;
     this.from = 0;
+    this.renewals++;
     this.ask(0, { newest: true });
   }
 }
@@ -157,5 +158,5 @@ export function useWindow(body) {
   }, [JSON.stringify(body)]);
   useEffect(() => onEvent(event => ["run", "metric", "experiment", "reset"].includes(event.kind) && w.changed()), []);
   useEffect(() => () => w.close(), []);
-  return { round, total: w.total, rowAt: i => w.row(i), need: need.current, tops: w.tops, error: w.error, fresh: w.fresh, loading: w.version === undefined, renew: () => w.renew() };
+  return { round, total: w.total, rowAt: i => w.row(i), need: need.current, tops: w.tops, error: w.error, fresh: w.fresh, renewals: w.renewals, loading: w.version === undefined, renew: () => w.renew() };
 }
