@@ -93,10 +93,11 @@ def test_figures_are_those_of_the_api_and_the_metrics(page, busy):
     assert int(row.locator("[data-requests]").get_attribute("data-requests")) == now[1]["requests"] == 64
     assert int(row.locator("[data-errors]").get_attribute("data-errors")) == now[1]["errors"] == 4
     assert now[1]["errors_by_code"] == {"INVALID": 4} and texts(page, "[data-code='INVALID']") == ["4"]
-    assert metric(busy, "ingot_requests_total", endpoint="tiny") in (0, 64) or True
+    assert metric(busy, "ingot_serve_requests_total", endpoint="tiny") == 64 and metric(busy, "ingot_serve_requests_total", endpoint="tiny", outcome="ok") == 60
+    assert metric(busy, "ingot_serve_memory_bytes", endpoint="tiny") == now[1]["memory_bytes"]
     past = live(busy, "tiny")["past"]
     assert sum(n or 0 for n in past["total"]["requests"]) == 64 and sum(n or 0 for n in past["versions"][0]["errors"]) == 4
-    assert all(n is None for n, t in zip(past["total"]["requests"], past["t_us"]) if t < past["since_us"])
+    assert all(n is None for n, t in zip(past["total"]["requests"], past["t_us"]) if t + past["step_us"] <= past["since_us"])
     # What the chart drew: its highest step is the API's highest, as requests per second.
     drawn = page.locator("figure[aria-label='Requests per second'] tr[data-id='all'], figure[aria-label='Requests per second'] tr[data-id='v1']").first
     best = max(n for n in past["total"]["requests"] if n is not None) / (past["step_us"] / 1e6)
@@ -115,7 +116,7 @@ def test_range_and_lines_live_in_the_address_and_pause_stops(page, busy):
     assert "by=all" in page.url
     page.go_back()
     assert "by=all" not in page.url
-    page.get_by_role("button", name="5 min").click()
+    page.get_by_role("button", name="5 min", exact=True).click()
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("stopped", exact=True).wait_for()
     asked = []

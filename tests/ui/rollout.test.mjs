@@ -48,7 +48,9 @@ test("the track lights the present step, and a broken one", () => {
   const rollout = { state: "running", step: 2, started_us: 5, course: [{ verdict: "advance", step: 0, at_us: 10 }, { verdict: "hold", step: 1, at_us: 11 }, { verdict: "advance", step: 1, at_us: 20 }] };
   assert.deepEqual(trackSteps(plan, rollout).map(s => s.state), ["done", "done", "here", "ahead", "ahead"]);
   assert.deepEqual(trackSteps(plan, rollout).map(s => s.at_us), [5, 10, 20, null, null]);
-  assert.deepEqual(trackSteps(plan, { ...rollout, state: "rolled_back" }).map(s => s.state), ["done", "done", "failed", "ahead", "ahead"]);
+  const broken = trackSteps(plan, { ...rollout, state: "rolled_back", finished_us: 30 });
+  assert.deepEqual(broken.map(s => s.state), ["done", "done", "failed", "unreached", "unreached"]);
+  assert.equal(broken[2].at_us, 30);
   assert.deepEqual(trackSteps(plan, { ...rollout, state: "promoted", step: 4 }).map(s => s.state), Array(5).fill("done"));
 });
 

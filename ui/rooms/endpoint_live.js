@@ -1,6 +1,6 @@
 /* endpoint_live.js - what an endpoint does: charts of its recent past, that go on by themselves, and what waits and lies in memory now. Part of endpoint.js.
  * The server keeps each second for 15 minutes and each ten seconds for a day; null there is a gap here, 0 is 0. */
-import { html, useMemo, useState } from "../lib/html.js";
+import { html, useCallback, useMemo, useState } from "../lib/html.js";
 import { useData } from "../lib/api.js";
 import { bytes, duration, integer, number, percent } from "../lib/format.js";
 import { useParam } from "../lib/route.js";
@@ -62,16 +62,19 @@ function Batches({ now }) {
 }
 
 function Charts({ data, endpoint, by, range }) {
-  const past = data.past, x = useMemo(() => ({ kind: "time", range: [data.now_us / 1000 - range.ms, data.now_us / 1000] }), [data.now_us, range.ms]);
+  const [zoom, setZoom] = useState(null), past = data.past, zoomed = useCallback((from, to) => setZoom(from === null ? null : [from, to]), []);
+  const x = useMemo(() => ({ kind: "time", range: zoom ?? [data.now_us / 1000 - range.ms, data.now_us / 1000] }), [data.now_us, range.ms, zoom]);
   const series = useMemo(() => seriesOf(t, past, by), [past, by]), marks = useMemo(() => thresholds(t, endpoint), [endpoint.config, endpoint.rollout.active]);
-  const chart = (key, label, y, extra = {}) => html`<${Card} label=${label}><${Chart} label=${label} series=${series[key]} x=${x} y=${y} sync=${"endpoint"} height=${200} empty=${t("Nothing was asked in this range.")} ...${extra} /></${Card}>`;
+  const chart = (key, label, y, extra = {}) => html`<${Card} label=${label}><${Chart} label=${label} series=${series[key]} x=${x} y=${y} sync=${"endpoint"} onZoom=${zoomed} height=${200} empty=${t("Nothing was asked in this range.")} ...${extra} /></${Card}>`;
   return html`<div class="grid charts">
     ${chart("rate", t("Requests per second"), { range: [0, null] })}
     ${chart("latency", t("Latency of answered requests"), { unit: "ms", log: true }, { marks: marks.latency })}
+    ${zoom && html`<p class="soft wide-row"><button type="button" class="link" onClick=${() => setZoom(null)}>${t("Back to the whole range")}</button></p>`}
     ${chart("errors", t("Errors, per cent of the requests"), { unit: "%", range: [0, null] }, { marks: marks.errors })}
     ${chart("queue", t("Requests waiting"), { range: [0, null] })}
     ${chart("batch", t("Rows per run of the model, mean"), { range: [0, null] })}
-    ${columnsOf(past, "cache_hits") > 0 && chart("cache", t("Cache hits, per cent of the lookups"), { unit: "%", range: [0, 100] })}</div>`;
+    ${columnsOf(past, "cache_hits") + columnsOf(past, "cache_misses") > 0 && chart("cache", t("Cache hits, per cent of the lookups"), { unit: "%", range: [0, 100] })}
+    <${Batches} now=${data.now} /></div>`;
 }
 
 export function EndpointLive({ endpoint, at }) {
@@ -85,5 +88,5 @@ export function EndpointLive({ endpoint, at }) {
       ${live.now.every(v => v.requests === 0) && !(live.past?.total?.requests ?? []).some(n => n > 0) && html`<${Card}><${Empty} icon="endpoints" title=${t("Nobody has asked yet")} text=${t("Requests appear here within a second. Try one, or let a client ask.")}
         command=${`curl -s ${location.origin}/v2/models/${encodeURIComponent(endpoint.name)}`} /></${Card}>`}
       ${live.past && html`<${Charts} data=${live} endpoint=${endpoint} by=${by} range=${range} />
-      <${Versions} now=${live.now} endpoint=${endpoint} /><div class="grid"><${Errors} past=${live.past} /><${Batches} now=${live.now} /></div>`}`}</${Loaded}>`;
+      <${Versions} now=${live.now} endpoint=${endpoint} /><${Errors} past=${live.past} />`}`}</${Loaded}>`;
 }

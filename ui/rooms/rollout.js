@@ -23,12 +23,12 @@ function stateOf(r) {
   return r.state === "running" && r.paused ? "paused" : r.state;
 }
 
-const STEP_WORDS = { done: () => t("passed"), here: () => t("now"), failed: () => t("stopped here"), ahead: () => t("ahead") };
+const STEP_WORDS = { done: () => t("passed"), here: () => t("now"), failed: () => t("stopped here"), ahead: () => t("ahead"), unreached: () => t("not reached") };
 
 function Track({ rollout }) {
   const steps = trackSteps(rollout.plan, rollout);
   return html`<ol class="track" aria-label=${t("Steps")}>${steps.map(s => html`<li key=${s.permille} class=${cls("track-step", "track-" + s.state)} aria-current=${s.state === "here" ? "step" : null} data-permille=${s.permille} data-state=${s.state}>
-    <span class="track-dot" aria-hidden="true"></span><b>${share(s.permille)}</b><span class="soft">${STEP_WORDS[s.state]()}</span><span class="soft num">${s.at_us !== null && s.state !== "ahead" ? eventTime(s.at_us) : ""}</span></li>`)}</ol>`;
+    <span class="track-dot" aria-hidden="true"></span><b>${share(s.permille)}</b><span class="soft">${STEP_WORDS[s.state]()}</span><span class="soft num">${s.at_us !== null && s.state !== "ahead" && s.state !== "unreached" ? eventTime(s.at_us) : ""}</span></li>`)}</ol>`;
 }
 
 /* Shares as one bar, what was meant; beside it what came. */
@@ -44,11 +44,11 @@ function Split({ rollout, endpoint }) {
   if (!arms)
     return null;
   const own = arms.every(a => a.permille !== undefined), meant = running ? endpoint.rollout.shares.map(s => ({ version: s.version, part: s.permille })) : own ? arms.map(a => ({ version: a.version, part: a.permille })) : null;
-  const came = arms.map(a => ({ version: a.version, part: own && rollout.kind === "ab" ? a.units : a.requests }));
+  const canary = rollout.kind === "canary", came = arms.map(a => ({ version: a.version, part: own && rollout.kind === "ab" ? a.units : canary ? a.labels : a.requests }));
   const srm = report.srm_log_e !== undefined && report.srm_log_e !== null;
   return html`<div class="split">${meant && html`<${Shares} arms=${meant} label=${t("Traffic meant")} />`}
-    <${Shares} arms=${came} label=${own ? (rollout.kind === "ab" ? t("Units that came") : t("Requests that came")) : t("Compared requests")} />
-    ${!own && html`<p class="soft">${t("The compared slices of control and candidate are of equal size at every step below 100 %.")}</p>`}
+    <${Shares} arms=${came} label=${own ? (rollout.kind === "ab" ? t("Units that came") : t("Requests that came")) : canary ? t("Labelled and compared") : t("Requests that came")} />
+    ${canary && html`<p class="soft">${t("The compared slices are meant to be half and half: equally many units of either at every step below 100 %.")}</p>`}
     ${srm && html`<p><${Badge} kind=${report.srm_log_e >= report.srm_boundary ? "bad" : "ok"}>${report.srm_log_e >= report.srm_boundary ? t("The split is not the planned one") : t("The split is as planned")}</${Badge}>
       <span class="soft">${t("evidence {value}, boundary {limit}", { value: format.number(report.srm_log_e), limit: format.number(report.srm_boundary) })}</span></p>`}</div>`;
 }

@@ -12,14 +12,15 @@ import { metricWord, primaryMetric } from "./rollout_words.js";
 
 const X = { kind: "time" };
 
-function Plot({ label, series, y = {}, marks, note, empty }) {
-  return html`<${Card} label=${label}><${Chart} label=${label} series=${series} x=${X} y=${y} marks=${marks} height=${220} sync="rollout" legend=${series.length > 1} empty=${empty ?? t("No decision with evidence yet.")} />${note && html`<p class="soft">${note}</p>`}</${Card}>`;
+/* bands: of a single known point, whose own band has no width. */
+function Plot({ label, series, y = {}, marks, bands, x = X, note, empty }) {
+  return html`<${Card} label=${label}><${Chart} label=${label} series=${series} x=${x} y=${y} marks=${marks} bands=${bands} height=${220} sync="rollout" legend=${series.length > 1} empty=${empty ?? t("No decision with evidence yet.")} />${note && html`<p class="soft">${note}</p>`}</${Card}>`;
 }
 
 function Samples({ rollout }) {
   const rows = samples(t, rollout);
-  return rows.length > 0 && html`<${Card} title=${t("Enough to decide?")}><table class="plain bars"><tbody>${rows.map(r => html`<tr key=${r.name} data-have=${r.have} data-want=${r.want}><td>${r.name}</td><td class="wide"><progress max=${r.want} value=${Math.min(r.have, r.want)} aria-label=${r.name}></progress></td>
-    <td class="right">${integer(r.have)} / ${integer(r.want)}</td><td><${Badge} kind=${r.have >= r.want ? "ok" : "warn"}>${r.have >= r.want ? t("enough") : t("Inconclusive")}</${Badge}></td></tr>`)}</tbody></table>
+  return rows.length > 0 && html`<${Card} title=${t("Enough to decide?")}><div class="scroll-x"><table class="plain bars"><tbody>${rows.map(r => html`<tr key=${r.name} data-have=${r.have} data-want=${r.want}><td class="says">${r.name}</td><td class="wide"><progress max=${r.want} value=${Math.min(r.have, r.want)} aria-label=${r.name}></progress></td>
+    <td class="right">${integer(r.have)} / ${integer(r.want)}</td><td><${Badge} kind=${r.have >= r.want ? "ok" : "warn"}>${r.have >= r.want ? t("enough") : t("Inconclusive")}</${Badge}></td></tr>`)}</tbody></table></div>
     <p class="soft">${t("Below the minimum nothing but a guardrail may speak.")}</p></${Card}>`;
 }
 
@@ -35,11 +36,23 @@ function Arms({ rollout }) {
     </tr>`)}</tbody></table></div></${Card}>`;
 }
 
+/* With one decision the axis goes over the whole rollout; else over the decisions. */
+function spanOf(rollout) {
+  const end = rollout.finished_us ?? rollout.course[rollout.course.length - 1]?.at_us;
+  return rollout.course.length === 1 && end > rollout.started_us ? { kind: "time", range: [rollout.started_us / 1000, end / 1000 + (end - rollout.started_us) / 10000] } : X;
+}
+
+function lone(line) {
+  const known = line.y.flatMap((v, i) => (v === null ? [] : [i])), i = known[0];
+  return known.length === 1 && line.min[i] !== null && line.max[i] !== null ? [{ y: [line.min[i], line.max[i]], text: `[${number(line.min[i])}, ${number(line.max[i])}]`, kind: "accent" }] : undefined;
+}
+
 function Canary({ rollout }) {
   const marks = useMemo(() => [{ y: rollout.plan.margin, text: t("limit"), kind: "bad" }, { y: 0, text: t("equal") }, ...changeMarks(t, rollout)], [rollout]);
   const lines = useMemo(() => differences(t, rollout), [rollout]), guards = useMemo(() => guardrails(t, rollout), [rollout]);
-  return html`<div class="grid charts"><${Plot} label=${t("Log-loss: candidate − control")} series=${lines} marks=${marks} note=${t("Bounds that hold at every look: above the limit with the whole band, it is rolled back; below with the whole band, the step may end.")} />
-    <${Plot} label=${t("Evidence against the guardrails")} series=${guards.series} marks=${guards.boundaries} y=${{ label: "ln e" }} note=${t("A guardrail is broken where its line reaches the boundary and the control does better.")} /></div>
+  const x = useMemo(() => spanOf(rollout), [rollout]), bands = useMemo(() => lone(lines[0]), [lines]);
+  return html`<div class="grid charts"><${Plot} label=${t("Log-loss: candidate − control")} series=${lines} marks=${marks} bands=${bands} x=${x} note=${t("Bounds that hold at every look: above the limit with the whole band, it is rolled back; below with the whole band, the step may end.")} />
+    <${Plot} label=${t("Evidence against the guardrails")} series=${guards.series} marks=${guards.boundaries} x=${x} y=${{ label: "ln e" }} note=${t("A guardrail is broken where its line reaches the boundary and the control does better.")} /></div>
     <div class="grid"><${Samples} rollout=${rollout} /><${Arms} rollout=${rollout} /></div>`;
 }
 

@@ -119,18 +119,19 @@ export function actWords(t, action, state, evidence) {
   }
 }
 
-/* The steps of a canary as a track: [{permille, state: "done" | "here" | "failed" | "ahead", at_us: when it was entered}]. */
+/* The steps of a canary as a track: [{permille, state: "done" | "here" | "failed" | "ahead" | "unreached", at_us: when it was entered, or
+ * broken off}]. */
 export function trackSteps(plan, rollout) {
   const steps = plan.steps_permille ?? [], entered = [rollout.started_us], over = rollout.state !== "running";
   for (const d of rollout.course ?? [])
     if (d.verdict === "advance")
       entered[d.step + 1] = d.at_us;
   return steps.map((permille, i) => {
-    let state = i < rollout.step ? "done" : i === rollout.step ? "here" : "ahead";
+    let state = i < rollout.step ? "done" : i === rollout.step ? "here" : over ? "unreached" : "ahead";
     if (over && rollout.state === "promoted")
       state = "done";
     else if (over && i === rollout.step)
       state = "failed";
-    return { permille, state, at_us: entered[i] ?? null };
+    return { permille, state, at_us: state === "failed" ? rollout.finished_us : entered[i] ?? null };
   });
 }

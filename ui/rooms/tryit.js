@@ -1,14 +1,14 @@
 /* tryit.js - a request to the endpoint by hand: a form from its signature or JSON, the answer with its time and the version that gave it, and the same
  * request as a curl line. Requests are real: they count in the figures, and with a rollout they take part in it. Part of endpoint.js. */
 import { html, useMemo, useState } from "../lib/html.js";
-import { change, useData } from "../lib/api.js";
+import { API, change, useData } from "../lib/api.js";
 import { duration, full, number } from "../lib/format.js";
 import { path, useParam } from "../lib/route.js";
 import { url } from "../lib/base.js";
 import { t } from "../lib/words.js";
 import { JsonView } from "../parts/jsonview.js";
 import { Card } from "../parts/page.js";
-import { Command, Failed, Loaded } from "../parts/states.js";
+import { Command, Failed, Loaded, Skeleton } from "../parts/states.js";
 import { answerRows, curlLine, invocationsBody, namedFields, readForm, v2Body, waysToAsk } from "./tryit_request.js";
 
 const SHOWN_ROWS = 50;
@@ -22,7 +22,7 @@ function problemWord(problem) {
 }
 
 function hint(field) {
-  return { id: t("id of the request; labels refer to it"), time: t("UTC; event time"), key: t("key"), number: t("number") }[field.role] ?? field.datatype;
+  return { id: t("id, for labels"), time: t("UTC; event time"), key: t("key"), number: t("number") }[field.role] ?? field.datatype;
 }
 
 function Field({ field, value, problem, set }) {
@@ -62,15 +62,15 @@ function parsed(text) {
   }
 }
 
-/* What each field holds at first: a value of its kind that the endpoint takes. */
-function firstTexts(way) {
-  const day = new Date().toISOString().slice(0, 16).replace("T", " ");
+/* What each field holds at first: a value of its kind that the endpoint takes; as time the newest event that the view knows. */
+function firstTexts(way, newest_us) {
+  const day = new Date(newest_us ? newest_us / 1000 : Date.now()).toISOString().slice(0, 16).replace("T", " ");
   return Object.fromEntries(way.fields.map(f => [f.name, f.role === "time" ? day : f.role === "id" ? "" : f.kind === "text" ? "" : f.kind === "bool" ? "false" : "0"]));
 }
 
-function Form({ endpoint, signature }) {
+function Form({ endpoint, signature, newest_us }) {
   const ways = useMemo(() => waysToAsk(signature), [signature]), [chosen, choose] = useParam("way", ways[0]?.name ?? "json");
-  const way = ways.find(w => w.name === chosen), [texts, setTexts] = useState(() => Object.fromEntries(ways.map(w => [w.name, firstTexts(w)]))), [json, setJson] = useState(null);
+  const way = ways.find(w => w.name === chosen), [texts, setTexts] = useState(() => Object.fromEntries(ways.map(w => [w.name, firstTexts(w, newest_us)]))), [json, setJson] = useState(null);
   const [result, setResult] = useState(null), [busy, setBusy] = useState(false), [tried, setTried] = useState(false);
   const form = way ? readForm(way, texts[way.name]) : null, filled = way ? v2Body(way, form.values) : null;
   const text = json ?? JSON.stringify(filled ?? (ways[0] ? v2Body(ways[0], readForm(ways[0], texts[ways[0].name]).values) : { inputs: signature.inputs.map(i => ({ name: i.name, datatype: i.datatype, shape: i.shape, data: [] })) }), null, 2);
@@ -101,6 +101,7 @@ function Form({ endpoint, signature }) {
 }
 
 export function TryIt({ endpoint, at }) {
-  const signature = useData(`${at}/signature`);
-  return html`<${Loaded} of=${signature} lines=${8}>${data => html`<${Form} key=${data.version} endpoint=${endpoint} signature=${data} />`}</${Loaded}>`;
+  const signature = useData(`${at}/signature`), view = signature.data?.view?.name, known = useData(view ? `${API}${path("/features/{view}", { view })}` : null);
+  const ready = !view || known.data || known.error;
+  return html`<${Loaded} of=${signature} lines=${8}>${data => (ready ? html`<${Form} key=${data.version} endpoint=${endpoint} signature=${data} newest_us=${known.data?.newest_us} />` : html`<${Skeleton} lines=${8} />`)}</${Loaded}>`;
 }
