@@ -48,7 +48,8 @@ function reasonWord(code) {
 function Errors({ past }) {
   const rows = Object.entries(past.errors_by_code ?? {}).sort((a, b) => b[1] - a[1]);
   return html`<${Card} title=${t("Errors by kind")}>${rows.length === 0 ? html`<p class="soft calm"><${Icon} name="check" /> ${t("None in this range.")}</p>`
-    : html`<ul class="list">${rows.map(([code, n]) => html`<li key=${code}><span><code>${code}</code> <span class="soft">${reasonWord(code)}</span></span><span class="num" data-code=${code}>${number(n)}</span></li>`)}</ul>`}</${Card}>`;
+    : html`<ul class="list">${rows.map(([code, n]) => html`<li key=${code}><span><code>${code}</code> <span class="soft">${reasonWord(code)}</span></span><span class="num" data-code=${code}>${number(n)}</span></li>`)}</ul>`}
+    <p class="soft">${t("Of requests that reached a version. What could not be read at all is in /metrics: ingot_http_requests_total.")}</p></${Card}>`;
 }
 
 function Batches({ now }) {

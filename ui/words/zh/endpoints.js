@@ -106,6 +106,7 @@ export const endpoints = {
   "Nothing was asked in this range.": "此范围内没有请求。",
   "Nothing was decided": "没有作出决定",
   "Now {traffic}.": "目前{traffic}。",
+  "Of requests that reached a version. What could not be read at all is in /metrics: ingot_http_requests_total.": "仅统计到达某个版本的请求。完全无法读取的请求见 /metrics：ingot_http_requests_total。",
   "On a win": "获胜时",
   "One look, when every arm has its samples; the bounds before are of that one look.": "各组样本集齐时只查看一次；此前的界限仅属于那一次。",
   "One runs already": "已有发布在进行",
