@@ -1,6 +1,6 @@
 /* diff.js - things side by side. DiffTable({ label, heads, sections }): a column per thing, the first one is what the others are measured against.
  *   heads     [{ id, node }]
- *   sections  [{ title, rows: [{ key, title, hint, cells: [{ text, full, note, kind }] }] }]   kind: "base" "same" "changed" "missing" "better" "worse" "best"
+ *   sections  [{ title, rows: [{ key, title, cells: [{ text, full, note, kind }] }] }]   kind: "base" "same" "changed" "missing" "better" "worse" "best"
  * Cells with a long or many-lined text open the lines that changed. TextDiff({ before, after }) shows two texts (JSON with a value per line). */
 import { cls, html, useState } from "../lib/html.js";
 import { lineDiff } from "../lib/linediff.js";
@@ -23,7 +23,7 @@ function Cell({ cell, open }) {
 function Section({ section, heads, open }) {
   const [all, show] = useState(false), rows = all ? section.rows : section.rows.slice(0, ROWS_FIRST);
   return html`<tbody aria-label=${section.title}><tr class="diff-section"><th colspan=${heads.length + 1} scope="rowgroup"><span>${section.title}</span></th></tr>
-    ${rows.map(row => html`<tr key=${row.key}><th scope="row" title=${row.key}>${row.title ?? row.key}${row.hint && html` <span class="soft">${row.hint}</span>`}</th>${row.cells.map((cell, i) => html`<${Cell} key=${heads[i].id} cell=${cell} open=${() => open(row, i)} />`)}</tr>`)}
+    ${rows.map(row => html`<tr key=${row.key}><th scope="row" title=${row.key}>${row.title ?? row.key}</th>${row.cells.map((cell, i) => html`<${Cell} key=${heads[i].id} cell=${cell} open=${() => open(row, i)} />`)}</tr>`)}
     ${rows.length < section.rows.length && html`<tr><th><button type="button" class="link" onClick=${() => show(true)}>${t("and {n} more", { n: section.rows.length - rows.length })}</button></th></tr>`}</tbody>`;
 }
 

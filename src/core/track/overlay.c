@@ -38,8 +38,8 @@ static enum err overlay_check(struct op *op, const struct overlay_query *q)
         return op_fail_field(op, "run_ids", "'run_ids' must name 1 to %d runs, not %zu", LIMIT_TRACK_OVERLAY_RUNS, runs);
     if (q->search && (q->search->max_results < 1 || runs > LIMIT_TRACK_OVERLAY_RUNS))
         return op_fail_field(op, "runs", "'runs' must be 1 to %d", LIMIT_TRACK_OVERLAY_RUNS);
-    if (q->points < 4 || q->points > LIMIT_TRACK_CHART_POINTS || q->points * runs > LIMIT_TRACK_OVERLAY_POINTS)
-        return op_fail_field(op, "points", "'points' must be 4 to %d, and %d at most for all runs together", LIMIT_TRACK_CHART_POINTS, LIMIT_TRACK_OVERLAY_POINTS);
+    if (q->points < 4 || q->points > LIMIT_TRACK_CHART_POINTS)
+        return op_fail_field(op, "points", "'points' must be 4 to %d", LIMIT_TRACK_CHART_POINTS);
     if (q->limited && !(q->from <= q->to && isfinite(q->from) && isfinite(q->to)))
         return op_fail_field(op, "range", "'range' must be two numbers, the smaller one first");
     if (q->limited && q->log && !(q->from > 0))
@@ -166,6 +166,8 @@ static enum err prepare(struct op *op, struct overlay_work *w, size_t runs)
 {
     struct overlay *o = &w->out;
     size_t points = runs * w->q->points;
+    if (points > LIMIT_TRACK_OVERLAY_POINTS)
+        return op_fail_field(op, "points", "'points' must be at most %zu for %zu runs", (size_t)LIMIT_TRACK_OVERLAY_POINTS / runs, runs);
     *o = (struct overlay){.run_ids = arena_array(op->arena, runs + 1, struct str), .names = arena_array(op->arena, runs + 1, struct str), .start = arena_array(op->arena, runs + 1, uint32_t),
                           .x = arena_array(op->arena, points + 1, double), .y = arena_array(op->arena, points + 1, double)};
     w->buckets = arena_array(op->arena, w->q->points, struct sample_bucket);

@@ -17,7 +17,7 @@ struct overlay_query {
     bool log;                       /* a logarithmic axis: points at 0 or below are left out */
     bool limited;
     double from, to;                /* of the axis, if limited */
-    size_t points;                  /* per line at most, 4..LIMIT_TRACK_CHART_POINTS; all lines: LIMIT_TRACK_OVERLAY_POINTS */
+    size_t points;                  /* per line at most, 4..LIMIT_TRACK_CHART_POINTS; times the runs: LIMIT_TRACK_OVERLAY_POINTS */
     double smoothing;               /* weight of the debiased exponential mean, 0 (none) to below 1 */
 };
 /* Lines one behind the other: line i is x[start[i]] to x[start[i + 1] - 1]. A run without points has an empty line. In op's arena. */

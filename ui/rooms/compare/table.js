@@ -17,7 +17,7 @@ function sectionsOf(answer, figure, only) {
   return [
     { title: t("Run"), rows: attributeRows(answer, { status: t("Status"), start: t("Started"), duration: t("Duration"), state: stateWord, when }) },
     { title: t("Parameters"), rows: texts(answer.params) },
-    { title: t("Metrics"), rows: answer.metrics.filter(row => row.differs || !only).map(row => ({ key: row.key, hint: shown, cells: numberCells(row.key, figures(row, figure)) })) },
+    { title: `${t("Metrics")}: ${shown}`, rows: answer.metrics.filter(row => row.differs || !only).map(row => ({ key: row.key, cells: numberCells(row.key, figures(row, figure)) })) },
     { title: t("Tags"), rows: texts(answer.tags) },
     { title: t("Code"), rows: texts(answer.code).map(row => ({ ...row, title: row.key.replace(/^mlflow\./, "") })) },
     { title: t("Datasets"), rows: texts(answer.datasets) },

@@ -149,6 +149,11 @@ static void refused(void **state)
     bad(E_INVALID, "'run_ids' must name", q.run_count = 0);
     bad(E_INVALID, "'points' must be", q.points = 3);
     bad(E_INVALID, "'points' must be", q.points = LIMIT_TRACK_CHART_POINTS + 1);
+    struct str *many = test_calloc(LIMIT_TRACK_OVERLAY_RUNS, sizeof *many);
+    for (size_t i = 0; i < LIMIT_TRACK_OVERLAY_RUNS; i++)
+        many[i] = id;
+    bad(E_INVALID, "at most 100 for 10000 runs", q.run_ids = many; q.run_count = LIMIT_TRACK_OVERLAY_RUNS; q.points = 101);
+    test_free(many);
     bad(E_INVALID, "'range' must be two", q.limited = true; q.from = 2; q.to = 1);
     bad(E_INVALID, "'range' must begin above", q.limited = true; q.log = true; q.to = 1);
     bad(E_INVALID, "'smoothing'", q.smoothing = 1);

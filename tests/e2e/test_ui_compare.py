@@ -1,0 +1,396 @@
+"""The room that compares runs, in a real browser: what is drawn against what the API says and against numpy, on runs that MLflow's client logged."""
+import csv
+import io
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+from compare_world import SEEDS, STEPS, Trials, curve, long_run
+from ui_world import HOSTILE, PHONE, fits_width, harmless, opened, prefer, server, settled, shot, texts
+
+LOSSES = [curve(lr, seed) for lr in (0.001, 0.003, 0.01) for seed in range(SEEDS)]
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory):
+    with server(tmp_path_factory.mktemp("compare") / "data") as s:
+        yield Trials(s)
+
+
+def panel(page, metric):
+    return page.locator(f'.panel[data-metric="{metric}"]')
+
+
+def drawn(page, metric):
+    """The rows of a chart's table for readers: id -> figures."""
+    panel(page, metric).locator(".chart-table tbody tr").first.wait_for(state="attached")
+    rows = panel(page, metric).locator(".chart-table tbody tr").evaluate_all("list => list.map(row => ({ ...row.dataset }))")
+    return {r["id"]: {k: float(v) for k, v in r.items() if k != "id"} for r in rows}
+
+
+def saved(page, button):
+    with page.expect_download() as d:
+        button()
+    return list(csv.reader(io.StringIO(open(d.value.path(), encoding="utf-8-sig", newline="").read())))
+
+
+def chart_csv(page, metric):
+    panel(page, metric).get_by_label("Chart menu").click()
+    return saved(page, lambda: panel(page, metric).get_by_role("button", name="Save as CSV").click())
+
+
+def ready(page, metric="loss"):
+    panel(page, metric).locator(".chart-layer").first.wait_for(state="attached")
+    settled(page)
+
+
+def wait_for(page, text, metric="loss"):
+    """Until a function over the rows' data holds."""
+    page.wait_for_function(f"() => {{ const rows = [...document.querySelectorAll('.panel[data-metric=\"{metric}\"] .chart-table tbody tr')]; return rows.length && ({text}); }}")
+
+
+def test_every_metric_is_a_chart_with_the_values_of_the_api(page, trials):
+    page.goto(trials.address())
+    ready(page)
+    assert page.get_by_role("heading", level=1).inner_text() == "Compare 9 runs"
+    assert texts(page, ".compare-runs a") == trials.names
+    assert page.locator(".panel").evaluate_all("list => list.map(p => p.dataset.metric)") == ["loss", "val/accuracy"]
+    got = drawn(page, "loss")
+    assert list(got) == trials.ids
+    for run, loss in zip(trials.ids, LOSSES):
+        assert got[run]["min"] == min(loss) and got[run]["max"] == max(loss)  # the peak at 777 is there whatever the width
+        assert got[run]["missing"] == 0
+    ready(page, "val/accuracy")
+    for run, loss in zip(trials.ids, LOSSES):
+        assert drawn(page, "val/accuracy")[run]["last"] == 1 - loss[1400] / 2
+    shot(page, "compare-charts")
+
+
+def test_what_is_drawn_are_the_buckets_of_numpy(page, trials):
+    page.goto(trials.address(trials.ids[:2]))
+    ready(page)
+    rows = chart_csv(page, "loss")
+    assert rows[0] == ["series", "id", "step", "loss", "min", "max"]
+    for run, name, loss in zip(trials.ids[:2], trials.names, LOSSES):
+        mine = [r for r in rows[1:] if r[1] == run]
+        assert {r[0] for r in mine} == {name}
+        n = len(mine)
+        place = np.minimum((np.arange(STEPS) / (STEPS - 1) * round_points(n)).astype(int), round_points(n) - 1)
+        loss, count = np.array(loss), np.bincount(place)
+        want = np.array([[np.flatnonzero(place == i)[0], loss[place == i].mean(), loss[place == i].min(), loss[place == i].max()] for i in range(len(count)) if count[i]])
+        have = np.array([[float(v) for v in r[2:]] for r in mine])
+        assert have.shape == want.shape
+        assert np.array_equal(have[:, 0], want[:, 0]) and np.array_equal(have[:, 2:], want[:, 2:])
+        assert np.allclose(have[:, 1], want[:, 1], rtol=1e-14)
+
+
+def round_points(n):
+    """Charts ask for a multiple of 50 stretches, the next one at or above what came back here: no stretch of these runs is empty."""
+    assert n % 50 == 0
+    return n
+
+
+def test_smoothing_is_tensorboards(page, trials):
+    page.goto(trials.address(trials.ids[:1], smooth="0.9"))
+    ready(page)
+    rows = chart_csv(page, "loss")
+    assert rows[0] == ["series", "id", "step", "loss", "raw"] or rows[0] == ["series", "id", "step", "loss", "min", "max", "raw"]
+    raw, smooth = [float(r[-1]) for r in rows[1:]], [float(r[3]) for r in rows[1:]]
+    last, n, want = 0.0, 0, []
+    for v in raw:  # tensorboard's line-chart: the debiased exponential mean
+        last, n = last * 0.9 + 0.1 * v, n + 1
+        want.append(last / (1 - 0.9 ** n))
+    assert np.allclose(smooth, want, rtol=1e-12)
+    page.get_by_label("Smoothing").evaluate("(e) => { e.value = 0.5; e.dispatchEvent(new Event('input', { bubbles: true })); }")
+    page.wait_for_url(re.compile("smooth=0.5"))
+    assert page.locator(".smooth output").inner_text() == "0.50"
+
+
+def test_groups_have_means_and_bands(page, trials):
+    page.goto(trials.address(group="param:lr"))
+    ready(page)
+    wait_for(page, "rows.length === 3")
+    losses = np.array(LOSSES).reshape(3, SEEDS, STEPS)
+    assert texts(page, ".panel[data-metric=loss] .chart-legend button") == ["lr = 0.001 (3)", "lr = 0.003 (3)", "lr = 0.01 (3)"]
+    for band, low, high in (("minmax", lambda m: m.min(0), lambda m: m.max(0)), ("std", lambda m: m.mean(0) - m.std(0, ddof=1), lambda m: m.mean(0) + m.std(0, ddof=1)),
+                            ("stderr", lambda m: m.mean(0) - m.std(0, ddof=1) / SEEDS ** .5, lambda m: m.mean(0) + m.std(0, ddof=1) / SEEDS ** .5)):
+        page.get_by_label("Band").select_option(band)
+        page.wait_for_url(re.compile("band=" + band) if band != "std" else re.compile("group=param%3Alr(?!.*band)"))
+        settled(page)
+        rows = [r for r in chart_csv(page, "loss")[1:] if r[0].startswith("lr = 0.003")]
+        n = round_points(len(rows))
+        place = np.minimum((np.arange(STEPS) / (STEPS - 1) * n).astype(int), n - 1)
+        means = np.array([[losses[1, s][place == i].mean() for i in range(n)] for s in range(SEEDS)])
+        have = np.array([[float(v) for v in r[3:6]] for r in rows])
+        assert np.allclose(have[:, 0], means.mean(0)) and np.allclose(have[:, 1], low(means)) and np.allclose(have[:, 2], high(means))
+    shot(page, "compare-groups")
+
+
+def drag(page, metric, share):
+    box = panel(page, metric).locator(".u-over").bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + share[0] * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + sum(share) / 2 * box["width"], y)
+    page.mouse.move(box["x"] + share[1] * box["width"], y)
+    page.mouse.up()
+    return box
+
+
+def test_zoom_asks_for_the_part_and_is_shared(page, trials):
+    page.goto(trials.address())
+    ready(page)
+    ready(page, "val/accuracy")
+    with page.expect_request(lambda r: "metrics/chart" in r.url and "range" in r.post_data) as asked:
+        drag(page, "loss", (0.5, 0.55))
+    low, high = json.loads(asked.value.post_data)["range"]
+    assert 0.49 * STEPS < low < 0.51 * STEPS and 0.53 * STEPS < high < 0.57 * STEPS
+    page.wait_for_url(re.compile("zoom="))
+    inside = [v for i, v in enumerate(LOSSES[0]) if low <= i <= high]
+    wait_for(page, f"rows[0].dataset.points === '{len(inside)}'")  # every point of its own now
+    got = drawn(page, "loss")[trials.ids[0]]
+    assert got["min"] == min(inside) and got["max"] == max(inside)
+    wait_for(page, "Number(rows[0].dataset.points) <= 2", "val/accuracy")
+    page.go_back()
+    wait_for(page, f"Number(rows[0].dataset.max) === {max(LOSSES[0])}")
+    drag(page, "loss", (0.1, 0.9))
+    page.wait_for_url(re.compile("zoom="))
+    box = panel(page, "loss").locator(".u-over").bounding_box()
+    page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url(re.compile("^(?!.*zoom=)"))
+
+
+def test_axes(page, trials):
+    page.goto(trials.address())
+    ready(page)
+    page.get_by_label("X axis").select_option("relative")
+    wait_for(page, "rows[0].cells[3].textContent === '24 m 59 s'")
+    page.get_by_role("button", name="log x").click()
+    page.wait_for_url(re.compile("xlog=1"))
+    page.get_by_label("X axis").select_option("time")
+    wait_for(page, "rows[0].cells[3].textContent.includes('2025')")
+    assert "xlog" not in page.url
+    page.get_by_label("X axis").select_option("step")
+    page.get_by_role("button", name="log y").click()
+    page.wait_for_url(re.compile("ylog=1"))
+    ready(page)
+
+
+def test_what_is_unusual_is_told_not_hidden(page, trials):
+    page.goto(trials.address([trials.odd]))
+    for metric in ("loss", "huge", "signed", "once", "tiny"):
+        panel(page, metric).scroll_into_view_if_needed()
+        ready(page, metric)
+    got = drawn(page, "loss")[trials.odd]
+    assert (got["points"], got["missing"]) == (80, 20)
+    huge = drawn(page, "huge")[trials.odd]
+    assert (huge["points"], huge["missing"], huge["max"]) == (9, 1, 10)  # infinity is a gap, not 1.8e308
+    assert drawn(page, "once")[trials.odd]["last"] == 7.25
+    panel(page, "all nan").scroll_into_view_if_needed()
+    panel(page, "all nan").get_by_text("All values are NaN or infinite.").wait_for()
+    page.get_by_role("button", name="log y").click()
+    panel(page, "signed").get_by_text("3 values at or below 0 are not on a logarithmic axis.").wait_for()
+    harmless(page)
+    assert page.locator(".compare-runs a").inner_text() == HOSTILE[0]
+    shot(page, "compare-odd", full=True)
+
+
+def test_a_line_and_its_row_light_each_other(page, trials):
+    page.goto(trials.address())
+    ready(page)
+    row = page.locator(f'[data-run="{trials.ids[4]}"]')
+    row.hover()
+    panel(page, "loss").locator(".chart-layer.behind").wait_for()
+    box = panel(page, "val/accuracy").locator(".u-over").bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + box["height"] - 4)
+    page.mouse.move(box["x"] + 1, box["y"] + box["height"] - 2)
+    page.locator(".compare-runs li.lit").wait_for()
+    tip = page.locator(".chart-tip")
+    tip.wait_for()
+    assert re.search(r"0\.4\d{3,}", tip.inner_text())  # in full
+    page.get_by_role("button", name=f"Hide {trials.names[0]}").click()
+    wait_for(page, "rows.length === 8")
+    assert trials.ids[0] not in drawn(page, "loss")
+    page.reload()
+    wait_for(page, "rows.length === 8")
+    page.get_by_role("button", name=f"Take {trials.names[0]} out").click()
+    page.get_by_role("heading", name="Compare 8 runs").wait_for()
+
+
+def test_the_keyboard_moves_the_cursor(page, trials):
+    page.goto(trials.address(trials.ids[:2]))
+    ready(page)
+    plot = panel(page, "loss").locator(".chart-plot")
+    plot.focus()
+    for key in ("ArrowRight", "End"):
+        page.keyboard.press(key)
+    assert "step 149" in panel(page, "loss").locator(".chart-tip").inner_text()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    tip = panel(page, "loss").locator(".chart-tip")
+    assert trials.names[1] == tip.locator("tr.strong th").inner_text() and "step 0" in tip.inner_text()
+    page.keyboard.press("+")
+    page.wait_for_url(re.compile("zoom="))
+    plot.press("0")
+    page.wait_for_url(re.compile("^(?!.*zoom=)"))
+
+
+def test_search_and_pins(page, trials):
+    page.goto(trials.address())
+    ready(page)
+    page.get_by_label("Pin val/accuracy").click()
+    page.wait_for_url(re.compile("pin="))
+    assert page.locator(".panel").evaluate_all("list => list.map(p => p.dataset.metric)") == ["val/accuracy", "loss"]
+    page.get_by_label("Find metrics").fill("ACC")
+    page.wait_for_url(re.compile("m=ACC"))
+    assert page.locator(".panel").count() == 1
+    page.get_by_label("Find metrics").fill("nothing")
+    page.get_by_text("No metric has this in its name.").wait_for()
+
+
+def cells(page, section):
+    table = page.locator(f'table.diff tbody[aria-label^="{section}"] tr:not(.diff-section)')
+    return {row[0]: row[1:] for row in table.evaluate_all("list => list.map(r => [...r.cells].map(c => c.textContent.trim()))")}
+
+
+def test_the_table_tells_what_differs(page, trials):
+    page.goto(trials.address(trials.ids[::3] + [trials.odd], tab="table"))
+    page.locator("table.diff").wait_for()
+    params = cells(page, "Parameters")
+    assert params["lr"] == ["0.001", "0.003", "0.01", "0.02"] and params["optimizer"][:3] == ["adam", "adam", "sgd"]
+    assert params["html"][3] == HOSTILE[1]
+    assert cells(page, "Code")["source.git.commit"][1].endswith("3") and cells(page, "Datasets")["flights (training)"] == ["v1", "v1", "v2", "–"]
+    assert cells(page, "Metrics")["all nan"] == ["–", "–", "–", "NaN"]
+    only = set(params)
+    page.get_by_label("Only what differs").uncheck()
+    page.wait_for_url(re.compile("only=0"))
+    assert set(cells(page, "Parameters")) >= only
+    answer = trials.call("runs/compare", {"run_ids": trials.ids[::3] + [trials.odd], "extremes": True})
+    for figure, pick in (("min", min), ("max", max)):
+        page.get_by_label("Metrics show").select_option(figure)
+        page.wait_for_url(re.compile("figure=" + figure))
+        titles = page.locator('table.diff tbody[aria-label^="Metrics"] tr', has=page.locator('th[title="loss"]')).locator("td").evaluate_all("list => list.map(c => c.title)")
+        want = [pick(loss) for loss in LOSSES[::3]] + [pick(1 / (i + 1) for i in range(100) if not 40 <= i < 60)]
+        assert [float(v) for v in titles] == want
+        assert [x[figure] for x in next(m for m in answer["metrics"] if m["key"] == "loss")["extremes"]] == want
+    page.get_by_label("Metrics show").select_option("best")
+    page.locator("td.cell-best").first.wait_for()
+    harmless(page)
+    shot(page, "compare-table", full=True)
+    rows = saved(page, lambda: page.get_by_role("button", name="Save as CSV").click())
+    assert rows[0][2:] == [trials.names[0], trials.names[3], trials.names[6], HOSTILE[0]]
+    assert next(r for r in rows if r[1] == "formula")[5] == "'" + HOSTILE[4]  # a spreadsheet takes it for text
+    page.get_by_role("button", name="make base").last.click()
+    page.wait_for_url(re.compile("base="))
+    assert cells(page, "Parameters")["lr"][0] == "0.02"
+    page.locator("td.diff-cell button.link").first.click()
+    page.locator("dialog .textdiff").wait_for()
+    assert '"layers"' in page.locator("dialog .line-gone").all_inner_texts()[0] or page.locator("dialog .line-gone").count() > 0
+    page.keyboard.press("Escape")
+
+
+def test_parallel_coordinates(page, trials):
+    page.goto(trials.address(tab="parallel"))
+    page.locator(".par-axis").first.wait_for()
+    assert page.locator(".par-title title").all_text_contents() == ["lr", "optimizer", "seed", "loss"]
+    assert page.locator("figure.parallel").get_by_role("status").inner_text() == "9 runs"
+    hit = page.locator(".par-axis").nth(2).locator(".par-hit").bounding_box()
+    x, foot = hit["x"] + hit["width"] / 2, hit["y"] + hit["height"]
+    page.mouse.move(x, foot - 2)
+    page.mouse.down()
+    page.mouse.move(x, foot - 30)
+    page.mouse.move(x, foot - hit["height"] * 0.2)
+    page.mouse.up()
+    page.wait_for_url(re.compile("brush="))
+    page.get_by_text("3 of 9 runs").wait_for()  # seed 0
+    page.reload()
+    page.get_by_text("3 of 9 runs").wait_for()
+    page.get_by_text("Ranges").click()
+    page.get_by_label("lr, from").fill("0.002")
+    page.get_by_label("lr, from").press("Enter")
+    page.get_by_text("2 of 9 runs").wait_for()
+    shot(page, "compare-parallel")
+    page.get_by_role("button", name="Show all runs").click()
+    page.get_by_role("status").get_by_text("9 runs", exact=True).wait_for()
+
+
+def test_scatter_says_r_and_rho(page, trials):
+    page.goto(trials.address(tab="scatter", sx="param:lr", sy="metric:loss", logs="param:lr"))
+    page.locator(".scatter-says").wait_for()
+    x, y = np.repeat([0.001, 0.003, 0.01], SEEDS), np.array([loss[-1] for loss in LOSSES])
+    rank = lambda v: np.array([(v < a).sum() + ((v == a).sum() + 1) / 2 for a in v])  # noqa: E731
+    figures = page.locator(".scatter-says span").evaluate_all("list => list.map(s => Number(s.title))")
+    assert math.isclose(figures[0], np.corrcoef(x, y)[0, 1], rel_tol=1e-9) and math.isclose(figures[1], np.corrcoef(rank(x), rank(y))[0, 1], rel_tol=1e-9)
+    rows = page.locator(".scatter-table tbody tr").evaluate_all("list => list.map(r => [...r.cells].map(c => c.textContent))")
+    assert [(r[0], float(r[1]), float(r[2])) for r in rows] == list(zip(trials.names, x, y))
+    shot(page, "compare-scatter")
+
+
+def test_many_runs_in_one_picture(page, trials):
+    page.goto(f"{trials.url}/compare?exp={trials.experiment}")
+    ready(page)
+    page.get_by_role("heading", name="Compare 10 runs").wait_for()
+    got = drawn(page, "loss")
+    assert set(got) == {*trials.ids, trials.odd}
+    for run, loss in zip(trials.ids, LOSSES):
+        assert got[run]["min"] == min(loss) and got[run]["max"] == max(loss) and got[run]["last"] == loss[-1]
+    page.goto(f"{trials.url}/compare?exp={trials.experiment}&q=" + "params.lr+%3D+'0.01'&m=loss")
+    wait_for(page, "rows.length === 3")
+    with page.expect_request(lambda r: "metrics/overlay" in r.url and "range" in r.post_data):
+        drag(page, "loss", (0.2, 0.4))
+    page.go_back()
+    page.goto(f"{trials.url}/compare?q=attributes.run_name+%3D+'nobody'")
+    page.get_by_text("The filter finds no runs.").wait_for()
+
+
+def test_a_million_points_keep_their_peak(page, trials):
+    points = 200_000
+    run = long_run(trials.url, points)
+    page.goto(trials.address([run]))
+    ready(page, "wave")
+    assert drawn(page, "wave")[run]["max"] == pytest.approx(math.sin(points // 3 / 5000) + 5, abs=0)
+    assert drawn(page, "wave")[run]["points"] <= 2000
+
+
+def test_a_live_run_grows(page, trials):
+    run = trials.client.create_run(trials.experiment, run_name="live").info.run_id
+    trials.client.log_metric(run, "now", 1.0, step=0)
+    page.goto(trials.address([run]))
+    ready(page, "now")
+    trials.client.log_metric(run, "now", 2.5, step=1)
+    wait_for(page, "rows[0].dataset.last === '2.5'", "now")
+    trials.client.delete_run(run)
+
+
+def test_without_runs_and_with_unknown_ones(page, trials):
+    page.goto(trials.url + "/compare")
+    page.get_by_text("No runs are chosen").wait_for()
+    page.watch.allow("/runs/compare")
+    page.goto(trials.address(["0" * 32]))
+    page.get_by_text("Not found").wait_for()
+    assert page.get_by_text(f"Run with id={'0' * 32} not found").is_visible()
+
+
+def test_a_picture_of_a_chart(page, trials):
+    page.goto(trials.address(trials.ids[:2]))
+    ready(page)
+    panel(page, "loss").get_by_label("Chart menu").click()
+    with page.expect_download() as d:
+        panel(page, "loss").get_by_role("button", name="Save as PNG").click()
+    assert d.value.suggested_filename == "loss.png" and open(d.value.path(), "rb").read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("tab", ["charts", "table", "parallel", "scatter"])
+def test_phone_dark_chinese(browser, trials, tab):
+    for name, settings, context in (("phone", {}, {"viewport": PHONE}), ("dark", {"theme": "dark"}, {}), ("zh", {"language": "zh"}, {})):
+        with opened(browser, f"compare-{tab}-{name}", **context) as page:
+            prefer(page, **settings)
+            page.goto(trials.address(trials.ids + [trials.odd], tab=tab))
+            page.locator(".compare-main .card").first.wait_for()
+            settled(page)
+            fits_width(page)
+            if name == "zh":
+                assert "比较 10 个运行" in page.locator("h1").inner_text()
+            shot(page, f"compare-{tab}-{name}")
