@@ -41,6 +41,7 @@ def triton(request, world):
         client.unregister_system_shared_memory()
         yield module
         client.unregister_system_shared_memory()
+        del module.client
 
 
 class Region:
@@ -81,7 +82,7 @@ def test_tensors_come_and_go_through_memory(triton, world):
             output.set_shared_memory("out", rows * 4, offset=64)
             answer = client.infer("trees", [tensor], outputs=[output])
             place = answer.get_output("score")
-            assert answer.as_numpy("score") is None
+            assert triton is triton_grpc or "data" not in place
             np.testing.assert_array_equal(shm.get_contents_as_numpy(target.handle, np.float32, [rows], offset=1024 + 64), want[turn * 50:turn * 50 + rows])
             parameters = place["parameters"] if triton is triton_http else {k: v.string_param or v.int64_param for k, v in place.parameters.items()}
             assert parameters == {"shared_memory_region": "out", "shared_memory_byte_size": rows * 4, "shared_memory_offset": 64}
@@ -137,6 +138,7 @@ def test_what_is_refused(triton, world, tmp_path):
         for size, offset, text in ((240, 1, "not within shared memory region"), (239, 0, "239 bytes"), (240, 2**40, "not within")):
             tensor.set_shared_memory("r", size, offset=offset)
             refused(lambda: client.infer("trees", [tensor]), text)
+        tensor = triton.InferInput("x", [10, FEATURES], "FP32")  # the client keeps the last offset
         tensor.set_shared_memory("r", 240)
         client.infer("trees", [tensor])
         os.truncate(f"/dev/shm{r.key}", 100)

@@ -569,6 +569,8 @@ enum err grpc_infer_read(struct op *op, struct str message, struct memory_region
     if (e)
         return e;
     q.raw = q.raw || n.raws;
+    for (size_t i = 0; i < n.inputs; i++)
+        q.raw = q.raw || to.inputs[i].part.region.len;
     q.request.inputs = to.tensors;
     q.request.input_count = n.inputs;
     q.request.outputs = n.outputs ? to.wants : NULL;

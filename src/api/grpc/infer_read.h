@@ -10,7 +10,7 @@
 struct grpc_infer {
     struct str model;
     struct infer_request request;   /* started_ns is the caller's to set */
-    bool raw;                       /* the peer sent raw contents, or asks for them: so the answer has them */
+    bool raw;                       /* the peer sent raw contents or shared memory, or asks for raw ones: so the answer has them */
     struct memory_places places;    /* of outputs that go to shared memory */
     bool wants_final;               /* a stream's answers say that they are the last of their request */
 };
