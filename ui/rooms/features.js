@@ -2,7 +2,7 @@
 import { html, useMemo, useState } from "../lib/html.js";
 import { API, get, useData } from "../lib/api.js";
 import { visible } from "../lib/ansi.js";
-import { duration, integer, number } from "../lib/format.js";
+import { duration, integer, number, when } from "../lib/format.js";
 import { href, path } from "../lib/route.js";
 import { t } from "../lib/words.js";
 import { Badge, Chip } from "../parts/badge.js";
@@ -10,13 +10,15 @@ import { KeyValues } from "../parts/kv.js";
 import { Card, Page, useTabs } from "../parts/page.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Table } from "../parts/table.js";
-import { Bytes, Num, Time } from "../parts/values.js";
+import { Bytes, Num } from "../parts/values.js";
 import { lookupBody, lookupTime } from "./features_lookup.js";
 
 const REFRESH_MS = 10000;
 
+/* Event times of data lie long ago: relative ones say nothing there. */
 function eventTime(us) {
-  return us === undefined ? html`<span class="soft">${t("no events yet")}</span>` : html`<${Time} ms=${us / 1000} />`;
+  const text = us === undefined ? null : new Date(us / 1000).toISOString();
+  return text === null ? html`<span class="soft">${t("no events yet")}</span>` : html`<time datetime=${text} title=${when(us / 1000)}>${text.slice(0, 16).replace("T", " ")} UTC</time>`;
 }
 
 function State({ view }) {
@@ -25,14 +27,14 @@ function State({ view }) {
 
 function columns() {
   return [
-    { key: "name", title: t("Name"), value: v => v.name, cell: v => visible(v.name), width: 180, grow: true },
-    { key: "state", title: t("State"), value: v => v.newest_us ?? null, width: 120, cell: v => html`<${State} view=${v} />` },
-    { key: "entities", title: t("Entities"), value: v => v.entities.map(e => e.name).join(), width: 200, cell: v => v.entities.map(e => html`<${Chip} key=${e.name}>${visible(e.name)}</${Chip}> `) },
-    { key: "features", title: t("Features"), value: v => v.features.length, width: 100, align: "right" },
-    { key: "events", title: t("Events"), value: v => v.events, width: 110, align: "right", cell: v => html`<${Num} value=${v.events} />` },
-    { key: "keys", title: t("Entity keys"), value: v => v.entity_keys, width: 120, align: "right", cell: v => html`<${Num} value=${v.entity_keys} />` },
-    { key: "memory", title: t("Memory"), value: v => v.memory_bytes, width: 110, align: "right", cell: v => html`<${Bytes} value=${v.memory_bytes} />` },
-    { key: "newest", title: t("Newest event"), value: v => v.newest_us ?? null, width: 140, cell: v => eventTime(v.newest_us) },
+    { key: "name", title: t("Name"), value: v => v.name, cell: v => visible(v.name), width: 140, grow: true },
+    { key: "state", title: t("State"), value: v => v.newest_us ?? null, width: 96, cell: v => html`<${State} view=${v} />` },
+    { key: "entities", title: t("Entities"), value: v => v.entities.map(e => e.name).join(), width: 260, cell: v => v.entities.map(e => html`<${Chip} key=${e.name}>${visible(e.name)}</${Chip}> `) },
+    { key: "features", title: t("Features"), value: v => v.features.length, width: 84, align: "right" },
+    { key: "events", title: t("Events"), value: v => v.events, width: 90, align: "right", cell: v => html`<${Num} value=${v.events} />` },
+    { key: "keys", title: t("Entity keys"), value: v => v.entity_keys, width: 100, align: "right", cell: v => html`<${Num} value=${v.entity_keys} />` },
+    { key: "memory", title: t("Memory"), value: v => v.memory_bytes, width: 96, align: "right", cell: v => html`<${Bytes} value=${v.memory_bytes} />` },
+    { key: "newest", title: t("Newest event"), value: v => v.newest_us ?? null, width: 176, cell: v => eventTime(v.newest_us) },
   ];
 }
 

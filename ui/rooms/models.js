@@ -16,15 +16,15 @@ const PAGE = 200, QUIET_MS = 200;
 
 function columns() {
   return [
-    { key: "model", title: t("Name"), value: m => m.model, cell: m => visible(m.model), width: 200, grow: true },
-    { key: "newest", title: t("Newest"), value: m => m.newest?.version ?? null, width: 120, cell: m => (m.newest ? html`<${VersionLink} model=${m.model} version=${m.newest.version} /> <span class="soft">${m.newest.semver}</span>` : "–") },
-    { key: "aliases", title: t("Aliases"), sort: false, value: m => Object.keys(m.aliases).join(), width: 190, cell: m => (Object.keys(m.aliases).length ? html`<${Aliases} names=${Object.keys(m.aliases)} />` : "–") },
-    { key: "stages", title: t("Stages"), sort: false, value: m => Object.keys(m.stages).join(), width: 190, cell: m => (Object.keys(m.stages).length ? Object.entries(m.stages).map(([name, v]) => html`<span key=${name}><${Stage} name=${name} /> <span class="soft">v${v}</span> </span>`) : "–") },
-    { key: "endpoints", title: t("Served by"), value: m => m.endpoints.map(e => e.endpoint).join() || null, width: 180, cell: m => (m.endpoints.length ? html`<${Endpoints} list=${m.endpoints} versions />` : "–") },
-    { key: "owner", title: t("Owner"), value: m => m.owner || m.newest?.created_by || null, width: 130, cell: m => html`<span title=${m.owner ? "" : t("Who registered the newest version; the card names no owner.")} class=${m.owner ? "" : "soft"}>${visible((m.owner || m.newest?.created_by || "–").split("\n")[0])}</span>` },
-    { key: "versions", title: t("Versions"), value: m => m.versions, width: 90, align: "right" },
-    { key: "waiting", title: t("Waits"), value: m => m.waiting, width: 90, align: "right", cell: m => (m.waiting ? html`<${Badge} state="pending">${m.waiting}</${Badge}>` : "–") },
-    { key: "updated", title: t("Updated"), value: m => ms(m.updated), width: 120, cell: m => html`<${Time} ms=${ms(m.updated)} />` },
+    { key: "model", title: t("Name"), value: m => m.model, cell: m => visible(m.model), width: 160, grow: true },
+    { key: "newest", title: t("Newest"), value: m => m.newest?.version ?? null, width: 96, cell: m => (m.newest ? html`<${VersionLink} model=${m.model} version=${m.newest.version} /> <span class="soft">${m.newest.semver}</span>` : "–") },
+    { key: "aliases", title: t("Aliases"), sort: false, value: m => Object.keys(m.aliases).join(), width: 140, cell: m => (Object.keys(m.aliases).length ? html`<${Aliases} names=${Object.keys(m.aliases)} />` : "–") },
+    { key: "stages", title: t("Stages"), sort: false, value: m => Object.keys(m.stages).join(), width: 140, cell: m => (Object.keys(m.stages).length ? Object.entries(m.stages).map(([name, v]) => html`<span key=${name}><${Stage} name=${name} /> <span class="soft">v${v}</span> </span>`) : "–") },
+    { key: "endpoints", title: t("Served by"), value: m => m.endpoints.map(e => e.endpoint).join() || null, width: 150, cell: m => (m.endpoints.length ? html`<${Endpoints} list=${m.endpoints} versions />` : "–") },
+    { key: "owner", title: t("Owner"), value: m => m.owner || m.newest?.created_by || null, width: 100, cell: m => html`<span title=${m.owner ? "" : t("Who registered the newest version; the card names no owner.")} class=${m.owner ? "" : "soft"}>${visible((m.owner || m.newest?.created_by || "–").split("\n")[0])}</span>` },
+    { key: "versions", title: t("Versions"), value: m => m.versions, width: 80, align: "right" },
+    { key: "waiting", title: t("Waits"), value: m => m.waiting, width: 70, align: "right", cell: m => (m.waiting ? html`<${Badge} state="pending">${m.waiting}</${Badge}>` : "–") },
+    { key: "updated", title: t("Updated"), value: m => ms(m.updated), width: 110, cell: m => html`<${Time} ms=${ms(m.updated)} />` },
   ];
 }
 

@@ -13,7 +13,7 @@ import { Num, Time } from "../../parts/values.js";
 import { modelPath } from "./acts.js";
 import { Aliases, CHANGES, Endpoints, Stage, ms } from "./shared.js";
 
-const PAGE = 100, DEFAULT_METRICS = 4, RUNS_MAX = 100;
+const PAGE = 100, DEFAULT_METRICS = 3, RUNS_MAX = 100;
 
 /* The runs of some versions beside each other: {name(run), metric(run, key), keys}. */
 export function useRuns(ids) {
@@ -32,15 +32,15 @@ export function usual(data) {
 
 function columns(served, runs, metrics) {
   return [
-    { key: "version", title: t("Version"), value: v => v.version, width: 90, cell: v => `v${v.version}` },
-    { key: "semver", title: t("Release"), sort: false, value: v => v.semver, width: 90, cell: v => v.semver || "–" },
-    { key: "aliases", title: t("Aliases"), sort: false, value: v => v.aliases.join(), width: 170, cell: v => (v.aliases.length ? html`<${Aliases} names=${v.aliases} />` : "–") },
-    { key: "stage", title: t("Stage"), value: v => v.stage, width: 110, cell: v => html`<${Stage} name=${v.stage} />${v.stage === "None" && "–"}` },
-    { key: "served", title: t("Served by"), sort: false, value: v => v.version, width: 140, cell: v => (served(v).length ? html`<${Endpoints} list=${served(v)} />` : "–") },
-    { key: "run", title: t("Run"), sort: false, value: v => v.run_id, width: 150, grow: true, cell: v => (v.run_id ? html`<a href=${href("/runs/{id}", { id: v.run_id })}>${visible(runs.name(v.run_id) ?? v.run_id.slice(0, 8))}</a>` : "–") },
-    ...metrics.map(key => ({ key: "metric." + key, title: key, title_hint: key, value: v => runs.metric(v.run_id, key), width: 120, align: "right", cell: v => html`<${Num} value=${runs.metric(v.run_id, key)} />` })),
-    { key: "by", title: t("Made by"), value: v => v.created_by || null, width: 100, cell: v => visible(v.created_by || "–") },
-    { key: "created", title: t("Made"), value: v => ms(v.created), width: 120, cell: v => html`<${Time} ms=${ms(v.created)} />` },
+    { key: "version", title: t("Version"), value: v => v.version, width: 76, cell: v => `v${v.version}` },
+    { key: "semver", title: t("Release"), sort: false, value: v => v.semver, width: 80, cell: v => v.semver || "–" },
+    { key: "aliases", title: t("Aliases"), sort: false, value: v => v.aliases.join(), width: 130, cell: v => (v.aliases.length ? html`<${Aliases} names=${v.aliases} />` : "–") },
+    { key: "stage", title: t("Stage"), value: v => v.stage, width: 104, cell: v => html`<${Stage} name=${v.stage} />${v.stage === "None" && "–"}` },
+    { key: "served", title: t("Served by"), sort: false, value: v => v.version, width: 110, cell: v => (served(v).length ? html`<${Endpoints} list=${served(v)} />` : "–") },
+    { key: "run", title: t("Run"), sort: false, value: v => v.run_id, width: 110, grow: true, cell: v => (v.run_id ? html`<a href=${href("/runs/{id}", { id: v.run_id })}>${visible(runs.name(v.run_id) ?? v.run_id.slice(0, 8))}</a>` : "–") },
+    ...metrics.map(key => ({ key: "metric." + key, title: key, title_hint: key, value: v => runs.metric(v.run_id, key), width: 106, align: "right", cell: v => html`<${Num} value=${runs.metric(v.run_id, key)} />` })),
+    { key: "by", title: t("Made by"), value: v => v.created_by || null, width: 80, cell: v => visible(v.created_by || "–") },
+    { key: "created", title: t("Made"), value: v => ms(v.created), width: 104, cell: v => html`<${Time} ms=${ms(v.created)} />` },
   ];
 }
 
