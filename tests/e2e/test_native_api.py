@@ -162,14 +162,14 @@ def test_predictions_labels_windows_and_the_log(site):
     rows = site.world.rows[first:]
     scores, version = predict(site, rows, first)
     assert version == 1 and len(scores) == len(rows)
-    assert site.get("endpoints/tiny/windows").json() == {"windows": []}
+    assert site.get("endpoints/tiny/windows").json()["windows"] == []
     report = site.post("endpoints/tiny/labels", labels_body(rows, first, day + 4 * DAY_US)).json()
     assert report["report"]["joined"] == len(rows) and report["pending"] is False
     again = site.post("endpoints/tiny/labels", labels_body(rows[:5], first, day + 4 * DAY_US)).json()["report"]
     assert again["joined"] == 0
     windows = site.get("endpoints/tiny/windows").json()["windows"]
     assert len(windows) == 1 and windows[0]["start_us"] == day + DAY_US
-    assert site.get(f"endpoints/tiny/windows?from_us={windows[0]['end_us']}").json() == {"windows": []}
+    assert site.get(f"endpoints/tiny/windows?from_us={windows[0]['end_us']}").json()["windows"] == []
     listed = site.get("endpoints/tiny/predictions").json()["predictions"]
     assert [(p["start_us"], p["rows"]) for p in listed] == [(day + DAY_US, len(rows))]
     raw = site.get(f"endpoints/tiny/predictions/{listed[0]['seq']}")

@@ -1,7 +1,7 @@
 /* monitors.test.mjs - what the monitors' page draws, from rows as the API gives them. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { place } from "../../ui/parts/episodes.js";
+import { markPlaces, place } from "../../ui/parts/episodes.js";
 import { ruleBody } from "../../ui/rooms/alert_rules.js";
 import { coverage, driftGrid, episodes, measured, shapeOf, story, thresholdOf, wholeWindows } from "../../ui/rooms/monitor_data.js";
 
@@ -59,6 +59,7 @@ test("episodes: a row for each rule and subject, those that fire first", () => {
     { rule: "auc_drop", subject: "", state: "firing", fired_us: 3e6, resolved_us: null }], 10000);
   assert.deepEqual(rows.map(r => [r.rule, r.bars.length]), [["auc_drop", 1], ["feature_psi", 2]]);
   assert.deepEqual(rows[0].bars[0], { from: 3000, to: 10000, firing: true, value: undefined, limit: undefined });
+  assert.deepEqual(markPlaces([{ at: 5 }, { at: 5 }, { at: 9 }], 0, 10), [50, 52.4, 90]);
   assert.equal(place(5, 0, 10), 50);
   assert.equal(place(-5, 0, 10), 0);
   assert.equal(place(1, 1, 1), 0);

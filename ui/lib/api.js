@@ -14,7 +14,7 @@ const cache = new Map(); /* address + body -> {etag, data} */
 const signedOut = new Set();
 
 /* What failed: status 0 when the server was not reached. */
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, text, requestId, field) {
     super(text);
     this.status = status;

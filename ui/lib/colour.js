@@ -3,7 +3,7 @@
 import { load, save, watch } from "./store.js";
 
 export const palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b6b6b", "#b8a600"];
-export const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
+const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
 
 /* FNV-1a, 32 bits. */
 export function hash(text) {

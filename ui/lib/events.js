@@ -71,9 +71,3 @@ export function startEvents() {
   if (!source)
     connect();
 }
-
-/* After signing in or out the stream is opened anew. */
-export function restartEvents() {
-  source?.close();
-  connect();
-}

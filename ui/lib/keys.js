@@ -23,7 +23,7 @@ function pressed(event) {
 }
 
 /* Returns what removes it. `help` is the translated sentence of the list under "?". */
-export function addKey(keys, help, run) {
+function addKey(keys, help, run) {
   const entry = { help, run };
   shortcuts.set(keys, entry);
   return () => shortcuts.get(keys) === entry && shortcuts.delete(keys);

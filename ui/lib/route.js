@@ -17,10 +17,6 @@ function changed() {
     f(at);
 }
 
-export function here() {
-  return at;
-}
-
 /* `to` is "/runs?q=x" without the prefix. */
 export function go(to, { replace = false } = {}) {
   const target = url(to);

@@ -13,7 +13,7 @@ import { Time } from "../parts/values.js";
 const PAGE = 100;
 
 /* The query of one page: an object needs its kind, as the API says. */
-export function auditPath({ kind, object, verb, before }) {
+function auditPath({ kind, object, verb, before }) {
   const query = new URLSearchParams({ limit: PAGE });
   for (const [key, value] of Object.entries({ kind, object: kind ? object : "", verb, before }))
     if (value)

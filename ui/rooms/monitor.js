@@ -17,6 +17,13 @@ import { MEASURES, driftGrid, episodes, story, thresholdOf, wholeWindows } from 
 
 const RANGES = ["30", "92", "366", "all"], DAY_US = 86400e6;
 
+/* One feature that is far off (a weekday, day by day) must not wash out all others: colours end at a few times the limit. */
+const FULL_COLOUR = 5;
+function colourScale(limit, grid) {
+  const high = Math.max(0, ...grid.rows.flatMap(row => row.values.filter(Number.isFinite)));
+  return { min: 0, max: Math.min(high, FULL_COLOUR * limit) };
+}
+
 function measureWord(measure) {
   return { psi: "PSI", ks_d: "KS D", ks_p: "KS p", missing: t("Missing") }[measure];
 }
@@ -43,7 +50,7 @@ function storyText(s) {
 }
 
 function storyKind(s) {
-  return { retrain: s.state === "failed" ? "bad" : "running", rollout: "running", promoted: "ok", rolled_back: "bad" }[s.kind] ?? "off";
+  return { retrain: { succeeded: "ok", running: "running", queued: "off" }[s.state] ?? "bad", rollout: "off", promoted: "ok", rolled_back: "bad" }[s.kind] ?? "off";
 }
 
 function Story({ name, items }) {
@@ -66,13 +73,14 @@ function Drift({ name, windows, config }) {
   const how = MEASURES.includes(measure) ? measure : "psi";
   const grid = useMemo(() => driftGrid(windows, { measure: how, sort, filter }), [windows, how, sort, filter]);
   const value = useCallback((r, c) => grid.rows[r].values[c], [grid]), limit = thresholdOf(how, config);
+  const colours = useMemo(() => (how === "psi" ? colourScale(limit, grid) : undefined), [how, limit, grid]);
   const rows = useMemo(() => grid.rows.map((row, i) => (i === 0 ? { label: t("score"), title: t("what the model answered") } : { label: row.name, title: row.name })), [grid]);
   const [at, ...rest] = cell.split("~"), picked = rest.join("~");
   const c = windows.findIndex(w => String(w.start_us) === at), r = picked === "" && c >= 0 ? 0 : grid.rows.findIndex((row, i) => i > 0 && row.name === picked);
   const pick = (row, col) => setParams({ cell: `${windows[col].start_us}~${row === 0 ? "" : grid.rows[row].name}` });
   return html`<${Card} title=${t("Drift")} actions=${html`<input type="search" class="narrow" aria-label=${t("Filter features")} placeholder=${t("Filter features")} value=${filter} onInput=${e => setFilter(e.target.value, { replace: true })} />
       <${Choice} name="measure" label=${t("Measure")} fallback="psi" options=${MEASURES} words=${measureWord} /><${Choice} name="sort" label=${t("Order")} fallback="worst" options=${["worst", "name"]} words=${o => (o === "worst" ? t("Worst first") : t("By name"))} />`}>
-    <${HeatMap} rows=${rows} cols=${grid.cols} value=${value} label=${t("{measure} by feature and window", { measure: measureWord(how) })} onPick=${pick} threshold=${how === "ks_p" ? undefined : limit} highlight=${r >= 0 && c >= 0 ? [r, c] : undefined} />
+    <${HeatMap} rows=${rows} cols=${grid.cols} value=${value} label=${t("{measure} by feature and window", { measure: measureWord(how) })} onPick=${pick} scale=${colours} threshold=${how === "ks_p" ? undefined : limit} highlight=${r >= 0 && c >= 0 ? [r, c] : undefined} />
     ${c >= 0 && r >= 0 && html`<${MonitorCell} endpoint=${name} window=${windows[c]} windows=${windows} name=${grid.rows[r].name} score=${r === 0} config=${config} onClose=${() => setParams({ cell: null })} />`}</${Card}>`;
 }
 
@@ -83,7 +91,7 @@ function Shown({ name, windows, config }) {
   const items = useMemo(() => story(retrains.data?.retrains ?? [], rollouts.data?.rollouts ?? []).filter(s => s.at >= from && s.at <= to + 86400e3), [retrains.data, rollouts.data, from, to]);
   const failed = alerts.error ?? retrains.error ?? rollouts.error;
   return html`<${Tiles} window=${windows[windows.length - 1]} />${failed ? html`<${Failed} error=${failed} />` : alerts.data ? html`<${AlertCard} name=${name} alerts=${alerts.data.alerts} items=${items} from=${from} to=${to} />` : html`<${Skeleton} lines=${6} />`}
-    <${Drift} name=${name} windows=${windows} config=${config} /><${MonitorCharts} windows=${windows} config=${config} story=${items} storyText=${storyText} storyKind=${storyKind} />`;
+    <${Drift} name=${name} windows=${windows} config=${config} /><${MonitorCharts} windows=${windows} config=${config} story=${items} storyKind=${storyKind} />`;
 }
 
 /* Only the range's windows are asked for: the newest one says where it ends. */

@@ -10,7 +10,7 @@ import { Icon } from "../parts/icons.js";
 const QUIET_MS = 150;
 
 /* [{kind, name, to}] of what the server found and of the rooms themselves. */
-export function results(data, text, roomNames) {
+function results(data, text, roomNames) {
   const places = roomNames.filter(([name]) => text && name.toLowerCase().includes(text.toLowerCase())).map(([name, to]) => ({ kind: "page", name, to }));
   const found = (data?.results ?? []).map(r => ({ kind: r.kind, name: r.name, detail: r.detail, to: addressOf(r) })).filter(r => r.to);
   return [...places, ...found];
