@@ -67,6 +67,8 @@ test("a run keeps its colour; runs shown together differ", () => {
   assert.deepEqual(seriesStyle("run-1"), seriesStyle("run-1"));
   const ids = Array.from({ length: 32 }, (_, i) => `run ${i}`), styles = distinctStyles(ids);
   assert.equal(new Set([...styles.values()].map(s => JSON.stringify(s))).size, 32);
+  assert.ok(ids.slice(0, 8).every(id => styles.get(id).dash.length === 0), "colours before dashes");
+  assert.deepEqual(styles.get("run 0"), seriesStyle("run 0"));
   assert.equal(shortId("0123456789abcdef"), "01234567");
   assert.equal(shortId("short"), "short");
 });

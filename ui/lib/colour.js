@@ -15,22 +15,26 @@ export function hash(text) {
   return x >>> 0;
 }
 
-/* {stroke, dash} of a run or any other named thing. */
-export function seriesStyle(id) {
-  const chosen = load("colours", {})[id];
-  const n = chosen ?? hash(id) % (palette.length * 2);
+function styleAt(n) {
   return { stroke: palette[n % palette.length], dash: dashes[Math.floor(n / palette.length) % dashes.length] };
 }
 
-/* Styles for things shown together, all different as long as there are 32 or fewer: those which chose or hash to a free place keep it. */
+/* {stroke, dash} of a run or any other named thing. */
+export function seriesStyle(id) {
+  return styleAt(load("colours", {})[id] ?? hash(id) % palette.length);
+}
+
+/* Styles for things shown together, all different as long as there are 32 or fewer. Those which chose, or come first to their hash's colour, keep it; the others
+ * take the next free colour, and a dash only when all eight are taken. */
 export function distinctStyles(ids) {
-  const places = palette.length * dashes.length, taken = new Set(), out = new Map(), chosen = load("colours", {});
+  const taken = new Set(), out = new Map(), chosen = load("colours", {});
   for (const id of ids) {
-    let n = chosen[id] ?? hash(id) % (palette.length * 2);
-    for (let i = 0; i < places && taken.has(n) && chosen[id] === undefined; i++)
-      n = (n + 1) % places;
+    const first = hash(id) % palette.length;
+    let n = chosen[id] ?? first;
+    for (let k = 1; taken.has(n) && chosen[id] === undefined && k < palette.length * dashes.length; k++)
+      n = Math.floor(k / palette.length) * palette.length + (first + k) % palette.length;
     taken.add(n);
-    out.set(id, { stroke: palette[n % palette.length], dash: dashes[Math.floor(n / palette.length) % dashes.length] });
+    out.set(id, styleAt(n));
   }
   return out;
 }

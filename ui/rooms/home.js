@@ -44,7 +44,7 @@ function Endpoints({ list }) {
 }
 
 function Pipelines({ list }) {
-  return list.length > 0 && html`<${Card} title=${t("Pipelines")}><ul class="list">${list.slice(0, 5).map(p => html`<li key=${p.id}><div><b>${p.endpoint}</b><div class="soft">${reasonText(p.reason)}</div></div>
+  return list.length > 0 && html`<${Card} title=${t("Pipelines")}><ul class="list">${list.slice(0, 5).map(p => html`<li key=${p.id}><div><a href=${href("/pipelines")}>${p.endpoint}</a><div class="soft">${reasonText(p.reason)}</div></div>
     <span class="run-state"><${Badge} state=${p.state} /><${Duration} ms=${p.started_us ? ((p.ended_us ?? Date.now() * 1000) - p.started_us) / 1000 : null} /></span></li>`)}</ul></${Card}>`;
 }
 
