@@ -79,7 +79,7 @@ function ChartMenu({ view, label, list, x, y, zoomed }) {
   return html`<${Menu} icon="more" label=${t("Chart menu")} className="icon-button" right>${close => html`
     ${zoomed && html`<${MenuItem} onClick=${() => { close(); view.current.zoomTo(null); }}>${t("Zoom out")}</${MenuItem}>`}
     <${MenuItem} onClick=${() => { close(); png(); }}>${t("Save as PNG")}</${MenuItem}>
-    <${MenuItem} onClick=${() => { close(); saveCsv(csvRows(list, x.label ?? "x", y.label ?? "y"), label); }}>${t("Save as CSV")}</${MenuItem}>`}</${Menu}>`;
+    <${MenuItem} onClick=${() => { close(); saveCsv(csvRows(list, x.label ?? "x", y.label ?? label), label); }}>${t("Save as CSV")}</${MenuItem}>`}</${Menu}>`;
 }
 
 const PLAIN = {};

@@ -52,21 +52,24 @@ export class ChartView {
   }
 
   update(props) {
-    const old = this.props;
+    const old = this.props, same = (a, b) => a?.[0] === b?.[0] && a?.[1] === b?.[1];
+    const axes = old && old.x.kind === props.x.kind && !old.x.log === !props.x.log && !old.y.log === !props.y.log && old.y.unit === props.y.unit;
+    const drawn = axes && old.list === props.list && old.hidden === props.hidden && old.marks === props.marks && old.bands === props.bands && same(old.x.range, props.x.range) &&
+      same(old.y.range, props.y.range) && old.height === props.height;
     this.props = props;
     this.list = props.list;
     if (old?.sync !== props.sync)
       this.join(props.sync);
-    this.range();
-    if (!old || old.x.kind !== props.x.kind || !old.x.log !== !props.x.log || !old.y.log !== !props.y.log || old.y.unit !== props.y.unit) {
+    if (!drawn)
+      this.range();
+    if (!axes) {
       this.plot?.destroy();
       this.build();
-    } else {
-      if (old.height !== props.height)
-        this.resized();
+    } else if (!drawn) {
+      this.resized();
       this.show();
     }
-    this.highlight(props.highlight ?? null);
+    this.highlight(this.at?.series.id ?? props.highlight ?? null);
   }
 
   range() {
