@@ -20,6 +20,11 @@ test("addresses of other kinds are text", () => {
   assert.equal(inline("see https://x.org/a.")[1].text, "https://x.org/a");
 });
 
+test("underscores within words are letters", () => {
+  assert.deepEqual(inline("a.__b=1 c.__d snake_case_name"), [{ kind: "text", text: "a.__b=1 c.__d snake_case_name" }]);
+  assert.deepEqual(inline("__so__ and _so_").map(x => x.kind), ["strong", "text", "em"]);
+});
+
 test("HTML is text", () => {
   assert.deepEqual(inline("<img src=x onerror=1>"), [{ kind: "text", text: "<img src=x onerror=1>" }]);
 });

@@ -137,7 +137,7 @@ const READERS = {
 };
 
 function Content({ kind, name, size, read }) {
-  const got = usePromise(() => read(0, PART_BYTES), []);
+  const got = usePromise(async () => (size === 0 ? new Uint8Array(0) : read(0, PART_BYTES)), []);
   if (got.error)
     return html`<${Failed} error=${got.error} />`;
   if (!got.value)
