@@ -127,7 +127,7 @@ def test_range_and_lines_live_in_the_address_and_pause_stops(page, busy):
     wait_for(lambda: page.wait_for_timeout(100) or asked)
 
 
-def test_nobody_asked_yet_is_not_zero_percent(page, site):
+def test_nobody_asked_yet_is_not_zero_percent(site, page):
     page.goto(site.url + "/endpoints/tiny")
     page.get_by_text("Nobody has asked yet").wait_for()
     assert page.locator("[data-figure='errors'] .figure").inner_text() == "–" and page.locator("[data-figure='p99'] .figure").inner_text() == "–"
@@ -163,7 +163,7 @@ def label(s, world, first, n, watermark):
     assert answer.status_code == 200, answer.text
 
 
-def test_the_picture_is_the_evidence(page, site, world):
+def test_the_picture_is_the_evidence(site, page, world):
     number = begin_canary(site, margin=5)
     for i in range(0, 900):
         ask(site, world, i, f"unit {i}")
@@ -194,7 +194,7 @@ def test_the_picture_is_the_evidence(page, site, world):
     shot(page, "rollout-canary", full=True)
 
 
-def test_acts_by_click_move_the_server(page, site):
+def test_acts_by_click_move_the_server(site, page):
     page.goto(site.url + "/endpoints/tiny?tab=rollouts")
     page.get_by_text("No rollout yet").wait_for()
     page.get_by_role("button", name="Start a rollout").click()
@@ -233,7 +233,7 @@ def act(page, name, says, why=None):
     dialog.wait_for(state="detached")
 
 
-def test_a_rollback_by_click(page, site):
+def test_a_rollback_by_click(site, page):
     begin_canary(site)
     page.goto(site.url + "/endpoints/tiny?tab=rollouts")
     page.locator("[data-act='rollback']").click()
@@ -245,7 +245,7 @@ def test_a_rollback_by_click(page, site):
 
 
 @pytest.mark.parametrize("kind, seen", [("blue_green", "Evidence against the guardrails"), ("shadow", "Agreement of the answers"), ("ab", "Comparisons with the control"), ("bandit", "Chance to be the best")])
-def test_every_kind_has_its_picture(page, site, world, kind, seen):
+def test_every_kind_has_its_picture(site, page, world, kind, seen):
     page.goto(site.url + "/endpoints/tiny?tab=rollouts")
     page.get_by_role("button", name="Start a rollout").click()
     dialog = page.get_by_role("dialog")
@@ -261,6 +261,7 @@ def test_every_kind_has_its_picture(page, site, world, kind, seen):
     for i in range(40):
         ask(site, world, i, f"u{i}")
     label(site, world, 0, 40, world.rows[39]["date_us"] + 2 * DAY_US)
+    wait_for(lambda: api(site, f"/endpoints/tiny/rollouts/{api(site, '/endpoints/tiny')['rollout']['id']}/course")["decisions"] > 0)
     page.reload()
     page.get_by_text(seen).first.wait_for()
     number = api(site, "/endpoints/tiny")["rollout"]["id"]
@@ -320,7 +321,7 @@ def test_what_is_wrong_stands_at_its_field(page, busy):
 
 # ---- deploying and removing ----
 
-def test_deploy_and_remove_by_click(page, site):
+def test_deploy_and_remove_by_click(site, page):
     page.goto(site.url + "/endpoints")
     page.get_by_role("button", name="Deploy a model").click()
     dialog = page.get_by_role("dialog")
@@ -343,7 +344,7 @@ def test_deploy_and_remove_by_click(page, site):
     assert [e["name"] for e in api(site, "/endpoints")["endpoints"]] == ["tiny"]
 
 
-def test_hostile_names_are_text(page, site):
+def test_hostile_names_are_text(site, page):
     made = []
     for name in HOSTILE:
         answer = requests.put(f"{site.url}{API}/endpoints/{quote(name, safe='')}", json={"version": 1, "config": {"model": "tiny"}}, timeout=30)

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { changedFields, commonFields, fieldsOf, toText } from "../../ui/rooms/rollout_plan.js";
 import { armSeries, changeMarks, differences, guardrails, samples, shadowSeries } from "../../ui/rooms/rollout_series.js";
-import { actWords, comparison, decisionWords, kindWord, share, trackSteps, trafficWords, verdictKind } from "../../ui/rooms/rollout_words.js";
+import { actWords, comparison, decisionWords, kindWord, measuredShares, share, trackSteps, trafficWords, verdictKind } from "../../ui/rooms/rollout_words.js";
 
 const t = (text, args) => (args ? text.replace(/\{(\w+)\}/g, (_, key) => String(args[key])) : text);
 const f = { number: x => String(Number(x.toPrecision(4))), percent: (x, n = 1) => (100 * x).toFixed(n) + " %" };
@@ -52,6 +52,12 @@ test("the track lights the present step, and a broken one", () => {
   assert.deepEqual(broken.map(s => s.state), ["done", "done", "failed", "unreached", "unreached"]);
   assert.equal(broken[2].at_us, 30);
   assert.deepEqual(trackSteps(plan, { ...rollout, state: "promoted", step: 4 }).map(s => s.state), Array(5).fill("done"));
+});
+
+test("what came of late, of the arms that were meant", () => {
+  const past = { t_us: [0, 1, 2], versions: [{ version: 2, requests: [100, 5, 2.5] }, { version: 3, requests: [null, 4, 0] }, { version: 9, requests: [100, 1, 1] }] };
+  assert.deepEqual(measuredShares(past, [{ version: 2 }, { version: 3 }]), [{ version: 2, part: 7.5 }, { version: 3, part: 4 }]);
+  assert.deepEqual(measuredShares(past, [{ version: 2 }, { version: 4 }]), [{ version: 2, part: 0 }, { version: 4, part: 0 }]);
 });
 
 const report = { arms: [{ version: 2, requests: 10, step_labels: 5, loss: 0.5 }, { version: 3, requests: 12, step_labels: 6, loss: 0.6 }], guards: [{ name: "errors", log_e: -1.5, boundary: 4.38 }, { name: "latency", log_e: null, boundary: 4.38 }] };

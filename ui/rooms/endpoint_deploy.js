@@ -36,7 +36,7 @@ function says(endpoint, name, version, config) {
 export function DeployDialog({ endpoint, onClose }) {
   const [name, setName] = useState(endpoint?.name ?? ""), [model, setModel] = useState(endpoint?.model ?? ""), [version, setVersion] = useState(endpoint?.version ?? 0);
   const [text, setText] = useState(JSON.stringify(endpoint?.config ?? {}, null, 2)), [more, setMore] = useState(Boolean(endpoint)), [busy, setBusy] = useState(false), [error, setError] = useState(null);
-  const models = useData(endpoint ? null : `${API}/models`), config = parsed(text);
+  const models = useData(endpoint ? null : `${API}/models?limit=1000`), config = parsed(text);
   const whole = { ...config.value, ...(endpoint ? {} : { model }) };
   const run = async event => {
     event.preventDefault();
@@ -52,7 +52,7 @@ export function DeployDialog({ endpoint, onClose }) {
   };
   return html`<${Dialog} title=${endpoint ? t("Change {name}", { name }) : t("Deploy a model")} onClose=${() => onClose()}><form onSubmit=${run}>
     ${!endpoint && html`<label class="field"><span>${t("Registered model")}</span><select value=${model} required onChange=${e => { setModel(e.target.value); setVersion(0); if (!name) setName(e.target.value); }}><option value="">${t("Choose")}</option>
-      ${(models.data?.models ?? []).map(m => html`<option key=${m.name} value=${m.name}>${m.name}</option>`)}</select></label>
+      ${(models.data?.models ?? []).map(m => html`<option key=${m.model} value=${m.model} selected=${m.model === model}>${m.model}</option>`)}</select></label>
     <label class="field"><span>${t("Name of the endpoint")}</span><input value=${name} required maxlength="255" onInput=${e => setName(e.target.value)} autocomplete="off" spellcheck="false" /></label>`}
     <label class="field"><span>${t("Version")}</span><${VersionSelect} model=${model} value=${version} onChange=${setVersion} /></label>
     ${more ? html`<label class="field"><span>${t("Configuration (JSON; docs/serving.md)")}</span><textarea rows="10" class="code" value=${text} spellcheck="false" onInput=${e => setText(e.target.value)}></textarea></label>`

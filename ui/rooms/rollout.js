@@ -10,9 +10,9 @@ import { Card } from "../parts/page.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { RolloutActions, StartDialog } from "./rollout_actions.js";
 import { Evidence } from "./rollout_evidence.js";
-import { decisionWords, kindWord, share, trackSteps, trafficWords, verdictKind } from "./rollout_words.js";
+import { decisionWords, kindWord, measuredShares, share, standingWords, trackSteps, trafficWords, verdictKind } from "./rollout_words.js";
 
-const RUNNING_MS = 5000;
+const RUNNING_MS = 5000, MEASURED_US = 900000000;
 
 /* An instant of event time: the day and the minute, in UTC as the data has it. */
 function eventTime(us) {
@@ -39,7 +39,8 @@ function Shares({ arms, label }) {
 }
 
 /* What was meant and what came. Canary and blue-green compare two slices of equal size; A/B and bandits know their arms' shares. */
-function Split({ rollout, endpoint }) {
+function Split({ rollout, endpoint, at }) {
+  const measured = useData(endpoint.rollout.active && endpoint.rollout.id === rollout.id ? `${at}/live?span_us=${MEASURED_US}&step_us=5000000` : null, { every_ms: RUNNING_MS });
   const report = rollout.now.report, arms = report.arms, running = endpoint.rollout.active && endpoint.rollout.id === rollout.id;
   if (!arms)
     return null;
@@ -47,10 +48,10 @@ function Split({ rollout, endpoint }) {
   const canary = rollout.kind === "canary", came = arms.map(a => ({ version: a.version, part: own && rollout.kind === "ab" ? a.units : canary ? a.labels : a.requests }));
   const srm = report.srm_log_e !== undefined && report.srm_log_e !== null;
   return html`<div class="split">${meant && html`<${Shares} arms=${meant} label=${t("Traffic meant")} />`}
+    ${running && measured.data?.past?.versions?.length > 0 && html`<${Shares} arms=${measuredShares(measured.data.past, meant)} label=${t("Measured, 15 min")} />`}
     <${Shares} arms=${came} label=${own ? (rollout.kind === "ab" ? t("Units that came") : t("Requests that came")) : canary ? t("Labelled and compared") : t("Requests that came")} />
     ${canary && html`<p class="soft">${t("The compared slices are meant to be half and half: equally many units of either at every step below 100 %.")}</p>`}
-    ${srm && html`<p><${Badge} kind=${report.srm_log_e >= report.srm_boundary ? "bad" : "ok"}>${report.srm_log_e >= report.srm_boundary ? t("The split is not the planned one") : t("The split is as planned")}</${Badge}>
-      <span class="soft">${t("evidence {value}, boundary {limit}", { value: format.number(report.srm_log_e), limit: format.number(report.srm_boundary) })}</span></p>`}</div>`;
+    ${srm && html`<p><${Badge} kind=${report.srm_log_e >= report.srm_boundary ? "bad" : "ok"}>${report.srm_log_e >= report.srm_boundary ? t("The split is not the planned one") : t("The split is as planned")}</${Badge}> <span class="soft">${t("evidence {value}, boundary {limit}", { value: format.number(report.srm_log_e), limit: format.number(report.srm_boundary) })}</span></p>`}</div>`;
 }
 
 function Decisions({ rollout }) {
@@ -66,7 +67,7 @@ function headline(rollout, endpoint) {
     return last ? decisionWords(t, format, rollout.plan, last) : "";
   if (rollout.paused)
     return t("It waits for a person: {why}. {traffic}.", { why: rollout.paused === "by_hand" ? t("paused by hand") : decisionWords(t, format, rollout.plan, last ?? rollout.now), traffic: trafficWords(t, endpoint.rollout) });
-  return t("{traffic}. {now}", { traffic: trafficWords(t, endpoint.rollout), now: decisionWords(t, format, rollout.plan, rollout.now) });
+  return t("{traffic}. {now}", { traffic: trafficWords(t, endpoint.rollout), now: standingWords(t, format, rollout.plan, rollout.now) });
 }
 
 function Picture({ rollout, endpoint, at, changed }) {
@@ -76,7 +77,7 @@ function Picture({ rollout, endpoint, at, changed }) {
     <p class="headline" data-headline>${headline(rollout, endpoint)}</p>
     <p class="soft num">${eventTime(rollout.started_us)} → ${rollout.finished_us === null ? t("goes on") : eventTime(rollout.finished_us)} <span>${t("event time, UTC")}</span></p>
     ${rollout.kind === "canary" && html`<${Track} rollout=${rollout} />`}
-    <${Split} rollout=${rollout} endpoint=${endpoint} /></${Card}>
+    <${Split} rollout=${rollout} endpoint=${endpoint} at=${at} /></${Card}>
   <${Evidence} rollout=${rollout} /><${Decisions} rollout=${rollout} />`;
 }
 

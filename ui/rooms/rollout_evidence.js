@@ -7,6 +7,7 @@ import { Badge } from "../parts/badge.js";
 import { Chart } from "../parts/chart.js";
 import { KeyValues } from "../parts/kv.js";
 import { Card } from "../parts/page.js";
+import { Empty } from "../parts/states.js";
 import { armSeries, changeMarks, differences, guardrails, samples, shadowSeries } from "./rollout_series.js";
 import { metricWord, primaryMetric } from "./rollout_words.js";
 
@@ -102,7 +103,13 @@ function Shadow({ rollout }) {
 
 const VIEWS = { canary: Canary, blue_green: Canary, ab: Ab, bandit: Bandit, shadow: Shadow };
 
+/* Without a decision there is no line to draw yet. */
+function NothingYet({ rollout }) {
+  return html`<${Card} label=${t("Evidence")}><${Empty} title=${t("No decision with evidence yet")} text=${t("Evidence comes with labels (POST …/labels), rewards (POST …/rewards) and the guardrails' looks, once a minute.")} /></${Card}>
+    <div class="grid"><${Samples} rollout=${rollout} />${rollout.now.report.arms && html`<${Arms} rollout=${rollout} />`}</div>`;
+}
+
 export function Evidence({ rollout }) {
-  const View = VIEWS[rollout.kind];
+  const View = rollout.course.length > 0 ? VIEWS[rollout.kind] : NothingYet;
   return View ? html`<${View} rollout=${rollout} />` : null;
 }

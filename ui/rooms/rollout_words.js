@@ -93,6 +93,11 @@ export function decisionWords(t, f, plan, d) {
   return why ? `${what}: ${why}` : what;
 }
 
+/* What a running rollout waits for, or what its evidence says. */
+export function standingWords(t, f, plan, now) {
+  return now.verdict === "hold" || now.verdict === "none" ? t("It goes on: {why}", { why: reasonWords(t, f, plan, now) }) : decisionWords(t, f, plan, now);
+}
+
 /* [kind of badge.js] of a decision. */
 export function verdictKind(verdict) {
   return { advance: "ok", promote: "ok", rollback: "bad", pause: "warn", resume: "running", shift: "running" }[verdict] ?? "off";
@@ -134,4 +139,11 @@ export function trackSteps(plan, rollout) {
       state = "failed";
     return { permille, state, at_us: state === "failed" ? rollout.finished_us : entered[i] ?? null };
   });
+}
+
+/* What each version of `meant` ([{version}]) answered of late while all of them were there, from GET …/live: [{version, part}]. */
+export function measuredShares(past, meant) {
+  const columns = meant.map(({ version }) => past.versions.find(v => v.version === version)?.requests ?? []);
+  const together = past.t_us.map((_, i) => columns.every(c => c[i] !== null && c[i] !== undefined)); /* before, one of them was not there */
+  return meant.map(({ version }, k) => ({ version, part: columns[k].reduce((n, x, i) => (together[i] ? n + x : n), 0) }));
 }
