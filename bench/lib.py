@@ -52,9 +52,11 @@ def server_cores():
     os.sched_setaffinity(0, range(max(1, os.cpu_count() - 1)))
 
 
-def load(port, pid, requests, connections, seconds, rate=0):
-    """`requests`: one request file, or a list of them that are sent with weights 1, 1/2, 1/3 ...; `rate` > 0: an open loop."""
+def load(port, pid, requests, connections, seconds, rate=0, beside=None):
+    """`requests`: one request file, or a list of them that are sent with weights 1, 1/2, 1/3 ...; `rate` > 0: an open loop.
+    `beside`: (request file, times a second) that the generator sends on a connection of its own and counts apart."""
     files = [part for r in (requests if isinstance(requests, list) else [requests]) for part in ("--request", str(r))]
+    files += ["--beside", str(beside[0]), "--beside-rate", str(beside[1])] if beside else []
     out = subprocess.run([*generator(), str(RELEASE / "bench_load"), "--port", str(port), "--pid", str(pid), "--connections", str(connections),
                           "--seconds", str(seconds), "--rate", str(rate), *files], check=True, capture_output=True, text=True)
     return json.loads(out.stdout)
@@ -68,7 +70,7 @@ def wait_http(url, seconds=90):
             urllib.request.urlopen(url, timeout=2).read()
             return time.monotonic() - start
         except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.02)
+            time.sleep(0.001)
     raise TimeoutError(url)
 
 
@@ -93,10 +95,10 @@ def tree_cpu_us(pid):
     return ticks * 1e6 / os.sysconf("SC_CLK_TCK"), rss * os.sysconf("SC_PAGESIZE") / 2**20
 
 
-def measure(port, pid, requests, connections, seconds, rate=0):
+def measure(port, pid, requests, connections, seconds, rate=0, beside=None):
     """bench_load with the CPU time of the whole process tree."""
     before, _ = tree_cpu_us(pid)
-    result = load(port, pid, requests, connections, seconds, rate)
+    result = load(port, pid, requests, connections, seconds, rate, beside)
     after, rss = tree_cpu_us(pid)
     result["server_cpu_us"] = (after - before) / max(1, result["requests"])
     result["rss_mib"] = rss

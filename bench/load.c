@@ -6,6 +6,9 @@
  *
  *     load --port 5000 --pid 123 --connections 16 --seconds 5 --request request.bin [--request more.bin ...] [--rate 1000]
  *
+ * --beside FILE --beside-rate R: on a connection of its own another request is sent R times a second, each after the last one was
+ * answered; it is counted apart ("beside"). So a disturbance needs no other process, which would disturb by itself.
+ *
  * A request file holds the raw bytes. Every "@@N@@" in it is replaced by a number of ten digits that counts up (so that each
  * request can differ). Of several files the k-th is sent with a weight of 1/k (Zipf). Answers must have a Content-Length. */
 #include <arpa/inet.h>
@@ -51,7 +54,8 @@ struct request {
 struct plan {
     int port, pid, connections;
     double seconds, rate; /* rate 0: closed loop */
-    struct request *requests;
+    struct request *requests, beside;
+    double beside_rate; /* 0: nothing is sent beside */
     double *cumulative; /* of the requests' weights */
     size_t request_count;
     uint64_t next, random;
@@ -95,19 +99,16 @@ static double process_cpu_us(int pid, long *ret_rss_kib)
     return (double)(utime + stime) * 1e6 / (double)sysconf(_SC_CLK_TCK);
 }
 
-static void request_load(struct plan *p, const char *path)
+static void request_read(struct request *r, const char *path)
 {
     FILE *f = fopen(path, "rb");
     if (!f)
         die(path);
-    if (p->request_count == MAX_REQUESTS)
-        die("too many requests");
     fseek(f, 0, SEEK_END);
     size_t size = (size_t)ftell(f), room = size + MAX_MARKERS * COUNTER_DIGITS;
     rewind(f);
     if (size > MAX_REQUEST)
         die("too large a request");
-    struct request *r = &p->requests[p->request_count];
     *r = (struct request){.bytes = malloc(room), .counters = malloc(MAX_MARKERS * sizeof(char *))};
     r->len = fread(r->bytes, 1, size, f);
     fclose(f);
@@ -120,6 +121,13 @@ static void request_load(struct plan *p, const char *path)
             r->len += COUNTER_DIGITS - MARKER_BYTES;
             r->counters[r->counter_count++] = r->bytes + i;
         }
+}
+
+static void request_load(struct plan *p, const char *path)
+{
+    if (p->request_count == MAX_REQUESTS)
+        die("too many requests");
+    request_read(&p->requests[p->request_count], path);
     double before = p->request_count ? p->cumulative[p->request_count - 1] : 0;
     p->cumulative[p->request_count] = before + 1.0 / (double)(p->request_count + 1);
     p->request_count++;
@@ -150,9 +158,8 @@ static struct request *request_choose(struct plan *p)
     return &p->requests[low];
 }
 
-static void request_send(struct plan *p, struct connection *c, int64_t due_ns)
+static void request_send_one(struct plan *p, struct request *r, struct connection *c, int64_t due_ns)
 {
-    struct request *r = request_choose(p);
     if (r->counter_count) {
         char digits[COUNTER_DIGITS + 1];
         snprintf(digits, sizeof digits, "%010llu",
@@ -168,6 +175,11 @@ static void request_send(struct plan *p, struct connection *c, int64_t due_ns)
             die("send");
         off += n > 0 ? (size_t)n : 0;
     }
+}
+
+static void request_send(struct plan *p, struct connection *c, int64_t due_ns)
+{
+    request_send_one(p, request_choose(p), c, due_ns);
 }
 
 /* True when the whole answer is here. */
@@ -221,11 +233,22 @@ struct run {
     size_t idle_count;
     struct waiting waiting;
     int ep;
+    struct connection beside;
+    bool beside_busy;
+    int64_t beside_due_ns, beside_spent_ns;
+    uint64_t beside_done, beside_bad;
     int64_t next_due_ns, stop_ns;
     uint32_t *samples; /* tenths of microseconds */
     uint64_t done, bad, dropped;
     size_t waiting_most;
 };
+
+static void connection_open(struct run *r, struct connection *c)
+{
+    *c = (struct connection){.fd = connect_one(r->p->port), .buf = malloc(ANSWER_BYTES)};
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
+    epoll_ctl(r->ep, EPOLL_CTL_ADD, c->fd, &ev);
+}
 
 static void run_open(struct run *r)
 {
@@ -233,12 +256,32 @@ static void run_open(struct run *r)
     r->samples = malloc(MAX_SAMPLES * sizeof *r->samples);
     r->waiting.due_ns = malloc(MAX_WAITING * sizeof(int64_t));
     for (int i = 0; i < r->p->connections; i++) {
-        struct connection *c = &r->conns[i];
-        *c = (struct connection){.fd = connect_one(r->p->port), .buf = malloc(ANSWER_BYTES)};
-        struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
-        epoll_ctl(r->ep, EPOLL_CTL_ADD, c->fd, &ev);
-        r->idle[r->idle_count++] = c;
+        connection_open(r, &r->conns[i]);
+        r->idle[r->idle_count++] = &r->conns[i];
     }
+    if (r->p->beside_rate > 0)
+        connection_open(r, &r->beside);
+}
+
+/* Sends the other request when it is due and the last one is over. */
+static void beside_send(struct run *r)
+{
+    int64_t now = now_ns();
+    if (r->p->beside_rate <= 0 || r->beside_busy || now < r->beside_due_ns || now >= r->stop_ns)
+        return;
+    r->beside_due_ns = now + (int64_t)(1e9 / r->p->beside_rate);
+    r->beside_busy = true;
+    request_send_one(r->p, &r->p->beside, &r->beside, now);
+}
+
+static void beside_take(struct run *r)
+{
+    if (!answer_read(&r->beside))
+        return;
+    r->beside_busy = false;
+    r->beside_done++;
+    r->beside_bad += r->beside.bad;
+    r->beside_spent_ns += now_ns() - r->beside.sent_ns;
 }
 
 /* Open loop: what fell due goes out, or waits. */
@@ -263,7 +306,9 @@ static struct timespec wait_time(const struct run *r)
 {
     int64_t ns = PATIENCE_NS;
     if (r->p->rate > 0) {
-        const int64_t until = r->next_due_ns < r->stop_ns ? r->next_due_ns : r->stop_ns, now = now_ns();
+        int64_t until = r->next_due_ns < r->stop_ns ? r->next_due_ns : r->stop_ns, now = now_ns();
+        if (r->p->beside_rate > 0 && !r->beside_busy && r->beside_due_ns < until)
+            until = r->beside_due_ns;
         if (until > now)
             ns = until - now;
         else if (r->next_due_ns < r->stop_ns)
@@ -281,6 +326,10 @@ static void answers_take(struct run *r)
         die("no answer for ten seconds");
     for (int i = 0; i < n; i++) {
         struct connection *c = evs[i].data.ptr;
+        if (c == &r->beside) {
+            beside_take(r);
+            continue;
+        }
         if (!answer_read(c))
             continue;
         int64_t t = now_ns();
@@ -307,14 +356,15 @@ static void run(struct plan *p)
     long rss = 0;
     double cpu = p->pid ? process_cpu_us(p->pid, &rss) : 0;
     int64_t start = now_ns();
-    r.next_due_ns = start;
+    r.next_due_ns = r.beside_due_ns = start;
     r.stop_ns = start + (int64_t)(p->seconds * 1e9);
     while (p->rate <= 0 && r.idle_count)
         request_send(p, r.idle[--r.idle_count], now_ns());
-    while (r.idle_count < (size_t)p->connections ||
+    while (r.idle_count < (size_t)p->connections || r.beside_busy ||
            (p->rate > 0 && (r.waiting.len || now_ns() < r.stop_ns))) {
         if (p->rate > 0)
             due_send(&r);
+        beside_send(&r);
         answers_take(&r);
     }
     double wall = (double)(now_ns() - start) / 1e9;
@@ -325,6 +375,8 @@ static void run(struct plan *p)
            "%.0f, \"server_cpu_us\": %.2f, \"rss_kib\": %ld, ",
            (unsigned long long)r.done, (unsigned long long)r.bad, (unsigned long long)r.dropped,
            r.waiting_most, (double)r.done / wall, cpu / (double)(r.done ? r.done : 1), rss);
+    printf("\"beside\": %llu, \"beside_bad\": %llu, \"beside_us\": %.0f, ", (unsigned long long)r.beside_done,
+           (unsigned long long)r.beside_bad, (double)r.beside_spent_ns / 1e3 / (double)(r.beside_done ? r.beside_done : 1));
     printf("\"p50_us\": %.1f, \"p95_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
            quantile(&r, n, 0.5), quantile(&r, n, 0.95), quantile(&r, n, 0.99), quantile(&r, n, 0.999),
            quantile(&r, n, 1));
@@ -348,11 +400,15 @@ int main(int argc, char **argv)
             p.rate = strtod(argv[i + 1], NULL);
         else if (!strcmp(argv[i], "--request"))
             request_load(&p, argv[i + 1]);
+        else if (!strcmp(argv[i], "--beside"))
+            request_read(&p.beside, argv[i + 1]);
+        else if (!strcmp(argv[i], "--beside-rate"))
+            p.beside_rate = strtod(argv[i + 1], NULL);
     }
-    if (!p.port || !p.request_count || p.connections < 1 || p.connections > MAX_CONNECTIONS) {
+    if (!p.port || !p.request_count || (p.beside_rate > 0 && !p.beside.len) || p.connections < 1 || p.connections > MAX_CONNECTIONS) {
         fprintf(
             stderr,
-            "usage: load --port N --request FILE... [--pid N] [--connections N] [--seconds S] [--rate R]\n");
+            "usage: load --port N --request FILE... [--pid N] [--connections N] [--seconds S] [--rate R] [--beside FILE --beside-rate R]\n");
         return 2;
     }
     run(&p);

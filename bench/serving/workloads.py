@@ -6,10 +6,13 @@
 identity  sixteen integers there and back: what the protocol costs
 dense     a multi-layer perceptron in ONNX Runtime: the highest rate at which p99 stays below 10 ms, joining requests and not
 image     a tensor of 602 KB in JSON and binary through a small convolutional net
-many      200 models under Zipf traffic while one is loaded anew again and again: p99 and failures against the same without loads
+many      200 models under Zipf traffic while one is loaded anew again and again: p99 and failures against the same without loads, and against
+          a program that takes as much of the processor
 rollout   one endpoint alone, under a canary, under a shadow: what a rollout adds"""
 import argparse
 import json
+import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -24,7 +27,7 @@ import onnxruntime
 import peers
 
 P99_LIMIT_US = 10000
-MODELS, RELOADS, TURNS = 200, 200, 5
+MODELS, RELOADS, TURNS, TURN_PARTS = 200, 200, 5, 4
 
 
 def binary_file(name, port, path, x):
@@ -117,7 +120,46 @@ def dense(folder, seconds, rows):
             rows.append({"workload": "dense", "server": peer.name, "how": f"{how}; p99 < {P99_LIMIT_US // 1000} ms", **(figures(best) if best else {"per_second": 0})})
 
 
+HOG = """
+import sys, time
+busy, pause, until = float(sys.argv[1]), float(sys.argv[2]), time.monotonic() + float(sys.argv[3])
+while time.monotonic() < until:
+    end = time.thread_time() + busy
+    while time.thread_time() < end:
+        pass
+    time.sleep(pause)
+"""
+
+
+def at_the_bottom():
+    lib.server_cores()
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+class Hog:
+    """A program that loads nothing and takes as much of the server's processor as the loads do, at the lowest priority: what the machine
+    itself makes of such company."""
+    def __init__(self, busy, per_second, seconds):
+        self.argv = [sys.executable, "-S", "-c", HOG, str(busy), str(1 / per_second), str(seconds)]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.argv, preexec_fn=at_the_bottom)
+
+    def __exit__(self, *_):
+        self.process.wait()
+
+
+def loader_seconds(pid):
+    """CPU time of the thread that loads."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if (task / "comm").read_text().strip() == "loader":
+            return int((task / "schedstat").read_text().split()[0]) / 1e9
+    return 0.0
+
+
 def many(folder, seconds, rows):
+    """Turns are short and in a circle, so that what else the machine does falls on all; besides the median of their p99 the lower quartile
+    is told, which a host that takes processors away now and then does not reach."""
     booster, x = models.trees(folder, 100)
     home = folder / "models"
     home.mkdir()
@@ -129,27 +171,25 @@ def many(folder, seconds, rows):
 
     with Many(folder) as peer:
         files = [lib.request_file(f"many-{i}", peer.port, "POST", f"/v2/models/m{i}/infer", models.tensor_body(x[:1])) for i in range(MODELS)]
+        again = lib.request_file("many-load", peer.port, "POST", "/v2/repository/models/m0/load", b"{}")
+        turn, pid = 2 * seconds / TURN_PARTS, peer.process.pid
         # Far from full: where both processors are busy, what the host takes away shows in p99 long before a load does.
-        rate = lib.measure(peer.port, peer.process.pid, files, 16, seconds)["per_second"] * 0.15
-        seen = {"no loads": [], "loads": []}
-        for _ in range(TURNS):  # in turns, so that what else the machine does falls on both
-            seen["no loads"].append(lib.measure(peer.port, peer.process.pid, files, 64, 2 * seconds, rate=rate))
-            loads = threading.Thread(target=load_again, args=(peer, 2 * seconds, stop := threading.Event(), done := []))
-            loads.start()
-            seen["loads"].append(lib.measure(peer.port, peer.process.pid, files, 64, 2 * seconds, rate=rate))
-            stop.set()
-            loads.join()
-            assert len(done) >= RELOADS // TURNS // 2, done
+        rate = lib.measure(peer.port, pid, files, 16, seconds)["per_second"] * 0.15
+        per_second = RELOADS / (TURNS * 2 * seconds)
+        seen, busy = {"no loads": [], "loads": [], "a hog of SCHED_IDLE instead": []}, 0.0
+        for _ in range(TURNS * TURN_PARTS):
+            seen["no loads"].append(lib.measure(peer.port, pid, files, 64, turn, rate=rate))
+            before = loader_seconds(pid)
+            seen["loads"].append(r := lib.measure(peer.port, pid, files, 64, turn, rate=rate, beside=(again, per_second)))
+            assert r["beside"] and not r["beside_bad"], r
+            busy = (loader_seconds(pid) - before) / r["beside"]
+            with Hog(busy, per_second, turn):
+                seen["a hog of SCHED_IDLE instead"].append(lib.measure(peer.port, pid, files, 64, turn, rate=rate))
+        loads = sum(r["beside"] for r in seen["loads"])
         for how, turns in seen.items():
-            rows.append({"workload": "many", "server": peer.name, "how": f"{how}, median of {TURNS}",
-                         **{k: sorted(figures(t)[k] for t in turns)[TURNS // 2] for k in figures(turns[0])}})
-
-
-def load_again(peer, seconds, stop, done):
-    """The most asked model, RELOADS / TURNS times spread over the time."""
-    while not stop.wait(seconds / (RELOADS / TURNS + 1)):
-        lib.call(f"http://127.0.0.1:{peer.port}/v2/repository/models/m0/load", "POST", {})
-        done.append(1)
+            ordered = {k: sorted(figures(t)[k] for t in turns) for k in figures(turns[0])}
+            rows.append({"workload": "many", "server": peer.name, "how": f"{how}, {len(turns)} turns" + (f", {loads} loads of {busy * 1e3:.1f} ms" if how == "loads" else ""),
+                         **{k: v[len(v) // 2] for k, v in ordered.items()}, "p99_us quartile": ordered["p99_us"][len(turns) // 4]})
 
 
 def rollout_request(server):

@@ -62,7 +62,11 @@ struct wish {
 static bool priority_set(pid_t tid, int policy, int nice_level)
 {
     const struct wish w = {.size = sizeof(w), .policy = (uint32_t)policy, .nice = nice_level, .runtime = SLICE_NS};
-    return syscall(SYS_sched_setattr, tid, &w, 0) == 0;
+    const struct sched_param none = {0};
+    if (syscall(SYS_sched_setattr, tid, &w, 0) == 0)
+        return true;
+    /* A sandbox may forbid the call that knows slices. */
+    return sched_setscheduler(tid, policy, &none) == 0 && (policy == SCHED_IDLE || setpriority(PRIO_PROCESS, (id_t)tid, nice_level) == 0);
 }
 
 static void *try_to_come_back(void *arg)
@@ -76,8 +80,8 @@ static void level_take(struct loader *l, enum level level)
 {
     if (level == LEVEL_IDLE)
         (void)priority_set(0, SCHED_IDLE, 0);
-    else if (level == LEVEL_LEAST && !priority_set(0, SCHED_BATCH, NICE_LEAST))
-        (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE_LEAST);
+    else if (level == LEVEL_LEAST)
+        (void)priority_set(0, SCHED_BATCH, NICE_LEAST);
     l->now = level;
 }
 

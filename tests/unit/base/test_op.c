@@ -28,6 +28,23 @@ static void fails_with_text(void **state)
     assert_null(op->field);
 }
 
+/* Work in an arena of its own leaves only its failure behind. */
+static void failures_move(void **state)
+{
+    struct fixture *f = *state;
+    struct op sub = f->op;
+    sub.arena = arena_create(65536);
+    assert_int_equal(op_fail_from(&f->op, &sub), OK);
+    assert_null(f->op.msg);
+    assert_int_equal(op_fail_field(&sub, "a.b", "no model '%s'", "m"), E_INVALID);
+    assert_int_equal(op_fail_from(&f->op, &sub), E_INVALID);
+    arena_destroy(sub.arena);
+    assert_int_equal(f->op.err, E_INVALID);
+    assert_string_equal(f->op.msg, "no model 'm'");
+    assert_string_equal(f->op.field, "a.b");
+    op_clear(&f->op);
+}
+
 static void errno_is_kept(void **state)
 {
     struct fixture *f = *state;
@@ -80,7 +97,7 @@ static void deadline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(fails_with_text), TEST(errno_is_kept), TEST(a_full_arena_can_still_fail), TEST(long_texts_are_cut), TEST(deadline),
+        TEST(fails_with_text), TEST(failures_move), TEST(errno_is_kept), TEST(a_full_arena_can_still_fail), TEST(long_texts_are_cut), TEST(deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
