@@ -193,7 +193,7 @@ def test_versions_and_their_metrics(page, shop):
         page.get_by_text(c["text"]).wait_for()
     assert "valid_auc 0.73 0.71 +0.02 ▲ better" in " ".join(texts(page, "tbody tr"))
     assert "valid_loss 0.44 0.48 \u22120.04 ▲ better" in " ".join(texts(page, "tbody tr"))
-    assert "depth 5 7" in " ".join(texts(page, "tbody tr")) and "seed 7 7" not in " ".join(texts(page, "tbody tr"))
+    assert "depth 7 5" in " ".join(texts(page, "tbody tr")) and "seed 7 7" not in " ".join(texts(page, "tbody tr"))
     shot(page, "model-compare", full=True)
 
 

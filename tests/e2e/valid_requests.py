@@ -213,6 +213,12 @@ def requests(t):
     own("POST", "/webhooks/{webhook}/deliveries/{delivery}/retry", {}, args={"webhook": t.webhook, "delivery": "1"})
     model, one = {"model": m}, {"model": m, "version": "1"}
     policy = {"aliases": ["guarded"], "stages": ["Archived"], "expires_in_s": 3600, "self_approval": False, "free_rollback": True}
+    own("GET", "/models", query={"search": m, "after": "a", "limit": "5"})
+    own("POST", "/models/{model}/preview", {"act": "alias", "alias": "champion", "version": 1, "archive_others": False, "endpoints": True}, args=model)
+    own("GET", "/models/{model}/versions/{version}/files", args=one)
+    own("GET", "/models/{model}/versions/{version}/compare/{other}", args={**one, "other": "1"})
+    own("GET", "/datasets", query={"search": "d", "after_name": "a", "after_digest": "b", "limit": "5"})
+    own("GET", "/datasets/{digest}", query={"name": "d"}, args={"digest": "x"})
     own("GET", "/models/{model}", args=model)
     own("GET", "/models/{model}/versions", query=page, args=model)
     own("POST", "/models/{model}/versions", {"source": f"runs:/{r}/model", "run_id": r, "run_link": "x", "description": "d", "data_version": "v", "semver": None, "signature": None,

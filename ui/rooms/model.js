@@ -1,6 +1,6 @@
 /* model.js - /models/{name}: what the names of a model stand for, its versions, its history, and what of it needs a second person. */
 import { html } from "../lib/html.js";
-import { API, useData } from "../lib/api.js";
+import { useData } from "../lib/api.js";
 import { visible } from "../lib/ansi.js";
 import { duration } from "../lib/format.js";
 import { href } from "../lib/route.js";
@@ -36,8 +36,8 @@ function Policy({ model }) {
 }
 
 function Found({ model, data, refresh }) {
-  const { may } = useMe(), served = useData(`${API}/models?limit=500&search=${encodeURIComponent(model)}`, { events: CHANGES }).data?.models.find(m => m.model === model);
-  const versions = useData(modelPath(model, "/versions?limit=100"), { events: CHANGES }).data?.versions ?? data.latest, endpoints = served?.endpoints ?? [];
+  const { may } = useMe(), { endpoints } = data;
+  const versions = useData(modelPath(model, "/versions?limit=100"), { events: CHANGES }).data?.versions ?? data.latest;
   const subjects = [...Object.keys(data.aliases).map(a => ["alias", a]), ...[...new Set(data.latest.map(v => v.stage))].filter(s => s === "Staging" || s === "Production").map(s => ["stage", s])];
   const [open, dialog] = useDialog({ alias: AliasDialog, unalias: UnaliasDialog, rollback: RollbackDialog }, refresh);
   const alias = props => open("alias", { model, aliases: data.aliases, versions, version: versions[0]?.version, ...props });
@@ -47,8 +47,8 @@ function Found({ model, data, refresh }) {
   return html`<${Page} title=${visible(model)} crumbs=${[[t("Models"), href("/models")]]} actions=${actions} badge=${data.approvals.length > 0 && html`<${Badge} state="pending">${t("{n} request waits|{n} requests wait", { n: data.approvals.length })}</${Badge}>`}>
     ${data.description && html`<p class="wrap model-text">${visible(data.description)}</p>`}<${Approvals} model=${model} onlyWaiting />
     <div class="grid"><${Card} title=${t("Names")}><${Names} model=${model} aliases=${data.aliases} latest=${data.latest} may=${may} open=${(name, props) => (name === "alias" ? alias(props) : open(name, props))} /></${Card}>
-      <${Card} title=${t("In short")}><${KeyValues} rows=${[[t("Served by"), endpoints.length ? html`<${Endpoints} list=${endpoints} versions />` : html`<span class="soft">${t("no endpoint")}</span>`], [t("Owner"), served?.owner ? visible(served.owner) : html`<span class="soft">${t("the card names none")}</span>`],
-        [t("Versions"), served?.versions ?? "–"], [t("Registered"), html`<${Time} ms=${ms(data.created)} />`], [t("Updated"), html`<${Time} ms=${ms(data.updated)} />`]]} /></${Card}></div>
+      <${Card} title=${t("In short")}><${KeyValues} rows=${[[t("Served by"), endpoints.length ? html`<${Endpoints} list=${endpoints} versions />` : html`<span class="soft">${t("no endpoint")}</span>`], [t("Owner"), data.owner ? visible(data.owner) : html`<span class="soft">${t("the card names none")}</span>`],
+        [t("Versions"), data.versions], [t("Registered"), html`<${Time} ms=${ms(data.created)} />`], [t("Updated"), html`<${Time} ms=${ms(data.updated)} />`]]} /></${Card}></div>
     ${bar}<div role="tabpanel">${tab === "history" ? html`<${History} model=${model} />` : tab === "policy" ? html`<${Card} title=${t("What needs a second person")}><${Policy} model=${model} /></${Card}>` : html`<${Versions} model=${model} endpoints=${endpoints} />`}</div>${dialog}</${Page}>`;
 }
 

@@ -23,8 +23,8 @@ import { Aliases, CHANGES, Stage, ms, useDialog, useMe } from "./models/shared.j
 import { columnsOf } from "./models/signature.js";
 
 /* What callers get now: the version of the first endpoint, else of an alias or stage that people call so. */
-export function servingOf(endpoints, model, version) {
-  const names = ["champion", "production", "prod"], pick = endpoints.find(e => e.version !== version)?.version ??
+function servingOf(model, version) {
+  const names = ["champion", "production", "prod"], pick = model.endpoints.find(e => e.version !== version)?.version ??
     Object.entries(model.aliases).find(([a, v]) => names.includes(a.toLowerCase()) && v !== version)?.[1] ?? model.latest.find(v => v.stage === "Production" && v.version !== version)?.version;
   return pick ?? null;
 }
@@ -77,12 +77,12 @@ function Actions({ v, name, model, versions, open }) {
 
 function Found({ name, v, refresh }) {
   const { may } = useMe(), at = modelPath(name, path("/versions/{version}", { version: v.version })), model = useData(modelPath(name), { events: CHANGES }), card = useData(at + "/card", { events: CHANGES });
-  const versions = useData(modelPath(name, "/versions?limit=100"), { events: CHANGES }).data?.versions ?? [v], served = useData(`${API}/models?limit=500&search=${encodeURIComponent(name)}`, { events: CHANGES }).data?.models.find(m => m.model === name);
+  const versions = useData(modelPath(name, "/versions?limit=100"), { events: CHANGES }).data?.versions ?? [v];
   const done = () => { refresh(); model.refresh(); card.refresh(); };
   const [open, dialog] = useDialog({ alias: AliasDialog, stage: StageDialog, remove: props => html`<${DeleteDialog} ...${props} onClose=${gone => (gone ? go(path("/models/{name}", { name })) : props.onClose(false))} />` }, done);
   const [tab, bar] = useTabs([["overview", t("Overview")], ["card", t("Card")], ["signature", t("Signature")], ["files", t("Files")], ["compare", t("Compare")]]);
   const views = {
-    overview: () => html`<${Overview} v=${v} name=${name} card=${card} serving=${model.data && served ? servingOf(served.endpoints, model.data, v.version) : null} />`,
+    overview: () => html`<${Overview} v=${v} name=${name} card=${card} serving=${model.data ? servingOf(model.data, v.version) : null} />`,
     card: () => html`<${Loaded} of=${card} lines=${6}>${c => html`<${ModelCard} model=${name} version=${v.version} card=${c} refresh=${card.refresh} may=${may("model_write")} />`}</${Loaded}>`,
     signature: () => html`<${Signature} v=${v} />`, files: () => html`<${Files} model=${name} version=${v.version} />`,
     compare: () => html`<${Compare} model=${name} version=${v} versions=${versions} />`,

@@ -30,6 +30,26 @@ static void newest_write(struct json_out *w, const struct registry_version *v)
     json_end_object(w);
 }
 
+static void served_write(struct json_out *w, const struct registry_model_row *r)
+{
+    json_key(w, "endpoints");
+    json_begin_array(w);
+    for (size_t i = 0; i < r->served_count; i++) {
+        json_begin_object(w);
+        json_kv_str(w, "endpoint", r->served[i].endpoint);
+        json_kv_i64(w, "version", r->served[i].version);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+void native_model_facts(struct json_out *w, const struct registry_model_row *r)
+{
+    json_kv_str(w, "owner", r->owner);
+    json_kv_i64(w, "versions", r->versions);
+    served_write(w, r);
+}
+
 static void row_write(struct json_out *w, const struct registry_model_row *r)
 {
     json_begin_object(w);
@@ -55,15 +75,7 @@ static void row_write(struct json_out *w, const struct registry_model_row *r)
             json_kv_i64(w, registry_stage_name((enum registry_stage)i), r->staged[i]);
     }
     json_end_object(w);
-    json_key(w, "endpoints");
-    json_begin_array(w);
-    for (size_t i = 0; i < r->served_count; i++) {
-        json_begin_object(w);
-        json_kv_str(w, "endpoint", r->served[i].endpoint);
-        json_kv_i64(w, "version", r->served[i].version);
-        json_end_object(w);
-    }
-    json_end_array(w);
+    served_write(w, r);
     json_end_object(w);
 }
 

@@ -122,8 +122,9 @@ enum err native_model_get(struct op *op, struct services *s, struct http_req *re
     size_t n = 0;
     struct json_out w;
     struct registry_approval_query q = {.model = req->path_args[0], .pending = true, .limit = 100};
+    struct registry_model_row row;
     enum err e = registry_model_get(op, s->db, req->path_args[0], &m);
-    if (e || (e = registry_approval_list(op, s->db, &q, &waiting, &n)))
+    if (e || (e = registry_model_row_get(op, s->db, m.name, &row)) || (e = registry_approval_list(op, s->db, &q, &waiting, &n)))
         return e;
     native_reply(res, &w);
     json_begin_object(&w);
@@ -132,6 +133,7 @@ enum err native_model_get(struct op *op, struct services *s, struct http_req *re
     registry_time_json(&w, "created", m.created_ms * TIME_US_PER_MS);
     registry_time_json(&w, "updated", m.updated_ms * TIME_US_PER_MS);
     aliases_write(&w, &m);
+    native_model_facts(&w, &row);
     json_key(&w, "latest");
     json_begin_array(&w);
     for (size_t i = 0; i < m.latest_count; i++)

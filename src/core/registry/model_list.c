@@ -64,7 +64,8 @@ static enum err names_read(struct op *op, struct db_tx *tx, struct list_arg *a)
     return e;
 }
 
-enum err registry_served_list(struct op *op, struct db_tx *tx, struct str model, struct registry_served **ret, size_t *ret_len)
+/* Endpoints that answer with a model, in the order of their names. */
+static enum err served_list(struct op *op, struct db_tx *tx, struct str model, struct registry_served **ret, size_t *ret_len)
 {
     VEC(struct registry_served) v = {0};
     struct db_rows *rows = NULL;
@@ -95,7 +96,7 @@ static enum err facts_read(struct op *op, struct db_tx *tx, int64_t model_row, s
     r->versions = v[0].i;
     r->waiting = v[1].i;
     r->owner = v[2].type == DB_TYPE_TEXT ? v[2].s : STR("");
-    return registry_served_list(op, tx, r->name, &r->served, &r->served_count);
+    return served_list(op, tx, r->name, &r->served, &r->served_count);
 }
 
 /* `db` is the transaction's: reads inside it see its snapshot. */
@@ -141,4 +142,25 @@ enum err registry_model_list(struct op *op, struct db *db, const struct registry
     *ret_len = a.names.len;
     *ret_more = a.more;
     return OK;
+}
+
+struct one_arg {
+    struct db *db;
+    struct str name;
+    struct registry_model_row row;
+};
+
+static enum err one_tx(struct op *op, struct db_tx *tx, void *arg)
+{
+    struct one_arg *a = arg;
+    return row_read(op, a->db, tx, a->name, &a->row);
+}
+
+enum err registry_model_row_get(struct op *op, struct db *db, struct str name, struct registry_model_row *ret)
+{
+    struct one_arg a = {.db = db, .name = name};
+    enum err e = db_read(op, db, one_tx, &a);
+    if (!e)
+        *ret = a.row;
+    return e;
 }

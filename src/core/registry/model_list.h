@@ -28,7 +28,7 @@ struct registry_model_query {
 };
 /* *ret_more: there are further ones. */
 MUST_USE enum err registry_model_list(struct op *op, struct db *db, const struct registry_model_query *q, struct registry_model_row **ret, size_t *ret_len, bool *ret_more);
-/* Endpoints that answer with a model, in the order of their names. Inside a transaction. */
-MUST_USE enum err registry_served_list(struct op *op, struct db_tx *tx, struct str model, struct registry_served **ret, size_t *ret_len);
+/* One of them. E_NOT_FOUND. */
+MUST_USE enum err registry_model_row_get(struct op *op, struct db *db, struct str name, struct registry_model_row *ret);
 
 #endif

@@ -16,7 +16,7 @@ export function modelPath(model, rest = "") {
 }
 
 /* 202: it waits for somebody else. Says what happened, with the way back. */
-export function told(answer, text, undo) {
+function told(answer, text, undo) {
   if (answer.status !== 202)
     return toast(text, { undo });
   const id = answer.data.approval;

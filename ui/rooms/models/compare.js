@@ -15,7 +15,7 @@ import { VersionLink } from "./shared.js";
 import { sideBySide } from "./signature.js";
 
 /* The change of a metric: sign, arrow and word, so that colour says nothing alone. */
-export function Delta({ metric, now, before }) {
+function Delta({ metric, now, before }) {
   if (![now, before].every(x => typeof x === "number" && Number.isFinite(x)))
     return html`<span class="soft">–</span>`;
   const verdict = judge(metric, now, before), kind = { better: "ok", worse: "bad" }[verdict];
@@ -29,7 +29,7 @@ export function MetricRows({ metrics, onlyNow }) {
 }
 
 /* versions: [{version, semver, aliases}]; the chosen one stands in the address as `with`. */
-export function Against({ versions, version, value }) {
+function Against({ versions, version, value }) {
   return html`<label class="inline-field"><span class="soft">${t("Against")}</span> <select value=${value ?? ""} onChange=${e => setParams({ with: e.target.value })}>${!value && html`<option value="">${t("Choose")}</option>`}${versions.filter(v => v.version !== version).map(v => html`<option key=${v.version} value=${v.version} selected=${v.version === value}>v${v.version}${v.semver ? ` (${v.semver})` : ""}${v.aliases.length ? ` · ${v.aliases.join(", ")}` : ""}</option>`)}</select></label>`;
 }
 
@@ -39,14 +39,14 @@ function Signatures({ model, version, other }) {
   const rows = kinds.flatMap(([key, title]) => sideBySide(other.signature?.[key], version.signature?.[key]).filter(r => r.differs).map(r => ({ ...r, title })));
   return html`<${Card} title=${t("Signature")}><${Loaded} of=${got} lines=${2}>${d => html`<p>${d.changes.length ? html`${t("For callers this is a {bump} change:", { bump: { major: t("major"), minor: t("minor"), patch: t("patch") }[d.bump] })}` : t("The signatures are the same for callers.")}</p>
     ${d.changes.length > 0 && html`<ul class="bullets">${d.changes.map((c, i) => html`<li key=${i}><${Chip}>${{ major: t("major"), minor: t("minor"), patch: t("patch") }[c.bump]}</${Chip}> ${visible(c.text)}</li>`)}</ul>`}`}</${Loaded}>
-    ${rows.length > 0 && html`<div class="scroll-x"><table class="plain"><thead><tr><th></th><th>${t("Name")}</th><th>v${other.version}</th><th>v${version.version}</th></tr></thead><tbody>${rows.map(r => html`<tr key=${r.title + r.name}><td class="soft">${r.title}</td><th scope="row">${visible(r.name)}</th><td>${cell(r.a)}</td><td>${cell(r.b)}</td></tr>`)}</tbody></table></div>`}</${Card}>`;
+    ${rows.length > 0 && html`<div class="scroll-x"><table class="plain"><thead><tr><th></th><th>${t("Name")}</th><th>v${version.version}</th><th>v${other.version}</th></tr></thead><tbody>${rows.map(r => html`<tr key=${r.title + r.name}><td class="soft">${r.title}</td><th scope="row">${visible(r.name)}</th><td>${cell(r.b)}</td><td>${cell(r.a)}</td></tr>`)}</tbody></table></div>`}</${Card}>`;
 }
 
 function Params({ rows, a, b }) {
   const [all, setAll] = useParam("all"), shown = all ? rows : rows.filter(r => r.differs);
   const choose = html`<button type="button" class="button small" aria-pressed=${String(Boolean(all))} onClick=${() => setAll(all ? "" : "1", { replace: true })}>${all ? t("Only what differs") : t("All")}</button>`;
   return html`<${Card} title=${t("Parameters")} actions=${choose}>${shown.length === 0 ? html`<p class="soft">${rows.length ? t("All {n} parameters are the same.", { n: rows.length }) : t("Neither run has parameters.")}</p>` :
-    html`<div class="scroll-x"><table class="plain"><thead><tr><th>${t("Name")}</th><th>v${b}</th><th>v${a}</th></tr></thead><tbody>${shown.map(r => html`<tr key=${r.key} class=${r.differs ? "differs" : ""}><th scope="row">${visible(r.key)}</th><td class="wrap">${visible(r.values[1] ?? "–")}</td><td class="wrap">${visible(r.values[0] ?? "–")}</td></tr>`)}</tbody></table></div>`}</${Card}>`;
+    html`<div class="scroll-x"><table class="plain"><thead><tr><th>${t("Name")}</th><th>v${a}</th><th>v${b}</th></tr></thead><tbody>${shown.map(r => html`<tr key=${r.key} class=${r.differs ? "differs" : ""}><th scope="row">${visible(r.key)}</th><td class="wrap">${visible(r.values[0] ?? "–")}</td><td class="wrap">${visible(r.values[1] ?? "–")}</td></tr>`)}</tbody></table></div>`}</${Card}>`;
 }
 
 function Runs({ version, other }) {

@@ -26,7 +26,7 @@ export function pageOf(id) {
 }
 
 /* What people call it: a version's model and number, an alias's name. */
-export function titleOf(node) {
+function titleOf(node) {
   const [kind, a, b] = partsOf(node.id);
   switch (kind) {
   case "version": return `${a} v${b}`;

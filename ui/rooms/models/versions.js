@@ -16,7 +16,7 @@ import { Aliases, CHANGES, Endpoints, Stage, ms } from "./shared.js";
 const PAGE = 100, DEFAULT_METRICS = 3, RUNS_MAX = 100;
 
 /* The runs of some versions beside each other: {name(run), metric(run, key), keys}. */
-export function useRuns(ids) {
+function useRuns(ids) {
   const asked = [...new Set(ids.filter(Boolean))].slice(0, RUNS_MAX);
   const got = useData(asked.length ? `${API}/runs/compare` : null, { body: asked.length ? { run_ids: asked } : undefined });
   return useMemo(() => {
@@ -26,7 +26,7 @@ export function useRuns(ids) {
 }
 
 /* Metrics that differ between the versions say more than those that do not; judged ones go first. */
-export function usual(data) {
+function usual(data) {
   return [...(data?.metrics ?? [])].sort((a, b) => (b.differs - a.differs) || (Math.abs(betterOf(b.key)) - Math.abs(betterOf(a.key)))).slice(0, DEFAULT_METRICS).map(m => m.key).sort();
 }
 
