@@ -6,7 +6,8 @@ import uuid
 API, ART, OWN = "/api/2.0/mlflow", "/api/2.0/mlflow-artifacts", "/api/ingot/v1"
 GRAPHQL = 'query($id: String!) { a: mlflowGetRun(input: {runId: $id}) { run { info { runId status } data { metrics { key value } } } } }'
 # Routes without a meaning of their own: they say that something is not here.
-ABSENT = ("/api/3.0/mlflow", "/api/2.0/mlflow/traces", "/api/2.0/mlflow/{rest*}", "/api/2.0/mlflow/gateway-proxy")
+ABSENT = ("/api/3.0/mlflow", "/api/2.0/mlflow/traces", "/api/2.0/mlflow/{rest*}", "/api/2.0/mlflow/gateway-proxy",
+          "/api/ingot/v1/events", "/api/ingot/v1/session")  # the last two: an answer without an end (test_events.py), and signing in (test_ui_shell.py)
 
 
 class Things:
@@ -213,6 +214,8 @@ def requests(t):
     own("POST", "/webhooks/{webhook}/deliveries/{delivery}/retry", {}, args={"webhook": t.webhook, "delivery": "1"})
     model, one = {"model": m}, {"model": m, "version": "1"}
     policy = {"aliases": ["guarded"], "stages": ["Archived"], "expires_in_s": 3600, "self_approval": False, "free_rollback": True}
+    own("GET", "/openapi.json", query={"dialect": "native"})
+    own("GET", "/runs/{run}/preview/{path*}", args={"run": r, "path": "m/MLmodel"})
     own("GET", "/models", query={"search": m, "after": "a", "limit": "5"})
     own("POST", "/models/{model}/preview", {"act": "alias", "alias": "champion", "version": 1, "archive_others": False, "endpoints": True}, args=model)
     own("GET", "/models/{model}/versions/{version}/files", args=one)
