@@ -18,3 +18,6 @@ trap 'rm -rf "$profile"' EXIT
     --hide-scrollbars --user-data-dir="$profile" --window-size=1180,2330 --screenshot="$PWD/docs/images/report.png" "file://$PWD/$report" >/dev/null 2>&1
 [ -s docs/images/report.png ] || { echo "screenshots: the browser took no picture" >&2; exit 1; }
 echo "docs/images/report.png"
+# Every room of the web interface, on what the demo left.
+sh tests/venv.sh
+build/venv/bin/python tools/screenshots.py build/demo/server
