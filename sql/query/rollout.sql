@@ -39,5 +39,5 @@ SELECT id, control, candidate, state, step, step_started_us, started_us, finishe
 FROM rollout WHERE id = ?1 AND endpoint = ?2
 -- name: rollout_heads
 SELECT r.id, r.control, r.candidate, r.state, r.step, r.step_started_us, r.started_us, r.finished_us, r.paused, r.decisions, r.plan,
-       d.seq, d.at_us, d.verdict, d.reason, d.note, d.from_permille, d.diff, d.lo, d.hi
+       d.seq, d.at_us, d.verdict, d.reason, d.note, d.from_permille, d.to_permille, d.diff, d.lo, d.hi
 FROM rollout r LEFT JOIN rollout_decision d ON d.rollout = r.id AND d.seq = r.decisions WHERE r.endpoint = ?1 ORDER BY r.id DESC

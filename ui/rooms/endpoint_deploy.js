@@ -36,7 +36,7 @@ function says(endpoint, name, version, config) {
 export function DeployDialog({ endpoint, onClose }) {
   const [name, setName] = useState(endpoint?.name ?? ""), [model, setModel] = useState(endpoint?.model ?? ""), [version, setVersion] = useState(endpoint?.version ?? 0);
   const [text, setText] = useState(JSON.stringify(endpoint?.config ?? {}, null, 2)), [more, setMore] = useState(Boolean(endpoint)), [busy, setBusy] = useState(false), [error, setError] = useState(null);
-  const models = useData(endpoint ? null : `${API}/models?limit=1000`), config = parsed(text);
+  const models = useData(endpoint ? null : `${API}/models?limit=500`), config = parsed(text);
   const whole = { ...config.value, ...(endpoint ? {} : { model }) };
   const run = async event => {
     event.preventDefault();

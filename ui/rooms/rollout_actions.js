@@ -8,7 +8,7 @@ import { Loaded } from "../parts/states.js";
 import { toast } from "../parts/toast.js";
 import { VersionSelect } from "./endpoint_deploy.js";
 import { changedFields, commonFields, fieldsOf, toText } from "./rollout_plan.js";
-import { actWords, comparison, kindWord, metricWord, primaryMetric } from "./rollout_words.js";
+import { actWords, comparison, kindWord, metricWord, primaryMetric, share } from "./rollout_words.js";
 
 function verbs() {
   return { promote: t("Promote"), rollback: t("Roll back"), pause: t("Pause"), resume: t("Resume") };
@@ -62,7 +62,7 @@ function Field({ field, value, set }) {
 function startWords(endpoint, kind, version, plan) {
   if (!version)
     return t("Choose the version that shall be tried.");
-  const at = { candidate: version, control: endpoint.version, first: format.percent((plan.steps_permille?.[0] ?? 0) / 1000, 1), days: format.duration((plan.min_step_us ?? 0) / 1000) };
+  const at = { candidate: version, control: endpoint.version, first: share(plan.steps_permille?.[0] ?? 0), days: format.duration((plan.min_step_us ?? 0) / 1000) };
   return {
     canary: t("v{candidate} answers {first} of the requests from now on, v{control} the rest; every step lasts {days} or longer and the next one comes only on evidence.", at),
     blue_green: t("v{candidate} answers everybody at once; v{control} stays loaded, and for {days} a guardrail that breaks brings it back.", at),

@@ -90,7 +90,7 @@ function withBounds(b, f = number) {
 function Shadow({ rollout }) {
   const r = rollout.now.report, plan = rollout.plan, us = v => duration(v / 1000);
   const agree = useMemo(() => shadowSeries(rollout, [["agreement.value", t("agreement"), 100]]), [rollout]), apart = useMemo(() => shadowSeries(rollout, [["psi", "PSI"], ["ks", "KS"]]), [rollout]);
-  return html`<div class="grid charts"><${Plot} label=${t("Agreement of the answers")} series=${agree} y=${{ unit: "%" }} marks=${plan.min_agreement > 0 ? [{ y: 100 * plan.min_agreement, text: t("wanted"), kind: "warn" }] : []} />
+  return html`<div class="grid charts"><${Plot} label=${t("Agreement of the answers")} series=${agree} y=${{ unit: "%", range: [null, 100] }} marks=${plan.min_agreement > 0 ? [{ y: 100 * plan.min_agreement, text: t("wanted"), kind: "warn" }] : []} />
     <${Plot} label=${t("Distance of the outputs")} series=${apart} marks=${plan.max_psi > 0 ? [{ y: plan.max_psi, text: t("limit of PSI"), kind: "warn" }] : []} />
     <${Plot} label=${t("Log-loss: candidate − control")} series=${differences(t, rollout)} marks=${[{ y: plan.margin, text: t("limit"), kind: "bad" }, { y: 0, text: t("equal") }]} empty=${t("No labelled pairs yet.")} /></div>
     <div class="grid"><${Samples} rollout=${rollout} /><${Card} title=${t("Pairs")}><${KeyValues} rows=${[

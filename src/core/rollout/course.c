@@ -260,9 +260,10 @@ static void last_json(struct json_out *w, struct db_tx *tx, struct db_rows *rows
     json_kv_str(w, "reason", db_col_str(tx, rows, at + 3));
     json_kv_str(w, "note", db_col_str(tx, rows, at + 4));
     json_kv_i64(w, "from_permille", db_col_i64(tx, rows, at + 5));
-    f64_column(w, "diff", tx, rows, at + 6);
-    f64_column(w, "lo", tx, rows, at + 7);
-    f64_column(w, "hi", tx, rows, at + 8);
+    json_kv_i64(w, "to_permille", db_col_i64(tx, rows, at + 6));
+    f64_column(w, "diff", tx, rows, at + 7);
+    f64_column(w, "lo", tx, rows, at + 8);
+    f64_column(w, "hi", tx, rows, at + 9);
     json_end_object(w);
 }
 

@@ -14,7 +14,7 @@
  * that changed nothing are thinned out evenly; "seq" says which were left out. E_NOT_FOUND: no such rollout on the endpoint. */
 MUST_USE enum err rollout_course_json(struct op *op, struct db *db, struct str endpoint, int64_t rollout_id, int64_t now_us, struct json_out *w);
 /* All rollouts of the endpoint, newest first, as an array: the members above without course, plus "last": the last decision's seq, at_us,
- * verdict, reason, note, diff, lo, hi (null: there is none). */
+ * verdict, reason, note, from_permille, to_permille, diff, lo, hi (null: there is none). */
 MUST_USE enum err rollout_brief_json(struct op *op, struct db *db, struct str endpoint, struct json_out *w);
 
 /* What the sums of a canary or blue-green say of each guardrail: {"arms": [{"version", "requests", "errors", "slow", "labels", "step_labels", "loss",

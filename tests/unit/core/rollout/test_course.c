@@ -66,7 +66,7 @@ static void every_kind(void **state)
         assert_true(str_eqc(json_get(j, "kind")->s, rollout_kind_name((enum rollout_kind)kind)) && number(j, "finished_us") == T0 + 6);
         j = briefs(&f);
         assert_true(j->len == (uint32_t)kind + 1 && number(&j->items[0], "id") == (double)id); /* newest first */
-        assert_true(str_eqc(json_path(&j->items[0], "last.note")->s, "enough") && number(&j->items[0], "last.seq") == 2);
+        assert_true(str_eqc(json_path(&j->items[0], "last.note")->s, "enough") && number(&j->items[0], "last.seq") == 2 && number(&j->items[0], "last.to_permille") == (kind % 2 ? 1000 : 0));
     }
     AUTO(buf) struct buf b;
     struct json_out w;
@@ -93,9 +93,9 @@ static void guards(void **state)
     rollout_guards_json(&w, &plan, &ev, 4, 5);
     struct json *j = parsed(&f, &b);
     const struct json *g = json_get(j, "guards");
-    assert_true(g->len == 2 && json_get(&g->items[0], "broken")->b);
+    assert_true(g->len == 2 && json_get(&g->items[0], "broken")->boolean);
     assert_true(number(&g->items[0], "log_e") > number(&g->items[0], "boundary") && number(&g->items[0], "candidate") == 0.06);
-    assert_true(!json_get(&g->items[1], "broken")->b && number(&g->items[1], "limit") == ROLLOUT_SLOW_SHARE);
+    assert_true(!json_get(&g->items[1], "broken")->boolean && number(&g->items[1], "limit") == ROLLOUT_SLOW_SHARE);
     assert_true(json_get(j, "latency") && number(&json_get(j, "arms")->items[1], "version") == 5 && json_get(&json_get(j, "arms")->items[0], "loss")->type == JSON_NULL);
     struct rollout_decision d = {0};
     rollout_decide(&plan, &(struct rollout_position){0, T0}, &ev, T0, &d);
