@@ -20,7 +20,7 @@ def trials(tmp_path_factory):
 
 
 def panel(page, metric):
-    return page.locator(f'.panel[data-metric="{metric}"]')
+    return page.locator(f'.metric-panel[data-metric="{metric}"]')
 
 
 def drawn(page, metric):
@@ -48,7 +48,7 @@ def ready(page, metric="loss"):
 
 def wait_for(page, text, metric="loss"):
     """Until a function over the rows' data holds."""
-    page.wait_for_function(f"() => {{ const rows = [...document.querySelectorAll('.panel[data-metric=\"{metric}\"] .chart-table tbody tr')]; return rows.length && ({text}); }}")
+    page.wait_for_function(f"() => {{ const rows = [...document.querySelectorAll('.metric-panel[data-metric=\"{metric}\"] .chart-table tbody tr')]; return rows.length && ({text}); }}")
 
 
 def test_every_metric_is_a_chart_with_the_values_of_the_api(page, trials):
@@ -56,7 +56,7 @@ def test_every_metric_is_a_chart_with_the_values_of_the_api(page, trials):
     ready(page)
     assert page.get_by_role("heading", level=1).inner_text() == "Compare 9 runs"
     assert texts(page, ".compare-runs a") == trials.names
-    assert page.locator(".panel").evaluate_all("list => list.map(p => p.dataset.metric)") == ["loss", "val/accuracy"]
+    assert page.locator(".metric-panel").evaluate_all("list => list.map(p => p.dataset.metric)") == ["loss", "val/accuracy"]
     got = drawn(page, "loss")
     assert list(got) == trials.ids
     for run, loss in zip(trials.ids, LOSSES):
@@ -113,7 +113,7 @@ def test_groups_have_means_and_bands(page, trials):
     ready(page)
     wait_for(page, "rows.length === 3")
     losses = np.array(LOSSES).reshape(3, SEEDS, STEPS)
-    assert texts(page, ".panel[data-metric=loss] .chart-legend button") == ["lr = 0.001 (3)", "lr = 0.003 (3)", "lr = 0.01 (3)"]
+    assert texts(page, ".metric-panel[data-metric=loss] .chart-legend button") == ["lr = 0.001 (3)", "lr = 0.003 (3)", "lr = 0.01 (3)"]
     for band, low, high in (("minmax", lambda m: m.min(0), lambda m: m.max(0)), ("std", lambda m: m.mean(0) - m.std(0, ddof=1), lambda m: m.mean(0) + m.std(0, ddof=1)),
                             ("stderr", lambda m: m.mean(0) - m.std(0, ddof=1) / SEEDS ** .5, lambda m: m.mean(0) + m.std(0, ddof=1) / SEEDS ** .5)):
         page.get_by_label("Band").select_option(band)
@@ -242,10 +242,10 @@ def test_search_and_pins(page, trials):
     ready(page)
     page.get_by_label("Pin val/accuracy").click()
     page.wait_for_url(re.compile("pin="))
-    assert page.locator(".panel").evaluate_all("list => list.map(p => p.dataset.metric)") == ["val/accuracy", "loss"]
+    assert page.locator(".metric-panel").evaluate_all("list => list.map(p => p.dataset.metric)") == ["val/accuracy", "loss"]
     page.get_by_label("Find metrics").fill("ACC")
     page.wait_for_url(re.compile("m=ACC"))
-    assert page.locator(".panel").count() == 1
+    assert page.locator(".metric-panel").count() == 1
     page.get_by_label("Find metrics").fill("nothing")
     page.get_by_text("No metric has this in its name.").wait_for()
 
@@ -261,7 +261,9 @@ def test_the_table_tells_what_differs(page, trials):
     params = cells(page, "Parameters")
     assert params["lr"] == ["0.001", "0.003", "0.01", "0.02"] and params["optimizer"][:3] == ["adam", "adam", "sgd"]
     assert params["html"][3] == HOSTILE[1]
-    assert cells(page, "Code")["source.git.commit"][1].endswith("3") and cells(page, "Datasets")["flights (training)"] == ["v1", "v1", "v2", "–"]
+    commits = page.locator("tr", has=page.locator('th[title="mlflow.source.git.commit"]')).locator("td").evaluate_all("list => list.map(c => c.title)")
+    assert commits[:3] == [f"{n:040x}" for n in (1, 3, 10)]
+    assert cells(page, "Datasets")["flights (training)"] == ["v1", "v1", "v2", "–"]
     assert cells(page, "Metrics")["all nan"] == ["–", "–", "–", "NaN"]
     only = set(params)
     page.get_by_label("Only what differs").uncheck()
@@ -362,6 +364,29 @@ def test_a_live_run_grows(page, trials):
     trials.client.log_metric(run, "now", 2.5, step=1)
     wait_for(page, "rows[0].dataset.last === '2.5'", "now")
     trials.client.delete_run(run)
+
+
+def test_the_strip_over_the_table_of_runs(page, trials):
+    page.goto(f"{trials.url}/runs?exp={trials.experiment}")
+    ready(page)
+    got = drawn(page, "loss")
+    for run, loss in zip(trials.ids, LOSSES):
+        assert got[run]["min"] == min(loss) and got[run]["max"] == max(loss)
+    page.get_by_role("button", name="Choose charts (up to 3)").click()
+    page.get_by_label("val/accuracy").check()
+    ready(page, "val/accuracy")
+    page.keyboard.press("Escape")
+    page.locator(".grid-row", has_text=trials.names[2]).hover()
+    panel(page, "loss").locator(".chart-layer.behind").wait_for()
+    plot = panel(page, "loss").locator(".chart-plot")
+    plot.focus()
+    page.keyboard.press("ArrowRight")
+    page.locator(".grid-row.lit").wait_for()
+    page.reload()
+    ready(page, "val/accuracy")  # the choice is kept
+    page.get_by_role("button", name="Take loss out").click()
+    panel(page, "loss").wait_for(state="detached")
+    shot(page, "runs-strip")
 
 
 def test_without_runs_and_with_unknown_ones(page, trials):

@@ -39,7 +39,7 @@ export function textCells(values) {
   return values.map((v, i) => {
     if (v === null || v === undefined)
       return { text: "–", kind: "missing" };
-    const text = v.length > 60 ? v.slice(0, 58).replace(/\s+/g, " ") + "…" : v;
+    const text = /^[0-9a-f]{20,}$/.test(v) ? v.slice(0, 10) : v.length > 60 ? v.slice(0, 58).replace(/\s+/g, " ") + "…" : v;
     return { text, full: v, kind: i === 0 ? "base" : v === values[0] ? "same" : "changed" };
   });
 }

@@ -110,8 +110,7 @@ export class ChartView {
       return canvas;
     };
     this.lines = layer();
-    this.top = layer();
-    this.paint();
+    this.top = layer(); /* uPlot draws behind this, and tells paint() */
   }
 
   resized() {

@@ -4,7 +4,7 @@
 import { html, useMemo, useState } from "../lib/html.js";
 import { API, useData } from "../lib/api.js";
 import { betterOf } from "../lib/better.js";
-import { distinctStyles, seriesStyle } from "../lib/colour.js";
+import { seriesStyle } from "../lib/colour.js";
 import { chartSeries } from "../lib/compared.js";
 import { useStored } from "../lib/store.js";
 import { t } from "../lib/words.js";
@@ -23,11 +23,11 @@ export function usualMetrics(metrics) {
 
 function StripChart({ metric, runs, onOut, hover, onHover }) {
   const ids = useMemo(() => runs.map(run => run.id), [runs]), known = useMemo(() => new Set(ids), [ids]);
-  const styles = useMemo(() => (ids.length <= 32 ? distinctStyles(ids) : new Map(ids.map(id => [id, seriesStyle(id)]))), [ids]);
+  const styles = useMemo(() => new Map(ids.map(id => [id, seriesStyle(id)])), [ids]); /* as the dots of the rows */
   const of = useData(API + "/metrics/chart", { body: { run_ids: ids, metric, points: POINTS }, events: event => ["metric", "run"].includes(event.kind) && (event.id === undefined || known.has(event.id)) });
   const data = useKept(of), series = useMemo(() => (data ? chartSeries(data, { styles }).filter(s => s.x.length > 0) : []), [data, styles]);
   const out = html`<button type="button" class="icon-button" title=${t("Take {name} out", { name: metric })} aria-label=${t("Take {name} out", { name: metric })} onClick=${onOut}><${Icon} name="close" /></button>`;
-  return html`<section class="card panel" data-metric=${metric}>${data ? html`<${Chart} label=${metric} series=${series} x=${{ kind: "step", label: t("step") }} height=${HEIGHT} sync="strip" legend=${false} highlight=${hover} onHover=${onHover} actions=${out} empty=${t("None of these runs has points here.")} />`
+  return html`<section class="card metric-panel" data-metric=${metric}>${data ? html`<${Chart} label=${metric} series=${series} x=${{ kind: "step", label: t("step") }} height=${HEIGHT} sync="strip" legend=${false} highlight=${hover} onHover=${onHover} actions=${out} empty=${t("None of these runs has points here.")} />`
     : html`<div class="panel-wait strip-wait"><b>${metric}</b>${of.error && html`<p class="soft">${of.error.message}</p>`}</div>`}</section>`;
 }
 
