@@ -21,6 +21,9 @@ JOIN track_series s ON s.run = r.id GROUP BY s.key ORDER BY 1
 SELECT e.id, e.name, e.deleted, e.created_ms, coalesce((SELECT MAX(r.start_ms) FROM track_run r WHERE r.experiment = e.id), 0)
 FROM track_experiment e WHERE e.deleted < 2 ORDER BY e.id DESC
 -- name: run_running_counts
-SELECT experiment, count(*) FROM track_run WHERE status = 1 AND deleted = 0 GROUP BY experiment
+-- "+ 0": over the few runs that go on, not over all in the order of their experiments.
+SELECT experiment + 0, count(*) FROM track_run WHERE status = 1 AND deleted = 0 GROUP BY experiment + 0
+-- name: run_count_up_to
+SELECT count(*) FROM (SELECT id FROM track_run WHERE experiment = ?1 AND deleted = 0 LIMIT ?2) r
 -- name: run_count_of
 SELECT count(*) FROM track_run WHERE experiment = ?1 AND deleted = 0

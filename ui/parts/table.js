@@ -25,7 +25,7 @@ import { DENSE_PX, ROW_PX, bodySize, clampWidth, keyTarget, laidOut, moved, next
 import { useStored } from "../lib/store.js";
 import { t } from "../lib/words.js";
 
-const AUTO_ROWS = 20, FILL_MIN_PX = 8 * ROW_PX, DRAG_PX = 5, BOX_PX = 36;
+const AUTO_ROWS = 20, FILL_MIN_PX = 8 * ROW_PX, DRAG_PX = 5, BOX_PX = 36, STEP_ROWS = 4, BEYOND = 2;
 
 /* One row. Nodes are used again for other rows, so that a slow scroll draws one row per step and a fast one makes no new nodes. */
 class Row extends Component {
@@ -151,19 +151,20 @@ function useHeight(box, height, count, row_px) {
   return height === "fill" ? (count ? Math.min(fill_px, rows_px) : FILL_MIN_PX) : Math.min(rows_px, ROW_PX + AUTO_ROWS * row_px + bar_px);
 }
 
-/* [scroll_px, view_px, onScroll]: where the box stands, measured without its head. */
-function useScroll(box, dep) {
+/* [scroll_px, view_px, onScroll]: where the box stands, measured without its head, in steps of STEP_ROWS: within a step nothing is drawn anew. */
+function useScroll(box, count, row_px) {
   const [at, set] = useState({ scroll_px: 0, view_px: 640 });
   const measure = () => {
-    const e = box.current, scroll_px = e.scrollTop, view_px = Math.max(ROW_PX, e.clientHeight - ROW_PX);
+    const e = box.current, step_px = bodySize(count, 0, row_px).ratio === 1 ? STEP_ROWS * row_px : 1, scroll_px = Math.floor(e.scrollTop / step_px) * step_px, view_px = Math.max(ROW_PX, e.clientHeight - ROW_PX);
+    e.classList.toggle("aside", e.scrollLeft > 0);
     set(old => (old.scroll_px === scroll_px && old.view_px === view_px ? old : { scroll_px, view_px }));
   };
-  useLayoutEffect(measure, [dep]);
+  useLayoutEffect(measure, [count, row_px]);
   useEffect(() => {
     const watch = new ResizeObserver(measure);
     watch.observe(box.current);
     return () => watch.disconnect();
-  }, []);
+  }, [count, row_px]);
   return [at.scroll_px, at.view_px, measure];
 }
 
@@ -263,8 +264,8 @@ export function Table(props) {
   const [layout, setLayout] = useLayout(props), columns = useMemo(() => laidOut(props.columns, layout), [props.columns, layout]);
   const { list, sort, onSort } = useRows({ ...props, columns }), row_px = props.dense ? DENSE_PX : ROW_PX;
   const count = list ? list.length : props.count ?? 0, at = list ? i => list[i] : props.rowAt, keyAt = i => (at(i) === undefined || !rowKey ? undefined : rowKey(at(i)));
-  const height_px = useHeight(box, props.height ?? "auto", count, row_px), [scroll_px, view_px, onScroll] = useScroll(box, count);
-  const { from, to, origin_px } = rowsInView(scroll_px, view_px, count, 6, row_px), { body_px } = bodySize(count, view_px, row_px);
+  const height_px = useHeight(box, props.height ?? "auto", count, row_px), [scroll_px, view_px, onScroll] = useScroll(box, count, row_px);
+  const { from, to, origin_px } = rowsInView(scroll_px, view_px, count, STEP_ROWS + BEYOND, row_px), { body_px } = bodySize(count, view_px, row_px);
   useEffect(() => need?.(from, to), [from, to, need, count]);
   const { active, setActive, press, click, hover } = useHands(props, box, body, { list, count, at, keyAt, view_px, row_px });
   const drawn = [];
@@ -274,7 +275,7 @@ export function Table(props) {
   }
   const chosen = selected?.size ?? 0, before_px = (onSelect ? BOX_PX : 0) + columns.filter(c => c.fixed).reduce((sum, c) => sum + c.width, 0);
   return html`<div class=${cls("grid-table", props.dense && "dense")} ref=${box} role="grid" aria-label=${label} aria-rowcount=${count + 1} aria-multiselectable=${onSelect ? "true" : null} onScroll=${onScroll}
-      style=${{ height: count ? `${height_px}px` : null, "--grid-columns": template(columns, !!onSelect), "--grid-first": `${before_px}px` }}>
+      style=${{ height: count ? `${height_px}px` : null, "--grid-columns": template(columns, !!onSelect), "--grid-width": `${(onSelect ? BOX_PX : 0) + columns.reduce((sum, c) => sum + c.width, 0)}px`, "--grid-first": `${before_px}px` }}>
     <${Head} columns=${columns} sort=${sort} onSort=${onSort} layout=${layout} setLayout=${setLayout} selectable=${onSelect} allChosen=${chosen > 0 && !!list && chosen >= count} someChosen=${chosen > 0} chooseAll=${list && rowKey ? () => onSelect(new Set(list.map(rowKey))) : null} />
     ${count === 0 ? html`<div class="grid-empty" role="row"><div role="gridcell">${empty}</div></div>` : html`<div class="grid-body" role="rowgroup" ref=${body} tabindex="0" aria-activedescendant=${active >= from && active < to ? `${id}-row-${active}` : null} style=${{ height: `${body_px}px` }}
       onKeyDown=${press} onClick=${click} onMouseOver=${hover} onMouseLeave=${hover && (() => hover(null))} onFocus=${() => active < 0 && setActive(Math.min(count - 1, Math.ceil(scroll_px / row_px)))}>${drawn}</div>`}</div>`;

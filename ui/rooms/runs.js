@@ -113,7 +113,7 @@ function Rows({ w, at, columns, chosen, setChosen, widths, setWidths, dense, kno
 
 export default function Runs() {
   const at = useAddress(), [chosen, setChosen] = useChosen(at.sel), [widths, setWidths] = useStored("runs.widths", {}), [dense, setDense] = useStored("runs.dense", false), [hiddenList, setHidden] = useStored("runs.hidden", []);
-  const [asked, ask] = useState(null), [colouring, pickColour] = useState(null), [side, showSide] = useState(false), [lit, point] = useState(null), [strip, setStrip] = useStored("runs.strip", true), colours = useColours();
+  const [asked, ask] = useState(null), [colouring, pickColour] = useState(null), [side, showSide] = useState(false), [lit, point] = useState(null), [strip, setStrip] = useStored("runs.strip", !matchMedia("(max-width: 640px)").matches), colours = useColours();
   const experiments = useData(`${API}/experiments`, { events: ["experiment", "run"] }), list = experiments.data?.experiments ?? [];
   const known = useData(`${API}/runs/columns${at.exp.length ? "?experiments=" + at.exp.slice(0, 20).join(",") : ""}`, { every_ms: 60000 });
   const names = useMemo(() => new Map(list.map(x => [x.id, x.name])), [experiments.data]), one = at.exp.length === 1 ? list.find(x => String(x.id) === at.exp[0]) : null;

@@ -29,7 +29,7 @@ struct keys {
     size_t n;
     bool some;        /* of all experiments */
     struct kind kinds[3];
-    int64_t looked, runs;
+    int64_t looked, runs; /* runs: more than `looked` if there are more */
 };
 static const struct sql *const newest[] = {&sql_run_keys_metrics, &sql_run_keys_params, &sql_run_keys_tags};
 static const struct sql *const oldest[] = {&sql_run_keys_metrics_oldest, &sql_run_keys_params_oldest, &sql_run_keys_tags_oldest};
@@ -101,11 +101,12 @@ static enum err gather(struct op *op, struct db_tx *tx, const struct sql *sql, i
 
 static enum err experiment_gather(struct op *op, struct db_tx *tx, struct keys *s, int64_t experiment)
 {
-    struct db_val count;
-    enum err e = db_query_one(op, tx, &sql_run_count_of, DB_ARGS(DB_I64(experiment)), &count, 1);
+    int64_t share = LIMIT_TRACK_KEY_SAMPLE / (int64_t)s->n;
+    struct db_val count; /* as far as it matters here */
+    enum err e = db_query_one(op, tx, &sql_run_count_up_to, DB_ARGS(DB_I64(experiment), DB_I64(2 * share + 1)), &count, 1);
     if (e)
         return e;
-    int64_t all = count.i, share = LIMIT_TRACK_KEY_SAMPLE / (int64_t)s->n, first = all < share ? all : share, last = all - first < share ? all - first : share;
+    int64_t all = count.i, first = all < share ? all : share, last = all - first < share ? all - first : share;
     for (size_t k = 0; !e && k < ARRAY_LEN(newest); k++) {
         e = gather(op, tx, newest[k], experiment, first, k > 0, &s->kinds[k]);
         if (!e && last)

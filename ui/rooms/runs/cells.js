@@ -15,9 +15,10 @@ function clip(text, max) {
   return text.length > max ? text.slice(0, max) + "…" : text;
 }
 
-/* Names may run from right to left: they stay in their cell. */
+/* Names may run from right to left: they stay in their cell. Marks that turn the direction within a text could make one name look like another: they are shown. */
 function Words({ text }) {
-  return html`<bdi title=${clip(text, TITLE_MAX)}>${clip(text, TEXT_MAX)}</bdi>`;
+  const shown = text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+  return html`<bdi title=${clip(shown, TITLE_MAX)}>${clip(shown, TEXT_MAX)}</bdi>`;
 }
 
 /* The value of a column that was asked for; undefined while it is not here. */
