@@ -29,6 +29,9 @@ UPDATE pipeline_stage SET state = ?3, reason = ?4, attempts = ?5, started_us = ?
 WHERE run = ?1 AND place = ?2
 -- name: journal_stage_log
 UPDATE pipeline_stage SET log = ?3, log_bytes = ?4 WHERE run = ?1 AND place = ?2
+-- name: journal_forget_log
+-- The run that is the ?2nd newest of its pipeline: what was printed in older ones is gone already.
+UPDATE pipeline_stage SET log = '' WHERE run = (SELECT id FROM pipeline_run WHERE pipeline = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
 -- name: journal_seen
 UPDATE pipeline_run SET seen_us = ?2 WHERE id = ?1
 -- name: journal_host

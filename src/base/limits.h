@@ -271,6 +271,7 @@
 #define LIMIT_JOURNAL_NAME 500            /* bytes: of a pipeline, stage, host */
 #define LIMIT_JOURNAL_TEXT 4096           /* bytes: folder, reason */
 #define LIMIT_JOURNAL_FACTS LIMIT_KIB(16) /* of one stage: command, dependencies, outputs, parameters */
+#define LIMIT_JOURNAL_LOGGED_RUNS 200     /* of one pipeline whose output is kept */
 #define LIMIT_JOURNAL_LOG LIMIT_KIB(64)   /* end of what a stage printed */
 
 /* Tracking and registry: what MLflow's clients rely on (characters, not bytes, unless the name says bytes) */

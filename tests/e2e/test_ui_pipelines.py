@@ -195,6 +195,25 @@ def test_server_ends_its_own(page, world):
     e.value.close()
 
 
+def test_on_both_databases(either, tmp_path):
+    """The same reports, the same answers."""
+    w = SimpleNamespace(url=either.url, program=either.program)
+    at = workspace(tmp_path, "twice")
+    for i in range(2):
+        (at / "raw.txt").write_text("row\n" * (i + 1))
+        out = ingot_run(w, at, "--pipeline", "twice-named")
+        assert out.returncode == 0, out.stderr
+    first, second = (detail(w, r["id"]) for r in reversed(runs(w, "twice-named")))
+    assert [s["state"] for s in second["stages"]] == ["ran"] * 5 and second["state"] == "succeeded"
+    assert [s.get("usual_us") for s in second["stages"]] == [s["ended_us"] - s["started_us"] for s in first["stages"]]
+    assert call(f"{w.url}/api/ingot/v1/pipeline-runs/{second['id']}/log?stage=prepare")["text"] == "prepared\n"
+    listed = next(p for p in call(f"{w.url}/api/ingot/v1/pipelines?limit=1000")["pipelines"] if p["name"] == "twice-named")
+    assert listed["runs"] == 2 and [r["id"] for r in listed["newest"]] == [second["id"], first["id"]]
+    again = call(f"{w.url}/api/ingot/v1/pipeline-runs/{second['id']}/again", "POST", {"stage": "evaluate"})["id"]
+    until(lambda: detail(w, again)["state"] == "succeeded")
+    assert [s["state"] for s in detail(w, again)["stages"]] == ["skipped"] * 4 + ["ran"]
+
+
 def test_refusals(world):
     last = runs(world, "shop")[0]["id"]
     for path, body, status in ((f"{last}/again", {"stage": "nobody"}, 400), (f"{last}/again", {"stage": "--force"}, 400), ("999999/again", {}, 404), ("x/cancel", {}, 404),

@@ -1,5 +1,5 @@
 /* pipeline.js - a pipeline: its runs on the left, the graph of the chosen one (the newest where the address names none), the chosen stage below it. */
-import { cls, html, useState } from "../lib/html.js";
+import { cls, html, useEffect, useState } from "../lib/html.js";
 import { useData } from "../lib/api.js";
 import { duration } from "../lib/format.js";
 import { go, href, path, useParam } from "../lib/route.js";
@@ -94,12 +94,17 @@ function Chosen({ run, name, done }) {
 }
 
 function Run({ id, name }) {
-  const live = useData(runPath(id), { events: event => (event.kind === "pipeline" && String(event.id) === String(id)) || event.kind === "retrain", every_ms: 3000 });
+  const [open, setOpen] = useState(true);
+  const live = useData(runPath(id), { events: event => (event.kind === "pipeline" && String(event.id) === String(id)) || event.kind === "retrain", every_ms: open ? 3000 : 0 });
+  useEffect(() => {
+    if (live.data)
+      setOpen(isOpen(live.data));
+  }, [live.data]);
   return html`<${Loaded} of=${live} lines=${8}>${run => html`<${Chosen} run=${run} name=${name} done=${live.refresh} />`}</${Loaded}>`;
 }
 
 export default function Pipeline({ name, run }) {
-  const list = useData(runsPath(name), { events: ["pipeline", "retrain"], every_ms: 5000 });
+  const list = useData(runsPath(name), { events: ["pipeline", "retrain"] });
   return html`<${Page} title=${visible(name)} crumbs=${[[t("Pipelines"), href("/pipelines")]]}><${Loaded} of=${list} lines=${8}>${({ runs }) => {
     const id = run ?? runs[0]?.id, open = runs.some(isOpen);
     return html`<div class="pipeline"><${Timed} open=${open} name=${name} runs=${runs} chosen=${Number(id)} /><${Run} key=${id} id=${id} name=${name} /></div>`;

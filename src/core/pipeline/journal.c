@@ -70,6 +70,8 @@ static enum err begin_tx(struct op *op, struct db_tx *tx, void *arg)
                     DB_ARGS(DB_TEXT(b->workspace), DB_TEXT(b->argv), DB_I64(time_now_us()), DB_TEXT(b->pipeline), DB_TEXT(b->actor), DB_TEXT(b->host)), NULL);
         if (!e)
             w->id = db_last_id(tx);
+        if (!e)
+            e = db_exec(op, tx, &sql_journal_forget_log, DB_ARGS(DB_TEXT(b->pipeline), DB_I64(LIMIT_JOURNAL_LOGGED_RUNS)), NULL);
     }
     for (size_t i = 0; !e && i < b->len; i++)
         e = db_exec(op, tx, &sql_journal_stage_put,

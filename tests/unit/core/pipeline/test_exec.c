@@ -2,6 +2,7 @@
 #include "pipeline_test.h"
 
 #include "adapter/local/local_runner.h"
+#include "core/pipeline/dvc_graph.h"
 #include "core/pipeline/exec.h"
 
 static struct runner runner;
@@ -51,6 +52,50 @@ static void runs_in_order_then_skips_then_restores(void **state)
     r = run(f, (struct pipeline_options){.force = true});
     assert_int_equal(r->count[PIPELINE_RAN], 4);
     assert_string_equal(step(r, "d")->reason, "forced");
+}
+
+struct plan {
+    int calls;
+    size_t len;
+    bool order;
+};
+
+static void on_plan(void *arg, const struct dvc_graph *graph, const struct pipeline_result *steps, const uint32_t *of)
+{
+    struct plan *p = arg;
+    p->calls++;
+    p->len = steps->len;
+    p->order = true;
+    for (size_t i = 0; i < steps->len; i++)
+        p->order &= str_eq(graph->file->stages[of[i]].name, steps->steps[i].name);
+}
+
+static void what_follows_from_a_stage_runs_again(void **state)
+{
+    struct fixture *f = *state;
+    struct plan plan = {0};
+    put(f, "dvc.yaml", diamond);
+    put(f, "src", "1");
+    run(f, (struct pipeline_options){.planned = on_plan, .arg = &plan});
+    assert_int_equal(plan.calls, 1);
+    assert_int_equal(plan.len, 4);
+    assert_true(plan.order);
+    struct pipeline_result *r = run(f, (struct pipeline_options){.from = STR("b")});
+    assert_string_equal(STATE(r, "a"), "skipped");
+    assert_string_equal(STATE(r, "c"), "skipped");
+    assert_string_equal(STATE(r, "b"), "ran");
+    assert_string_equal(STATE(r, "d"), "ran");
+    assert_string_equal(step(r, "b")->reason, "forced");
+    put(f, "src", "2"); /* what comes before it runs if it changed */
+    assert_int_equal(run(f, (struct pipeline_options){.from = STR("d")})->count[PIPELINE_RAN], 4);
+    put(f, "dvc.yaml", "stages:\n  t: {foreach: [1, 2], do: {cmd: 'echo ${item} > o${item}', outs: ['o${item}']}}\n  u: {cmd: cat o1 > u, deps: [o1], outs: [u]}\n");
+    run(f, (struct pipeline_options){0});
+    r = run(f, (struct pipeline_options){.from = STR("t")});
+    assert_int_equal(r->count[PIPELINE_RAN], 3);
+    r = run(f, (struct pipeline_options){.from = STR("t@2")});
+    assert_int_equal(r->count[PIPELINE_RAN], 1);
+    struct pipeline_options o = {.dir = f->dir, .runner = &runner, .from = STR("zz")};
+    ASSERT_FAILS(f, pipeline_run(&f->op, &o, &r), E_NOT_FOUND, "zz");
 }
 
 static void a_dry_run_touches_nothing(void **state)
@@ -192,7 +237,7 @@ static void many_stages_are_quick(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(runs_in_order_then_skips_then_restores), TEST(a_dry_run_touches_nothing), TEST(only_what_a_target_needs),
+        TEST(runs_in_order_then_skips_then_restores), TEST(what_follows_from_a_stage_runs_again), TEST(a_dry_run_touches_nothing), TEST(only_what_a_target_needs),
         TEST(failures_block_only_their_dependents), TEST(retries_back_off_and_timeouts_end_the_group), TEST(frozen_stages_never_run),
         TEST(a_stop_cancels_and_records), TEST(the_environment_of_a_command), TEST(many_stages_are_quick),
     };

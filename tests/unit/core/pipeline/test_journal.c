@@ -133,6 +133,26 @@ static void test_who_is_asked_to_end_is_told(void **state)
     db_close(db);
 }
 
+static void test_output_of_old_runs_is_let_go(void **state)
+{
+    struct fixture *f = *state;
+    struct db *db = database(f);
+    struct str log;
+    bool cancel;
+    int64_t first = begin(f, db, "p"), bytes = 0;
+    struct journal_update u = update(0, "ran", 1, 2);
+    u.log = STR("said");
+    ASSERT_OK(f, journal_report(&f->op, db, first, &u, 1, &cancel));
+    for (int i = 0; i < LIMIT_JOURNAL_LOGGED_RUNS - 1; i++)
+        begin(f, db, "p");
+    ASSERT_OK(f, journal_log(&f->op, db, first, STR("prepare"), &log, &bytes));
+    ASSERT_STR(log, "said");
+    begin(f, db, "p");
+    ASSERT_OK(f, journal_log(&f->op, db, first, STR("prepare"), &log, &bytes));
+    ASSERT_STR(log, "");
+    db_close(db);
+}
+
 static void test_refusals(void **state)
 {
     struct fixture *f = *state;
@@ -171,7 +191,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_run_is_what_was_reported), TEST(test_usual_is_the_median_of_earlier_runs), TEST(test_lists_go_by_name_and_newest_first),
-        TEST(test_who_is_asked_to_end_is_told), TEST(test_refusals),
+        TEST(test_who_is_asked_to_end_is_told), TEST(test_output_of_old_runs_is_let_go),
+        TEST(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

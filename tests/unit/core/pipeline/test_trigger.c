@@ -108,6 +108,37 @@ static void a_run_from_trigger_to_result(void **state)
     db_close(db);
 }
 
+static void a_run_is_told_its_number_and_ended_by_hand(void **state)
+{
+    struct fixture *f = *state;
+    struct db *db = database(f);
+    struct scheduler *s = start(f, db);
+    int64_t id, other;
+    struct str log;
+    struct trigger t = shell(f, "", "echo $INGOT_PIPELINE_RUN; touch began; exec sleep 60", 100), twin = t;
+    t.pipeline = twin.pipeline = STR("by hand");
+    ASSERT_OK(f, scheduler_submit(&f->op, s, &t, &id));
+    ASSERT_FAILS(f, scheduler_submit(&f->op, s, &twin, &other), E_CONFLICT, "not finished"); /* the folder is taken */
+    for (int i = 0; i < 1000 && !fspath_exists(&f->op, at(f, "began")); i++)
+        time_sleep_ms(10);
+    ASSERT_OK(f, scheduler_cancel(&f->op, s, id));
+    for (int i = 0; i < 1000 && !last(f, s).ended_us; i++)
+        time_sleep_ms(10);
+    struct pipeline_run_row row = last(f, s);
+    ASSERT_STR(row.state, "cancelled");
+    ASSERT_OK(f, fspath_read(&f->op, row.log_path, 1000, &log));
+    ASSERT_STR(log, op_printf(&f->op, "%lld\n", (long long)id));
+    assert_int_equal(seen.calls, 0); /* nobody wants what it would have made */
+    for (int i = 0; i < 1000 && scheduler_cancel(&f->op, s, id) == OK; i++) /* its row is written before its place is free */
+        time_sleep_ms(10);
+    assert_int_equal(f->op.err, E_NOT_FOUND);
+    op_clear(&f->op);
+    struct trigger nameless = shell(f, "", "true", 0);
+    ASSERT_FAILS(f, scheduler_submit(&f->op, s, &nameless, &other), E_INVALID, "endpoint or a pipeline");
+    scheduler_destroy(s);
+    db_close(db);
+}
+
 static void a_failed_run_and_a_missing_result(void **state)
 {
     struct fixture *f = *state;
@@ -208,7 +239,7 @@ static void open_rows_become_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(open_rows_become_lost), TEST(a_run_from_trigger_to_result), TEST(a_failed_run_and_a_missing_result),
+        TEST(open_rows_become_lost), TEST(a_run_from_trigger_to_result), TEST(a_run_is_told_its_number_and_ended_by_hand), TEST(a_failed_run_and_a_missing_result),
         TEST(one_at_a_time_and_a_cool_down), TEST(stopping_cancels_what_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
