@@ -1,4 +1,4 @@
-/* chart.test.mjs - what charts compute: columns, ranges, the nearest line, files, smoothing, axes, relations. */
+/* chart.test.mjs - what charts compute: columns, ranges, the nearest line, files, axes, relations. */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { asNumber, axisOf, axisTicks, suitsLog } from "../../ui/lib/axes.js";
@@ -7,7 +7,6 @@ import { lineDiff } from "../../ui/lib/linediff.js";
 import { inkOn, luminance, ramp } from "../../ui/lib/ramp.js";
 import { distanceToSegment, extent, lowerBound, mapping, nearestIndex, padded, pearson, ranks, spearman, ticks, toNumbers, trend } from "../../ui/lib/scale.js";
 import { csvCell, csvText, fileName } from "../../ui/lib/sheet.js";
-import { ema } from "../../ui/lib/smooth.js";
 import { tickDuration, tickNumber } from "../../ui/parts/chart_axis.js";
 import { csvRows, leftOut, nearest, prepare, rangeX, rangeY, summary } from "../../ui/parts/chart_data.js";
 
@@ -117,16 +116,6 @@ test("cells of files are no formulas, numbers stay numbers", () => {
     assert.equal(csvCell(value), cell);
   assert.equal(fileName("train/loss: <x>", ".csv"), "train-loss-x.csv");
   assert.equal(fileName("../..", ".csv"), "chart.csv");
-});
-
-test("the mean is free of bias: a constant stays, the first value is itself, NaN passes", () => {
-  assert.deepEqual([...ema([5, 5, 5], 0.9)].map(v => Math.round(v * 1e9) / 1e9), [5, 5, 5]);
-  const out = ema([1, 2, null, 4], 0.5);
-  near(out[0], 1);
-  near(out[1], (0.5 * 1 + 2) / 1.5);
-  assert.ok(Number.isNaN(out[2]));
-  near(out[3], (0.25 * 1 + 0.5 * 2 + 4) / 1.75);
-  assert.deepEqual([...ema([3, 1], 0)], [3, 1]);
 });
 
 test("correlations: computed by hand", () => {

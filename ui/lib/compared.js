@@ -3,7 +3,7 @@ import { judge } from "./better.js";
 import { delta, duration, full, number } from "./format.js";
 
 /* A metric's value as the server tells it: null is absent, "NaN" is that. */
-export function metricValue(v) {
+function metricValue(v) {
   return v === "NaN" ? NaN : v;
 }
 

@@ -3,7 +3,7 @@
 const CELLS_MAX = 4e6;
 
 /* JSON with one value per line, keys in their order; other text as it is. */
-export function linesOf(text) {
+function linesOf(text) {
   try {
     const value = JSON.parse(text);
     if (value !== null && typeof value === "object")

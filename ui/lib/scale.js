@@ -77,7 +77,7 @@ export function mapping([low, high], [from, to], log = false) {
 }
 
 /* 1, 2 or 5 times a power of ten that cuts `span` into about `count` parts. */
-export function niceStep(span, count) {
+function niceStep(span, count) {
   const rough = span / Math.max(1, count), power = 10 ** Math.floor(Math.log10(rough)), part = rough / power;
   return power * (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10);
 }

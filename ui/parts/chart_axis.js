@@ -71,11 +71,6 @@ export function tickTimes(splits, step) {
   });
 }
 
-/* Of the y axis: unit "bytes" and "ms" have forms of their own. */
-export function yText(v, unit) {
-  return Number.isNaN(v) ? "–" : unit === "bytes" ? bytes(v) : unit === "ms" ? duration(v) : number(v) + (unit && Number.isFinite(v) ? " " + unit : "");
-}
-
 /* All digits. */
 export function yFull(v, unit) {
   return v === null || Number.isNaN(v) ? "–" : full(v) + (unit ? " " + unit.replace("bytes", "B") : "");

@@ -1,7 +1,7 @@
 /* diff.js - things side by side. DiffTable({ label, heads, sections }): a column per thing, the first one is what the others are measured against.
  *   heads     [{ id, node }]
  *   sections  [{ title, rows: [{ key, title, cells: [{ text, full, note, kind }] }] }]   kind: "base" "same" "changed" "missing" "better" "worse" "best"
- * Cells with a long or many-lined text open the lines that changed. TextDiff({ before, after }) shows two texts (JSON with a value per line). */
+ * Cells with a long or many-lined text open the lines that changed, JSON with a value per line. */
 import { cls, html, useState } from "../lib/html.js";
 import { lineDiff } from "../lib/linediff.js";
 import { t } from "../lib/words.js";
@@ -9,7 +9,7 @@ import { Dialog } from "./dialog.js";
 
 const ROWS_FIRST = 200, LONG = 60, SIGNS = { same: " ", gone: "−", new: "+" };
 
-export function TextDiff({ before, after }) {
+function TextDiff({ before, after }) {
   return html`<pre class="textdiff">${lineDiff(before, after).map((line, i) => html`<div key=${i} class=${"line-" + line.kind}><span aria-hidden="true">${SIGNS[line.kind]}</span>
     ${line.kind !== "same" && html`<span class="visually-hidden">${line.kind === "gone" ? t("removed") : t("added")} </span>`}${line.text}</div>`)}</pre>`;
 }

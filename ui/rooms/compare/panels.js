@@ -31,7 +31,7 @@ function useNear(box) {
 }
 
 /* draw({metric, width, actions}): the chart, once it is near. */
-export function Panel({ metric, pinned, onPin, draw }) {
+function Panel({ metric, pinned, onPin, draw }) {
   const box = useRef(null), [near, width] = useNear(box), says = pinned ? t("Unpin {name}", { name: metric }) : t("Pin {name}", { name: metric });
   const actions = onPin && html`<button type="button" class=${pinned ? "icon-button pinned" : "icon-button"} aria-pressed=${pinned ? "true" : "false"} title=${says} aria-label=${says} onClick=${() => onPin(metric)}><${Icon} name="pin" /></button>`;
   return html`<section class="card metric-panel" data-metric=${metric} aria-label=${metric} ref=${box}>${near ? draw({ metric, width, actions }) : html`<div class="panel-wait"><b>${metric}</b></div>`}</section>`;
