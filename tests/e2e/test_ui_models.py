@@ -154,19 +154,6 @@ def test_the_list_says_what_the_api_says(page, shop):
     page.get_by_role("heading", name="Models", exact=True).wait_for()
 
 
-def test_the_list_goes_in_pages(shop):
-    seen, after = [], ""
-    while True:
-        answer = shop.get(f"models?limit=1&after={requests.utils.quote(after)}")
-        seen += [m["model"] for m in answer["models"]]
-        if "next" not in answer:
-            break
-        after = answer["next"]
-    assert seen == [m["model"] for m in shop.get("models?limit=500")["models"]] and len(set(seen)) == len(seen)
-    for bad in ("limit=0", "limit=501", "limit=x"):
-        shop.call("GET", "models?" + bad, ok=(400,))
-
-
 def test_versions_and_their_metrics(page, shop):
     page.goto(shop.url + "/models/taxi")
     settled(page)
@@ -326,19 +313,6 @@ def test_a_version_is_deleted_by_its_name(page, shop, own):
     press(page, "Delete")
     page.wait_for_url(f"**/models/{own}")
     assert [v["version"] for v in shop.get(f"models/{own}/versions")["versions"]] == [4, 3, 1]
-
-
-def test_a_preview_changes_nothing(shop, own):
-    shop.call("PUT", f"models/{own}/aliases/champion", {"version": 1})
-    before = [shop.get(f"models/{own}"), shop.get(f"models/{own}/history"), shop.get("approvals?state=all")]
-    for body in ({"act": "alias", "alias": "champion", "version": 2}, {"act": "stage", "stage": "Production", "version": 2, "archive_others": True},
-                 {"act": "delete", "version": 3}, {"act": "alias", "alias": "champion"}):
-        assert shop.call("POST", f"models/{own}/preview", body)["changed"]
-    assert [shop.get(f"models/{own}"), shop.get(f"models/{own}/history"), shop.get("approvals?state=all")] == before
-    for bad in ({}, {"act": "explode"}, {"act": "alias"}, {"act": "stage", "version": 1}, {"act": "stage", "stage": "Moon", "version": 1}, {"act": "rollback"},
-                {"act": "delete"}, {"act": "alias", "alias": "latest", "version": 1}, {"act": "alias", "alias": "a", "version": "x"}):
-        shop.call("POST", f"models/{own}/preview", bad, ok=(400,))
-    shop.call("POST", f"models/{own}/preview", {"act": "delete", "version": 99}, ok=(404,))
 
 
 # ---- a second person ----
