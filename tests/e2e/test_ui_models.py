@@ -415,6 +415,20 @@ def test_a_rollback_takes_the_endpoint_along_as_promised(page, site):
     assert site.get("endpoints/tiny")["version"] == 2
 
 
+def test_an_endpoint_is_moved_as_promised(page, site):
+    now = site.get("endpoints/tiny")["version"]
+    other = 3 - now
+    page.goto(site.url + f"/models/tiny/{other}")
+    page.get_by_role("button", name="Serve", exact=True).click()
+    page.get_by_text(f"Endpoint tiny will serve version {other} of tiny instead of {now}, all requests at once. No request fails.").wait_for()
+    press(page, "Serve")
+    toast(page, f"Endpoint tiny answers with version {other}.")
+    assert site.get("endpoints/tiny")["version"] == other
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    toast(page, f"Endpoint tiny answers with version {now}.")
+    assert site.get("endpoints/tiny")["version"] == now
+
+
 def test_features(page, site):
     page.goto(site.url + "/features")
     settled(page)

@@ -19,6 +19,7 @@ import { Compare, MetricRows } from "./models/compare.js";
 import { Files } from "./models/files.js";
 import { Changes } from "./models/history.js";
 import { Lineage } from "./models/lineage.js";
+import { ServeDialog } from "./models/serve.js";
 import { Aliases, CHANGES, Stage, ms, useDialog, useMe } from "./models/shared.js";
 import { columnsOf } from "./models/signature.js";
 
@@ -69,9 +70,11 @@ function Overview({ v, name, card, serving }) {
     ${card.data?.history.length > 0 && html`<${Card} title=${t("History of this version")}><${Changes} changes=${card.data.history} /></${Card}>`}`;
 }
 
-function Actions({ v, name, model, versions, open }) {
+function Actions({ v, name, model, versions, deploy, open }) {
+  const elsewhere = (model?.endpoints ?? []).filter(e => e.version !== v.version);
   return html`<button type="button" class="button primary" onClick=${() => open("stage", { model: name, version: v.version, stage: v.stage })}>${t("Promote")}</button>
     <button type="button" class="button" onClick=${() => open("alias", { model: name, aliases: model?.aliases ?? {}, versions, version: v.version })}>${t("Set alias")}</button>
+    ${deploy && elsewhere.length > 0 && html`<button type="button" class="button" onClick=${() => open("serve", { model: name, version: v.version, endpoints: elsewhere })}>${t("Serve")}</button>`}
     <${Menu} icon="more" label=${t("More")} right className="icon-button">${close => html`<${MenuItem} onClick=${() => { close(); open("remove", { model: name, version: v.version }); }}>${t("Delete version {version}", { version: v.version })}</${MenuItem}>`}</${Menu}>`;
 }
 
@@ -79,7 +82,7 @@ function Found({ name, v, refresh }) {
   const { may } = useMe(), at = modelPath(name, path("/versions/{version}", { version: v.version })), model = useData(modelPath(name), { events: CHANGES }), card = useData(at + "/card", { events: CHANGES });
   const versions = useData(modelPath(name, "/versions?limit=100"), { events: CHANGES }).data?.versions ?? [v];
   const done = () => { refresh(); model.refresh(); card.refresh(); };
-  const [open, dialog] = useDialog({ alias: AliasDialog, stage: StageDialog, remove: props => html`<${DeleteDialog} ...${props} onClose=${gone => (gone ? go(path("/models/{name}", { name })) : props.onClose(false))} />` }, done);
+  const [open, dialog] = useDialog({ alias: AliasDialog, stage: StageDialog, serve: ServeDialog, remove: props => html`<${DeleteDialog} ...${props} onClose=${gone => (gone ? go(path("/models/{name}", { name })) : props.onClose(false))} />` }, done);
   const [tab, bar] = useTabs([["overview", t("Overview")], ["card", t("Card")], ["signature", t("Signature")], ["files", t("Files")], ["compare", t("Compare")]]);
   const views = {
     overview: () => html`<${Overview} v=${v} name=${name} card=${card} serving=${model.data ? servingOf(model.data, v.version) : null} />`,
@@ -89,7 +92,7 @@ function Found({ name, v, refresh }) {
   };
   return html`<${Page} title=${t("{model} version {version}", { model: visible(name), version: v.version })} crumbs=${[[t("Models"), href("/models")], [visible(name), href("/models/{name}", { name })]]}
     badge=${html`${v.semver && html`<${Chip} title=${t("Semantic version")}>${v.semver}</${Chip}>`} <${Aliases} names=${v.aliases} /><${Stage} name=${v.stage} />`}
-    actions=${may("model_write") && html`<${Actions} v=${v} name=${name} model=${model.data} versions=${versions} open=${open} />`}><${Approvals} model=${name} onlyWaiting />
+    actions=${may("model_write") && html`<${Actions} v=${v} name=${name} model=${model.data} versions=${versions} deploy=${may("deploy")} open=${open} />`}><${Approvals} model=${name} onlyWaiting />
     ${bar}<div role="tabpanel">${views[tab]()}</div>${dialog}</${Page}>`;
 }
 
