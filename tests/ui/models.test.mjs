@@ -56,7 +56,7 @@ test("lineage: windows that led to nothing are one node", () => {
   assert.ok(g.edges.some(e => e.from === "endpoint/e" && e.to === "windows/e"));
   assert.equal(g.edges.length, 4);
   assert.equal(pageOf("version/a%2Fb/2"), "/models/a%2Fb/2");
-  assert.equal(pageOf("retrain/1"), undefined);
+  assert.deepEqual([pageOf("retrain/1"), pageOf("retrain/1", "a b"), pageOf("rollout/7", "e"), pageOf("logged_model/m")], [undefined, "/monitors/a%20b", "/endpoints/e", undefined]);
   assert.deepEqual(partsOf("run/%zz"), ["run", "%zz"]);
 });
 

@@ -52,7 +52,7 @@ function Schema({ schema }) {
   const rows = schemaRows(schema);
   if (!rows.length)
     return html`<${Card} title=${t("Schema")}>${schema === null ? html`<p class="soft">${t("None was logged.")}</p>` : html`<pre>${visible(typeof schema === "string" ? schema : JSON.stringify(schema, null, 2))}</pre>`}</${Card}>`;
-  return html`<${Card} title=${t("{n} column|{n} columns", { n: rows.length })}><div class="scroll-x view-columns"><table class="plain"><thead><tr><th class="right">#</th><th>${t("Name")}</th><th>${t("Type")}</th><th>${t("Required")}</th></tr></thead><tbody>${rows.map((r, i) => html`<tr key=${i}><td class="right soft">${i + 1}</td><th scope="row">${visible(r.name)}</th><td><code>${visible(r.type)}</code></td><td>${r.required ? t("yes") : t("no")}</td></tr>`)}</tbody></table></div></${Card}>`;
+  return html`<${Card} title=${t("{n} column|{n} columns", { n: rows.length })}><div class="scroll-x view-columns"><table class="plain"><thead><tr><th class="right index">#</th><th>${t("Name")}</th><th>${t("Type")}</th><th>${t("Required")}</th></tr></thead><tbody>${rows.map((r, i) => html`<tr key=${i}><td class="right soft index">${i + 1}</td><th scope="row">${visible(r.name)}</th><td><code>${visible(r.type)}</code></td><td>${r.required ? t("yes") : t("no")}</td></tr>`)}</tbody></table></div></${Card}>`;
 }
 
 function usesColumns() {

@@ -53,8 +53,8 @@ function Facts({ v, card }) {
 }
 
 function SignatureTable({ title, list, params }) {
-  return list.length > 0 && html`<${Card} title=${`${title} (${list.length})`}><div class="scroll-x"><table class="plain"><thead><tr><th class="right">#</th><th>${t("Name")}</th><th>${t("Type")}</th><th>${params ? t("Default") : t("Required")}</th></tr></thead>
-    <tbody>${list.map((c, i) => html`<tr key=${i}><td class="right soft">${i + 1}</td><th scope="row">${visible(c.name)}</th><td><code>${visible(c.type)}</code></td><td>${params ? c.fallback ?? "–" : c.required ? t("yes") : t("no")}</td></tr>`)}</tbody></table></div></${Card}>`;
+  return list.length > 0 && html`<${Card} title=${`${title} (${list.length})`}><div class="scroll-x"><table class="plain"><thead><tr><th class="right index">#</th><th>${t("Name")}</th><th>${t("Type")}</th><th>${params ? t("Default") : t("Required")}</th></tr></thead>
+    <tbody>${list.map((c, i) => html`<tr key=${i}><td class="right soft index">${i + 1}</td><th scope="row">${visible(c.name)}</th><td><code>${visible(c.type)}</code></td><td>${params ? c.fallback ?? "–" : c.required ? t("yes") : t("no")}</td></tr>`)}</tbody></table></div></${Card}>`;
 }
 
 function Signature({ v }) {

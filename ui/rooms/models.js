@@ -16,7 +16,7 @@ const PAGE = 200, QUIET_MS = 200;
 
 function columns() {
   return [
-    { key: "model", title: t("Name"), value: m => m.model, cell: m => visible(m.model), width: 160, grow: true },
+    { key: "model", title: t("Name"), value: m => m.model, cell: m => html`<span title=${m.model}>${visible(m.model)}</span>`, width: 160, grow: true },
     { key: "newest", title: t("Newest"), value: m => m.newest?.version ?? null, width: 96, cell: m => (m.newest ? html`<${VersionLink} model=${m.model} version=${m.newest.version} /> <span class="soft">${m.newest.semver}</span>` : "–") },
     { key: "aliases", title: t("Aliases"), sort: false, value: m => Object.keys(m.aliases).join(), width: 140, cell: m => (Object.keys(m.aliases).length ? html`<${Aliases} names=${Object.keys(m.aliases)} />` : "–") },
     { key: "stages", title: t("Stages"), sort: false, value: m => Object.keys(m.stages).join(), width: 140, cell: m => (Object.keys(m.stages).length ? Object.entries(m.stages).map(([name, v]) => html`<span key=${name}><${Stage} name=${name} /> <span class="soft">v${v}</span> </span>`) : "–") },

@@ -11,8 +11,8 @@ export function partsOf(id) {
   });
 }
 
-/* The page of a node, or undefined. */
-export function pageOf(id) {
+/* The page of a node, or undefined. Rollouts and retrainings are labelled with their endpoint. */
+export function pageOf(id, label = "") {
   const [kind, a, b] = partsOf(id), seg = encodeURIComponent;
   switch (kind) {
   case "run": return `/runs/${seg(a)}`;
@@ -21,6 +21,9 @@ export function pageOf(id) {
   case "endpoint": return `/endpoints/${seg(a)}`;
   case "dataset": return `/data?name=${seg(b)}&digest=${seg(a)}`;
   case "window": return `/monitors/${seg(a)}`;
+  case "rollout": return label ? `/endpoints/${seg(label)}` : undefined;
+  case "retrain": return label ? `/monitors/${seg(label)}` : undefined;
+  case "data": return `/data?q=${seg(a.slice(0, 32))}`;
   default: return undefined;
   }
 }
@@ -61,7 +64,7 @@ export function fold(lineage, more) {
   for (const [id, group] of gone)
     if (counts.get(group) < 3)
       gone.delete(id);
-  const nodes = lineage.nodes.filter(n => !gone.has(n.id)).map(n => ({ id: n.id, kind: n.kind, title: titleOf(n), sub: subOf(n), state: WORDLESS.includes(n.kind) || n.kind === "version" ? undefined : n.state || undefined, href: pageOf(n.id) }));
+  const nodes = lineage.nodes.filter(n => !gone.has(n.id)).map(n => ({ id: n.id, kind: n.kind, title: titleOf(n), sub: subOf(n), state: WORDLESS.includes(n.kind) || n.kind === "version" ? undefined : n.state || undefined, href: pageOf(n.id, n.label) }));
   for (const [group, n] of counts)
     if (n >= 3)
       nodes.push({ id: group, kind: "window", title: more(n), sub: "", href: `/monitors/${encodeURIComponent(group.slice(8))}` });
