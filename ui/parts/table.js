@@ -134,12 +134,14 @@ function useHeight(box, height, count, row_px) {
   useLayoutEffect(() => {
     if (height !== "fill")
       return undefined;
-    const measure = () => {
-      const main = document.getElementById("main"), foot = main ? parseFloat(getComputedStyle(main).paddingBottom) : 0;
+    const main = document.getElementById("main"), measure = () => {
+      const foot = main ? parseFloat(getComputedStyle(main).paddingBottom) : 0;
       set(Math.max(FILL_MIN_PX, Math.floor(innerHeight - (box.current.getBoundingClientRect().top + scrollY) - foot - 2)));
     };
     const watch = new ResizeObserver(measure);
     watch.observe(box.current.parentNode);
+    if (main)
+      watch.observe(main); /* what stands above may come later and push the box down */
     addEventListener("resize", measure);
     measure();
     return () => {

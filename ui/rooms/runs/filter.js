@@ -1,7 +1,7 @@
 /* filter.js - the filter box: completes names, comparisons and values while one types, shows where a filter is wrong and what was expected there. A right
  * filter takes effect shortly after the last key, or at Enter. */
 import { cls, html, useEffect, useRef, useState } from "../../lib/html.js";
-import { check, complete } from "../../lib/grammar.js";
+import { check, complete, isPlain } from "../../lib/grammar.js";
 import { useKey } from "../../lib/keys.js";
 import { t } from "../../lib/words.js";
 import { Icon } from "../../parts/icons.js";
@@ -34,15 +34,15 @@ export function Filter({ value, onChange, columns, problem }) {
       setText(value);
     judge(value);
   }, [value]);
-  useEffect(() => {
+  const found = open ? complete(text, caret, columns) : { options: [] }, shown = open && found.options.length > 0, wrong = judged === text && !shown ? check(text) : null;
+  useEffect(() => { /* a word that may become the name of a metric is no filter yet */
     const timer = setTimeout(() => {
       judge(text);
-      if (text !== value && !check(text))
+      if (text !== value && !check(text) && !(shown && isPlain(text)))
         onChange(text.trim(), { replace: true });
     }, QUIET_MS);
     return () => clearTimeout(timer);
-  }, [text]);
-  const found = open ? complete(text, caret, columns) : { options: [] }, wrong = judged === text ? check(text) : null;
+  }, [text, shown]);
   const take = option => {
     const next = text.slice(0, found.from) + option.text + " " + text.slice(found.to).replace(/^ /, ""), place = found.from + option.text.length + 1;
     setText(next);
@@ -77,7 +77,6 @@ export function Filter({ value, onChange, columns, problem }) {
     setAt(-1);
     setOpen(true);
   };
-  const shown = open && found.options.length > 0;
   return html`<div class="runs-filter"><div class="filter-box"><${Icon} name="filter" /><input ref=${box} type="text" role="combobox" class=${cls(wrong && "wrong")} aria-label=${t("Filter runs")} aria-expanded=${String(shown)} aria-controls="filter-options" aria-autocomplete="list" aria-invalid=${wrong ? "true" : null}
       aria-activedescendant=${shown && at >= 0 ? `filter-option-${at}` : null} placeholder=${t("Name, or metrics.loss < 0.1 AND params.lr = '0.01'")} autocomplete="off" autocapitalize="off" spellcheck="false" value=${text} onInput=${typed} onKeyDown=${press} onClick=${e => setCaret(e.target.selectionStart)} onKeyUp=${e => setCaret(e.target.selectionStart)} onBlur=${() => setOpen(false)} />
     ${text && html`<button type="button" class="icon-button filter-clear" aria-label=${t("Clear the filter")} title=${t("Clear the filter")} onClick=${() => { setText(""); onChange(""); box.current.focus(); }}><${Icon} name="close" /></button>`}
