@@ -171,9 +171,10 @@ static enum err api_open(struct op *op, struct platform *p, const struct config 
     return e;
 }
 
-static enum err net_open(struct op *op, struct platform *p, const struct config *config, int *ret_port)
+/* What handlers may reach; dispatch and server are set once they stand. */
+static struct services services_of(const struct op *op, const struct platform *p, const struct config *config)
 {
-    p->services = (struct services){
+    return (struct services){
         .db = p->db,
         .blobs = p->blobs,
         .serve = p->serve,
@@ -209,6 +210,11 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .grpc_stream_plain = config->grpc_stream_plain,
         .started_us = op->now_us,
     };
+}
+
+static enum err net_open(struct op *op, struct platform *p, const struct config *config, int *ret_port)
+{
+    p->services = services_of(op, p, config);
     const struct route_table *tables[16];
     tables_choose(config, tables);
     struct dispatch_config dispatch = {
