@@ -1,7 +1,7 @@
 /* lineplace.js - which lines stand in a box that scrolls over very many. Browsers draw no box higher than some 30 million pixels: above MAX_PX the scroll
  * bar stands for shares of the text in place of pixels. Pure. */
 export const ROW_PX = 18;
-export const MAX_PX = 8000000;
+const MAX_PX = 8000000;
 
 export function heightOf(count) {
   return Math.min(count * ROW_PX, MAX_PX);
