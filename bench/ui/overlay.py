@@ -4,7 +4,7 @@
     python3 bench/ui/overlay.py              RUNS=10000 POINTS=500 ROUNDS=5
 
 The data is logged over the API once and kept in build/. "cold" is the first picture after the server's start: the points come from the database; "warm" the next ones. The click
-is on "Compare all runs"; painted is the second frame after the canvas has the lines (the browser draws without a GPU here)."""
+is on "Compare all runs"; painted is the second frame after the canvas has the lines (the browser draws without a GPU here). CPU times say what a busy machine hides."""
 import json
 import os
 import shutil
@@ -71,15 +71,25 @@ def folder():
     return place / "data"
 
 
-def once(browser, url):
+def cpu_ms(server):
+    """CPU time so far of the server, and of the browser with all its processes (and of this program, which waits)."""
+    own = lib.tree_cpu_us(server.process.pid)[0] / 1000
+    return own, lib.tree_cpu_us(os.getpid())[0] / 1000 - own
+
+
+def once(browser, server):
+    url = server.url
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.goto(url + "/compare")
     button = page.get_by_role("link", name="Compare all runs")
     button.wait_for()
     page.evaluate(TRACE)
+    time.sleep(0.5)
+    before = cpu_ms(server)
     button.click()
     out = page.evaluate(READ)
+    out["server_cpu"], out["browser_cpu"] = (b - a for a, b in zip(before, cpu_ms(server)))
     shots = lib.ROOT / "build/screenshots/ui"
     shots.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=shots / "overlay.png")
@@ -108,13 +118,13 @@ def main():
         browser = p.chromium.launch(executable_path=BROWSER, args=FLAGS)
         extra = ["--ui-src", os.environ["INGOT_UI_SRC"]] if os.environ.get("INGOT_UI_SRC") else []
         with IngotServer(Path(d) / "data", *extra) as server:
-            rounds = [once(browser, server.url) for _ in range(ROUNDS + 1)]
+            rounds = [once(browser, server) for _ in range(ROUNDS + 1)]
         browser.close()
     print(f"{RUNS} runs of {POINTS} points, ms from the click to painted; load average {os.getloadavg()[0]:.1f}")
-    print(f"{'':6} {'total':>7} {'before':>7} {'server':>7} {'transfer':>9} {'decode':>7} {'draw':>6} {'hover':>6} {'MiB':>5}")
+    print(f"{'':6} {'total':>7} {'before':>7} {'server':>7} {'transfer':>9} {'decode':>7} {'draw':>6} {'hover':>6} {'MiB':>5}   CPU ms: {'server':>6} {'browser':>8}")
     warm = {k: statistics.median(r[k] for r in rounds[1:]) for k in rounds[0]}
     for name, r in (("cold", rounds[0]), ("warm", warm)):
-        print(f"{name:6} {r['total']:7.0f} {r['before']:7.0f} {r['server']:7.0f} {r['transfer']:9.0f} {r['decode']:7.1f} {r['draw']:6.0f} {r['hover']:6.1f} {r['bytes'] / 2**20:5.1f}")
+        print(f"{name:6} {r['total']:7.0f} {r['before']:7.0f} {r['server']:7.0f} {r['transfer']:9.0f} {r['decode']:7.1f} {r['draw']:6.0f} {r['hover']:6.1f} {r['bytes'] / 2**20:5.1f}           {r['server_cpu']:6.0f} {r['browser_cpu']:8.0f}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import { nearest, rangeX, rangeY } from "./chart_data.js";
 import { paintBands, paintMarks, paintSeries } from "./chart_paint.js";
 
 const groups = new Map(); /* sync key -> Set of views */
+const TIP_ROWS = 6;
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const KINDS = { warn: "--warn", bad: "--bad", ok: "--ok", accent: "--accent" };
 
@@ -95,7 +96,7 @@ export class ChartView {
     const wide = (u, values, i, cycle) => (cycle > 1 ? u.axes[i]._size : 14 + 6.6 * Math.max(3, ...(values ?? []).map(v => String(v).length)));
     const ofTime = x.kind === "time" || x.kind === "duration";
     this.plot = new uPlot({
-      width: Math.max(80, this.box.clientWidth), height: this.props.height ?? 220, ms: 1, legend: { show: false }, padding: [8, 12, 0, 0],
+      width: Math.max(80, this.box.clientWidth), height: this.props.height ?? 220, ms: 1, legend: { show: false }, padding: [8, 20, 0, 0],
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false }, bind: { dblclick: () => () => this.zoomTo(null) } },
       scales: { x: { time: x.kind === "time", distr: x.log ? 3 : 1, range: () => this.xr }, y: { distr: y.log ? 3 : 1, range: () => this.yr } },
       axes: [{ ...axis, space: x.kind === "time" ? 72 : 56, values: xValues, size: x.kind === "time" ? 42 : 28, ...(ofTime && !x.log ? { incrs: TIME_STEPS } : {}) },
@@ -198,18 +199,21 @@ export class ChartView {
 
   /* What the other lines say at x: those nearest in value to the one pointed at, or the first ones. */
   others(x) {
-    const out = [];
+    const value = this.at ? this.at.series.y[this.at.index] : null, best = [];
+    let count = 0;
     for (const s of this.list) {
-      if (s.pale || this.props.hidden.has(s.id) || s.x.length === 0 || x < s.x[0] || x > s.x[s.x.length - 1])
+      if (s.pale || s.x.length === 0 || x < s.x[0] || x > s.x[s.x.length - 1] || this.props.hidden.has(s.id))
         continue;
-      const i = nearestIndex(s.x, x);
-      if (Number.isFinite(s.y[i]))
-        out.push({ series: s, index: i });
+      const index = nearestIndex(s.x, x), away = value === null ? count : Math.abs(s.y[index] - value);
+      if (!Number.isFinite(s.y[index]))
+        continue;
+      count++;
+      if (best.length === TIP_ROWS && away >= best[TIP_ROWS - 1].away)
+        continue;
+      best.splice(best.findIndex(row => row.away > away) >>> 0, 0, { series: s, index, away }); /* -1 >>> 0: at the end */
+      best.length = Math.min(best.length, TIP_ROWS);
     }
-    const value = this.at ? this.at.series.y[this.at.index] : null;
-    if (value !== null)
-      out.sort((a, b) => Math.abs(a.series.y[a.index] - value) - Math.abs(b.series.y[b.index] - value));
-    return { count: out.length, rows: out.slice(0, 6).sort((a, b) => b.series.y[b.index] - a.series.y[a.index]) };
+    return { count, rows: best.sort((a, b) => b.series.y[b.index] - a.series.y[a.index]) };
   }
 
   /* Another view's cursor. */

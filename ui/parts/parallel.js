@@ -96,7 +96,8 @@ function nearestRow(placed, rows, keep, px, py) {
 function Axis({ a, height, brush, onBrush, chosen, onChoose }) {
   const from = useRef(null), [drag, set] = useState(null);
   const y = event => event.clientY - event.currentTarget.ownerSVGElement.getBoundingClientRect().top;
-  const range = (p, q) => [a.toY.at(Math.max(p, q)), a.toY.at(Math.min(p, q))];
+  const round = v => Math.max(a.axis.domain[0], Math.min(a.axis.domain[1], Number(v.toPrecision(4))));
+  const range = (p, q) => [round(a.toY.at(Math.max(p, q))), round(a.toY.at(Math.min(p, q)))];
   const up = event => {
     if (from.current === null)
       return;

@@ -1,5 +1,6 @@
 /* controls.js - the bar over the charts: which metrics, the axes, smoothing, groups. */
 import { html, useEffect, useRef, useState } from "../../lib/html.js";
+import { useKey } from "../../lib/keys.js";
 import { t } from "../../lib/words.js";
 import { Icon } from "../../parts/icons.js";
 
@@ -49,6 +50,7 @@ export function GroupControls({ settings, answer }) {
 }
 
 export function MetricSearch({ settings }) {
+  useKey("m", t("Find metrics"), () => document.querySelector(".metric-search input")?.focus());
   return html`<${Rested} value=${settings.search} onChange=${v => settings.set({ m: v || null }, { replace: true })}>${(now, set) => html`<label class="metric-search"><span class="visually-hidden">${t("Find metrics")}</span><${Icon} name="search" />
     <input type="search" value=${now} placeholder=${t("Find metrics")} onInput=${e => set(e.target.value)} spellcheck="false" /></label>`}</${Rested}>`;
 }
