@@ -54,7 +54,7 @@ export function tableColumns(shown, { tops, experiments, marks }) {
       return column(key, name, run => html`<${Metric} run=${run} column=${key} top=${tops?.[name]} best=${best} />`, { width: 118, align: "right", title_hint: best ? (best < 0 ? t("{name}: lower is better", { name }) : t("{name}: higher is better", { name })) : name });
     return column(key, name, run => (valueOf(run, key) === null || valueOf(run, key) === undefined ? html`<span class="soft">–</span>` : html`<${Words} text=${valueOf(run, key)} />`), { width: 130, title_hint: entity === "tags" ? t("Tag {name}", { name }) : t("Parameter {name}", { name }) });
   };
-  const mark = { key: "mark", title: "", fixed: true, width: 52, sort: false, value: () => null, cell: run => !run.gone && html`<${Marks} run=${run} marks=${marks} />` };
+  const mark = { key: "mark", title: "", title_hint: t("Colour, and whether charts show the run"), fixed: true, width: 52, sort: false, value: () => null, cell: run => !run.gone && html`<${Marks} run=${run} marks=${marks} />` };
   const name = column("name", t("Name"), run => (run.gone ? html`<span class="soft">${t("No longer there")}</span>` : html`<${Words} text=${run.name || run.id} />`), { width: 200, grow: true });
   return [mark, name, ...shown.map(key => (own[key] ?? (() => logged(key)))())];
 }

@@ -15,6 +15,7 @@ export const runs = {
   "Colour": "颜色",
   "Colour of {name}": "{name} 的颜色",
   "Colour {n}": "颜色 {n}",
+  "Colour, and whether charts show the run": "颜色，以及是否在图表中显示",
   "Comparison": "比较符",
   "Completions": "补全",
   "Create": "创建",
