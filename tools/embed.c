@@ -1,9 +1,10 @@
-/* embed.c - files into the program: embed OUT.c OUT.h NAME [PATH=]FILE...
+/* embed.c - files into the program: embed [-s] OUT.c OUT.h NAME [PATH=]FILE...
  *
  * Writes a table `NAME_files` of {path, bytes, size, packed, packed_size}, sorted by path, and its `NAME_file_count`. The path is what
  * stands before '=', or the file's last component. `packed` is the same as one gzip stream, made here so that no server spends
- * time on it; it is left out where it would not be smaller. Build-time only. */
-#include "toolfile.h"
+ * time on it; it is left out where it would not be smaller. -s: scripts and styles lose what only people read (squeeze.h), but for those below vendor/.
+ * Build-time only. */
+#include "squeeze.h"
 
 #include <zlib.h>
 
@@ -43,7 +44,13 @@ static void pack(struct file *f)
     deflateEnd(&z);
 }
 
-static struct file *read_files(int argc, char **argv)
+static bool has_suffix(const char *path, const char *suffix)
+{
+    size_t n = strlen(path), k = strlen(suffix);
+    return n >= k && strcmp(path + n - k, suffix) == 0;
+}
+
+static struct file *read_files(int argc, char **argv, bool squeezed)
 {
     struct file *files = tool_grow(NULL, (size_t)argc + 1, sizeof *files);
     for (int i = 0; i < argc; i++) {
@@ -55,6 +62,9 @@ static struct file *read_files(int argc, char **argv)
         if (!*files[i].path || strpbrk(files[i].path, "\"\\\n"))
             tool_die("'%s' is no path to embed under", files[i].path);
         files[i].bytes = tool_read(files[i].source, &files[i].size);
+        bool script = has_suffix(files[i].path, ".js");
+        if (squeezed && (script || has_suffix(files[i].path, ".css")) && strncmp(files[i].path, "vendor/", 7) != 0)
+            files[i].size = squeeze(files[i].bytes, files[i].size, script);
         pack(&files[i]);
     }
     qsort(files, (size_t)argc, sizeof *files, file_compare);
@@ -130,12 +140,15 @@ static void write_source(const char *path, const char *header, const char *name,
 int main(int argc, char **argv)
 {
     tool_name = "embed";
+    bool squeezed = argc > 1 && strcmp(argv[1], "-s") == 0;
+    argc -= squeezed;
+    argv += squeezed;
     if (argc < 4) {
-        fputs("usage: embed OUT.c OUT.h NAME [PATH=]FILE...\n", stderr);
+        fputs("usage: embed [-s] OUT.c OUT.h NAME [PATH=]FILE...\n", stderr);
         return 2;
     }
     check_name(argv[3]);
-    struct file *files = read_files(argc - 4, argv + 4);
+    struct file *files = read_files(argc - 4, argv + 4, squeezed);
     write_header(argv[2], argv[3]);
     write_source(argv[1], argv[2], argv[3], files, argc - 4);
     for (int i = 0; i < argc - 4; i++) {

@@ -37,10 +37,9 @@ class Watch:
     """What went wrong in a page."""
 
     def __init__(self, page):
-        self.page, self.bad, self.allowed, self.hosts = page, [], ["/api/ingot/v1/events"], set()
+        self.page, self.bad, self.allowed = page, [], []
         page.on("console", self.console)
         page.on("pageerror", lambda e: self.bad.append(f"exception: {e}"))
-        page.on("request", self.request)
         page.on("response", self.response)
         page.on("requestfailed", self.failed)
 
@@ -59,18 +58,20 @@ class Watch:
         if message.type == "error" and "Failed to load resource" not in message.text and "ERR_CONNECTION" not in message.text:  # those are judged below
             self.note(f"console: {message.text}")
 
-    def request(self, r):
+    def foreign(self, r):
+        """A request that left the browser for another host is never meant."""
         at = urlsplit(r.url)
-        if at.scheme in ("http", "https", "ws", "wss"):
-            self.hosts.add(at.hostname)
-            if at.hostname not in ("127.0.0.1", "localhost"):
-                self.bad.append(f"a request to another host: {r.url}")
+        if at.scheme in ("http", "https", "ws", "wss") and at.hostname not in ("127.0.0.1", "localhost"):
+            self.bad.append(f"a request to another host: {r.url}")
 
     def response(self, r):
+        self.foreign(r)
         if r.status >= 400:
             self.note(f"{r.status} {r.request.method} {r.url}")
 
     def failed(self, r):
+        if r.failure != "csp":  # what the policy blocks does not leave the browser
+            self.foreign(r)
         if r.failure != "net::ERR_ABORTED":  # the page gave it up itself: it went on to something else
             self.note(f"failed: {r.url} {r.failure}")
 

@@ -45,6 +45,5 @@ enum err native_run_preview(struct op *op, struct services *s, struct http_req *
     http_set_header(res, "Content-Security-Policy", STR(POLICY));
     http_set_header(res, "X-Frame-Options", STR("SAMEORIGIN"));
     http_set_header(res, "Referrer-Policy", STR("no-referrer"));
-    http_set_header(res, "Cross-Origin-Resource-Policy", STR("same-origin"));
     return download_blob(op, s->blobs, req, res, &id, size);
 }

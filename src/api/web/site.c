@@ -124,9 +124,15 @@ static int open_below(struct op *op, int folder, struct str name)
     return at;
 }
 
+/* The folder holds what is no part of the interface, too: a command's page, a description for Node. */
+static bool is_part(struct str name)
+{
+    return str_eqc(name, INDEX) || str_ends(name, STR(".js")) || str_ends(name, STR(".css")) || str_ends(name, STR(".svg"));
+}
+
 static enum err folder_file(struct op *op, const struct site *site, struct str name, struct site_file *ret)
 {
-    int fd = open_below(op, site->folder, name);
+    int fd = is_part(name) ? open_below(op, site->folder, name) : -1;
     struct stat st;
     enum err e = OK;
     if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {

@@ -174,8 +174,66 @@ static void tokens(void **state)
     arena_destroy(a);
 }
 
+static void cookies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host, *cookie, *want;
+    } cases[] = {
+        {"localhost:5000", "ingot_session_5000=abc", "abc"}, {"localhost:5000", "a=b; ingot_session_5000=abc;c=d", "abc"}, {"localhost", "ingot_session=abc", "abc"},
+        {"[::1]:80", "ingot_session_80=abc", "abc"},         {"localhost:5000", "ingot_session=abc", ""},                  {"localhost:5000", "xingot_session_5000=abc", ""},
+        {"localhost:5000", "ingot_session_5000", ""},        {"localhost:5000", "ingot_session_50001=abc", ""},            {"localhost:5000", "", ""},
+        {"localhost:5000", ";;=;", ""},                      {"localhost:x", "ingot_session=abc", "abc"},                  {"localhost:5000", "a=ingot_session_5000=abc", ""},
+    };
+    struct arena *a = arena_create(LIMIT_MIB(1));
+    struct op op;
+    op_init(&op, a);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_header h[] = {{STR("cookie"), str_from(cases[i].cookie)}, {STR("authorization"), STR("Bearer x")}};
+        struct http_req req = request(cases[i].host, h, 1);
+        if (!str_eqc(guard_session(&op, &req), cases[i].want))
+            fail_msg("'%s' at '%s'", cases[i].cookie, cases[i].host);
+        req = request(cases[i].host, h, 2); /* a token speaks before it */
+        assert_int_equal(guard_session(&op, &req).len, 0);
+    }
+    arena_destroy(a);
+}
+
+static void a_cookie_speaks_for_our_own_pages(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value;
+        bool reads, writes;
+    } cases[] = {
+        {"accept", "x", true, false},
+        {"x-ingot-request", "1", true, true},
+        {"x-ingot-request", "", true, false},
+        {"origin", "http://localhost:5000", true, false},
+        {"origin", "http://evil.example", false, false},
+        {"origin", "null", false, false},
+        {"sec-fetch-site", "same-origin", true, false},
+        {"sec-fetch-site", "none", true, false},
+        {"sec-fetch-site", "same-site", false, false},
+        {"sec-fetch-site", "cross-site", false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_header h = {str_from(cases[i].name), str_from(cases[i].value)};
+        struct http_req req = request("localhost:5000", &h, 1);
+        bool reads = !guard_cookie_refusal(&req, ROUTE_POOL), writes = !guard_cookie_refusal(&req, ROUTE_POOL | ROUTE_WRITES);
+        if (reads != cases[i].reads || writes != cases[i].writes)
+            fail_msg("%s: %s", cases[i].name, cases[i].value);
+    }
+    struct http_header script = {STR("sec-fetch-dest"), STR("empty")}, page = {STR("sec-fetch-dest"), STR("document")};
+    struct http_req req = request("localhost", &script, 1);
+    assert_true(guard_is_script(&req));
+    req = request("localhost", &page, 1);
+    assert_false(guard_is_script(&req));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hosts), cmocka_unit_test(browser_matrix), cmocka_unit_test(patterns), cmocka_unit_test(listed_origins), cmocka_unit_test(tls_origin), cmocka_unit_test(tokens)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(hosts), cmocka_unit_test(browser_matrix), cmocka_unit_test(patterns), cmocka_unit_test(listed_origins), cmocka_unit_test(tls_origin), cmocka_unit_test(tokens),
+                                       cmocka_unit_test(cookies), cmocka_unit_test(a_cookie_speaks_for_our_own_pages)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
