@@ -243,6 +243,10 @@ def test_the_card_is_written_and_kept(page, shop, own):
     assert [e["reason"] for e in edits] == ["asked by ops"]
     section.get_by_role("button", name="1 revision").click()
     section.get_by_text("asked by ops").wait_for()
+    shop.mlflow.set_model_version_tag(own, "2", "ingot.gates", '[{"gate": "auc >= 0.7", "value": 0.71, "pass": true}, {"gate": "<i>loss", "value": null, "pass": false}]')
+    page.reload()
+    page.get_by_role("heading", name="Gates at evaluation").wait_for()
+    assert texts(page, "section.card:has(h2:text('Gates')) tbody tr") == ["auc >= 0.7 0.71 yes", "<i>loss – no"]
     page.goto(shop.url + f"/models/{own}/3?tab=card")  # taken over, and said so
     page.get_by_role("region", name="Intended use").get_by_text("from version 2").wait_for()
 
@@ -313,6 +317,16 @@ def test_a_version_is_deleted_by_its_name(page, shop, own):
     press(page, "Delete")
     page.wait_for_url(f"**/models/{own}")
     assert [v["version"] for v in shop.get(f"models/{own}/versions")["versions"]] == [4, 3, 1]
+
+
+def test_what_others_change_appears_by_itself(page, shop, own):
+    page.goto(shop.url + f"/models/{own}")
+    settled(page)
+    page.get_by_text("No alias or stage names a version yet.").wait_for()
+    shop.mlflow.set_registered_model_alias(own, "elsewhere", "3")
+    card(page, "Names").get_by_text("elsewhere").wait_for()
+    shop.mlflow.create_model_version(own, "s3://bucket/next")
+    page.get_by_role("gridcell", name="v5", exact=True).wait_for()
 
 
 # ---- a second person ----

@@ -86,7 +86,7 @@ function WithPolicy(props) {
 
 /* model: only its requests. onlyWaiting: nothing is drawn where nothing waits. */
 export function Approvals({ model, onlyWaiting }) {
-  const [show] = useParam("show", "pending"), [, setShow] = useParam("show", "pending"), me = useMe(), state = onlyWaiting ? "pending" : show === "all" ? "all" : "pending";
+  const [show, setShow] = useParam("show", "pending"), me = useMe(), state = onlyWaiting ? "pending" : show === "all" ? "all" : "pending";
   const got = useData(`${API}/approvals?state=${state}${model ? "&model=" + encodeURIComponent(model) : ""}`, { events: CHANGES });
   if (onlyWaiting && !got.data?.approvals.length)
     return null;
