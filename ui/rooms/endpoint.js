@@ -44,7 +44,7 @@ export default function Endpoint({ name }) {
   const [tab, bar] = useTabs([["live", t("Live")], ["rollouts", t("Rollouts")], ["try", t("Try it")], ["settings", t("Settings")]]);
   const e = data.data, busy = e?.rollout.active;
   const sub = e && (busy ? `${kindWord(t, e.rollout.kind)}: ${trafficWords(t, e.rollout)}` : t("v{version} of {model} answers all requests", { version: e.version, model: e.model }));
-  const actions = e && html`<${Menu} icon="more" label=${t("More")} className="icon-button" right>${close => html`
+  const actions = e && html`${e.monitor && html`<a class="button" href=${href("/monitors/{name}", { name })}>${t("Monitor")}</a>`}<${Menu} icon="more" label=${t("More")} className="icon-button" right>${close => html`
     <${MenuItem} onClick=${() => { close(); open("version"); }}>${t("Change version or settings")}</${MenuItem}><${MenuItem} onClick=${() => { close(); open("remove"); }}>${t("Remove the endpoint")}</${MenuItem}>`}</${Menu}>`;
   return html`<${Page} title=${name} crumbs=${[[t("Endpoints"), href("/endpoints")]]} badge=${e && html`<${Badge} state=${e.ready ? "ready" : "unavailable"} />${busy && html` <${Badge} kind="running">${t("Rollout runs")}</${Badge}>`}`} sub=${sub} actions=${actions}>
     ${bar}<${Loaded} of=${data} lines=${8}>${endpoint => html`

@@ -10,7 +10,7 @@ import { Sparkline } from "../parts/sparkline.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Table } from "../parts/table.js";
 import { DeployDialog } from "./endpoint_deploy.js";
-import { kindWord, trafficWords } from "./rollout_words.js";
+import { kindWord, share } from "./rollout_words.js";
 
 const REFRESH_MS = 5000;
 
@@ -23,8 +23,12 @@ function errorShare(load) {
   return load && load.requests_per_s > 0 ? load.errors_per_s / load.requests_per_s : null;
 }
 
+/* "Canary: v2 80 %, v3 20 %": the table has little room. */
 function versionText(e) {
-  return e.rollout.active ? `${kindWord(t, e.rollout.kind)}: ${trafficWords(t, e.rollout)}` : `v${e.version}`;
+  if (!e.rollout.active)
+    return `v${e.version}`;
+  const arms = e.rollout.kind === "shadow" ? `v${e.rollout.control} → v${e.rollout.candidate}` : e.rollout.shares.map(s => `v${s.version} ${share(s.permille)}`).join(", ");
+  return `${kindWord(t, e.rollout.kind)}: ${arms}`;
 }
 
 function columns() {
@@ -42,7 +46,7 @@ function columns() {
 }
 
 export default function Endpoints() {
-  const list = useData(`${API}/endpoints`, { every_ms: REFRESH_MS, events: ["endpoint", "rollout"] }), [deploy, setDeploy] = useState(false);
+  const list = useData(`${API}/endpoints?load=true`, { every_ms: REFRESH_MS, events: ["endpoint", "rollout"] }), [deploy, setDeploy] = useState(false);
   const shown = useMemo(columns, []);
   return html`<${Page} title=${t("Endpoints")} sub=${t("Where registered models answer. Figures are those of the last minute, of this server.")}
     actions=${html`<button type="button" class="button primary" onClick=${() => setDeploy(true)}>${t("Deploy a model")}</button>`}>

@@ -37,6 +37,14 @@ function Arms({ rollout }) {
     </tr>`)}</tbody></table></div></${Card}>`;
 }
 
+/* A quantile of latency that the plan judges: of the canary's candidate, or of each candidate of an A/B test. */
+function Quantiles({ rollout }) {
+  const r = rollout.now.report, rows = r.latency ? [[rollout.candidate, r.latency]] : (r.arms ?? []).filter(a => a.latency).map(a => [a.version, a.latency]);
+  const text = a => (a.value_us === null ? "–" : `${duration(a.value_us / 1000)} [${a.lo_us === null ? "–" : duration(a.lo_us / 1000)}, ${a.hi_us === null ? "–" : duration(a.hi_us / 1000)}]`);
+  return rows.length > 0 && html`<${Card} title=${t("Latency against the control")}><div class="scroll-x"><table class="plain"><thead><tr><th>${t("Version")}</th><th>${t("Quantile")}</th><th>${t("Candidate")}</th><th>${t("Control")}</th><th class="right">${t("Times allowed")}</th><th></th></tr></thead>
+    <tbody>${rows.map(([version, q]) => html`<tr key=${version}><td>v${version}</td><td>p${number(100 * q.quantile)}</td><td>${text(q.candidate)}</td><td>${text(q.control)}</td><td class="right">${number(q.max_ratio)}</td><td><${Badge} kind=${q.broken ? "bad" : "ok"}>${q.broken ? t("broken") : t("not broken")}</${Badge}></td></tr>`)}</tbody></table></div></${Card}>`;
+}
+
 /* With one decision the axis goes over the whole rollout; else over the decisions. */
 function spanOf(rollout) {
   const end = rollout.finished_us ?? rollout.course[rollout.course.length - 1]?.at_us;
@@ -54,7 +62,7 @@ function Canary({ rollout }) {
   const x = useMemo(() => spanOf(rollout), [rollout]), bands = useMemo(() => lone(lines[0]), [lines]);
   return html`<div class="grid charts"><${Plot} label=${t("Log-loss: candidate − control")} series=${lines} marks=${marks} bands=${bands} x=${x} note=${t("Bounds that hold at every look: above the limit with the whole band, it is rolled back; below with the whole band, the step may end.")} />
     <${Plot} label=${t("Evidence against the guardrails")} series=${guards.series} marks=${guards.boundaries} x=${x} y=${{ label: "ln e" }} note=${t("A guardrail is broken where its line reaches the boundary and the control does better.")} /></div>
-    <div class="grid"><${Samples} rollout=${rollout} /><${Arms} rollout=${rollout} /></div>`;
+    <div class="grid"><${Samples} rollout=${rollout} /><${Arms} rollout=${rollout} /></div><${Quantiles} rollout=${rollout} />`;
 }
 
 function Ab({ rollout }) {
@@ -63,7 +71,7 @@ function Ab({ rollout }) {
   return html`<div class="grid charts">${metrics.map(m => html`<${Plot} key=${m} label=${t("{metric}: candidate − control", { metric: metricWord(t, m) })} series=${differences(t, rollout, m)} marks=${marks}
       note=${plan.test === "fixed" ? t("One look, when every arm has its samples; the bounds before are of that one look.") : t("Bounds that hold at every look: where the whole band leaves 0, it is decided.")} />`)}
     <${Plot} label=${t("Units")} series=${armSeries(rollout, "units")} y=${{ range: [0, null] }} /></div>
-    <div class="grid"><${Samples} rollout=${rollout} /><${Arms} rollout=${rollout} /></div><${Comparisons} rollout=${rollout} />`;
+    <div class="grid"><${Samples} rollout=${rollout} /><${Arms} rollout=${rollout} /></div><${Comparisons} rollout=${rollout} /><${Quantiles} rollout=${rollout} />`;
 }
 
 function Comparisons({ rollout }) {

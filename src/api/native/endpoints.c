@@ -65,7 +65,8 @@ static void stats_write(struct json_out *w, struct services *s, struct str name)
     json_end_object(w);
 }
 
-static enum err endpoint_write(struct op *op, struct services *s, struct str name, struct json_out *w)
+/* `load`: how it does now; it is told to who asks for it, as it differs from one moment to the next. */
+static enum err endpoint_write(struct op *op, struct services *s, struct str name, bool load, struct json_out *w)
 {
     struct serve_endpoint *endpoint = NULL;
     enum err e = serve_acquire(op, s->serve, name, &endpoint);
@@ -84,7 +85,7 @@ static enum err endpoint_write(struct op *op, struct services *s, struct str nam
     for (size_t i = 0; i < info->version_count; i++)
         json_i64(w, info->versions[i]);
     json_end_array(w);
-    if (s->trend) {
+    if (load && s->trend) {
         json_key(w, "load");
         trend_brief_json(s->trend, info->name, w);
     }
@@ -102,8 +103,8 @@ static enum err endpoint_write(struct op *op, struct services *s, struct str nam
 
 enum err native_endpoint_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
-    (void)req;
-    struct str *names = NULL;
+    struct str *names = NULL, load;
+    const bool wanted = http_query_get(op, req, "load", &load) && str_eqc(load, "true");
     size_t n = serve_list(op, s->serve, &names);
     struct json_out w;
     native_reply(res, &w);
@@ -111,7 +112,7 @@ enum err native_endpoint_list(struct op *op, struct services *s, struct http_req
     json_key(&w, "endpoints");
     json_begin_array(&w);
     for (size_t i = 0; i < n; i++) {
-        enum err e = endpoint_write(op, s, names[i], &w);
+        enum err e = endpoint_write(op, s, names[i], wanted, &w);
         if (e == E_NOT_FOUND) /* removed since it was listed */
             op_clear(op);
         else if (e)
@@ -134,7 +135,7 @@ static enum err endpoint_reply(struct op *op, struct services *s, struct str nam
 {
     struct json_out w;
     native_reply(res, &w);
-    return endpoint_write(op, s, name, &w);
+    return endpoint_write(op, s, name, false, &w);
 }
 
 enum err native_endpoint_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res)

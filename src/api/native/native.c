@@ -152,7 +152,7 @@ static const struct route rows[] = {
     {"GET", V1 "/features/{view}", native_view_get, PERM_READ, ROUTE_POOL, 0, "Show a feature view and the state of its online index."},
     {"POST", V1 "/features/{view}/push", native_view_push, PERM_FEATURE_WRITE, ROUTE_POOL | ROUTE_WRITES, 0, "Add events; durable when answered."},
     {"POST", V1 "/features/{view}/get", native_view_read, PERM_READ, ROUTE_POOL, 0, "Read the features of rows as of their instants."},
-    {"GET", V1 "/endpoints", native_endpoint_list, PERM_READ, ROUTE_POOL, 0, "List the endpoints."},
+    {"GET", V1 "/endpoints", native_endpoint_list, PERM_READ, ROUTE_POOL, 0, "List the endpoints; `load=true`: with their last minute."},
     {"PUT", V1 "/endpoints/{endpoint}", native_endpoint_put, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0, "Create an endpoint or move it to a version."},
     {"GET", V1 "/endpoints/{endpoint}", native_endpoint_get, PERM_READ, ROUTE_POOL, 0, "Show an endpoint: versions, traffic, monitor, pending work."},
     {"DELETE", V1 "/endpoints/{endpoint}", native_endpoint_delete, PERM_DEPLOY, ROUTE_POOL | ROUTE_WRITES, 0, "Remove an endpoint; its model stays."},
