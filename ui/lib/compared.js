@@ -98,6 +98,6 @@ export function axisColumns(answer) {
 export function attributeRows(answer, words) {
   const took = answer.runs.map(run => (run.end_ms === undefined ? null : run.end_ms - run.start_ms));
   return [{ key: "status", title: words.status, cells: answer.runs.map(run => ({ text: words.state(run.status), full: run.status, kind: run.status === answer.runs[0].status ? "same" : "changed" })) },
-    { key: "start", title: words.start, cells: answer.runs.map(run => ({ text: words.when(run.start_ms) })) },
+    { key: "start", title: words.start, cells: answer.runs.map(run => ({ text: words.when(run.start_ms), full: words.when(run.start_ms) })) },
     { key: "duration", title: words.duration, cells: took.map(ms => ({ text: duration(ms), full: ms === null ? undefined : `${ms} ms`, kind: ms === null ? "missing" : "same" })) }];
 }

@@ -76,6 +76,8 @@ export class ChartView {
   range() {
     const { x, y, hidden, marks = [] } = this.props, all = rangeX(this.list, hidden, x.log);
     let [from, to] = x.range ?? this.zoom ?? all ?? (x.log ? [1, 10] : [0, 1]);
+    if (to > from && all && from === all[0] && to === all[1] && this.list.some(s => s.x.length === 1 || s.points)) /* whole dots at the ends */
+      [from, to] = padded(all, x.log, 0.02);
     if (!(to > from))
       [from, to] = x.kind === "time" ? [from - 30000, from + 30000] : padded([from, from], x.log);
     this.xr = [from, to];

@@ -6,6 +6,7 @@ import { distinctStyles } from "../../lib/colour.js";
 import { chartSeries } from "../../lib/compared.js";
 import { t } from "../../lib/words.js";
 import { Chart } from "../../parts/chart.js";
+import { DotPlot } from "../../parts/dotplot.js";
 import { Failed } from "../../parts/states.js";
 import { AXES, AxisControls, GroupControls, MetricSearch, Smoothing, ZoomBack, axisName } from "./controls.js";
 import { PANEL_PX, Panels } from "./panels.js";
@@ -45,6 +46,8 @@ function MetricChart({ metric, width, actions, ids, styles, settings, hover, onH
     return html`<${Failed} error=${of.error} retry=${of.refresh} />`;
   if (!data)
     return html`<div class="panel-wait"><b>${metric}</b>${body.run_ids.length === 0 && html`<p class="soft">${t("All runs are hidden.")}</p>`}</div>`;
+  if (!grouped && !settings.zoom && series.length > 1 && series.some(s => s.x.length > 0) && series.every(s => s.x.length <= 1)) /* one value per run: no lines */
+    return html`<${DotPlot} label=${metric} rows=${series.map(s => ({ id: s.id, name: s.name, value: s.y[0], stroke: s.stroke }))} log=${settings.ylog} height=${PANEL_PX} highlight=${hover} onHover=${onHover} actions=${actions} />`;
   const x = { kind: AXES[settings.x], label: axisName(settings.x), log: settings.xlog, range: settings.zoom };
   return html`<${Chart} label=${metric} series=${series} x=${x} y=${{ log: settings.ylog }} height=${PANEL_PX} sync="compare" highlight=${grouped ? null : hover} onHover=${grouped ? undefined : onHover}
     onZoom=${(from, to) => settings.set({ zoom: from === null ? null : `${from},${to}` })} legend=${grouped} actions=${actions} empty=${t("None of these runs has points here.")} />`;
