@@ -57,7 +57,7 @@ def world(tmp_path_factory):
         client.set_tag(run, "mlflow.note.content", "# Why\nA **slower** decay, [paper](https://arxiv.example/1512) and [bad](javascript:window.__pwned=1).\n\n| lr | acc |\n|---|---|\n| 0.1 | 0.9 |\n")
         client.set_tag(run, "mlflow.source.git.commit", "ab" * 20)
         client.set_tag(run, "mlflow.source.git.repoURL", "git@github.com:acme/shapes.git")
-        client.log_inputs(run, [DatasetInput(Dataset("birds-train", "d1g35t", "local", "birds.csv"), [InputTag("mlflow.data.context", "training")])])
+        client.log_inputs(run, [DatasetInput(Dataset("birds-train", "d1g35t", "local", "birds.csv", schema='{"columns": ["wing", "beak"]}'), [InputTag("mlflow.data.context", "training")])])
         w = SimpleNamespace(url=s.url, server=s, client=client, experiment=experiment, run=run, folder=folder, program=s.program)
         call(f"{s.url}/api/ingot/v1/runs/{run}/console?from=0", "PUT", b"".join(b"\x1b[32mepoch %d\x1b[0m loss 0.%d\n" % (i, i) for i in range(500)) + b"10%\r50%\r100%\n")
         client.set_terminated(run)
@@ -92,6 +92,8 @@ def test_overview_is_what_the_client_says(page, world):
     page.get_by_role("link", name="abababababa"[:10]).wait_for()
     assert page.get_by_role("link", name="ababababab").get_attribute("href") == "https://github.com/acme/shapes/commit/" + "ab" * 20
     assert page.get_by_text("birds-train").is_visible() and page.get_by_text("d1g35t").is_visible()
+    page.get_by_text("Schema and profile").click()
+    page.get_by_text("columns").wait_for()
     # the note is Markdown, its bad link is text
     assert page.locator(".md strong").inner_text() == "slower"
     assert page.locator(".md a").all_inner_texts() == ["paper"]

@@ -8,6 +8,7 @@ import { t } from "../../lib/words.js";
 import { visible } from "../../lib/ansi.js";
 import { Badge, Chip } from "../../parts/badge.js";
 import { Icon } from "../../parts/icons.js";
+import { JsonView } from "../../parts/jsonview.js";
 import { KeyValues } from "../../parts/kv.js";
 import { Markdown } from "../../parts/markdown.js";
 import { Card } from "../../parts/page.js";
@@ -99,9 +100,25 @@ function Note({ run, done }) {
     : text ? html`<${Markdown} text=${text} />` : html`<p class="soft">${t("None yet.")}</p>`}</${Card}>`;
 }
 
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; /* not JSON: nothing to open */
+  }
+}
+
+/* What the client wrote of a dataset's columns and figures. */
+function Described({ dataset }) {
+  const value = { schema: parsed(dataset.schema), profile: parsed(dataset.profile), source: parsed(dataset.source) };
+  if (Object.values(value).every(x => x === undefined || x === null))
+    return null;
+  return html`<details><summary>${t("Schema and profile")}</summary><${JsonView} value=${value} label=${dataset.name} /></details>`;
+}
+
 function Datasets({ run }) {
   return html`<${Card} title=${t("Data that went in")}><ul class="list">${run.datasets.map(({ dataset, tags }, i) => html`<li key=${i}><div><b>${visible(dataset.name)}</b> <${Chip} title=${t("Digest")}>${visible(dataset.digest)}</${Chip}>
-    ${(tags ?? []).filter(x => x.key === "mlflow.data.context").map(x => html` <${Chip} key=${x.value} kind="accent">${visible(x.value)}</${Chip}>`)}</div><span class="soft">${visible(dataset.source_type ?? "")}</span></li>`)}</ul></${Card}>`;
+    ${(tags ?? []).filter(x => x.key === "mlflow.data.context").map(x => html` <${Chip} key=${x.value} kind="accent">${visible(x.value)}</${Chip}>`)}<${Described} dataset=${dataset} /></div><span class="soft">${visible(dataset.source_type ?? "")}</span></li>`)}</ul></${Card}>`;
 }
 
 function Models({ run }) {

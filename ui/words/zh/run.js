@@ -73,6 +73,7 @@ export const run = {
   "Run id": "运行编号",
   "Runs": "运行",
   "Save": "保存",
+  "Schema and profile": "结构与概况",
   "Search the output": "搜索输出",
   "Shown": "显示",
   "Signal": "信号",
