@@ -135,6 +135,8 @@ function useHeight(box, height, count, row_px) {
     if (height !== "fill")
       return undefined;
     const main = document.getElementById("main"), measure = () => {
+      if (!box.current)
+        return;
       const foot = main ? parseFloat(getComputedStyle(main).paddingBottom) : 0;
       set(Math.max(FILL_MIN_PX, Math.floor(innerHeight - (box.current.getBoundingClientRect().top + scrollY) - foot - 2)));
     };
@@ -157,7 +159,10 @@ function useHeight(box, height, count, row_px) {
 function useScroll(box, count, row_px) {
   const [at, set] = useState({ scroll_px: 0, view_px: 640 });
   const measure = () => {
-    const e = box.current, step_px = bodySize(count, 0, row_px).ratio === 1 ? STEP_ROWS * row_px : 1, scroll_px = Math.floor(e.scrollTop / step_px) * step_px, view_px = Math.max(ROW_PX, e.clientHeight - ROW_PX);
+    const e = box.current;
+    if (!e)
+      return; /* the page was left between two frames */
+    const step_px = bodySize(count, 0, row_px).ratio === 1 ? STEP_ROWS * row_px : 1, scroll_px = Math.floor(e.scrollTop / step_px) * step_px, view_px = Math.max(ROW_PX, e.clientHeight - ROW_PX);
     e.classList.toggle("aside", e.scrollLeft > 0);
     set(old => (old.scroll_px === scroll_px && old.view_px === view_px ? old : { scroll_px, view_px }));
   };

@@ -7,6 +7,7 @@
 #include "base/thread.h"
 #include "core/track/change.h"
 #include "core/track/index.h"
+#include "core/track/run_rows.h"
 #include "core/track/run_scan.h"
 
 #include <stdlib.h>
@@ -188,6 +189,9 @@ static enum err load(struct op *op, struct db_tx *tx, struct window *s)
     out->runs = arena_array(op->arena, out->len + 1, struct track_run);
     if (!out->runs)
         return op_fail(op, E_TOO_LARGE, "the window does not fit in memory: lower the limit");
+    const struct run_columns *c = s->q->search.columns;
+    if (c && !c->metrics && !c->params && !c->tags && !c->inputs && !c->outputs)
+        return run_rows_load(op, tx, s->hits.rows, out->len, c, out->runs);
     for (size_t i = 0; i < out->len; i++) {
         bool there = false;
         out->runs[i] = (struct track_run){0};
