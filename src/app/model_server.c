@@ -99,7 +99,7 @@ static enum err net_open(struct op *op, struct model_server *m, int *ret_port)
                                     .tracer = m->tracer, .triton_metrics = c->triton_metrics, .started_us = op->now_us};
     const struct dispatch_config dispatch = {.tables = tables,
                                              .services = &m->services,
-                                             .auth = {(void *)(uintptr_t)c, caller_check},
+                                             .auth = {.arg = (void *)(uintptr_t)c, .check = caller_check},
                                              .allowed_hosts = c->allowed_hosts,
                                              .allowed_host_count = c->allowed_host_count};
     enum err e = dispatch_create(op, &dispatch, &m->dispatch);

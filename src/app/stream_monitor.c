@@ -76,7 +76,7 @@ enum err stream_monitor_start(struct op *op, const struct stream_monitor_config 
         abort();
     m->config = config;
     m->services = (struct services){.metrics = metrics_write, .data_dir = STR(""), .started_us = op->now_us};
-    const struct dispatch_config dispatch = {.tables = tables, .services = &m->services, .auth = {NULL, caller_check}, .allowed_hosts = &any, .allowed_host_count = 1};
+    const struct dispatch_config dispatch = {.tables = tables, .services = &m->services, .auth = {.check = caller_check}, .allowed_hosts = &any, .allowed_host_count = 1};
     enum err e = dispatch_create(op, &dispatch, &m->dispatch);
     if (!e) {
         m->services.dispatch = m->dispatch;
