@@ -30,7 +30,7 @@ static int web_setup(void **state)
     w->f = *state;
     w->services = (struct services){.db = w->f->db, .serve = w->f->serve, .features = w->f->features, .monitor = w->f->monitor};
     buf_init(&w->out, LIMIT_MIB(16));
-    const struct dispatch_config config = {.tables = tables, .services = &w->services, .auth = {NULL, web_anybody}};
+    const struct dispatch_config config = {.tables = tables, .services = &w->services, .auth = {.check = web_anybody}};
     if (dispatch_create(&w->f->op, &config, &w->dispatch) != OK)
         fail_msg("%s", w->f->op.msg);
     *state = w;

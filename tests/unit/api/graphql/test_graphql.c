@@ -72,7 +72,7 @@ static int world_open(void **state)
     w->services.db = w->f.db;
     w->services.blobs = mem_blobs_create(0);
     static const struct route_table *const tables[] = {&graphql_routes, NULL};
-    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {NULL, everyone}};
+    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {.check = everyone}};
     assert_ok(&w->f.op, dispatch_create(&w->f.op, &c, &w->dispatch));
     fill(w);
     *state = w;

@@ -51,7 +51,7 @@ static int world_open(void **state)
     w->services.db = w->f.db;
     w->services.series = series_cache_create(LIMIT_MIB(8));
     static const struct route_table *const tables[] = {&mlflow_routes, NULL};
-    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {NULL, everyone}};
+    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {.check = everyone}};
     assert_ok(op, dispatch_create(op, &c, &w->dispatch));
     static const double values[] = {-0.0, 1, NAN, 1e300, 1e-5};
     for (size_t i = 0; i < 2; i++) {

@@ -45,7 +45,7 @@ static int world_open(void **state)
     w->services.db = w->f.db;
     w->services.blobs = mem_blobs_create(0);
     static const struct route_table *const tables[] = {&mlflow_routes, &mlflow_proxy_routes, &mlflow_absent_routes, NULL};
-    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {NULL, everyone}};
+    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {.check = everyone}};
     assert_ok(op, dispatch_create(op, &c, &w->dispatch));
     *state = w;
     return 0;

@@ -37,7 +37,7 @@ static int world_open(void **state)
     w->services.db = w->f.db;
     w->services.run_index = run_index_create(LIMIT_MIB(8));
     static const struct route_table *const tables[] = {&mlflow_routes, NULL};
-    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {NULL, everyone}};
+    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {.check = everyone}};
     assert_ok(op, dispatch_create(op, &c, &w->dispatch));
     for (int i = 0; i < 5; i++) {
         struct track_run r;

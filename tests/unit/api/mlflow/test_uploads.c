@@ -38,7 +38,7 @@ static int world_open(void **state)
     w->services.db = w->f->db;
     w->services.blobs = mem_blobs_create(0);
     static const struct route_table *const tables[] = {&mlflow_routes, &mlflow_proxy_routes, NULL};
-    assert_ok(&w->f->op, dispatch_create(&w->f->op, &(struct dispatch_config){.tables = tables, .services = &w->services, .auth = {NULL, nobody}}, &w->dispatch));
+    assert_ok(&w->f->op, dispatch_create(&w->f->op, &(struct dispatch_config){.tables = tables, .services = &w->services, .auth = {.check = nobody}}, &w->dispatch));
     *state = w;
     return 0;
 }

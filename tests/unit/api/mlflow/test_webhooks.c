@@ -30,7 +30,7 @@ static int world_open(void **state)
     w->services.db = w->h.f.db;
     w->services.webhooks = w->h.hooks;
     static const struct route_table *const tables[] = {&mlflow_routes, NULL};
-    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {NULL, everyone}};
+    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {.check = everyone}};
     assert_ok(&w->h.f.op, dispatch_create(&w->h.f.op, &c, &w->dispatch));
     *state = w;
     return 0;

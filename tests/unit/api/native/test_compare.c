@@ -38,7 +38,7 @@ static int world_open(void **state)
     struct op *op = &w->f.op;
     w->services.db = w->f.db;
     static const struct route_table *const tables[] = {&native_routes, NULL};
-    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {NULL, everyone}};
+    struct dispatch_config c = {.tables = tables, .services = &w->services, .auth = {.check = everyone}};
     assert_ok(op, dispatch_create(op, &c, &w->dispatch));
     for (size_t i = 0; i < 2; i++) {
         struct track_run r;
