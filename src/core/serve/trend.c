@@ -38,7 +38,7 @@ struct sample {
 };
 struct ring {
     struct sample **at;   /* kinds[].keep places; NULL before the first sample */
-    size_t first, len;
+    size_t first, len, bytes; /* of the samples */
     int64_t from, until;  /* known: periods [from, until) */
     uint64_t base[F_COUNT];
 };
@@ -92,6 +92,7 @@ static void ring_drop_oldest(struct trend *t, struct ring *r, int kind)
     if (s->period + 1 > r->from)
         r->from = s->period + 1;
     t->bytes -= sample_bytes(s);
+    r->bytes -= sample_bytes(s);
     free(s);
     r->first = (r->first + 1) % kinds[kind].keep;
     r->len--;
@@ -108,16 +109,38 @@ static void ring_clear(struct trend *t, struct ring *r, int kind)
     r->first = 0;
 }
 
+/* False: there is nothing left to drop. */
+static bool largest_drop_oldest(struct trend *t)
+{
+    struct ring *largest = NULL;
+    int kind = 0;
+    for (size_t i = 0; i < t->places; i++)
+        for (size_t k = 0; k < t->place[i]->tracks; k++)
+            for (int n = 0; n < RINGS; n++) {
+                struct ring *r = &t->place[i]->track[k]->ring[n];
+                if (r->len && (!largest || r->bytes > largest->bytes)) {
+                    largest = r;
+                    kind = n;
+                }
+            }
+    if (largest)
+        ring_drop_oldest(t, largest, kind);
+    return largest;
+}
+
 static void ring_push(struct trend *t, struct ring *r, int kind, struct sample *take_s)
 {
     if (!r->at) {
         r->at = need(calloc(kinds[kind].keep, sizeof(struct sample *)));
         t->bytes += kinds[kind].keep * sizeof(struct sample *);
     }
-    while (r->len == kinds[kind].keep || (r->len && t->bytes + sample_bytes(take_s) > LIMIT_SERVE_TREND_BYTES))
+    if (r->len == kinds[kind].keep)
         ring_drop_oldest(t, r, kind);
+    while (t->bytes + sample_bytes(take_s) > LIMIT_SERVE_TREND_BYTES && largest_drop_oldest(t))
+        ;
     r->at[(r->first + r->len++) % kinds[kind].keep] = take_s;
     t->bytes += sample_bytes(take_s);
+    r->bytes += sample_bytes(take_s);
 }
 
 static void counters_of(const struct infer_stats *st, uint64_t ret[F_COUNT])
@@ -238,6 +261,12 @@ static struct track *track_of(struct trend *t, struct place *p, int64_t version)
         ring_clear(t, &p->track[oldest]->ring[k], k);
     free(p->track[oldest]);
     return p->track[oldest] = made;
+}
+
+size_t trend_bytes(struct trend *t)
+{
+    LOCK(&t->lock);
+    return t->bytes;
 }
 
 void trend_note(struct trend *t, struct str endpoint, const struct infer_stats *stats, size_t n, int64_t now_us)

@@ -4,7 +4,7 @@
  * Nothing happens on the way of a request: trend_sample() reads the counters that serving keeps anyway (infer.h: infer_stats) and stores how
  * they grew since the last look. A period without requests takes no memory, so "nothing was asked" and "nothing is known" are told
  * apart by when a version was first and last looked at. What came to a version between the last look and its unloading is lost.
- * All rings of a server together hold up to LIMIT_SERVE_TREND_BYTES; beyond that an endpoint that grows forgets its oldest first.
+ * All rings of a server together hold up to LIMIT_SERVE_TREND_BYTES; beyond that the version that holds most forgets its oldest.
  *
  * Kept in memory only: a restart begins anew, and each server tells of itself. Times are microseconds since 1970 UTC by the
  * wall clock; a clock that is set back begins anew as well. Thread-safe. */
@@ -24,6 +24,8 @@ void trend_sample(struct trend *t, struct serve *s, int64_t now_us);
 void trend_note(struct trend *t, struct str endpoint, const struct infer_stats *stats, size_t n, int64_t now_us);
 /* Endpoints that are not among these `n` names, in alphabetical order, are forgotten. */
 void trend_keep(struct trend *t, const struct str *names, size_t n);
+
+size_t trend_bytes(struct trend *t); /* held now */
 
 struct trend_query {
     int64_t from_us, to_us;    /* [from, to) */

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -194,6 +195,34 @@ static void bounded(void **state)
     close_world(&x);
 }
 
+/* Many endpoints with all buckets in use: memory is bounded, the busiest forget first, and one that comes late still has its past. */
+static void memory_is_bounded(void **state)
+{
+    (void)state;
+    struct world x;
+    open_world(&x);
+    struct infer_stats st = {.version = 1};
+    char name[16];
+    for (int s = 0; s < 340; s++) {
+        st.success.count++;
+        for (size_t k = 0; k < INFER_FINE; k++)
+            st.total_fine[k]++;
+        for (int i = 0; i < 160; i++) {
+            snprintf(name, sizeof name, "busy%d", i);
+            trend_note(x.trend, str_from(name), &st, 1, T0 + s * S);
+        }
+    }
+    for (int s = 340; s < 350; s++) {
+        st.success.count++;
+        trend_note(x.trend, STR("e"), &st, 1, T0 + s * S);
+    }
+    assert_true(trend_bytes(x.trend) <= LIMIT_SERVE_TREND_BYTES && trend_bytes(x.trend) > LIMIT_SERVE_TREND_BYTES / 2);
+    const struct json *j = ask(&x, (struct trend_query){T0 + 340 * S, T0 + 350 * S, S}, OK);
+    for (uint32_t i = 0; i + 1 < json_get(j, "t_us")->len; i++)
+        assert_true(at(j, "total.requests", i) >= 1);
+    close_world(&x);
+}
+
 static void brief(void **state)
 {
     (void)state;
@@ -229,7 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_by_second), cmocka_unit_test(true_quantiles), cmocka_unit_test(old_seconds_become_tens),
-        cmocka_unit_test(loaded_again_and_set_back), cmocka_unit_test(bounded), cmocka_unit_test(brief),
+        cmocka_unit_test(loaded_again_and_set_back), cmocka_unit_test(bounded), cmocka_unit_test(memory_is_bounded), cmocka_unit_test(brief),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
