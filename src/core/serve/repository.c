@@ -292,7 +292,9 @@ enum err serve_index(struct op *op, struct serve *s, struct serve_index_row **re
     struct serve_source_model *models = NULL;
     struct str *names = NULL;
     size_t model_count = 0, n = serve_list(op, s, &names);
-    enum err e = s->config.db ? OK : source_list(op, s, &models, &model_count);
+    struct serve_source here = s->config.source; /* on this thread: a load may keep the other one for minutes */
+    here.loader = NULL;
+    enum err e = !s->config.db && here.list ? here.list(&here, op, &models, &model_count) : OK;
     if (e)
         return e;
     struct index_list list = {.cap = n * (LIMIT_SERVE_VERSIONS + 1)};

@@ -1,4 +1,6 @@
 /* A server without a database: endpoints are what the source lists, loaded at the start or when asked for. */
+#include "base/thread.h"
+#include "base/time.h"
 #include "core/serve/repository.h"
 #include "core/serve/table.h"
 #include "infer_fixture.h"
@@ -6,9 +8,16 @@
 static struct serve_source_model listed[4];
 static size_t listed_len;
 
+static void look(void *arg)
+{
+    *(int *)arg += 1;
+}
+
 static enum err list(const struct serve_source *self, struct op *op, struct serve_source_model **ret, size_t *ret_len)
 {
-    (void)self;
+    int looks = 0;
+    serve_source_run(self, look, &looks);
+    assert_int_equal(looks, 1);
     *ret = arena_array(op->arena, ARRAY_LEN(listed), struct serve_source_model);
     memcpy(*ret, listed, sizeof(listed));
     *ret_len = listed_len;
@@ -185,8 +194,40 @@ static void test_put(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+static atomic_bool long_load_begun, long_load_may_end;
+
+static void long_load(void *arg)
+{
+    (void)arg;
+    atomic_store(&long_load_begun, true);
+    while (!atomic_load(&long_load_may_end))
+        time_sleep_ms(1);
+}
+
+static void *long_load_main(void *arg)
+{
+    serve_run_quietly(arg, long_load, NULL);
+    return NULL;
+}
+
+/* A load may take minutes; what there is can be asked meanwhile. */
+static void test_index_beside_a_load(void **state)
+{
+    struct repo *r = *state;
+    struct serve_index_row *rows = NULL;
+    size_t n = 0;
+    repo_open(r, false);
+    pthread_t t = thread_start("long", long_load_main, r->serve);
+    while (!atomic_load(&long_load_begun))
+        time_sleep_ms(1);
+    assert_int_equal(serve_index(&r->op, r->serve, &rows, &n), OK);
+    assert_true(n > 0);
+    atomic_store(&long_load_may_end, true);
+    thread_join(t);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_start), TEST(test_load_and_unload), TEST(test_put)};
+    const struct CMUnitTest tests[] = {TEST(test_start), TEST(test_load_and_unload), TEST(test_put), TEST(test_index_beside_a_load)};
     return cmocka_run_group_tests_name("repository", tests, NULL, NULL);
 }
