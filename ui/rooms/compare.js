@@ -3,6 +3,7 @@
 import { html, useEffect, useMemo, useState } from "../lib/html.js";
 import { API, useData } from "../lib/api.js";
 import { distinctStyles, onColours } from "../lib/colour.js";
+import { integer } from "../lib/format.js";
 import { href, useLocation } from "../lib/route.js";
 import { t } from "../lib/words.js";
 import { Page, useTabs } from "../parts/page.js";
@@ -30,7 +31,7 @@ function Few({ ids }) {
   const of = useData(API + "/runs/compare", { body: { run_ids: ids, extremes: true }, events: event => event.kind === "run" && (event.id === undefined || known.has(event.id)) });
   const [tab, bar] = useTabs([["charts", t("Charts")], ["table", t("Table")], ["parallel", t("Parallel coordinates")], ["scatter", t("Scatter")]]);
   const View = { charts: Charts, table: TableTab, parallel: ParallelTab, scatter: ScatterTab }[tab];
-  return html`<${Page} title=${t("Compare {n} run|Compare {n} runs", { n: ids.length })} crumbs=${[[t("Runs"), href("/runs")]]} />
+  return html`<${Page} title=${t("Compare {count} run|Compare {count} runs", { n: ids.length, count: integer(ids.length) })} crumbs=${[[t("Runs"), href("/runs")]]} />
     <${Loaded} of=${of} lines=${8}>${answer => html`<div class="compare"><${RunList} runs=${answer.runs} styles=${styles} settings=${settings} hover=${hover} onHover=${point} />
       <div class="compare-main">${bar}<${View} answer=${answer} ids=${ids} styles=${styles} settings=${settings} hover=${hover} onHover=${point} /></div></div>`}</${Loaded}>`;
 }

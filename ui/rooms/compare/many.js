@@ -4,6 +4,7 @@ import { html, useMemo, useState } from "../../lib/html.js";
 import { API, useData } from "../../lib/api.js";
 import { seriesStyle } from "../../lib/colour.js";
 import { decodeLines } from "../../lib/compared.js";
+import { integer } from "../../lib/format.js";
 import { go, href, path, useLocation } from "../../lib/route.js";
 import { t } from "../../lib/words.js";
 import { Chart } from "../../parts/chart.js";
@@ -36,7 +37,7 @@ function Overlay({ metric, width, actions, which, count, settings }) {
     return of.error ? html`<${Failed} error=${of.error} retry=${of.refresh} />` : html`<div class="panel-wait tall"><b>${metric}</b></div>`;
   const x = { kind: AXES[settings.x], label: axisName(settings.x), log: settings.xlog, range: settings.zoom };
   return html`<div class="overlay" onClick=${event => hover && event.target.closest(".u-over") && go(path("/runs/{id}", { id: hover }))}><${Chart} label=${metric} series=${series} x=${x} y=${{ log: settings.ylog }} height=${HEIGHT} sync="compare" legend=${false}
-    onHover=${point} highlight=${hover} onZoom=${(from, to) => settings.set({ zoom: from === null ? null : `${from},${to}` })} actions=${html`<span class="soft">${t("{n} curve|{n} curves", { n: series.length })}</span>${actions}`} empty=${t("None of these runs has points here.")} /></div>`;
+    onHover=${point} highlight=${hover} onZoom=${(from, to) => settings.set({ zoom: from === null ? null : `${from},${to}` })} actions=${html`<span class="soft">${t("{count} curve|{count} curves", { n: series.length, count: integer(series.length) })}</span>${actions}`} empty=${t("None of these runs has points here.")} /></div>`;
 }
 
 function metricNames(columns) {
@@ -61,10 +62,10 @@ export function Many({ ids }) {
       return html`<${Empty} icon="runs" title=${t("No run fits")} text=${t("The filter finds no runs.")} />`;
     const shown = Math.min(count, RUNS_MAX);
     return html`<div class="controls"><${MetricSearch} settings=${settings} /><${AxisControls} settings=${settings} /><${Smoothing} settings=${settings} /><${ZoomBack} settings=${settings} /></div>
-      ${count > RUNS_MAX && html`<p class="stale">${t("The newest {shown} of {n} runs are drawn.", { shown, n: count })}</p>`}
+      ${count > RUNS_MAX && html`<p class="stale">${t("The newest {shown} of {n} runs are drawn.", { shown: integer(shown), n: integer(count) })}</p>`}
       <div class="wide-panels"><${Panels} names=${metricNames(columns.data)} settings=${settings} draw=${panel => html`<${Overlay} ...${panel} which=${which} count=${shown} settings=${settings} />`} /></div>`;
   };
   const waiting = count === undefined ? search : columns;
-  return html`<${Page} title=${count === undefined ? t("Compare runs") : t("Compare {n} run|Compare {n} runs", { n: count })} sub=${which.filter} crumbs=${[[t("Runs"), href("/runs")]]} />
+  return html`<${Page} title=${count === undefined ? t("Compare runs") : t("Compare {count} run|Compare {count} runs", { n: count, count: integer(count) })} sub=${which.filter} crumbs=${[[t("Runs"), href("/runs")]]} />
     <${Loaded} of=${count === undefined || columns.data === undefined ? { ...waiting, data: undefined } : columns}>${body}</${Loaded}>`;
 }
