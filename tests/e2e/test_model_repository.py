@@ -262,6 +262,23 @@ def test_a_load_may_bring_a_configuration_and_files(tmp_path, boosters, wire):
             c.load_model("absent")
 
 
+def test_uploads_have_a_total(tmp_path):
+    """What load requests bring is held until its model is unloaded, and no more of it than the command line says."""
+    line = json.dumps({"format": "ingot-linear", "version": 1, "objective": "binary:logistic", "names": ["a"], "mean": [0], "scale": [1], "weight": [2], "bias": 0})
+    files = {"file:1/model.json": (line + " " * 700_000).encode()}
+    (tmp_path / "m").mkdir()
+    with Serve(tmp_path / "m", "--uploads-memory-mb", "1") as s, triton.InferenceServerClient(s.url.split("//")[1]) as c:
+        for _ in range(3):
+            c.load_model("one", config="{}", files=files)
+            assert c.is_model_ready("one")
+            with pytest.raises(InferenceServerException, match="unload one of them first"):
+                c.load_model("two", config="{}", files=files)
+            c.unload_model("one")
+        c.load_model("two", config="{}", files=files)
+        with pytest.raises(InferenceServerException):  # it came with a request and lies nowhere
+            c.load_model("one")
+
+
 def test_files_in_base64(tmp_path, boosters):
     put(tmp_path, "m", None, {1: ("model.onnx", blend_model)})
     with Serve(tmp_path / "m") as s:
