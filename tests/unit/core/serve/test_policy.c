@@ -27,12 +27,12 @@ static void test_policy(void **state)
     assert_true(!p.queue.patience[0].delay && !p.queue.patience[0].timeout_us && p.queue.patience[16].override && !p.batch.max_rows && !p.cache_bytes && p.warmup.count == 8 && !p.warmup.random);
     assert_true(!p.concurrency && p.inline_ns == LIMIT_SERVE_INLINE_NS && !p.memory_max_bytes);
     assert_int_equal(parse(&op, "{\"batch\":{\"max_size\":32,\"max_rows\":64,\"max_delay_us\":500,\"preferred\":[8,16]},"
-                                "\"queue\":{\"max_queue_size\":9,\"priority_levels\":5,\"default_queue_policy\":{\"timeout_action\":\"DELAY\","
+                                "\"queue\":{\"max_queue_size\":9,\"max_queue_bytes\":77,\"priority_levels\":5,\"default_queue_policy\":{\"timeout_action\":\"DELAY\","
                                 "\"default_timeout_microseconds\":700,\"allow_timeout_override\":false},\"priority_queue_policy\":{\"2\":{\"default_timeout_microseconds\":5}}},"
                                 "\"cache\":{\"max_bytes\":1000},\"warmup\":{\"count\":3,\"sample\":\"random\",\"shapes\":{\"x\":[1,3]}},"
                                 "\"concurrency\":2,\"inline_us\":0,\"memory_max_bytes\":77}", &p), OK);
     assert_true(p.batch.max_size == 32 && p.batch.max_delay_us == 500 && p.batch.preferred_len == 2 && p.batch.preferred[1] == 16);
-    assert_true(p.queue.max_size == 9 && p.queue.levels == 5 && p.queue.default_level == 3 && p.queue.patience[3].delay && p.queue.patience[3].timeout_us == 700);
+    assert_true(p.queue.max_size == 9 && p.queue.max_bytes == 77 && p.queue.levels == 5 && p.queue.default_level == 3 && p.queue.patience[3].delay && p.queue.patience[3].timeout_us == 700);
     assert_true(!p.queue.patience[2].delay && p.queue.patience[2].timeout_us == 5 && p.batch.max_rows == 64);
     assert_true(!p.queue.patience[0].override && p.cache_bytes == 1000 && p.warmup.count == 3 && p.warmup.random && p.warmup.shapes);
     assert_true(p.concurrency == 2 && p.inline_ns == 0 && p.memory_max_bytes == 77);
@@ -54,6 +54,7 @@ static void test_refusals(void **state)
         {"{\"batch\":{\"max_size\":4,\"preferred\":[8]}}", "max_size"},
         {"{\"batch\":{\"preferred\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}}", "at most 16"},
         {"{\"queue\":{\"max_queue_size\":0}}", "queue.max_queue_size"},
+        {"{\"queue\":{\"max_queue_bytes\":0}}", "queue.max_queue_bytes"},
         {"{\"queue\":{\"priority_levels\":17}}", "priority_levels"},
         {"{\"queue\":{\"priority_levels\":2,\"default_priority_level\":3}}", "default_priority_level"},
         {"{\"queue\":{\"default_queue_policy\":{\"timeout_action\":\"WAIT\"}}}", "REJECT or DELAY"},
