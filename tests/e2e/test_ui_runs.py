@@ -35,6 +35,7 @@ def world(tmp_path_factory):
         for i in range(3):
             client.create_run(s.other, run_name=f"other-{i}", start_time=1_600_000_000_000 + i)
         yield s
+        assert s.stop() == 0, "the server did not end cleanly on SIGTERM"
 
 
 def rows_of(page):
