@@ -119,7 +119,7 @@ def test_every_route_has_its_good_request(site):
 # Good in form, and refused for what they name: nothing is deployed, waiting, delivered or kept elsewhere in this world.
 MAY_BE_REFUSED = ("static-files", "/v2/", "/endpoints/", "/features/", "/approvals/", "static-files", "/presigned", "-none", "/rename", "registered-models/delete", "/webhooks", "mpu/complete",
                   "/deliveries", "/alert-rules/", "aliases/{alias}", "/rollback", "experiments/restore", "runs/restore", "upload-artifact", "artifacts/files", "mpu/part", "delete-tag",
-                  "delete-experiment-tag", "/tags/{key}", "model-versions/", "logged-models/{model_id}", "gateway-proxy", "registered-models/alias", "get-artifact", "runs/", "/models/")
+                  "delete-experiment-tag", "/tags/{key}", "model-versions/", "logged-models/{model_id}", "gateway-proxy", "registered-models/alias", "get-artifact", "runs/", "/models/", "/pipeline-runs/", "/datasets/")
 
 # Nobody may be sent here by a text in a request; SSRF is seen as a connection.
 TRAP = socket.create_server(("127.0.0.1", 0))

@@ -12,7 +12,7 @@ import requests
 
 import tiny
 from tiny import DAY_US, START_US, ingot
-from ui_world import HOSTILE, PHONE, browser, fits_width, harmless, opened, page, prefer, server, settled, shot, texts  # noqa: F401 - fixtures
+from ui_world import HOSTILE, PHONE, fits_width, harmless, opened, prefer, server, settled, shot, texts
 
 API = "/api/ingot/v1"
 

@@ -5,7 +5,7 @@ import re
 import urllib.request
 
 import pytest
-from ui_world import HOSTILE, PHONE, browser, fits_width, harmless, opened, page, prefer, server, settled, shot, texts  # noqa: F401
+from ui_world import HOSTILE, PHONE, fits_width, harmless, opened, prefer, server, settled, shot, texts
 
 mlflow = pytest.importorskip("mlflow", reason="needs mlflow: tests/venv.sh installs it")
 
