@@ -47,9 +47,11 @@ class Window {
   pump() {
     if (this.version === undefined)
       return;
-    const last = Math.min(this.to, (this.total ?? 0)) - 1;
-    for (let p = Math.floor(this.from / PAGE); p * PAGE <= last && this.asked.size < AT_ONCE; p++)
-      if (!this.pages.has(p) && !this.asked.has(p))
+    const pages = Math.ceil(this.total / PAGE), first = Math.floor(this.from / PAGE), last = Math.floor((Math.min(this.to, this.total) - 1) / PAGE), wanted = [];
+    for (let p = first; p <= last; p++)
+      wanted.push(p);
+    for (const p of [...wanted, last + 1, first - 1]) /* then their neighbours, so that a scroll meets rows */
+      if (p >= 0 && p < pages && !this.pages.has(p) && !this.asked.has(p) && this.asked.size < AT_ONCE)
         this.ask(p);
   }
   /* newest: the order as of now, whatever is kept. */
