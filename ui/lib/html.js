@@ -1,8 +1,8 @@
 /* html.js - the one door to Preact and htm. Every other module takes them from here, so that a change of the
  * vendor's file or address is a change of this line. */
 export {
-  h, html, render, Component, createContext, useState, useReducer, useEffect, useLayoutEffect, useRef, useMemo,
-  useCallback, useContext, useErrorBoundary,
+  html, render, Component, useState, useReducer, useEffect, useLayoutEffect, useRef, useMemo,
+  useCallback, useErrorBoundary,
 } from "../vendor/preact.js";
 
 /* Joins class names; what is false, null or "" is left out. */

@@ -192,7 +192,7 @@ static const struct route rows[] = {
     {"POST", V1 "/webhooks/{webhook}/deliveries/{delivery}/retry", native_delivery_retry, PERM_ADMIN, ROUTE_POOL | ROUTE_WRITES, 0,
      "Send a failed message again, under its old delivery id."},
     {"GET", V1 "/models", native_model_list, PERM_READ, ROUTE_POOL, 0, "The registered models in the order of their names: newest version, aliases, endpoints, owner, what waits."},
-    {"POST", V1 "/models/{model}/preview", native_model_preview, PERM_MODEL_WRITE, ROUTE_POOL, LIMIT_KIB(64),
+    {"POST", V1 "/models/{model}/preview", native_model_preview, PERM_MODEL_WRITE, ROUTE_POOL | ROUTE_WRITES, LIMIT_KIB(64),
      "What a move, a rollback or a deletion would do; nothing is changed."},
     {"GET", V1 "/models/{model}/versions/{version}/files", native_version_files, PERM_READ, ROUTE_POOL, 0, "A version's files with their sizes and hashes."},
     {"GET", V1 "/models/{model}/versions/{version}/compare/{other}", native_version_compare, PERM_READ, ROUTE_POOL, 0,
