@@ -43,14 +43,22 @@ struct text {
     struct buf *out;
     const struct listeners *ls;
     uint32_t kinds;
+    size_t room;         /* what the connection takes now */
+    uint64_t told;       /* up to here it is in `out`, or not asked for */
+    bool full;
 };
 
 static void add_event(void *arg, const struct event *e)
 {
     struct text *t = arg;
     struct json_out w;
-    if (!(t->kinds & 1u << e->kind))
+    const size_t before = t->out->len;
+    if (t->full)
         return;
+    if (!(t->kinds & 1u << e->kind)) {
+        t->told = e->seq;
+        return;
+    }
     buf_addf(t->out, "id: %" PRIx64 "-%" PRIu64 "\ndata: ", t->ls->epoch, e->seq);
     json_out_init(&w, t->out, 0);
     json_begin_object(&w);
@@ -59,6 +67,11 @@ static void add_event(void *arg, const struct event *e)
     json_kv_i64(&w, "seq", (int64_t)e->seq);
     json_end_object(&w);
     buf_add_cstr(t->out, "\n\n");
+    t->full = t->out->failed || t->out->len > t->room;
+    if (t->full)
+        t->out->len = before;
+    else
+        t->told = e->seq;
 }
 
 /* False when it does not read, or has gone. */
@@ -70,16 +83,20 @@ static bool say(struct listener *l, const struct buf *out, int64_t now_ms)
     return !out->failed && out->len <= http_stream_room(l->res) && !http_stream_write(l->op, l->res, out->p, out->len);
 }
 
+/* More events than the connection takes at once are told in parts, one with each look: a listener that were sent away with all of them would come back for
+ * all of them. One that has no room for a single event does not read. */
 static bool tell(struct listeners *ls, struct listener *l, struct buf *out, int64_t now_ms)
 {
-    struct text t = {out, ls, l->kinds};
+    struct text t = {out, ls, l->kinds, http_stream_room(l->res), l->at, false};
     buf_reset(out);
     if (l->lost || !feed_read(ls->feed, l->at, add_event, &t)) {
         buf_reset(out);
         buf_addf(out, "event: reset\nid: %" PRIx64 "-%" PRIu64 "\ndata: {}\n\n", ls->epoch, feed_newest(ls->feed));
     }
     l->lost = false;
-    l->at = feed_newest(ls->feed);
+    l->at = t.full ? t.told : feed_newest(ls->feed);
+    if (t.full && !out->len)
+        return false;
     if (!out->len && now_ms - l->said_ms >= LIMIT_EVENT_QUIET_MS)
         buf_add_cstr(out, ": here\n\n");
     return say(l, out, now_ms);
@@ -118,9 +135,16 @@ static void look(struct listeners *ls, struct arena *arena, struct buf *out, int
     arena_reset(arena);
     mutex_lock(&ls->mutex);
     ls->looked_ms = now_ms;
-    for (size_t i = ls->count; i-- > 0;)
-        if (ls->list[i].placed && !tell(ls, &ls->list[i], out, now_ms))
+    for (size_t i = ls->count; i-- > 0;) {
+        bool keep = true;
+        if (ls->list[i].placed) {
+            mutex_unlock(&ls->mutex); /* who begins to listen does not wait until a thousand others have been told */
+            keep = tell(ls, &ls->list[i], out, now_ms);
+            mutex_lock(&ls->mutex);
+        }
+        if (!keep)
             let_go(ls, i);
+    }
 }
 
 static void *run(void *arg)
