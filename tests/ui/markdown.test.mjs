@@ -37,3 +37,9 @@ test("hostile text takes bounded time", () => {
     assert.ok(process.hrtime.bigint() - begin < 10000000000n, bit);
   }
 });
+
+test("lines made to take for ever are text", () => {
+  const blanks = " ".repeat(190000); /* the square of that is a minute */
+  for (const text of [`# a${blanks}b`, `|\n-${blanks}`, `|\n${blanks}-`])
+    assert.ok(parseMarkdown(text).every(b => b.kind !== "heading" && b.kind !== "table"), text.slice(0, 10));
+});

@@ -7,6 +7,7 @@
 import { safeHref } from "./safe.js";
 
 const TEXT_MAX = 200000;
+const LINE_MAX = 2000; /* of headings and rules of tables: their patterns need the square of a line's length, and longer ones are just text */
 
 const INLINE = /(?<!`)(`{1,3})([^`\n]{1,2000})\1(?!`)|!\[([^\]\n]{0,500})\]\(([^)\s]{0,2000})(?:[ \t][^)\n]{0,200})?\)|\[([^\]\n]{1,500})\]\(([^)\s]{0,2000})(?:[ \t][^)\n]{0,200})?\)|\*\*([^*\n]{1,1000})\*\*|(?<!\w)__([^_\n]{1,1000})__(?!\w)|~~([^~\n]{1,1000})~~|\*([^*\s][^*\n]{0,999})\*|(?<![\w])_([^_\s][^_\n]{0,999})_(?![\w])|<(https?:\/\/[^\s<>]{1,2000})>|(https?:\/\/[^\s<>()`"']{1,2000}[^\s<>()`"'.,;:!?])/g;
 
@@ -73,7 +74,8 @@ function list(lines, i) {
 }
 
 function table(lines, i) {
-  if (!lines[i].includes("|") || !TABLE_RULE.test(lines[i + 1] ?? "") || !(lines[i + 1] ?? "").includes("-"))
+  const below = lines[i + 1] ?? "";
+  if (!lines[i].includes("|") || !below.includes("-") || below.length > LINE_MAX || !TABLE_RULE.test(below))
     return null;
   let end = i + 2;
   while (end < lines.length && lines[end].includes("|"))
@@ -82,8 +84,8 @@ function table(lines, i) {
 }
 
 function heading(lines, i) {
-  const m = /^ {0,3}(#{1,6}) +(.*?)(?: +#+)? *$/.exec(lines[i]);
-  return m && [{ kind: "heading", level: m[1].length, inline: inline(m[2]) }, i + 1];
+  const m = lines[i].length <= LINE_MAX && /^ {0,3}(#{1,6}) +(.*?)(?: +#+)? *$/.exec(lines[i]);
+  return m ? [{ kind: "heading", level: m[1].length, inline: inline(m[2]) }, i + 1] : null;
 }
 
 function rule(lines, i) {
