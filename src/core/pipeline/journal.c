@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/time.h"
@@ -202,6 +203,14 @@ enum err journal_cancel(struct op *op, struct db *db, int64_t run)
 
 /* ---- reading ---- */
 
+#define ROW_BYTES LIMIT_KIB(256) /* what a row holds is bounded when it is written, see the limits */
+
+/* Asked before each row: texts of rows are copied, and thousands of runs with long commands are more than a request may hold. */
+static enum err room_for_row(struct op *op)
+{
+    return arena_left(op->arena) < ROW_BYTES ? op_fail(op, E_TOO_LARGE, "these pipeline runs do not fit in memory: ask for fewer") : OK;
+}
+
 static struct journal_run row_read(struct op *op, struct db_tx *tx, struct db_rows *r)
 {
     struct journal_run x = {
@@ -231,7 +240,7 @@ static enum err list_tx(struct op *op, struct db_tx *tx, void *arg)
     enum err e = db_query(op, tx, &sql_journal_list, DB_ARGS(DB_TEXT(l->pipeline), DB_I64(l->before ? l->before : INT64_MAX), DB_I64((int64_t)l->limit)), &r);
     if (e)
         return e;
-    while (!(e = db_step(op, tx, r, &row)) && row && l->len < l->limit)
+    while (!(e = db_step(op, tx, r, &row)) && row && l->len < l->limit && !(e = room_for_row(op)))
         l->rows[l->len++] = row_read(op, tx, r);
     db_end(tx, r);
     return e;
@@ -268,7 +277,7 @@ static enum err pipelines_tx(struct op *op, struct db_tx *tx, void *arg)
     enum err e = db_query(op, tx, &sql_journal_pipelines, DB_ARGS(DB_TEXT(p->after), DB_I64((int64_t)p->limit)), &r);
     if (e)
         return e;
-    while (!(e = db_step(op, tx, r, &row)) && row && p->len < p->limit)
+    while (!(e = db_step(op, tx, r, &row)) && row && p->len < p->limit && !(e = room_for_row(op)))
         p->rows[p->len++] = (struct journal_pipeline){.name = db_col_dup(op, tx, r, 0), .runs = db_col_i64(tx, r, 1)};
     db_end(tx, r);
     for (size_t i = 0; !e && i < p->len; i++) {
@@ -309,7 +318,7 @@ static enum err stages_read(struct op *op, struct db_tx *tx, struct get_read *g)
     enum err e = db_query(op, tx, &sql_journal_stages, DB_ARGS(DB_I64(g->run), DB_I64(LIMIT_JOURNAL_STAGES)), &r);
     if (e)
         return e;
-    while (!(e = db_step(op, tx, r, &row)) && row && g->len < LIMIT_JOURNAL_STAGES)
+    while (!(e = db_step(op, tx, r, &row)) && row && g->len < LIMIT_JOURNAL_STAGES && !(e = room_for_row(op)))
         g->stages[g->len++] = (struct journal_stage){
             .name = db_col_dup(op, tx, r, 0), .needs = db_col_dup(op, tx, r, 1), .facts = db_col_dup(op, tx, r, 2), .state = db_col_dup(op, tx, r, 3),
             .reason = db_col_dup(op, tx, r, 4), .attempts = db_col_i64(tx, r, 5), .started_us = db_col_i64(tx, r, 6), .ended_us = db_col_i64(tx, r, 7),

@@ -187,12 +187,44 @@ static void test_refusals(void **state)
     db_close(db);
 }
 
+/* A request's memory is bounded: what does not fit is refused and the program goes on. */
+static void test_lists_that_do_not_fit_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct db *db = database(f);
+    static char argv[LIMIT_JOURNAL_FACTS];
+    struct journal_run *r = NULL;
+    struct journal_pipeline *p = NULL;
+    int64_t id = 0;
+    size_t n = 0;
+    struct op op;
+    memset(argv, '1', sizeof argv);
+    for (int i = 0; i < 200; i++) {
+        struct journal_begin b = {.pipeline = str_from(op_printf(&f->op, "p%d", i % 20)), .workspace = STR(""), .argv = (struct str){argv, sizeof argv}, .actor = STR("ana"),
+                                  .host = STR("h"), .stages = two, .len = 2};
+        ASSERT_OK(f, journal_begin(&f->op, db, &b, &id));
+    }
+    struct arena *small = arena_create(LIMIT_MIB(1));
+    op_init(&op, small);
+    assert_int_equal(journal_pipelines(&op, db, STR(""), 20, 10, &p, &n), E_TOO_LARGE); /* 3.2 MB */
+    arena_reset(small);
+    op_init(&op, small);
+    assert_int_equal(journal_pipelines(&op, db, STR(""), 20, 1, &p, &n), OK);
+    assert_int_equal(n, 20);
+    arena_reset(small);
+    op_init(&op, small);
+    assert_int_equal(journal_list(&op, db, STR("p3"), 0, 10, &r, &n), OK);
+    assert_int_equal(n, 10);
+    arena_destroy(small);
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_run_is_what_was_reported), TEST(test_usual_is_the_median_of_earlier_runs), TEST(test_lists_go_by_name_and_newest_first),
         TEST(test_who_is_asked_to_end_is_told), TEST(test_output_of_old_runs_is_let_go),
-        TEST(test_refusals),
+        TEST(test_refusals), TEST(test_lists_that_do_not_fit_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
