@@ -41,11 +41,15 @@ static void last_write(struct json_out *w, const struct json *figures)
     json_end_object(w);
 }
 
-static enum err summary_write(struct op *op, struct db_tx *tx, struct db_rows *rows, struct summaries *s)
+/* `arena` is for this row alone: figures of many features are large, and only a few of them are told. */
+static enum err summary_write(struct op *op, struct db_tx *tx, struct db_rows *rows, struct summaries *s, struct arena *arena)
 {
-    struct str endpoint = db_col_dup(op, tx, rows, 0);
+    struct op sub;
     struct json *figures = NULL;
-    enum err e = json_parse(op, db_col_dup(op, tx, rows, 1), JSON_STRICT, &figures);
+    arena_reset(arena);
+    op_init(&sub, arena);
+    struct str endpoint = db_col_dup(&sub, tx, rows, 0);
+    enum err e = json_parse(&sub, db_col_dup(&sub, tx, rows, 1), JSON_STRICT, &figures);
     if (e || figures->type != JSON_OBJECT)
         return op_fail(op, E_CORRUPT, "the figures of endpoint '%.*s' are no JSON object", STR_FMT(endpoint));
     json_begin_object(s->w);
@@ -63,11 +67,12 @@ static enum err summaries_read(struct op *op, struct db_tx *tx, void *arg)
     struct summaries *s = arg;
     struct db_rows *rows;
     bool row;
+    AUTO(arena) struct arena *arena = arena_create(LIMIT_REQUEST_ARENA);
     enum err e = firing_read(op, tx, s);
     if (e || (e = db_query(op, tx, &sql_monitor_last_windows, DB_ARGS(DB_I64(LIMIT_MONITOR_ENDPOINTS)), &rows)))
         return e;
     json_begin_array(s->w);
-    while (!(e = db_step(op, tx, rows, &row)) && row && !(e = summary_write(op, tx, rows, s)))
+    while (!(e = db_step(op, tx, rows, &row)) && row && !(e = summary_write(op, tx, rows, s, arena)))
         ;
     json_end_array(s->w);
     db_end(tx, rows);

@@ -83,8 +83,47 @@ static void newest_windows_and_shapes(void **state)
     fixture_close(&f);
 }
 
+enum { WIDE = 30, WIDE_BYTES = 200000 };
+
+static enum err wide_windows(struct op *op, struct db_tx *tx, void *arg)
+{
+    static char figures[WIDE_BYTES];
+    char name[32];
+    enum err e = OK;
+    (void)arg;
+    memset(figures, 'x', sizeof figures);
+    memcpy(figures, "{\"features\":[1],\"x\":\"", 21);
+    memcpy(figures + sizeof figures - 2, "\"}", 2);
+    for (int i = 0; i < WIDE && !e; i++) {
+        snprintf(name, sizeof name, "wide-%02d", i);
+        e = db_exec(op, tx, &sql_monitor_window_insert,
+                    DB_ARGS(DB_TEXT(str_from(name)), DB_I64(T0), DB_I64(0), DB_I64(T0 + DAY), DB_I64(0), DB_I64(0), DB_TEXT(((struct str){figures, sizeof figures})), DB_NULL), NULL);
+    }
+    return e;
+}
+
+/* What is held is of one window, however many there are. */
+static void summaries_of_wide_windows(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f);
+    assert_ok(&f, db_write(&f.op, f.db, wide_windows, NULL));
+    struct arena *small = arena_create(LIMIT_MIB(1));
+    struct op op;
+    AUTO(buf) struct buf b;
+    struct json_out w;
+    buf_init(&b, LIMIT_MIB(16));
+    json_out_init(&w, &b, 0);
+    op_init(&op, small);
+    assert_int_equal(monitor_summaries_json(&op, f.db, &w), OK);
+    assert_int_equal(parsed(&f, &b)->len, WIDE);
+    arena_destroy(small);
+    fixture_close(&f);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(newest_windows_and_shapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(newest_windows_and_shapes), cmocka_unit_test(summaries_of_wide_windows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
