@@ -121,13 +121,16 @@ void loader_adopt(struct loader *l, struct serve_version *v)
     atomic_fetch_add(&l->memory, v->memory_bytes);
 }
 
+/* A graph that goes lets go of its members, which are buried in turn. */
 static void graves_empty(struct loader *l)
 {
-    for (struct serve_version *v = atomic_exchange(&l->buried, NULL), *next; v; v = next) {
-        next = v->next_buried;
-        atomic_fetch_sub(&l->memory, v->memory_bytes);
-        serve_version_destroy(v);
-    }
+    struct serve_version *v, *next;
+    while ((v = atomic_exchange(&l->buried, NULL)))
+        for (; v; v = next) {
+            next = v->next_buried;
+            atomic_fetch_sub(&l->memory, v->memory_bytes);
+            serve_version_destroy(v);
+        }
 }
 
 /* False: there was none. */

@@ -91,7 +91,7 @@ static enum err rows_make(struct op *op, struct db_tx *tx, void *arg)
     (void)arg;
     struct str none = STR("");
     enum err e = db_exec(op, tx, &sql_rollout_insert, DB_ARGS(DB_TEXT(STR("e")), DB_I64(1), DB_I64(2), DB_I64(7), DB_TEXT(STR("{}")), DB_I64(5), DB_TEXT(STR("{}"))), NULL);
-    if (e || (e = db_exec(op, tx, &sql_pipeline_run_insert, DB_ARGS(DB_TEXT(STR("e")), DB_TEXT(STR("/w")), DB_TEXT(STR("drift")), DB_TEXT(none), DB_I64(9)), NULL)))
+    if (e || (e = db_exec(op, tx, &sql_pipeline_run_insert, DB_ARGS(DB_TEXT(STR("e")), DB_TEXT(STR("/w")), DB_TEXT(STR("drift")), DB_TEXT(none), DB_I64(9), DB_TEXT(STR("p")), DB_TEXT(STR("me"))), NULL)))
         return e;
     if ((e = audit_append(op, tx, STR("promote"), STR("endpoint"), STR("e"), STR("{\"version\":2}"))) ||
         (e = audit_append(op, tx, STR("alert_firing"), STR("endpoint"), STR("e"), none)) || (e = audit_append(op, tx, STR("create"), STR("run"), STR("r"), none)))

@@ -15,12 +15,13 @@ static enum err loop_tx(struct op *op, struct db_tx *tx, void *arg)
     enum err err = db_exec(op, tx, &sql_serve_put, DB_ARGS(DB_TEXT(e), DB_TEXT(STR("m")), DB_I64(1), DB_TEXT(json), DB_I64(5)), NULL);
     if (!err)
         err = db_exec(op, tx, &sql_monitor_window_insert,
-                      DB_ARGS(DB_TEXT(e), DB_I64(100), DB_I64(1), DB_I64(200), DB_I64(7), DB_I64(7), DB_TEXT(json)), NULL);
+                      DB_ARGS(DB_TEXT(e), DB_I64(100), DB_I64(1), DB_I64(200), DB_I64(7), DB_I64(7), DB_TEXT(json), DB_NULL), NULL);
     if (!err)
         err = db_exec(op, tx, &sql_monitor_trigger_insert,
                       DB_ARGS(DB_TEXT(e), DB_TEXT(STR("drift")), DB_TEXT(none), DB_F64(1.0), DB_F64(0.5), DB_I64(100), DB_I64(200)), NULL);
     if (!err)
-        err = db_exec(op, tx, &sql_pipeline_run_insert, DB_ARGS(DB_TEXT(e), DB_TEXT(STR("/w")), DB_TEXT(json), DB_TEXT(STR("[]")), DB_I64(200)), NULL);
+        err = db_exec(op, tx, &sql_pipeline_run_insert,
+                      DB_ARGS(DB_TEXT(e), DB_TEXT(STR("/w")), DB_TEXT(json), DB_TEXT(STR("[]")), DB_I64(200), DB_TEXT(e), DB_TEXT(STR("me"))), NULL);
     if (!err)
         err = db_exec(op, tx, &sql_pipeline_run_ended,
                       DB_ARGS(DB_I64(1), DB_TEXT(STR("succeeded")), DB_I64(300), DB_I64(0), DB_I64(0), DB_I64(0),
