@@ -104,36 +104,53 @@ export async function change(method, path, body) {
   return { status: response.status, data: type.includes("json") ? await response.json() : null };
 }
 
-/* {data, error, loading, refresh}. path null: nothing is asked (data undefined).
+/* {data, error, loading, refresh}. What tells of a change while the question is under way has it asked once more behind the answer: were it asked anew at
+ * once, a server that takes longer to answer than things take to change would never be heard. refresh() does not wait. path null: nothing is asked (data undefined).
  * options: body (POST that reads), text, binary, every_ms (asks again), events: [kinds] or a function(event) -> bool. */
 export function useData(path, { body, text, binary, every_ms, events } = {}) {
   const key = path === null ? null : body === undefined ? path : path + "\n" + JSON.stringify(body);
   const [state, set] = useState(() => ({ key, data: cache.get(key)?.data, error: null, loading: path !== null }));
   const [round, again] = useState(0);
-  const wanted = useRef(events);
+  const wanted = useRef(events), asking = useRef(false), missed = useRef(false);
   wanted.current = events;
+  const changed = () => {
+    if (asking.current)
+      missed.current = true;
+    else
+      again(n => n + 1);
+  };
   useEffect(() => {
+    asking.current = path !== null;
+    missed.current = false;
     if (path === null) {
       set({ key, data: undefined, error: null, loading: false });
       return undefined;
     }
     const stop = new AbortController();
     set(old => ({ key, data: cache.get(key)?.data ?? (old.key === key ? old.data : undefined), error: old.key === key ? old.error : null, loading: true }));
+    const answered = next => {
+      if (stop.signal.aborted)
+        return;
+      set(next);
+      asking.current = false;
+      if (missed.current)
+        changed();
+    };
     get(path, { body, text, binary, signal: stop.signal }).then(
-      data => set({ key, data, error: null, loading: false }),
-      error => error.name !== "AbortError" && set(old => ({ key, data: old.key === key ? old.data : undefined, error, loading: false })));
+      data => answered({ key, data, error: null, loading: false }),
+      error => error.name !== "AbortError" && answered(old => ({ key, data: old.key === key ? old.data : undefined, error, loading: false })));
     return () => stop.abort();
   }, [key, round]);
   useEffect(() => {
     if (path === null || !every_ms)
       return undefined;
-    const timer = setInterval(() => document.hidden || again(n => n + 1), every_ms);
+    const timer = setInterval(() => document.hidden || changed(), every_ms);
     return () => clearInterval(timer);
   }, [key, every_ms]);
   useEffect(() => onEvent(event => {
     const want = wanted.current;
     if (event.kind === "reset" || (typeof want === "function" ? want(event) : want?.includes(event.kind)))
-      again(n => n + 1);
+      changed();
   }), []);
   const mine = state.key === key ? state : { data: cache.get(key)?.data, error: null, loading: path !== null };
   return { data: mine.data, error: mine.error, loading: mine.loading, refresh: () => again(n => n + 1) };

@@ -7,7 +7,7 @@ const GATHER_MS = 250;
 const RETRY_MAX_MS = 30000;
 const listeners = new Set();
 const states = new Set();
-let source = null, waiting = new Map(), timer = 0, retry_ms = 1000, live = "connecting";
+let source = null, waiting = new Map(), timer = 0, retry_ms = 1000, live = "connecting", refused = false;
 
 function tell(state) {
   if (state === live)
@@ -41,6 +41,9 @@ function connect() {
   source = new EventSource(url("/api/ingot/v1/events"));
   source.onopen = () => {
     retry_ms = 1000;
+    if (refused) /* this stream does not know where the one before it was */
+      received({ data: '{"kind":"reset"}' });
+    refused = false;
     tell("live");
   };
   source.onmessage = received;
@@ -48,6 +51,7 @@ function connect() {
   source.onerror = () => {
     tell("lost");
     if (source.readyState === EventSource.CLOSED) { /* refused: the browser does not try again */
+      refused = true;
       setTimeout(connect, retry_ms);
       retry_ms = Math.min(retry_ms * 2, RETRY_MAX_MS);
     }

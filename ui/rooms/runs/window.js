@@ -123,6 +123,8 @@ class Window {
     }, Math.max(0, LIVE_MS - (Date.now() - this.looked_ms)));
   }
   async look() {
+    if (this.asked.has(0)) /* asked anew at once, a server that is slower than the changes would never be heard */
+      return void this.changed();
     if (this.from === 0 || this.version === undefined)
       return void this.ask(0, { newest: true });
     const generation = this.generation;
