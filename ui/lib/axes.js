@@ -5,7 +5,7 @@ import { padded, ticks } from "./scale.js";
 export function asNumber(value) {
   if (typeof value === "number")
     return value;
-  if (typeof value !== "string" || !/^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(value))
+  if (typeof value !== "string" || !/^\s*[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?\s*$/i.test(value))
     return NaN;
   return Number(value);
 }

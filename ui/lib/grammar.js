@@ -8,7 +8,7 @@ const ENTITIES = { metrics: "metrics", metric: "metrics", params: "params", para
   attributes: "attributes", attribute: "attributes", attr: "attributes", run: "attributes", datasets: "datasets", dataset: "datasets" };
 const DATASET = ["name", "digest", "context"];
 const WORDS = /^(?:and|or|not|in|is|null|like|ilike)$/i;
-const TOKEN = /(\s+)|(`[^`]*`?|"(?:[^"]|"")*"?|'(?:[^']|'')*'?)|([<>=!~]+)|([(),])|(-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))|([\p{L}_][\p{L}\p{N}_]*(?:\.(?:[\p{L}\p{N}_]+|`[^`]*`?|"[^"]*"?)?)*)|([\s\S])/gu;
+const TOKEN = /(\s+)|(`[^`]*`?|"(?:[^"]|"")*"?|'(?:[^']|'')*'?)|([<>=!~]+)|([(),])|(-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))|([\p{L}_][\p{L}\p{N}_]*(?:\.(?:[\p{L}\p{N}_]+|`[^`]*`?|"[^"]*"?)?)*)|([\s\S])/gu;
 
 /* [{kind, text, from, to}]: quoted, op, mark, number, name, word (a keyword) or other. */
 export function tokens(text) {

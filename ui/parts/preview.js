@@ -62,7 +62,7 @@ function cellOf(value) {
 /* Numbers stand right and sort as numbers where a whole column is of them. */
 function columnsOf(names, rows) {
   const columns = names.map((title, i) => {
-    const numeric = rows.length > 0 && rows.every(row => row[i] === null || row[i] === undefined || row[i] === "" || typeof row[i] === "number" || /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(row[i]));
+    const numeric = rows.length > 0 && rows.every(row => row[i] === null || row[i] === undefined || row[i] === "" || typeof row[i] === "number" || /^[-+]?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(row[i]));
     return { key: String(i), title: visible(title || `#${i + 1}`), width: 140, align: numeric ? "right" : "left", value: row => (numeric && row[i] !== "" && row[i] !== null ? Number(row[i]) : row[i]), cell: row => cellOf(row[i]) };
   });
   (columns.find(c => c.align === "left") ?? columns[columns.length - 1] ?? {}).grow = true;

@@ -69,7 +69,7 @@ export function searchBody({ experiments, filter, sort, columns, deleted }) {
 /* A text as one cell of a CSV: quoted where needed, and what a spreadsheet would take for a formula begins with an apostrophe. */
 export function csvCell(value) {
   const raw = value === null || value === undefined ? "" : String(value);
-  const text = typeof value !== "number" && /^[=+\-@\t\r\n]/.test(raw) && !/^-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(raw) ? "'" + raw : raw;
+  const text = typeof value !== "number" && /^[=+\-@\t\r\n]/.test(raw) && !/^-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/.test(raw) ? "'" + raw : raw;
   return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, "\"\"")}"` : text;
 }
 
