@@ -1,6 +1,6 @@
 /* filter.js - the filter box: completes names, comparisons and values while one types, shows where a filter is wrong and what was expected there. A right
  * filter takes effect shortly after the last key, or at Enter. */
-import { cls, html, useEffect, useRef, useState } from "../../lib/html.js";
+import { cls, html, useEffect, useLayoutEffect, useRef, useState } from "../../lib/html.js";
 import { check, complete, isPlain } from "../../lib/grammar.js";
 import { useKey } from "../../lib/keys.js";
 import { t } from "../../lib/words.js";
@@ -43,12 +43,18 @@ export function Filter({ value, onChange, columns, problem }) {
     }, QUIET_MS);
     return () => clearTimeout(timer);
   }, [text, shown]);
+  const place = useRef(-1);
+  useLayoutEffect(() => { /* before the next key: a frame later the caret would be put before what was typed meanwhile */
+    if (place.current >= 0)
+      box.current.setSelectionRange(place.current, place.current);
+    place.current = -1;
+  });
   const take = option => {
-    const next = text.slice(0, found.from) + option.text + " " + text.slice(found.to).replace(/^ /, ""), place = found.from + option.text.length + 1;
+    const next = text.slice(0, found.from) + option.text + " " + text.slice(found.to).replace(/^ /, "");
+    place.current = found.from + option.text.length + 1;
     setText(next);
-    setCaret(place);
+    setCaret(place.current);
     setAt(-1);
-    requestAnimationFrame(() => box.current?.setSelectionRange(place, place));
   };
   const press = event => {
     const n = found.options.length, step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
