@@ -98,6 +98,17 @@ static enum err total_read(struct op *op, struct table_engine *t, struct str sou
     return e;
 }
 
+/* The failure again, without the file's place on this machine: that is nothing for who only looks. */
+static enum err failure_told(struct op *op, enum err e, struct str path)
+{
+    struct str text = str_from(op->msg ? op->msg : "");
+    size_t at = str_find(text, path);
+    if (at != SIZE_MAX)
+        text = str_from(op_printf(op, "%.*s%.*s", STR_FMT(str_sub(text, 0, at)), STR_FMT(str_sub(text, at + path.len, SIZE_MAX))));
+    op_clear(op);
+    return op_fail(op, e, "the file: %.*s", STR_FMT(text));
+}
+
 static enum err page_write(struct op *op, struct table_engine *t, struct str path, int64_t offset, int64_t limit, struct json_out *w)
 {
     struct str source = str_from(op_printf(op, "read_parquet(%.*s)", STR_FMT(table_quote(op, path))));
@@ -110,7 +121,7 @@ static enum err page_write(struct op *op, struct table_engine *t, struct str pat
     if (!e)
         e = table_scan_open(op, t, sql, &scan, &schema);
     if (e)
-        return op_context(op, "the file");
+        return failure_told(op, e, path);
     json_begin_object(w);
     json_kv_i64(w, "total", total);
     json_kv_i64(w, "offset", offset);
@@ -123,7 +134,7 @@ static enum err page_write(struct op *op, struct table_engine *t, struct str pat
     json_end_array(w);
     json_end_object(w);
     table_scan_close(t, scan);
-    return e;
+    return e ? failure_told(op, e, path) : OK;
 }
 
 enum err native_run_rows(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
