@@ -188,7 +188,7 @@ def test_the_picture_is_the_evidence(site, page, world):
     assert int(drawn.get_attribute("data-points")) == len(known) and float(drawn.get_attribute("data-last")) == pytest.approx(known[-1])
     last = course["course"][-1]
     words = page.locator(f".decisions > li[data-seq='{last['seq']}']").inner_text()
-    assert f"{abs(last['diff']):.3g}"[:5] in words.replace("−", "-") and ("better" if last["diff"] < 0 else "worse") in words
+    assert f"{abs(last['diff']):.4g}" in words.replace("−", "-") and ("better" if last["diff"] < 0 else "worse") in words
     # Every decision that is shown can be taken again from its evidence.
     assert api(site, f"/endpoints/tiny/rollouts/{number}/replay")["same"]
     shot(page, "rollout-canary", full=True)

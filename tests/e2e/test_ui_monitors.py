@@ -106,7 +106,7 @@ def test_the_drift_map_holds_the_windows_figures(page, shop):
     assert list(shown())[1:] == sorted(peaks, key=lambda name: (-peaks[name], name))  # the worst first
     assert page.url.count("measure") == 0  # the default stands in no address
     page.get_by_label("Filter features").fill("route")
-    page.wait_for_function("document.querySelectorAll('table.heat-table tbody tr').length < 6")
+    page.wait_for_function("() => document.querySelectorAll('table.heat-table tbody tr').length < 6")
     assert all(name == "score" or "route" in name for name in shown())
     shot(page, "monitor")
 
