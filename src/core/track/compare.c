@@ -145,6 +145,8 @@ static enum err dataset_rows(struct op *op, const struct compare_table *t, struc
         for (size_t k = 0; k < t->runs[i].dataset_count; k++) {
             const struct track_dataset *d = &t->runs[i].datasets[k];
             struct str context = names_find(d->tags.p, d->tags.len, "mlflow.data.context"), key = d->name;
+            if (arena_left(op->arena) < LIMIT_KIB(64)) /* texts of thousands of digests are copied for each of them */
+                return no_room(op);
             if (context.p)
                 key = str_from(op_printf(op, "%.*s (%.*s)", STR_FMT(d->name), STR_FMT(context)));
             struct compare_row *r = row_of(op, &m, key, t->run_count, false);

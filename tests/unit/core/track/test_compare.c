@@ -1,6 +1,7 @@
 #include "unit/core/track/fixture.h"
 
 #include "core/track/compare.h"
+#include "core/track/input.h"
 #include "core/track/metric.h"
 
 #include <math.h>
@@ -169,8 +170,26 @@ static void refused(void **state)
     assert_true(l.len == 1 && l.p[0].len == 0);
 }
 
+/* A run that read very many versions of one dataset is refused, and the program goes on. */
+static void many_versions_of_a_dataset(void **state)
+{
+    enum { VERSIONS = 900 };
+    struct fixture *f = *state;
+    static struct track_dataset d[VERSIONS];
+    struct str id = new_run(f, "reader", "0.1", "red");
+    for (int i = 0; i < VERSIONS; i++)
+        d[i] = (struct track_dataset){.name = STR("rows"), .digest = str_from(op_printf(&f->op, "%036d", i)), .source_type = STR("local"), .source = STR("{}")};
+    assert_ok(&f->op, input_log(&f->op, f->db, id, d, VERSIONS, NULL, 0));
+    struct arena *small = arena_create(LIMIT_MIB(8));
+    struct compare_table t;
+    struct op op;
+    op_init(&op, small);
+    assert_int_equal(compare_runs(&op, f->db, &id, 1, &t), E_TOO_LARGE);
+    arena_destroy(small);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(tables), fixture_test(lines), fixture_test(groups), fixture_test(refused)};
+    const struct CMUnitTest tests[] = {fixture_test(many_versions_of_a_dataset), fixture_test(tables), fixture_test(lines), fixture_test(groups), fixture_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
