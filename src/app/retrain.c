@@ -338,6 +338,9 @@ static enum err control_check(void *arg, struct op *op, const struct journal_run
     (void)arg;
     char host[256] = "";
     (void)gethostname(host, sizeof host - 1);
+    bool reported = !str_eqc(run->origin, "server"); /* its folder is what the reporter said, who must have said where, too */
+    if (reported && !run->host.len)
+        return op_fail(op, E_CONFLICT, "whoever reported it did not say on which machine it ran");
     if (run->host.len && !str_eqc(run->host, host))
         return op_fail(op, E_CONFLICT, "it ran on '%.*s', and this server is on '%s'", STR_FMT(run->host), host);
     if (str_eqc(run->state, "queued") || str_eqc(run->state, "running"))

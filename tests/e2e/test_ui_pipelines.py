@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -225,7 +226,8 @@ def test_refusals(world):
     open_world = world.folder / "open"
     open_world.mkdir()
     open_world.chmod(0o777)
-    for workspace_, host in ((str(open_world), ""), ("/nowhere", ""), (str(world.shop), "elsewhere")):
+    here = socket.gethostname()
+    for workspace_, host in ((str(open_world), here), ("/nowhere", here), (str(world.shop), "elsewhere"), (str(world.shop), "")):  # the last: from nobody knows where
         run = call(f"{world.url}/api/ingot/v1/pipeline-runs", "POST", {"pipeline": "refused", "workspace": workspace_, "host": host, "stages": []})["id"]
         call(f"{world.url}/api/ingot/v1/pipeline-runs/{run}/end", "POST", {"state": "failed"})
         assert detail(world, run)["again"]["possible"] is False
