@@ -85,7 +85,9 @@ def test_memory_and_database_agree(tmp_path):
     with IngotServer(tmp_path / "data") as server:
         call(server.url, "/api/ingot/v1/gc", {"older_than_days": 0})
     with sqlite3.connect(tmp_path / "data/ingot.db") as db:
-        assert stored_points.wrong(db) == [] and db.execute("SELECT count(*) FROM track_run WHERE deleted = 2").fetchone()[0] == 0
+        # The newest run leaves an empty row until there is a newer one, so that its number is never given twice.
+        left = db.execute("SELECT uuid FROM track_run WHERE deleted = 2 AND (id < (SELECT max(id) FROM track_run) OR uuid <> 'purged ' || id)").fetchall()
+        assert stored_points.wrong(db) == [] and left == []
 
 
 def test_two_servers_agree(postgres, tmp_path):

@@ -11,7 +11,8 @@
  *     marks: [{ y | x, text, kind }],     thresholds and events as lines; kind: ok warn bad accent or nothing
  *     bands: [{ x: [from, to] | y: [from, to], text, kind }],
  *     onZoom(from, to), onHover(id or null), highlight: id,   onZoom(null, null): zoomed out
- *     legend: true | false, empty, actions, table })           table: false leaves the table for readers out
+ *     legend: true | false, actions, table,                    table: false leaves the table for readers out
+ *     empty, gaps })                      what is said instead of a chart without lines, and of lines that are gaps all over (else: that all is NaN)
  *
  * Drag zooms, a double click goes back, arrows move the cursor once it has the focus. "No data" is said, never drawn as 0. */
 import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
@@ -84,12 +85,7 @@ function ChartMenu({ view, label, list, x, y, zoomed }) {
 
 const PLAIN = {};
 
-/* Something was measured, though it cannot be drawn; null says that nothing was. */
-function hasNumbers(series) {
-  return series.some(s => Array.prototype.some.call(s.y, v => typeof v === "number"));
-}
-
-export function Chart({ label, series, x = PLAIN, y = PLAIN, height = 220, sync, marks, bands, onZoom, onHover, highlight = null, legend = true, empty, actions, table = true }) {
+export function Chart({ label, series, x = PLAIN, y = PLAIN, height = 220, sync, marks, bands, onZoom, onHover, highlight = null, legend = true, empty, gaps, actions, table = true }) {
   const box = useRef(null), view = useRef(null), tip = useRef(() => {});
   const [hidden, hide] = useState(() => new Set()), [own, point] = useState(null), [zoomed, setZoomed] = useState(false);
   const shown = useMemo(() => styled(series), [series]), list = useMemo(() => prepare(shown), [shown]);
@@ -119,7 +115,7 @@ export function Chart({ label, series, x = PLAIN, y = PLAIN, height = 220, sync,
   };
   return html`<figure class="chart" aria-label=${label}><figcaption><span class="chart-name" title=${label}>${label}</span>${y.unit && html`<span class="soft">${y.unit}</span>`}
       <span class="chart-tools">${zoomed && html`<button type="button" class="link" onClick=${() => view.current.zoomTo(null)}>${t("Zoom out")}</button>`}${actions}${!nothing && html`<${ChartMenu} view=${view} label=${label} list=${list} x=${x} y=${y} zoomed=${zoomed} />`}</span></figcaption>
-    ${nothing ? html`<div class="chart-empty" style=${{ minHeight: `${height}px` }}>${hasNumbers(series) ? t("All values are NaN or infinite.") : empty ?? t("No data")}</div>`
+    ${nothing ? html`<div class="chart-empty" style=${{ minHeight: `${height}px` }}>${list.some(s => s.y.length > 0) ? gaps ?? t("All values are NaN or infinite.") : empty ?? t("No data")}</div>`
     : html`<div class="chart-plot" style=${{ minHeight: `${height}px` }} tabindex="0" role="application" aria-label=${t("{name}: arrow keys move the cursor, plus and minus zoom", { name: label })} onKeyDown=${pressed} onBlur=${() => tip.current(null)}><div class="chart-box" ref=${box}></div><${Tip} hook=${tip} x=${x} y=${y} /></div>`}
     ${!nothing && x.label && html`<p class="chart-x soft">${x.label}</p>`}
     ${over > 0 && html`<p class="chart-note">${t("{n} value at or below 0 is not on a logarithmic axis.|{n} values at or below 0 are not on a logarithmic axis.", { n: over })}</p>`}

@@ -27,5 +27,5 @@ function markText(s) {
 export function MonitorCharts({ windows, config, story, storyKind }) {
   const list = useMemo(() => charts(windows, config), [windows, config]);
   const marks = useMemo(() => story.filter(s => s.kind !== "retrain").map(s => ({ x: s.at, text: markText(s), kind: { running: "accent", off: undefined }[storyKind(s)] ?? storyKind(s) })), [story]);
-  return html`<div class="monitor-charts">${list.map(c => html`<${Card} key=${c.label} label=${c.label}><${Chart} label=${c.label} series=${c.series} x=${{ kind: "time" }} y=${c.y} marks=${[...(c.marks ?? []), ...marks]} height=${200} sync="monitor" empty=${t("No labels yet")} /></${Card}>`)}</div>`;
+  return html`<div class="monitor-charts">${list.map(c => html`<${Card} key=${c.label} label=${c.label}><${Chart} label=${c.label} series=${c.series} x=${{ kind: "time" }} y=${c.y} marks=${[...(c.marks ?? []), ...marks]} height=${200} sync="monitor" gaps=${t("No labels yet")} /></${Card}>`)}</div>`;
 }

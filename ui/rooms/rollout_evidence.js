@@ -15,7 +15,7 @@ const X = { kind: "time" };
 
 /* bands: of a single known point, whose own band has no width. */
 function Plot({ label, series, y = {}, marks, bands, x = X, note, empty }) {
-  return html`<${Card} label=${label}><${Chart} label=${label} series=${series} x=${x} y=${y} marks=${marks} bands=${bands} height=${220} sync="rollout" legend=${series.length > 1} empty=${empty ?? t("No decision with evidence yet.")} />${note && html`<p class="soft">${note}</p>`}</${Card}>`;
+  return html`<${Card} label=${label}><${Chart} label=${label} series=${series} x=${x} y=${y} marks=${marks} bands=${bands} height=${220} sync="rollout" legend=${series.length > 1} empty=${empty ?? t("No decision with evidence yet.")} gaps=${empty ?? t("No decision with evidence yet.")} />${note && html`<p class="soft">${note}</p>`}</${Card}>`;
 }
 
 function Samples({ rollout }) {
