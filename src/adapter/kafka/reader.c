@@ -40,6 +40,18 @@ void reader_advance(struct kafka *k)
         k->parts[i].done = k->parts[i].seen;
 }
 
+/* librdkafka may say "timed out" before the time is over when its queue is woken meanwhile. Seeking again to the same places is no harm. */
+static rd_kafka_error_t *seek_all(struct kafka *k, rd_kafka_topic_partition_list_t *list)
+{
+    int64_t until = time_mono_ms() + SEEK_MS;
+    for (int64_t left = SEEK_MS;; left = until - time_mono_ms()) {
+        rd_kafka_error_t *error = rd_kafka_seek_partitions(k->consumer, list, left > 1 ? (int)left : 1);
+        if (!error || rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__TIMED_OUT || time_mono_ms() >= until)
+            return error;
+        rd_kafka_error_destroy(error);
+    }
+}
+
 enum err reader_rewind(struct op *op, struct kafka *k)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
@@ -51,7 +63,7 @@ enum err reader_rewind(struct op *op, struct kafka *k)
         p->seen = p->done = p->committed;
         p->at_end = false;
     }
-    rd_kafka_error_t *error = list->cnt ? rd_kafka_seek_partitions(k->consumer, list, SEEK_MS) : NULL;
+    rd_kafka_error_t *error = list->cnt ? seek_all(k, list) : NULL;
     enum err e = error ? kafka_fail_error(op, k, error, "go back") : OK;
     for (int i = 0; !e && i < list->cnt; i++)
         if (list->elems[i].err && list->elems[i].err != RD_KAFKA_RESP_ERR__STATE && list->elems[i].err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
