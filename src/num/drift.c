@@ -216,6 +216,31 @@ static size_t bin_of(const struct drift_bins *b, double v)
     return i;
 }
 
+/* How many of the sorted values are not above `edge`. */
+static size_t not_above(const double *x, size_t n, double edge)
+{
+    size_t from = 0;
+    while (from < n) {
+        size_t middle = from + (n - from) / 2;
+        if (x[middle] <= edge)
+            from = middle + 1;
+        else
+            n = middle;
+    }
+    return from;
+}
+
+/* As bin_of() of each, without looking at each. */
+static void count_sorted(const struct drift_bins *b, const double *x, size_t n, uint64_t *counts)
+{
+    size_t before = 0;
+    for (size_t i = 0; i < b->bins; i++) {
+        size_t upto = i + 1 < b->bins ? not_above(x, n, b->edge[i]) : n;
+        counts[i] += upto - before;
+        before = upto;
+    }
+}
+
 void drift_bins_init(struct drift_bins *b, const double *ref, size_t n)
 {
     assert(n >= 1);
@@ -226,8 +251,7 @@ void drift_bins_init(struct drift_bins *b, const double *ref, size_t n)
         if (!repeated && edge < ref[n - 1])
             b->edge[b->bins++ - 1] = edge;
     }
-    for (size_t i = 0; i < n; i++)
-        b->ref[bin_of(b, ref[i])]++;
+    count_sorted(b, ref, n, b->ref);
 }
 
 void drift_counts_add(const struct drift_bins *b, struct drift_counts *c, double v)
@@ -238,6 +262,12 @@ void drift_counts_add(const struct drift_bins *b, struct drift_counts *c, double
     }
     c->n++;
     c->count[bin_of(b, v)]++;
+}
+
+void drift_counts_add_sorted(const struct drift_bins *b, struct drift_counts *c, const double *x, size_t n)
+{
+    c->n += n;
+    count_sorted(b, x, n, c->count);
 }
 
 void drift_counts_merge(struct drift_counts *c, const struct drift_counts *other)

@@ -47,6 +47,8 @@ struct drift_counts {
 /* `ref` sorted, n >= 1 (asserted). */
 void drift_bins_init(struct drift_bins *b, const double *ref, size_t n);
 void drift_counts_add(const struct drift_bins *b, struct drift_counts *c, double v);
+/* Many at once: sorted, without NaN (drift_prepare does both). */
+void drift_counts_add_sorted(const struct drift_bins *b, struct drift_counts *c, const double *x, size_t n);
 void drift_counts_merge(struct drift_counts *c, const struct drift_counts *other);
 /* The same zero fill; NaN when nothing was counted. */
 double drift_bins_psi(const struct drift_bins *b, const struct drift_counts *c);

@@ -17,8 +17,7 @@ static const struct monitor_shape *shape_of(struct op *op, const struct referenc
     if (!shape)
         return NULL;
     *shape = (struct monitor_shape){.bins = ref->bins};
-    for (size_t i = 0; i < n; i++)
-        drift_counts_add(&shape->bins, &shape->counts, cur[i]);
+    drift_counts_add_sorted(&shape->bins, &shape->counts, cur, n);
     return shape;
 }
 

@@ -54,6 +54,11 @@ static void fixed_bins_merge(void **state)
         drift_counts_add(&b, &whole, cur[i]);
         drift_counts_add(&b, i < 1000 ? &left : &right, cur[i]);
     }
+    struct drift_counts sorted = {0};
+    double *in_order = series_make(2, 3000, 65537, 1, 6000);
+    drift_counts_add_sorted(&b, &sorted, in_order, drift_prepare(in_order, 3000));
+    assert_memory_equal(&sorted, &whole, sizeof whole);
+    free(in_order);
     drift_counts_add(&b, &left, NAN);
     drift_counts_merge(&left, &right);
     assert_true(left.n == whole.n && left.missing == 1);
