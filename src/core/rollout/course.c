@@ -76,11 +76,6 @@ static void report_json(struct json_out *w, const struct rollout_running *r)
         rollout_guards_json(w, &r->plan, &r->evidence, r->control, r->candidate);
 }
 
-static void f64_column(struct json_out *w, const char *key, struct db_tx *tx, struct db_rows *rows, int i)
-{
-    json_kv_f64(w, key, db_col_null(tx, rows, i) ? NAN : db_col_f64(tx, rows, i));
-}
-
 struct course {
     struct str endpoint;
     int64_t id, now_us;
@@ -99,17 +94,7 @@ static enum err point_json(struct op *op, struct course *c, struct db_tx *tx, st
     if (e)
         return op_fail(op, e, "rollout %lld, decision %lld: %s", (long long)c->id, (long long)db_col_i64(tx, rows, 0), sub.msg ? sub.msg : "");
     json_begin_object(w);
-    json_kv_i64(w, "seq", db_col_i64(tx, rows, 0));
-    json_kv_i64(w, "at_us", db_col_i64(tx, rows, 1));
-    json_kv_str(w, "verdict", db_col_str(tx, rows, 2));
-    json_kv_str(w, "reason", db_col_str(tx, rows, 3));
-    json_kv_i64(w, "from_permille", db_col_i64(tx, rows, 4));
-    json_kv_i64(w, "to_permille", db_col_i64(tx, rows, 5));
-    json_kv_i64(w, "step", db_col_i64(tx, rows, 6));
-    f64_column(w, "diff", tx, rows, 8);
-    f64_column(w, "lo", tx, rows, 9);
-    f64_column(w, "hi", tx, rows, 10);
-    json_kv_str(w, "note", db_col_str(tx, rows, 12));
+    rollout_decision_row_json(w, tx, rows);
     report_json(w, &r);
     json_end_object(w);
     arena_reset(arena);
@@ -261,9 +246,9 @@ static void last_json(struct json_out *w, struct db_tx *tx, struct db_rows *rows
     json_kv_str(w, "note", db_col_str(tx, rows, at + 4));
     json_kv_i64(w, "from_permille", db_col_i64(tx, rows, at + 5));
     json_kv_i64(w, "to_permille", db_col_i64(tx, rows, at + 6));
-    f64_column(w, "diff", tx, rows, at + 7);
-    f64_column(w, "lo", tx, rows, at + 8);
-    f64_column(w, "hi", tx, rows, at + 9);
+    rollout_bound_json(w, "diff", tx, rows, at + 7);
+    rollout_bound_json(w, "lo", tx, rows, at + 8);
+    rollout_bound_json(w, "hi", tx, rows, at + 9);
     json_end_object(w);
 }
 

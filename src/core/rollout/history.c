@@ -10,13 +10,28 @@ struct list_args {
     struct json_out *w;
 };
 
-static void f64_or_null(struct json_out *w, const char *key, struct db_tx *tx, struct db_rows *rows, int i)
+void rollout_bound_json(struct json_out *w, const char *key, struct db_tx *tx, struct db_rows *rows, int column)
 {
     json_key(w, key);
-    if (db_col_null(tx, rows, i))
+    if (db_col_null(tx, rows, column))
         json_null(w);
     else
-        json_f64(w, db_col_f64(tx, rows, i));
+        json_f64(w, db_col_f64(tx, rows, column));
+}
+
+void rollout_decision_row_json(struct json_out *w, struct db_tx *tx, struct db_rows *rows)
+{
+    json_kv_i64(w, "seq", db_col_i64(tx, rows, 0));
+    json_kv_i64(w, "at_us", db_col_i64(tx, rows, 1));
+    json_kv_str(w, "verdict", db_col_str(tx, rows, 2));
+    json_kv_str(w, "reason", db_col_str(tx, rows, 3));
+    json_kv_i64(w, "from_permille", db_col_i64(tx, rows, 4));
+    json_kv_i64(w, "to_permille", db_col_i64(tx, rows, 5));
+    json_kv_i64(w, "step", db_col_i64(tx, rows, 6));
+    rollout_bound_json(w, "diff", tx, rows, 8);
+    rollout_bound_json(w, "lo", tx, rows, 9);
+    rollout_bound_json(w, "hi", tx, rows, 10);
+    json_kv_str(w, "note", db_col_str(tx, rows, 12));
 }
 
 static enum err list_decisions(struct op *op, struct db_tx *tx, int64_t id, struct json_out *w)
@@ -29,20 +44,10 @@ static enum err list_decisions(struct op *op, struct db_tx *tx, int64_t id, stru
     json_begin_array(w);
     while (!(e = db_step(op, tx, rows, &row)) && row) {
         json_begin_object(w);
-        json_kv_i64(w, "seq", db_col_i64(tx, rows, 0));
-        json_kv_i64(w, "at_us", db_col_i64(tx, rows, 1));
-        json_kv_str(w, "verdict", db_col_str(tx, rows, 2));
-        json_kv_str(w, "reason", db_col_str(tx, rows, 3));
-        json_kv_i64(w, "from_permille", db_col_i64(tx, rows, 4));
-        json_kv_i64(w, "to_permille", db_col_i64(tx, rows, 5));
-        json_kv_i64(w, "step", db_col_i64(tx, rows, 6));
+        rollout_decision_row_json(w, tx, rows);
         json_kv_i64(w, "step_started_us", db_col_i64(tx, rows, 7));
-        f64_or_null(w, "diff", tx, rows, 8);
-        f64_or_null(w, "lo", tx, rows, 9);
-        f64_or_null(w, "hi", tx, rows, 10);
         json_key(w, "evidence");
         json_raw(w, db_col_str(tx, rows, 11));
-        json_kv_str(w, "note", db_col_str(tx, rows, 12));
         json_end_object(w);
     }
     json_end_array(w);

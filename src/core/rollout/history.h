@@ -13,4 +13,9 @@ MUST_USE enum err rollout_report_json(struct op *op, struct db *db, struct str e
 /* Takes every stored decision of the rollout again from its stored evidence. E_CORRUPT names the first that differs. */
 MUST_USE enum err rollout_replay(struct op *op, struct db *db, int64_t rollout_id, size_t *ret_decisions);
 
+/* For those who read the statement rollout_decisions: the present row's members, without its evidence and its step's begin. */
+void rollout_decision_row_json(struct json_out *w, struct db_tx *tx, struct db_rows *rows);
+/* A column of doubles that may be NULL. */
+void rollout_bound_json(struct json_out *w, const char *key, struct db_tx *tx, struct db_rows *rows, int column);
+
 #endif
