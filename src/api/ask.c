@@ -74,6 +74,15 @@ void ask_reply(struct http_res *res, struct json_out *w)
     w->nonfinite = JSON_NONFINITE_BARE;
 }
 
+void ask_plain_error(struct op *op, struct http_req *req, struct http_res *res)
+{
+    (void)req;
+    buf_reset(&res->body);
+    http_set_status(res, err_http(op->err));
+    http_set_type(res, "text/plain; charset=utf-8");
+    buf_add_cstr(&res->body, op->msg ? op->msg : err_name(op->err));
+}
+
 void ask_error(struct op *op, struct http_req *req, struct http_res *res)
 {
     struct json_out w;

@@ -30,6 +30,8 @@ void ask_warn(struct op *op, const struct ask *a, struct http_res *res);
 void ask_retry_after(const struct op *op, struct http_res *res);
 /* {"error": text}, the form of V2, V1 and TensorFlow Serving, with the status of op->err. */
 void ask_error(struct op *op, struct http_req *req, struct http_res *res);
+/* The text alone, for pages, probes and figures. */
+void ask_plain_error(struct op *op, struct http_req *req, struct http_res *res);
 /* Begins a JSON answer. */
 void ask_reply(struct http_res *res, struct json_out *w);
 

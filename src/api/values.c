@@ -395,3 +395,23 @@ enum err values_write(struct op *op, struct json_out *w, const struct tensor *t,
     }
     return e;
 }
+
+void values_specs_write(struct json_out *w, const char *key, const struct tensor_spec *specs, size_t n, bool optional)
+{
+    json_key(w, key);
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) {
+        json_begin_object(w);
+        json_kv_str(w, "name", specs[i].name);
+        json_kv_cstr(w, "datatype", tensor_type_name(specs[i].type));
+        json_key(w, "shape");
+        json_begin_array(w);
+        for (uint32_t d = 0; d < specs[i].rank; d++)
+            json_i64(w, specs[i].shape[d]);
+        json_end_array(w);
+        if (optional)
+            json_kv_bool(w, "optional", specs[i].optional);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}

@@ -32,5 +32,7 @@ enum values_style { VALUES_FLAT, VALUES_NESTED };
 MUST_USE enum err values_write(struct op *op, struct json_out *w, const struct tensor *t, enum values_style style, unsigned flags, bool refuse);
 /* The values [from, from + n) only, flat and without brackets around them: one row of many. */
 MUST_USE enum err values_write_some(struct op *op, struct json_out *w, const struct tensor *t, size_t from, size_t n, unsigned flags, bool refuse);
+/* The member `key`: [{"name", "datatype", "shape", "optional"}], the last only if asked for. */
+void values_specs_write(struct json_out *w, const char *key, const struct tensor_spec *specs, size_t n, bool optional);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "api/ask.h"
 #include "api/dispatch.h"
 #include "api/services.h"
 #include "app/metrics.h"
@@ -44,20 +45,11 @@ static enum err metrics(struct op *op, struct services *s, struct http_req *req,
     return OK;
 }
 
-static void plain_error(struct op *op, struct http_req *req, struct http_res *res)
-{
-    (void)req;
-    buf_reset(&res->body);
-    http_set_status(res, err_http(op->err));
-    http_set_type(res, "text/plain; charset=utf-8");
-    buf_add_cstr(&res->body, op->msg ? op->msg : err_name(op->err));
-}
-
 static const struct route rows[] = {
     {"GET", "/health", health, PERM_PUBLIC, ROUTE_INLINE, 0, "OK while records are asked for."},
     {"GET", "/metrics", metrics, PERM_READ, ROUTE_POOL, 0, "Prometheus metrics."},
 };
-static const struct route_table monitor_routes = {"stream", rows, ARRAY_LEN(rows), plain_error};
+static const struct route_table monitor_routes = {"stream", rows, ARRAY_LEN(rows), ask_plain_error};
 static const struct route_table *const tables[] = {&monitor_routes, NULL};
 
 /* There is nothing to change here, and nothing secret. */

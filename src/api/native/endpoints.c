@@ -123,6 +123,19 @@ enum err native_endpoint_list(struct op *op, struct services *s, struct http_req
     return OK;
 }
 
+int64_t native_live_version(struct op *op, struct services *s, struct str name, struct str model)
+{
+    struct serve_endpoint *endpoint = NULL;
+    if (serve_acquire(op, s->serve, name, &endpoint)) {
+        op_clear(op);
+        return 0;
+    }
+    const struct serve_info *info = serve_endpoint_info(endpoint);
+    int64_t live = str_eq(info->model, model) ? info->live : 0;
+    serve_release(endpoint);
+    return live;
+}
+
 enum err native_endpoint_known(struct op *op, struct services *s, struct str name)
 {
     struct serve_endpoint *endpoint = NULL;

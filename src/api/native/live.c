@@ -3,6 +3,7 @@
 
 #include "api/native/native.h"
 #include "api/services.h"
+#include "api/values.h"
 #include "core/serve/infer.h"
 #include "core/serve/trend.h"
 
@@ -76,25 +77,6 @@ enum err native_endpoint_live(struct op *op, struct services *s, struct http_req
     return e;
 }
 
-static void specs_write(struct json_out *w, const char *key, const struct tensor_spec *specs, size_t n)
-{
-    json_key(w, key);
-    json_begin_array(w);
-    for (size_t i = 0; i < n; i++) {
-        json_begin_object(w);
-        json_kv_str(w, "name", specs[i].name);
-        json_kv_cstr(w, "datatype", tensor_type_name(specs[i].type));
-        json_key(w, "shape");
-        json_begin_array(w);
-        for (size_t k = 0; k < specs[i].rank; k++)
-            json_i64(w, specs[i].shape[k]);
-        json_end_array(w);
-        json_kv_bool(w, "optional", specs[i].optional);
-        json_end_object(w);
-    }
-    json_end_array(w);
-}
-
 static void names_write(struct json_out *w, const char *key, const struct str *names, size_t n)
 {
     json_key(w, key);
@@ -135,8 +117,8 @@ enum err native_endpoint_signature(struct op *op, struct services *s, struct htt
     json_kv_i64(&w, "version", info->live);
     json_kv_str(&w, "platform", sig.platform);
     json_kv_bool(&w, "joins", sig.joins);
-    specs_write(&w, "inputs", sig.inputs, sig.input_count);
-    specs_write(&w, "outputs", sig.outputs, sig.output_count);
+    values_specs_write(&w, "inputs", sig.inputs, sig.input_count, true);
+    values_specs_write(&w, "outputs", sig.outputs, sig.output_count, true);
     names_write(&w, "features", info->feature_names, info->feature_names ? info->features : 0);
     if (info->view)
         view_write(&w, info->view);

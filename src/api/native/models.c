@@ -117,14 +117,7 @@ static void endpoints_write(struct op *op, struct services *s, const struct regi
     json_key(w, "endpoints");
     json_begin_array(w);
     for (size_t i = 0; i < n; i++) {
-        struct serve_endpoint *endpoint = NULL;
-        if (serve_acquire(op, s->serve, names[i], &endpoint)) {
-            op_clear(op);
-            continue;
-        }
-        const struct serve_info *info = serve_endpoint_info(endpoint);
-        int64_t live = str_eq(info->model, p->model) ? info->live : 0;
-        serve_release(endpoint);
+        int64_t live = native_live_version(op, s, names[i], p->model);
         if (!live)
             continue;
         json_begin_object(w);

@@ -30,6 +30,8 @@ enum err native_view_list(struct op *op, struct services *s, struct http_req *re
 enum err native_view_push(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_view_read(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* endpoints.c */
+/* The version of `model` that the endpoint answers with; 0: it is gone, or has another model. */
+int64_t native_live_version(struct op *op, struct services *s, struct str endpoint, struct str model);
 MUST_USE enum err native_endpoint_known(struct op *op, struct services *s, struct str name); /* else E_NOT_FOUND */
 enum err native_endpoint_put(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_endpoint_get(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

@@ -316,15 +316,8 @@ static void follow(struct op *op, struct services *s, const struct registry_roll
     json_key(w, "endpoints");
     json_begin_array(w);
     for (size_t i = 0; i < n; i++) {
-        struct serve_endpoint *endpoint = NULL;
-        if (serve_acquire(op, s->serve, names[i], &endpoint)) {
-            op_clear(op);
-            continue;
-        }
-        const struct serve_info *info = serve_endpoint_info(endpoint);
-        bool served = str_eq(info->model, r->model) && info->live == r->from;
-        serve_release(endpoint);
-        if (!served)
+        int64_t live = native_live_version(op, s, names[i], r->model);
+        if (!live || live != r->from)
             continue;
         enum err e = serve_set_version(op, s->serve, names[i], r->went_to);
         json_begin_object(w);

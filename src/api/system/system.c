@@ -1,5 +1,6 @@
 #include "api/system/system.h"
 
+#include "api/ask.h"
 #include "api/services.h"
 #include "api/system/openmetrics.h"
 
@@ -45,18 +46,9 @@ static enum err metrics(struct op *op, struct services *s, struct http_req *req,
     return OK;
 }
 
-static void plain_error(struct op *op, struct http_req *req, struct http_res *res)
-{
-    (void)req;
-    buf_reset(&res->body);
-    http_set_status(res, err_http(op->err));
-    http_set_type(res, "text/plain; charset=utf-8");
-    buf_add_cstr(&res->body, op->msg ? op->msg : err_name(op->err));
-}
-
 static const struct route rows[] = {
     {"GET", "/health", health, PERM_PUBLIC, ROUTE_INLINE, 0, "OK while the server can do its work."},
     {"GET", "/version", version, PERM_PUBLIC, ROUTE_INLINE, 0, "The MLflow version whose clients work, and ours."},
     {"GET", "/metrics", metrics, PERM_READ, ROUTE_POOL, 0, "Prometheus metrics."},
 };
-const struct route_table system_routes = {"system", rows, ARRAY_LEN(rows), plain_error};
+const struct route_table system_routes = {"system", rows, ARRAY_LEN(rows), ask_plain_error};

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/ask.h"
 #include "api/media.h"
 #include "api/services.h"
 #include "base/limits.h"
@@ -178,20 +179,11 @@ static enum err static_file(struct op *op, struct services *s, struct http_req *
     return send_named(op, s, req, res, req->path_args[0]);
 }
 
-static void plain_error(struct op *op, struct http_req *req, struct http_res *res)
-{
-    (void)req;
-    buf_reset(&res->body);
-    http_set_status(res, err_http(op->err));
-    http_set_type(res, "text/plain; charset=utf-8");
-    buf_add_cstr(&res->body, op->msg ? op->msg : err_name(op->err));
-}
-
 /* The page and its scripts hold nothing that is worth hiding, but a browser asks its user for the token best when the page itself is refused. */
 static const struct route rows[] = {
     {"GET", "/", index_page, PERM_READ, ROUTE_POOL, 0, "MLflow's web interface (with --ui-dir)."},
     {"GET", "/static-files/{path*}", static_file, PERM_READ, ROUTE_POOL, 0, "Its scripts, styles and pictures."},
 };
-const struct route_table ui_routes = {"ui", rows, ARRAY_LEN(rows), plain_error};
+const struct route_table ui_routes = {"ui", rows, ARRAY_LEN(rows), ask_plain_error};
 /* Without --ui-dir "/" belongs to api/web. */
-const struct route_table ui_absent_routes = {"ui", rows + 1, ARRAY_LEN(rows) - 1, plain_error};
+const struct route_table ui_absent_routes = {"ui", rows + 1, ARRAY_LEN(rows) - 1, ask_plain_error};

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "api/ask.h"
+#include "api/values.h"
 #include "base/limits.h"
 
 static enum err model_get(struct op *op, struct services *s, const struct http_req *req, struct serve_endpoint **ret, int64_t *ret_version)
@@ -56,24 +57,6 @@ enum err v2_model_ready(struct op *op, struct services *s, struct http_req *req,
 
 /* ---- metadata ---- */
 
-static void specs_write(struct json_out *w, const char *key, const struct tensor_spec *specs, size_t n)
-{
-    json_key(w, key);
-    json_begin_array(w);
-    for (size_t i = 0; i < n; i++) {
-        json_begin_object(w);
-        json_kv_str(w, "name", specs[i].name);
-        json_kv_cstr(w, "datatype", tensor_type_name(specs[i].type));
-        json_key(w, "shape");
-        json_begin_array(w);
-        for (uint32_t d = 0; d < specs[i].rank; d++)
-            json_i64(w, specs[i].shape[d]);
-        json_end_array(w);
-        json_end_object(w);
-    }
-    json_end_array(w);
-}
-
 /* "flight,date,origin": the columns of requests that bring entities. */
 static void entity_columns(struct json_out *w, const struct serve_info *info)
 {
@@ -120,8 +103,8 @@ static void metadata_write(struct json_out *w, const struct serve_info *info, in
             version_write(w, info->versions[i]);
     json_end_array(w);
     json_kv_str(w, "platform", sig->platform);
-    specs_write(w, "inputs", sig->inputs, sig->input_count);
-    specs_write(w, "outputs", sig->outputs, sig->output_count);
+    values_specs_write(w, "inputs", sig->inputs, sig->input_count, false);
+    values_specs_write(w, "outputs", sig->outputs, sig->output_count, false);
     json_key(w, "parameters");
     json_begin_object(w);
     json_kv_str(w, "registered_model", info->model);

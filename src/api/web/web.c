@@ -6,6 +6,7 @@
  * loads itself anew. */
 #include "api/web/web.h"
 
+#include "api/ask.h"
 #include "api/services.h"
 #include "api/web/site.h"
 #include "net/gzip.h"
@@ -109,15 +110,6 @@ static enum err home(struct op *op, struct services *s, struct http_req *req, st
     return OK;
 }
 
-static void plain_error(struct op *op, struct http_req *req, struct http_res *res)
-{
-    (void)req;
-    buf_reset(&res->body);
-    http_set_status(res, err_http(op->err));
-    http_set_type(res, "text/plain; charset=utf-8");
-    buf_add_cstr(&res->body, op->msg ? op->msg : err_name(op->err));
-}
-
 #define ROOM(path, help) {"GET", path, page, PERM_PUBLIC, ROUTE_INLINE, 0, help}
 static const struct route rows[] = {
     {"GET", "/ui/{path*}", file, PERM_PUBLIC, ROUTE_INLINE, 0, "Scripts and styles of the web interface."},
@@ -142,5 +134,5 @@ static const struct route rows[] = {
 };
 static const struct route home_rows[] = {ROOM("/", "Page: what runs, what changed, what needs a decision.")};
 
-const struct route_table web_routes = {"web", rows, ARRAY_LEN(rows), plain_error};
-const struct route_table web_home_routes = {"web", home_rows, ARRAY_LEN(home_rows), plain_error};
+const struct route_table web_routes = {"web", rows, ARRAY_LEN(rows), ask_plain_error};
+const struct route_table web_home_routes = {"web", home_rows, ARRAY_LEN(home_rows), ask_plain_error};
