@@ -36,7 +36,7 @@ struct model_server {
 
 /* The platform has its web interface there. */
 static const struct route root_rows[] = {{"GET", "/", v1_alive, PERM_PUBLIC, ROUTE_INLINE, 0, "The process runs, as KServe's V1 clients ask it."}};
-static const struct route_table root_routes = {"root", root_rows, ARRAY_LEN(root_rows), ask_error};
+static const struct route_table root_routes = {.dialect = "root", .rows = root_rows, .len = ARRAY_LEN(root_rows), .error = ask_error};
 static const struct route_table *const tables[] = {&system_routes, &root_routes, &v2_routes, &v1_routes, &invocations_routes, &grpc_routes, NULL};
 
 /* ---- the paths as a source of models, for others ---- */

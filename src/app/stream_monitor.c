@@ -49,7 +49,7 @@ static const struct route rows[] = {
     {"GET", "/health", health, PERM_PUBLIC, ROUTE_INLINE, 0, "OK while records are asked for."},
     {"GET", "/metrics", metrics, PERM_READ, ROUTE_POOL, 0, "Prometheus metrics."},
 };
-static const struct route_table monitor_routes = {"stream", rows, ARRAY_LEN(rows), ask_plain_error};
+static const struct route_table monitor_routes = {.dialect = "stream", .rows = rows, .len = ARRAY_LEN(rows), .error = ask_plain_error};
 static const struct route_table *const tables[] = {&monitor_routes, NULL};
 
 /* There is nothing to change here, and nothing secret. */

@@ -123,7 +123,7 @@ static const struct route rows[] = {
     {"GET", "/metrics", metrics, PERM_PUBLIC, ROUTE_INLINE, 0, "Counters."},
     {"GET", "/broken", broken, PERM_READ, ROUTE_INLINE, 0, "Fails without a reason."},
 };
-static const struct route_table table = {"probe", rows, ARRAY_LEN(rows), NULL};
+static const struct route_table table = {.dialect = "probe", .rows = rows, .len = ARRAY_LEN(rows), .error = NULL};
 
 /* On loopback everyone is "local" with all permissions, as the server's default is. */
 static enum err check(void *arg, struct op *op, struct str token, bool peer_loopback, struct actor *ret)

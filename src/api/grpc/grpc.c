@@ -114,4 +114,4 @@ static const struct route rows[] = {
     {"POST", INFERENCE "{method}", unknown_method, PERM_PUBLIC, FAST, LIMIT_GRPC_CONTROL_BYTES, "Any other method: not implemented."},
     {"POST", HEALTH "{method}", unknown_method, PERM_PUBLIC, FAST, LIMIT_GRPC_CONTROL_BYTES, "Any other method: not implemented."},
 };
-const struct route_table grpc_routes = {"grpc", rows, ARRAY_LEN(rows), grpc_error};
+const struct route_table grpc_routes = {.dialect = "grpc", .rows = rows, .len = ARRAY_LEN(rows), .error = grpc_error};

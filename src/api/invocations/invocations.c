@@ -137,4 +137,4 @@ static const struct route rows[] = {
     {"POST", "/endpoints/{name}/invocations", invocations, PERM_INFER, ASK, 0, "The same for the endpoint that is named."},
     {"POST", "/serving-endpoints/{name}/invocations", invocations, PERM_INFER, ASK, 0, "The same under the path of MLflow's deployment clients."},
 };
-const struct route_table invocations_routes = {"invocations", rows, ARRAY_LEN(rows), error};
+const struct route_table invocations_routes = {.dialect = "invocations", .rows = rows, .len = ARRAY_LEN(rows), .error = error};

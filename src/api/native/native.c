@@ -272,4 +272,4 @@ static const struct route rows[] = {
     {"GET", V1 "/audit/verify", native_audit_verify, PERM_ADMIN, ROUTE_POOL, 0, "Walk the audit log's hash chain."},
 };
 
-const struct route_table native_routes = {"native", rows, ARRAY_LEN(rows), native_error};
+const struct route_table native_routes = {.dialect = "native", .rows = rows, .len = ARRAY_LEN(rows), .error = native_error};

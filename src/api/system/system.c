@@ -51,4 +51,4 @@ static const struct route rows[] = {
     {"GET", "/version", version, PERM_PUBLIC, ROUTE_INLINE, 0, "The MLflow version whose clients work, and ours."},
     {"GET", "/metrics", metrics, PERM_READ, ROUTE_POOL, 0, "Prometheus metrics."},
 };
-const struct route_table system_routes = {"system", rows, ARRAY_LEN(rows), ask_plain_error};
+const struct route_table system_routes = {.dialect = "system", .rows = rows, .len = ARRAY_LEN(rows), .error = ask_plain_error};

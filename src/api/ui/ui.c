@@ -184,6 +184,6 @@ static const struct route rows[] = {
     {"GET", "/", index_page, PERM_READ, ROUTE_POOL, 0, "MLflow's web interface (with --ui-dir)."},
     {"GET", "/static-files/{path*}", static_file, PERM_READ, ROUTE_POOL, 0, "Its scripts, styles and pictures."},
 };
-const struct route_table ui_routes = {"ui", rows, ARRAY_LEN(rows), ask_plain_error};
+const struct route_table ui_routes = {.dialect = "ui", .rows = rows, .len = ARRAY_LEN(rows), .error = ask_plain_error};
 /* Without --ui-dir "/" belongs to api/web. */
-const struct route_table ui_absent_routes = {"ui", rows + 1, ARRAY_LEN(rows) - 1, ask_plain_error};
+const struct route_table ui_absent_routes = {.dialect = "ui", .rows = rows + 1, .len = ARRAY_LEN(rows) - 1, .error = ask_plain_error};

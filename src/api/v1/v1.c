@@ -301,4 +301,4 @@ enum err v1_alive(struct op *op, struct services *s, struct http_req *req, struc
     return OK;
 }
 
-const struct route_table v1_routes = {"v1", rows, ARRAY_LEN(rows), ask_error};
+const struct route_table v1_routes = {.dialect = "v1", .rows = rows, .len = ARRAY_LEN(rows), .error = ask_error};

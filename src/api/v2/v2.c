@@ -146,4 +146,4 @@ static const struct route rows[] = {
     MEMORY("systemsharedmemory", "shared memory", v2_memory, "Take tensors from a file in /dev/shm, and put them there (ingot serve --shared-memory)."),
     MEMORY("cudasharedmemory", "shared memory of GPUs", v2_no_memory, "Not supported: no memory of GPUs is read."),
 };
-const struct route_table v2_routes = {"v2", rows, ARRAY_LEN(rows), ask_error};
+const struct route_table v2_routes = {.dialect = "v2", .rows = rows, .len = ARRAY_LEN(rows), .error = ask_error};

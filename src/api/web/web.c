@@ -8,7 +8,7 @@
 
 #include "api/ask.h"
 #include "api/services.h"
-#include "api/web/site.h"
+#include "api/web/page.h"
 #include "net/gzip.h"
 
 #define POLICY "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
@@ -92,7 +92,10 @@ static struct str prefix_of(const struct services *s, const struct http_req *req
 static enum err page(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct site_file f;
-    enum err e = site_page(op, s->site, prefix_of(s, req), s->ui ? STR("/home") : STR("/"), &f);
+    struct page_place at = {.prefix = prefix_of(s, req), .home = s->ui ? STR("/home") : STR("/")};
+    struct str asked = str_sub(req->target, at.prefix.len, SIZE_MAX);
+    at.path = str_sub(asked, 0, str_find_char(asked, '?'));
+    enum err e = page_make(op, s->site, &at, &f);
     if (e)
         return e;
     file_send(op, &f, req, res, site_build(s->site).len ? STR("no-cache") : STR("no-store"));
@@ -126,7 +129,6 @@ static const struct route rows[] = {
     ROOM("/features", "Page: feature views."),
     ROOM("/features/{path*}", "Page: one feature view."),
     ROOM("/data", "Page: data versions."),
-    ROOM("/data/{path*}", "Page: one data version."),
     ROOM("/monitors", "Page: monitors."),
     ROOM("/monitors/{path*}", "Page: one monitor."),
     ROOM("/audit", "Page: the audit log."),
@@ -134,5 +136,5 @@ static const struct route rows[] = {
 };
 static const struct route home_rows[] = {ROOM("/", "Page: what runs, what changed, what needs a decision.")};
 
-const struct route_table web_routes = {"web", rows, ARRAY_LEN(rows), ask_plain_error};
-const struct route_table web_home_routes = {"web", home_rows, ARRAY_LEN(home_rows), ask_plain_error};
+const struct route_table web_routes = {.dialect = "web", .rows = rows, .len = ARRAY_LEN(rows), .error = ask_plain_error};
+const struct route_table web_home_routes = {.dialect = "web", .rows = home_rows, .len = ARRAY_LEN(home_rows), .error = ask_plain_error};

@@ -85,7 +85,7 @@ static const struct route rows[] = {
     {"GET", "/lived", lived_with, PERM_READ, ROUTE_POOL, 0, "x"},
     {"GET", "/later/{how}", later, PERM_READ, ROUTE_LATER, 0, "x"},
 };
-static const struct route_table table = {"test", rows, ARRAY_LEN(rows), dialect_form};
+static const struct route_table table = {.dialect = "test", .rows = rows, .len = ARRAY_LEN(rows), .error = dialect_form};
 static const struct route_table *const tables[] = {&table, NULL};
 
 /* Tokens "p<N>" carry exactly permission N (and PUBLIC); "all" everything; others nobody. */

@@ -24,7 +24,7 @@ static enum err give(struct op *op, struct services *s, struct http_req *req, st
 }
 
 static const struct route rows[] = {{"GET", "/b", give, PERM_PUBLIC, ROUTE_POOL | ROUTE_TRANSFER, 0, "x"}};
-static const struct route_table table = {"t", rows, 1, NULL};
+static const struct route_table table = {.dialect = "t", .rows = rows, .len = 1, .error = NULL};
 static const struct route_table *const tables[] = {&table, NULL};
 
 static const char *asked(struct scratch *s, struct dispatch *d, const char *method, const char *headers)
