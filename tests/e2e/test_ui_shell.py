@@ -11,7 +11,7 @@ from ui_world import DESK, HOSTILE, PHONE, fits_width, harmless, opened, prefer,
 
 UI = ROOT / "ui"
 PAGES = ["/", "/runs", "/runs/0123456789abcdef0123456789abcdef", "/compare", "/models", "/models/m", "/models/m/1", "/endpoints", "/endpoints/e", "/pipelines", "/pipelines/p", "/pipelines/p/1",
-         "/features", "/features/v", "/data", "/data/d", "/monitors", "/monitors/m", "/audit", "/settings"]
+         "/features", "/features/v", "/data", "/monitors", "/monitors/m", "/audit", "/settings"]
 ROOMS = ["/", "/runs", "/models", "/endpoints", "/pipelines", "/features", "/data", "/monitors", "/audit", "/settings"]
 POLICY = {"default-src": "'self'", "object-src": "'none'", "base-uri": "'none'", "frame-ancestors": "'none'", "form-action": "'self'"}
 NO_SKELETON = "() => !document.querySelector('.skeleton')"
@@ -59,8 +59,13 @@ def test_pages_and_their_headers(built, path):
     assert requests.head(built.url + path, timeout=20).status_code == 200 and requests.post(built.url + path, json={}, timeout=20).status_code in (404, 405)
 
 
-def test_all_pages_are_one_page(built):
-    assert len({get(built.url + path).text for path in PAGES}) == 1
+def test_all_pages_are_one_page_but_for_what_they_ask_for_at_once(built):
+    texts = {path: get(built.url + path).text for path in PAGES}
+    assert len({re.sub(r'<link rel="modulepreload"[^>]*>\n', "", text) for text in texts.values()}) == 1
+    for path, text in texts.items():
+        rooms = [n for n in files_of(text) if "/rooms/" in n]
+        assert rooms and len(rooms) < 40, f"{path}: the room's own modules are named, not those of all rooms"
+        assert len([n for n in files_of(text) if n.endswith(".css")]) == 1
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/run", "/runs/a/b", "/audit/x", "/settings/x", "/compare/x", "/Runs", "/home/x", "/ui", "/ui/", "/index.html", "/app.js", "/favicon.ico"])

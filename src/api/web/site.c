@@ -1,7 +1,3 @@
-/* Modules and time: a browser learns what a module imports when it has it, so a tree of imports five deep costs five trips before the first
- * line runs. The page therefore names all modules that its first script reaches by static imports (<link rel="modulepreload">), found by walking the
- * files: `from "./x.js"` and `import "./x.js"` at the beginning of a line, which is how ours are written; import() is for what is loaded later. A
- * line that the walk misreads costs a line in the page or a trip, nothing else. */
 #include "api/web/site.h"
 
 #include <errno.h>
@@ -11,15 +7,15 @@
 #include <unistd.h>
 
 #include "api/media.h"
+#include "api/web/links.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/map.h"
-#include "base/vec.h"
+#include "net/gzip.h"
 #include "web_gen.h"
 
 #define INDEX "index.html"
 #define VENDOR "vendor/"
-#define FILES "{{prefix}}/ui/" /* how index.html begins the address of a file */
 
 struct site {
     struct arena *arena;
@@ -28,12 +24,7 @@ struct site {
     int folder;        /* descriptor of --ui-src, or -1 */
 };
 
-struct name_list {
-    struct str *p;
-    size_t len, cap;
-};
-
-static struct str tag_of(struct arena *a, struct str bytes)
+struct str site_tag(struct arena *a, struct str bytes)
 {
     uint64_t halves[2] = {hash64(bytes.p, bytes.len, 1), hash64(bytes.p, bytes.len, 2)};
     char hex[2 * sizeof halves + 3];
@@ -56,6 +47,35 @@ static struct str build_of(struct arena *a, const struct embed_file *files, size
     return str_dup(a, str_from(hex));
 }
 
+/* All styles that the page names, as one file: a browser paints nothing before it has the last of them. */
+static enum err styles_join(struct op *op, struct site *site)
+{
+    const struct site_file *index = map_find(&site->files, STR(INDEX)), *one;
+    struct str line, name, rest = index ? index->bytes : (struct str){0};
+    struct buf all, packed;
+    bool ok = true;
+    buf_init(&all, LIMIT_WEB_FILE_BYTES);
+    buf_init(&packed, LIMIT_WEB_FILE_BYTES);
+    while (str_split(&rest, '\n', &line)) {
+        if (!links_style(line, &name) || !name.p || !(one = map_find(&site->files, name)))
+            continue;
+        buf_add_str(&all, one->bytes);
+        buf_add_char(&all, '\n');
+    }
+    if (all.len) {
+        struct site_file *f = arena_new(site->arena, struct site_file);
+        ok = gzip_pack(buf_str(&all), &packed) && !all.failed;
+        f->bytes = str_dup(site->arena, buf_str(&all));
+        f->packed = str_dup(site->arena, buf_str(&packed));
+        f->tag = site_tag(site->arena, f->bytes);
+        f->type = media_of_name(STR(SITE_STYLES));
+        ok = ok && map_put(&site->files, STR(SITE_STYLES), f);
+    }
+    buf_clear(&all);
+    buf_clear(&packed);
+    return ok ? OK : op_fail(op, E_TOO_LARGE, "the styles of the web interface are too large");
+}
+
 enum err site_open(struct op *op, const struct embed_file *files, size_t n, const char *src, struct site **ret)
 {
     struct arena *arena = arena_create(LIMIT_MIB(4));
@@ -68,12 +88,14 @@ enum err site_open(struct op *op, const struct embed_file *files, size_t n, cons
         struct site_file *f = arena_new(arena, struct site_file);
         f->bytes = (struct str){(const char *)files[i].bytes, files[i].size};
         f->packed = (struct str){(const char *)files[i].packed, files[i].packed_size};
-        f->tag = tag_of(arena, f->bytes);
+        f->tag = site_tag(arena, f->bytes);
         f->type = media_of_name(str_from(files[i].path));
         if (!map_put(&site->files, str_from(files[i].path), f))
             e = op_fail(op, E_TOO_LARGE, "the web interface has too many files");
     }
     site->build = src ? STR("") : build_of(arena, files, n);
+    if (!e && !src)
+        e = styles_join(op, site);
     if (!e && src) {
         site->folder = open(src, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (site->folder < 0)
@@ -109,7 +131,7 @@ struct str site_build(const struct site *site)
 static int open_below(struct op *op, int folder, struct str name)
 {
     struct str part;
-    int at = dup(folder);
+    int at = fcntl(folder, F_DUPFD_CLOEXEC, 0);
     while (at >= 0 && str_split(&name, '/', &part)) {
         bool last = name.p == NULL || name.len == 0;
         if (!part.len || part.p[0] == '.' || memchr(part.p, 0, part.len)) {
@@ -152,7 +174,7 @@ static enum err folder_file(struct op *op, const struct site *site, struct str n
         else
             *ret = (struct site_file){.bytes = {p, got}, .type = media_of_name(name)};
         if (!e)
-            ret->tag = tag_of(op->arena, ret->bytes);
+            ret->tag = site_tag(op->arena, ret->bytes);
     }
     if (fd >= 0)
         close(fd);
@@ -167,150 +189,5 @@ enum err site_find(struct op *op, const struct site *site, struct str name, stru
     if (!f)
         return op_fail(op, E_NOT_FOUND, "No such file");
     *ret = *f;
-    return OK;
-}
-
-/* ---- the page ---- */
-
-/* `relative` as `from` imports it: "./x.js" and "../y/z.js" of "a/b.js" are "a/x.js" and "y/z.js". p NULL: not below us. */
-static struct str name_beside(struct op *op, struct str from, struct str relative)
-{
-    size_t cut = from.len;
-    while (cut > 0 && from.p[cut - 1] != '/')
-        cut--;
-    struct str folder = str_sub(from, 0, cut); /* with its slash */
-    while (str_starts(relative, STR("../"))) {
-        if (!folder.len)
-            return (struct str){0};
-        relative = str_sub(relative, 3, SIZE_MAX);
-        folder.len--;
-        while (folder.len && folder.p[folder.len - 1] != '/')
-            folder.len--;
-    }
-    if (str_starts(relative, STR("./")))
-        relative = str_sub(relative, 2, SIZE_MAX);
-    return str_from(op_printf(op, "%.*s%.*s", STR_FMT(folder), STR_FMT(relative)));
-}
-
-/* What stands between the quotes behind `word`, if the line has that. */
-static struct str quoted_after(struct str line, struct str word)
-{
-    size_t at = str_find(line, word);
-    if (at == SIZE_MAX)
-        return (struct str){0};
-    struct str rest = str_sub(line, at + word.len, SIZE_MAX);
-    size_t end = str_find_char(rest, '"');
-    return end == SIZE_MAX ? (struct str){0} : str_sub(rest, 0, end);
-}
-
-static bool list_holds(const struct name_list *list, struct str name)
-{
-    for (size_t i = 0; i < list->len; i++)
-        if (str_eq(list->p[i], name))
-            return true;
-    return false;
-}
-
-static void note_imports(struct op *op, struct str name, struct str text, struct name_list *list)
-{
-    struct str line;
-    while (str_split(&text, '\n', &line)) {
-        bool begins = str_starts(line, STR("import ")) || str_starts(line, STR("export ")) || str_starts(line, STR("} from "));
-        struct str target = begins ? quoted_after(line, STR(" from \"")) : (struct str){0};
-        if (!target.p && str_starts(line, STR("import \"")))
-            target = quoted_after(line, STR("import \""));
-        struct str found = target.p && target.p[0] == '.' ? name_beside(op, name, target) : (struct str){0};
-        if (found.len && list->len < LIMIT_WEB_FILES && !list_holds(list, found))
-            *vec_push(list, op->arena) = found;
-    }
-}
-
-/* All modules that the page's script reaches, itself first. */
-static void modules_of(struct op *op, const struct site *site, struct str script, struct name_list *list)
-{
-    struct site_file f;
-    *vec_push(list, op->arena) = script;
-    for (size_t i = 0; i < list->len; i++) {
-        if (site_find(op, site, list->p[i], &f))
-            op_clear(op); /* the browser will say so */
-        else if (!str_starts(list->p[i], STR(VENDOR)))
-            note_imports(op, list->p[i], f.bytes, list);
-    }
-}
-
-static void add_escaped(struct buf *out, struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        const char *entity = s.p[i] == '&' ? "&amp;" : s.p[i] == '"' ? "&quot;" : s.p[i] == '<' ? "&lt;" : s.p[i] == '>' ? "&gt;" : NULL;
-        if (entity)
-            buf_add_cstr(out, entity);
-        else
-            buf_add_char(out, s.p[i]);
-    }
-}
-
-/* "PREFIX/ui/BUILD/" */
-static void add_base(struct buf *out, const struct site *site, struct str prefix)
-{
-    add_escaped(out, prefix);
-    buf_add_cstr(out, "/ui/");
-    buf_add_str(out, site->build);
-    if (site->build.len)
-        buf_add_char(out, '/');
-}
-
-static void add_preload(struct op *op, const struct site *site, struct str index, struct str prefix, struct str home, struct buf *out)
-{
-    struct name_list modules = {0};
-    struct str script = quoted_after(index, STR("src=\"" FILES));
-    if (script.p)
-        modules_of(op, site, script, &modules);
-    buf_add_cstr(out, "<meta name=\"ingot-home\" content=\"");
-    add_escaped(out, home);
-    buf_add_cstr(out, "\">\n");
-    for (size_t i = 1; i < modules.len; i++) {
-        buf_add_cstr(out, "<link rel=\"modulepreload\" href=\"");
-        add_base(out, site, prefix);
-        add_escaped(out, modules.p[i]);
-        buf_add_cstr(out, "\">\n");
-    }
-}
-
-/* One {{word}} of index.html. */
-static void add_word(struct op *op, const struct site *site, struct str index, struct str word, struct str prefix, struct str home, struct buf *out)
-{
-    if (str_eqc(word, "files"))
-        add_base(out, site, prefix);
-    else if (str_eqc(word, "prefix"))
-        add_escaped(out, prefix);
-    else if (str_eqc(word, "preload"))
-        add_preload(op, site, index, prefix, home, out);
-}
-
-enum err site_page(struct op *op, const struct site *site, struct str prefix, struct str home, struct site_file *ret)
-{
-    struct site_file index;
-    enum err e = site_find(op, site, STR(INDEX), &index);
-    if (e || !map_has(&site->files, STR(VENDOR "preact.js"))) {
-        op_clear(op);
-        return op_fail(op, E_UNSUPPORTED, "this program was built without the web interface: `npm ci` before CMake brings the parts that it needs");
-    }
-    AUTO(buf) struct buf out;
-    buf_init(&out, LIMIT_WEB_FILE_BYTES);
-    struct str rest = index.bytes;
-    for (size_t at, end; (at = str_find(rest, STR("{{"))) != SIZE_MAX;) {
-        buf_add_str(&out, str_sub(rest, 0, at));
-        rest = str_sub(rest, at, SIZE_MAX);
-        bool files = str_starts(rest, STR(FILES));
-        if ((end = str_find(rest, STR("}}"))) == SIZE_MAX)
-            break;
-        add_word(op, site, index.bytes, files ? STR("files") : str_sub(rest, 2, end - 2), prefix, home, &out);
-        rest = str_sub(rest, files ? strlen(FILES) : end + 2, SIZE_MAX);
-    }
-    buf_add_str(&out, rest);
-    if (out.failed)
-        return op_fail(op, E_TOO_LARGE, "the page is too large");
-    *ret = (struct site_file){.bytes = str_dup(op->arena, buf_str(&out)), .type = "text/html; charset=utf-8"};
-    ret->tag = tag_of(op->arena, ret->bytes);
     return OK;
 }

@@ -5,12 +5,16 @@
  * modules import each other by relative addresses, all of a page's files carry the same build: a browser may keep them for ever, and never mixes those of
  * two versions. Files from a folder have none and are read at each request: regular files below the folder, never through a link.
  *
+ * SITE_STYLES is no file of the source: all styles that index.html names, in their order, as one. Files from a folder have no such.
+ *
  * Read-only after site_open: any thread. Names are relative to ui/: "lib/api.js". */
 #ifndef INGOT_API_WEB_SITE_H
 #define INGOT_API_WEB_SITE_H
 
 #include "base/buf.h"
 #include "base/op.h"
+
+#define SITE_STYLES "style.css"
 
 struct embed_file; /* of what tools/embed writes */
 struct site;
@@ -28,11 +32,9 @@ MUST_USE enum err site_open(struct op *op, const struct embed_file *files, size_
 void site_close(struct site *site); /* NULL is fine */
 /* "" when files come from a folder. */
 struct str site_build(const struct site *site);
-/* E_NOT_FOUND: no such file; E_UNSUPPORTED: this program was built without the interface. Bytes live as long as op and site do. */
+/* E_NOT_FOUND: no such file. Bytes live as long as op and site do. */
 MUST_USE enum err site_find(struct op *op, const struct site *site, struct str name, struct site_file *ret);
-/* The page that starts the interface, made from index.html for addresses below `prefix` ("" or "/ml"): {{prefix}}/ui/ becomes where the files lie, {{prefix}}
- * the prefix, and {{preload}} one line for each module that the page's script needs, which has the browser ask for it at once, and a line that tells the home
- * page's path (`home`: "/" or "/home"). */
-MUST_USE enum err site_page(struct op *op, const struct site *site, struct str prefix, struct str home, struct site_file *ret);
+/* The ETag of `bytes`, with its quotes. */
+struct str site_tag(struct arena *a, struct str bytes);
 
 #endif
