@@ -40,7 +40,7 @@ LIBRARIES = [
     (r"llama\.h|ggml.*\.h", "llama.cpp"), (r"cmocka\.h", "cmocka"),
 ]
 LIBC = set("""aio alloca arpa/inet assert byteswap complex cpio ctype dirent dlfcn elf endian err errno error execinfo fcntl features
-fenv float fnmatch ftw getopt glob grp inttypes iso646 langinfo libgen limits linux/audit linux/filter linux/fs linux/futex linux/seccomp link locale malloc math memory net/if
+fenv float fnmatch ftw getopt glob grp inttypes iso646 langinfo libgen limits linux/audit linux/filter linux/fs linux/futex linux/landlock linux/seccomp link locale malloc math memory net/if
 netdb netinet/in netinet/tcp poll pthread pty pwd regex sched search semaphore setjmp signal spawn stdalign stdarg stdatomic
 stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/epoll sys/eventfd sys/file sys/inotify sys/ioctl sys/mman sys/mount
 sys/param sys/prctl sys/random sys/resource sys/select sys/sendfile sys/socket sys/stat sys/statfs sys/statvfs sys/syscall

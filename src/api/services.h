@@ -15,7 +15,6 @@ struct memory_regions;
 struct alerts;
 struct payload;
 struct series_cache;
-struct table_engine;
 struct run_index;
 struct run_windows;
 struct server;
@@ -45,7 +44,8 @@ struct services {
     struct server *server;
     struct retrainer retrainer;  /* trigger NULL: nothing is retrained */
     struct pipeline_control pipelines; /* cancel NULL: no pipelines run here */
-    enum err (*tables_open)(struct op *op, struct table_engine **ret); /* NULL: files of rows are not read */
+    /* Appends a page of the Parquet file at `path` (core/dataset/peek.h) to `ret`. E_BUSY: too many are being read. NULL: files of rows are not read. */
+    enum err (*rows_read)(struct op *op, struct str path, int64_t offset, int64_t limit, struct buf *ret);
     void (*metrics)(struct services *s, struct buf *out); /* Prometheus text of everything */
     bool (*healthy)(struct services *s); /* false: writes are refused until a restart; never blocks */
     struct source_pattern *version_sources; /* what new versions' sources must match; NULL: anything */

@@ -25,6 +25,7 @@
 #include "app/metrics.h"
 #include "app/outbox.h"
 #include "app/retrain.h"
+#include "app/rows_reader.h"
 #include "app/ticker.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -190,7 +191,7 @@ static struct services services_of(const struct op *op, const struct platform *p
         .alerts = p->alerts,
         .retrainer = retrain_hooks(p->retrain),
         .pipelines = retrain_control(p->retrain),
-        .tables_open = backend_tables_open,
+        .rows_read = rows_reader_read,
         .metrics = metrics_write,
         .healthy = metrics_healthy,
         .version_sources = p->version_sources,

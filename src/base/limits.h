@@ -125,6 +125,7 @@
 #define LIMIT_CHILD_HANG_MS 10000         /* a hosted engine that ignores a deadline for so long is killed */
 #define LIMIT_CHILD_BACKOFF_MS 30000      /* between two starts of an engine that dies */
 #define LIMIT_CHILDREN 512                /* hosted engines of one process */
+#define LIMIT_ERRAND_ANSWER_BYTES LIMIT_MIB(16) /* of a process that does one thing and ends */
 
 /* Serving */
 #define LIMIT_SERVE_ENDPOINTS 256
@@ -267,6 +268,12 @@
 #define LIMIT_ROWS_PAGE 1000              /* rows of a file that one answer shows */
 #define LIMIT_ROWS_COLUMNS 500
 #define LIMIT_ROWS_TEXT 2000              /* bytes of a text among them */
+#define LIMIT_ROWS_READERS 2              /* files read at a time, each in a process of its own */
+#define LIMIT_ROWS_WAITING 16             /* requests that wait for one of them */
+#define LIMIT_ROWS_WAIT_MS 5000           /* ... so long */
+#define LIMIT_ROWS_READ_MS 15000          /* of one page */
+#define LIMIT_ROWS_MEMORY LIMIT_MIB(512)  /* the reader's engine */
+#define LIMIT_ROWS_PROCESS_MEMORY LIMIT_MIB(1024) /* all that its process holds by itself */
 #define LIMIT_JOURNAL_STAGES 500          /* of one run that are reported and shown */
 #define LIMIT_JOURNAL_NAME 500            /* bytes: of a pipeline, stage, host */
 #define LIMIT_JOURNAL_TEXT 4096           /* bytes: folder, reason */
@@ -311,6 +318,8 @@
 #define LIMIT_TRACK_CHART_POINTS 5000     /* per line */
 #define LIMIT_TRACK_OVERLAY_RUNS 10000    /* lines of one metric in one picture */
 #define LIMIT_TRACK_OVERLAY_POINTS 1000000 /* of all of them */
+#define LIMIT_TRACK_CROWD_GROUPS 32       /* of very many runs, in one picture: the largest */
+#define LIMIT_TRACK_CROWD_COLUMNS 64      /* values of very many runs, in one answer */
 #define LIMIT_TRACK_BODY_BYTES LIMIT_MIB(16) /* of a request; inputs with their profiles may be larger */
 #define LIMIT_TRACK_FILTER_BYTES LIMIT_KIB(64)
 #define LIMIT_TRACK_FILTER_CLAUSES 256

@@ -10,6 +10,9 @@
 MUST_USE enum err jail_enter(struct op *op, int parent_pid, int keep_fds, size_t memory_bytes);
 /* No file is opened any more: after the engine's library was loaded, before the model is. */
 void jail_close_files(void);
+/* No file is opened any more but the one open at `fd`, and that for reading (Landlock; a kernel without it is passed over). Of the calling
+ * thread and those that it starts later: before a library makes threads. True when it holds. */
+bool jail_keep_file(int fd);
 /* True when system calls are filtered. */
 bool jail_filters(void);
 

@@ -1,15 +1,13 @@
 /* One loop: what is due (a start, a kill), then sleep on the children's pidfds and on our eventfd.
  *
- * A start makes a new channel, so that nothing of a dead child's memory is read again, and spawns /proc/self/exe: the very file that
- * runs, even when it was replaced on disk since. The environment is a short list: the server's holds secrets.
- * The child's descriptors: 0 /dev/null, 1 and 2 the server's standard error, 3 the channel, 4 the model. */
+ * A start makes a new channel, so that nothing of a dead child's memory is read again, and spawns this program (spawn.h) with
+ * the channel as descriptor 3 and the model as 4. */
 #include "adapter/child/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -17,13 +15,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "adapter/child/spawn.h"
 #include "base/log.h"
 #include "base/time.h"
 
 #define LIVED_MS 10000 /* a child that lived so long was no failure */
 #define LOOK_MS 50 /* between two looks at questions whose askers have left */
-
-extern char **environ;
 
 static struct {
     pthread_once_t once;
@@ -53,57 +50,14 @@ void keeper_poke(void)
 
 /* ---- starting ---- */
 
-static bool is_passed_on(const char *entry)
-{
-    static const char *const names[] = {"INGOT_ONNXRUNTIME=", "INGOT_XGBOOST=", "LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
-                                        "LSAN_OPTIONS=",      "TSAN_OPTIONS=",  "MALLOC_ARENA_MAX=", "OMP_NUM_THREADS=", "TZ="};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strncmp(entry, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
-}
-
 static int spawn(const struct keeper_child *c, int channel_fd, pid_t *ret_pid)
 {
-    enum { ENV_MAX = 16 };
-    char parent[16], memory[24], *env[ENV_MAX + 1] = {0};
-    size_t n = 0;
-    for (char **e = environ; *e && n < ENV_MAX; e++)
-        if (is_passed_on(*e))
-            env[n++] = *e;
+    char parent[16], memory[24], name[32], program[] = "ingot", word[] = "engine-host";
     snprintf(parent, sizeof parent, "%d", getpid());
     snprintf(memory, sizeof memory, "%zu", c->memory_bytes);
-    char program[] = "ingot", word[] = "engine-host", name[32];
     snprintf(name, sizeof name, "%s", c->engine);
     char *argv[] = {program, word, name, parent, memory, NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    sigset_t none, usual;
-    sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGPIPE);
-    sigaddset(&usual, SIGINT);
-    sigaddset(&usual, SIGTERM);
-    sigaddset(&usual, SIGHUP);
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &usual);
-    posix_spawnattr_setpgroup(&attributes, 0); /* a terminal's Ctrl-C is for the server, which drains */
-    int e = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    if (!e)
-        e = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    if (!e)
-        e = posix_spawn_file_actions_adddup2(&files, 2, 1);
-    if (!e)
-        e = posix_spawn_file_actions_adddup2(&files, channel_fd, 3);
-    if (!e)
-        e = posix_spawn_file_actions_adddup2(&files, c->model_fd, 4);
-    if (!e)
-        e = posix_spawn(ret_pid, "/proc/self/exe", &files, &attributes, argv, env);
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-    return e;
+    return spawn_self(argv, channel_fd, c->model_fd, ret_pid);
 }
 
 static struct keeper_line *line_make(const struct keeper_child *c)

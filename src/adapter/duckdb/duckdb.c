@@ -55,17 +55,22 @@ static enum err set_config(struct op *op, const struct duck_lib *lib, duckdb_con
     return OK;
 }
 
-/* Settings that only a connection can make; the last one locks them. */
-static enum err set_session(struct op *op, struct duck_engine *d)
+/* Settings that only a connection can make; the last one locks them. The one file comes before the door is shut: it could not be named afterwards. */
+static enum err set_session(struct op *op, struct duck_engine *d, const char *only_file)
 {
-    static const char *const statements[] = {"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL lock_configuration = true"};
+    const char *const statements[] = {
+        only_file ? op_printf(op, "SET GLOBAL allowed_paths = [%.*s]", STR_FMT(table_quote(op, str_from(only_file)))) : NULL,
+        only_file ? "SET GLOBAL enable_external_access = false" : NULL,
+        "SET GLOBAL TimeZone = 'UTC'",
+        "SET GLOBAL lock_configuration = true",
+    };
     duckdb_connection c = NULL;
     if (d->lib->connect(d->db, &c) != DuckDBSuccess)
         return op_fail(op, E_INTERNAL, "DuckDB gives no connection");
     enum err e = duck_writer_register(op, d, c);
     for (size_t i = 0; !e && i < ARRAY_LEN(statements); i++) {
         duckdb_result r = {0};
-        if (d->lib->query(c, statements[i], &r) != DuckDBSuccess)
+        if (statements[i] && d->lib->query(c, statements[i], &r) != DuckDBSuccess)
             e = duck_fail(op, statements[i], d->lib->result_error(&r), E_INTERNAL);
         d->lib->destroy_result(&r);
     }
@@ -98,7 +103,7 @@ enum err duckdb_engine_open(struct op *op, const struct duckdb_config *config, s
     if (c)
         lib->destroy_config(&c);
     if (!e) {
-        e = set_session(op, d);
+        e = set_session(op, d, config->only_file);
         if (e)
             lib->close(&d->db);
     }

@@ -11,6 +11,7 @@ struct duckdb_config {
     int threads;          /* 0 = one per core */
     size_t memory_bytes;  /* 0 = LIMIT_DUCKDB_MEMORY */
     const char *temp_dir; /* where it may spill; NULL = nowhere */
+    const char *only_file; /* the one file that statements may name; NULL = any. With it nothing can be written */
 };
 
 /* E_UNSUPPORTED: the library is not there or lacks a function (the text names it). table_engine_close() frees it. */

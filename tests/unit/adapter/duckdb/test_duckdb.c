@@ -36,6 +36,37 @@ static struct str one_text(struct op *op, struct table_engine *t, const char *sq
     return s;
 }
 
+/* An engine for one file reads no other, whatever a statement says, and writes nothing. */
+static void test_only_file(void **state)
+{
+    (void)state;
+    struct op op;
+    struct table_engine *t = NULL;
+    struct frame *f = NULL;
+    char dir[] = "/tmp/ingot-duckdb-XXXXXX";
+    with_op(&op);
+    assert_non_null(mkdtemp(dir));
+    const char *mine = op_printf(&op, "%s/it's mine.csv", dir), *other = op_printf(&op, "%s/other.csv", dir);
+    for (int i = 0; i < 2; i++) {
+        FILE *file = fopen(i ? other : mine, "we");
+        fputs("a\n1\n", file);
+        fclose(file);
+    }
+    assert_int_equal(duckdb_engine_open(&op, &(struct duckdb_config){.threads = 1, .memory_bytes = LIMIT_MIB(64), .only_file = mine}, &t), OK);
+    const char *sql = op_printf(&op, "SELECT a::VARCHAR FROM read_csv(%.*s)", STR_FMT(table_quote(&op, str_from(mine))));
+    assert_true(str_eqc(one_text(&op, t, sql), "1"));
+    sql = op_printf(&op, "SELECT a::VARCHAR FROM read_csv('%s')", other);
+    assert_int_not_equal(frame_load(&op, t, str_from(sql), LIMIT_MIB(1), &f), OK);
+    op_clear(&op);
+    sql = op_printf(&op, "SELECT content FROM read_text('%s/*')", dir);
+    assert_int_not_equal(frame_load(&op, t, str_from(sql), LIMIT_MIB(1), &f), OK);
+    table_engine_close(t);
+    unlink(mine);
+    unlink(other);
+    assert_int_equal(rmdir(dir), 0);
+    arena_destroy(op.arena);
+}
+
 static void test_settings(void **state)
 {
     (void)state;
@@ -150,6 +181,6 @@ int main(int argc, char **argv)
     (void)argv;
     if (argc > 1)
         return missing_main();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_version), cmocka_unit_test(test_settings), cmocka_unit_test(test_missing_library), cmocka_unit_test(test_writers_side_by_side)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_version), cmocka_unit_test(test_settings), cmocka_unit_test(test_only_file), cmocka_unit_test(test_missing_library), cmocka_unit_test(test_writers_side_by_side)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
