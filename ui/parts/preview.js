@@ -15,6 +15,7 @@ import { LineView } from "./lineview.js";
 import { Markdown } from "./markdown.js";
 import { Empty, Failed, Skeleton } from "./states.js";
 import { Table } from "./table.js";
+import { Toggles } from "./toggle.js";
 
 const PART_BYTES = 1 << 20;
 const SHOW_MAX = 32 << 20;
@@ -113,7 +114,7 @@ function Json({ text, name, size, shown }) {
 }
 
 function Switch({ value, set }) {
-  return html`<div class="toggle-group preview-switch"><button type="button" aria-pressed=${String(!value)} onClick=${() => set(false)}>${t("Shown")}</button><button type="button" aria-pressed=${String(value)} onClick=${() => set(true)}>${t("Source")}</button></div>`;
+  return html`<${Toggles} className="preview-switch" options=${[[false, t("Shown")], [true, t("Source")]]} value=${value} onChoose=${set} />`;
 }
 
 function Prose({ text, name }) {

@@ -3,12 +3,13 @@
 import { html, useCallback, useMemo, useState } from "../lib/html.js";
 import { useData } from "../lib/api.js";
 import { bytes, duration, integer, number, percent } from "../lib/format.js";
-import { useParam } from "../lib/route.js";
+import { href, useParam } from "../lib/route.js";
 import { t } from "../lib/words.js";
 import { Icon } from "../parts/icons.js";
 import { Chart } from "../parts/chart.js";
 import { Card } from "../parts/page.js";
 import { Empty, Loaded } from "../parts/states.js";
+import { Toggles } from "../parts/toggle.js";
 import { columnsOf, lastMinute, rangeOf, ranges, seriesOf, thresholds } from "./endpoint_series.js";
 
 function Tile({ name, value, hint, id }) {
@@ -81,13 +82,12 @@ function Charts({ data, endpoint, by, range }) {
 export function EndpointLive({ endpoint, at }) {
   const [name, setName] = useParam("range", "15m"), [by, setBy] = useParam("by", "version"), [paused, pause] = useState(false);
   const range = rangeOf(name), data = useData(`${at}/live?span_us=${range.ms * 1000}&step_us=${range.step_ms * 1000}`, { every_ms: paused ? 0 : range.refresh_ms });
-  return html`<div class="bar-row"><div class="toggle-group" role="group" aria-label=${t("Time range")}>${ranges.map(r => html`<button type="button" key=${r.name} aria-pressed=${r.name === range.name ? "true" : "false"} onClick=${() => setName(r.name)}>${r.text}</button>`)}</div>
-      <div class="toggle-group" role="group" aria-label=${t("Lines")}>${[["version", t("By version")], ["all", t("All together")]].map(([key, text]) => html`<button type="button" key=${key} aria-pressed=${key === by ? "true" : "false"} onClick=${() => setBy(key)}>${text}</button>`)}</div>
+  return html`<div class="bar-row"><${Toggles} label=${t("Time range")} options=${ranges.map(r => [r.name, r.text])} value=${range.name} onChoose=${setName} />
+      <${Toggles} label=${t("Lines")} options=${[["version", t("By version")], ["all", t("All together")]]} value=${by} onChoose=${setBy} />
       <button type="button" class="button" aria-pressed=${paused ? "true" : "false"} onClick=${() => pause(!paused)}>${paused ? t("Go on") : t("Pause")}</button>
       <span class="soft" role="status">${paused ? t("stopped") : t("every {time}", { time: duration(range.refresh_ms) })}</span></div>
     <${Loaded} of=${data} lines=${10}>${live => html`<${Tiles} data=${live} />
-      ${live.now.every(v => v.requests === 0) && !(live.past?.total?.requests ?? []).some(n => n > 0) && html`<${Card}><${Empty} icon="endpoints" title=${t("Nobody has asked yet")} text=${t("Requests appear here within a second. Try one, or let a client ask.")}
-        command=${`curl -s ${location.origin}/v2/models/${encodeURIComponent(endpoint.name)}`} /></${Card}>`}
+      ${live.now.every(v => v.requests === 0) && !(live.past?.total?.requests ?? []).some(n => n > 0) && html`<${Card}><${Empty} icon="endpoints" title=${t("Nobody has asked yet")} text=${html`${t("Requests appear here within a second.")} <a href=${href("/endpoints/{name}", endpoint, { tab: "try" })}>${t("Try it")}</a>`} /></${Card}>`}
       ${live.past && html`<${Charts} data=${live} endpoint=${endpoint} by=${by} range=${range} />
       <${Versions} now=${live.now} endpoint=${endpoint} /><${Errors} past=${live.past} />`}`}</${Loaded}>`;
 }

@@ -1,4 +1,5 @@
 /* endpoint_series.js - an endpoint's recent past (GET /endpoints/{name}/live) as series of charts. Pure; used by endpoint_live.js and its test. */
+import { palette } from "../lib/colour.js";
 
 /* step_ms 0: the server chooses. */
 export const ranges = [
@@ -31,8 +32,7 @@ function ms(column) {
   return mapped([column], v => v / 1000);
 }
 
-const STROKES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
-const QUANTILES = { p50_us: ["#56b4e9", []], p95_us: ["#0072b2", []], p99_us: ["#d55e00", []] };
+const QUANTILES = { p50_us: palette[4], p95_us: palette[0], p99_us: palette[1] };
 
 /* {rate, latency, errors, queue, batch, cache}: lists of series; `by` is "version" or "all". */
 export function seriesOf(t, past, by) {
@@ -45,14 +45,14 @@ export function seriesOf(t, past, by) {
   const shown = by === "version" && versions.length > 0 ? versions : [all];
   const latencies = by === "version" && versions.length > 1 ? ["p50_us", "p99_us"] : ["p50_us", "p95_us", "p99_us"];
   for (const [place, { id, name, c }] of shown.entries()) {
-    const one = shown.length === 1, stroke = STROKES[place % STROKES.length], dash = [];
+    const one = shown.length === 1, stroke = palette[place % palette.length], dash = [];
     out.rate.push({ id, name, stroke, dash, x, y: rate(c, past.step_us) });
     out.errors.push({ id, name, stroke, dash, x, y: percentOf(c.errors, c.requests) });
     out.queue.push({ id, name, stroke, dash, x, y: c.queued });
     out.batch.push({ id, name, stroke, dash, x, y: c.batch });
     out.cache.push({ id, name, stroke, dash, x, y: percentOf(c.cache_hits, mapped([c.cache_hits, c.cache_misses], (a, b) => a + b)) });
     for (const q of latencies)
-      out.latency.push({ id: `${id} ${q}`, name: one ? q.slice(0, 3) : `${name} ${q.slice(0, 3)}`, stroke: one ? QUANTILES[q][0] : stroke, dash: one || q === "p50_us" ? [] : [6, 4], x, y: ms(c[q]) });
+      out.latency.push({ id: `${id} ${q}`, name: one ? q.slice(0, 3) : `${name} ${q.slice(0, 3)}`, stroke: one ? QUANTILES[q] : stroke, dash: one || q === "p50_us" ? [] : [6, 4], x, y: ms(c[q]) });
   }
   return out;
 }

@@ -10,6 +10,7 @@ import { Episodes } from "../parts/episodes.js";
 import { HeatMap } from "../parts/heatmap.js";
 import { Card, Page } from "../parts/page.js";
 import { Empty, Failed, Loaded, Skeleton } from "../parts/states.js";
+import { Toggles } from "../parts/toggle.js";
 import { ruleWord } from "./home_items.js";
 import { MonitorCell } from "./monitor_cell.js";
 import { MonitorCharts } from "./monitor_charts.js";
@@ -30,13 +31,13 @@ function measureWord(measure) {
 
 function Choice({ name, label, options, words, fallback }) {
   const [value, set] = useParam(name, fallback);
-  return html`<div class="toggle-group" role="group" aria-label=${label}>${options.map(o => html`<button type="button" key=${o} aria-pressed=${o === value ? "true" : "false"} onClick=${() => set(o)}>${words(o)}</button>`)}</div>`;
+  return html`<${Toggles} label=${label} options=${options.map(o => [o, words(o)])} value=${value} onChoose=${set} />`;
 }
 
 function Tiles({ window: w }) {
   const tiles = [[t("Newest window"), day(w.start_us / 1000)], [t("Predictions"), integer(w.predictions)], [t("Labelled"), w.predictions ? percent(w.labelled / w.predictions) : "–"],
     [t("Drifted features"), `${w.drifted} / ${w.features.length}`], ["AUC", number(w.auc)], [t("Log-loss"), number(w.logloss)], [t("Errors"), percent(w.error_rate)], ["p99", w.p99_us === null ? "–" : duration(w.p99_us / 1000)]];
-  return html`<div class="grid tiles">${tiles.map(([name, figure]) => html`<div class="tile" key=${name}><div class="name">${name}</div><div class="figure small" title=${figure}>${figure}</div></div>`)}</div>`;
+  return html`<div class="grid tiles wide">${tiles.map(([name, figure]) => html`<div class="tile" key=${name}><div class="name">${name}</div><div class="figure small" title=${figure}>${figure}</div></div>`)}</div>`;
 }
 
 function storyText(s) {

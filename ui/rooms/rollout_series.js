@@ -1,7 +1,6 @@
 /* rollout_series.js - a rollout's course (GET …/rollouts/{id}/course) as series of charts. Pure; used by rollout_evidence.js and its test.
  * x is event time in ms. A value that is not known yet is null. */
-
-const STROKES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
+import { palette } from "../lib/colour.js";
 
 function times(course) {
   return course.map(d => d.at_us / 1000);
@@ -9,7 +8,7 @@ function times(course) {
 
 /* A line with its bounds as a band; where one bound is unknown the band has no width there. */
 function banded(id, name, x, rows) {
-  return { id, name, x, stroke: STROKES[0], dash: [], y: rows.map(r => r?.diff ?? null), min: rows.map(r => r?.lo ?? null), max: rows.map(r => r?.hi ?? null), points: true };
+  return { id, name, x, stroke: palette[0], dash: [], y: rows.map(r => r?.diff ?? null), min: rows.map(r => r?.lo ?? null), max: rows.map(r => r?.hi ?? null), points: true };
 }
 
 /* The difference that decides: of a canary candidate - control; of an A/B test one line per candidate and metric. */
@@ -21,7 +20,7 @@ export function differences(t, rollout, metric) {
       for (const c of d.report.comparisons ?? [])
         if (!metric || c.metric === metric)
           keys.set(`v${c.version} ${c.metric}`, { version: c.version, metric: c.metric });
-    return [...keys].map(([id, k], i) => ({ ...banded(id, `v${k.version}`, x, course.map(d => d.report.comparisons?.find(c => c.version === k.version && c.metric === k.metric))), stroke: STROKES[(i + 1) % STROKES.length] }));
+    return [...keys].map(([id, k], i) => ({ ...banded(id, `v${k.version}`, x, course.map(d => d.report.comparisons?.find(c => c.version === k.version && c.metric === k.metric))), stroke: palette[(i + 1) % palette.length] }));
   }
   if (kind === "shadow")
     return [banded("loss", t("log-loss, candidate − control"), x, course.map(d => (d.report.loss_delta ? { diff: d.report.loss_delta.value, lo: d.report.loss_delta.lo, hi: d.report.loss_delta.hi } : null)))];
@@ -34,7 +33,7 @@ export function guardrails(t, rollout) {
   const first = rollout.course.find(d => d.report.guards) ?? (rollout.now.report.guards ? rollout.now : null);
   if (!first)
     return { series: [], boundaries: [] };
-  const series = first.report.guards.map((g, i) => ({ id: g.name, stroke: STROKES[i ? 0 : 1], dash: i ? [6, 4] : [], name: names[g.name] ?? g.name, x, y: rollout.course.map(d => d.report.guards?.find(o => o.name === g.name)?.log_e ?? null), points: true }));
+  const series = first.report.guards.map((g, i) => ({ id: g.name, stroke: palette[i ? 0 : 1], dash: i ? [6, 4] : [], name: names[g.name] ?? g.name, x, y: rollout.course.map(d => d.report.guards?.find(o => o.name === g.name)?.log_e ?? null), points: true }));
   const boundaries = first.report.guards.map(g => ({ y: g.boundary, text: names[g.name] ?? g.name, kind: "bad" }));
   return { series, boundaries: boundaries.filter((b, i) => boundaries.findIndex(o => o.y === b.y) === i).map(b => ({ ...b, text: t("boundary") })) };
 }
@@ -42,7 +41,7 @@ export function guardrails(t, rollout) {
 /* A column of each arm over time: units, requests, permille, chance_best, mean_reward, labels. */
 export function armSeries(rollout, key, factor = 1) {
   const x = times(rollout.course), arms = rollout.now.report.arms ?? [];
-  return arms.map((a, i) => ({ id: `v${a.version}`, name: `v${a.version}`, stroke: STROKES[i % STROKES.length], dash: [], x, points: rollout.course.length < 60,
+  return arms.map((a, i) => ({ id: `v${a.version}`, name: `v${a.version}`, stroke: palette[i % palette.length], dash: [], x, points: rollout.course.length < 60,
     y: rollout.course.map(d => {
       const v = d.report.arms?.find(o => o.version === a.version)?.[key];
       return v === null || v === undefined ? null : v * factor;
@@ -52,7 +51,7 @@ export function armSeries(rollout, key, factor = 1) {
 /* A figure of a shadow's report: "agreement.value", "psi", "ks", "delta.p99". */
 export function shadowSeries(rollout, fields) {
   const x = times(rollout.course);
-  return fields.map(([path, name, factor = 1], i) => ({ id: path, name, stroke: STROKES[i % STROKES.length], dash: [], x, points: true, y: rollout.course.map(d => {
+  return fields.map(([path, name, factor = 1], i) => ({ id: path, name, stroke: palette[i % palette.length], dash: [], x, points: true, y: rollout.course.map(d => {
     const v = path.split(".").reduce((o, k) => o?.[k], d.report);
     return v === null || v === undefined ? null : v * factor;
   }) }));

@@ -6,11 +6,11 @@ import { languages, setLanguage, t } from "../lib/words.js";
 import { Card, Page } from "../parts/page.js";
 import { Command } from "../parts/states.js";
 import { KeyValues } from "../parts/kv.js";
+import { Toggles } from "../parts/toggle.js";
 import { applyTheme, themes } from "../shell/theme.js";
 
-function Choice({ label, options, value, onChoose }) {
-  return html`<div class="field"><span id=${"choice-" + label}>${label}</span><div class="toggle-group" role="group" aria-labelledby=${"choice-" + label}>${options.map(([name, text]) => html`
-    <button type="button" key=${name} aria-pressed=${name === value ? "true" : "false"} onClick=${() => onChoose(name)}>${text}</button>`)}</div></div>`;
+function Choice({ label, ...rest }) {
+  return html`<div class="field"><span id=${"choice-" + label}>${label}</span><${Toggles} labelledby=${"choice-" + label} ...${rest} /></div>`;
 }
 
 export default function Settings() {

@@ -9,6 +9,7 @@ import { t } from "../lib/words.js";
 import { JsonView } from "../parts/jsonview.js";
 import { Card } from "../parts/page.js";
 import { Command, Failed, Loaded, Skeleton } from "../parts/states.js";
+import { Toggles } from "../parts/toggle.js";
 import { answerRows, curlLine, invocationsBody, namedFields, readForm, v2Body, waysToAsk } from "./tryit_request.js";
 
 const SHOWN_ROWS = 50;
@@ -93,7 +94,7 @@ function Form({ endpoint, signature, newest_us }) {
     setBusy(false);
   };
   const names = [...ways.map(w => w.name), "json"];
-  return html`<div class="grid try"><${Card} title=${t("Request")} actions=${html`<div class="toggle-group" role="group" aria-label=${t("Form")}>${names.map(n => html`<button type="button" key=${n} aria-pressed=${n === chosen ? "true" : "false"} onClick=${() => { if (n === "json") setJson(JSON.stringify(body ?? {}, null, 2)); choose(n); setResult(null); }}>${wayWord(n)}</button>`)}</div>`}>
+  return html`<div class="grid try"><${Card} title=${t("Request")} actions=${html`<${Toggles} label=${t("Form")} options=${names.map(n => [n, wayWord(n)])} value=${chosen} onChoose=${n => { if (n === "json") setJson(JSON.stringify(body ?? {}, null, 2)); choose(n); setResult(null); }} />`}>
       <form onSubmit=${send} noValidate>${way ? html`<div class="form-grid">${way.fields.map(f => html`<${Field} key=${f.name} field=${f} value=${texts[way.name][f.name]} problem=${problemOf(f)} set=${v => setTexts({ ...texts, [way.name]: { ...texts[way.name], [f.name]: v } })} />`)}</div>`
         : html`<label class="field"><span>${t("Body of the request")}</span><textarea rows="16" class="code" value=${text} spellcheck="false" onInput=${e => setJson(e.target.value)}></textarea></label>${raw.problem && html`<p class="problem" role="alert">${raw.problem}</p>`}`}
         <footer class="try-foot"><button type="submit" class="button primary" disabled=${busy}>${t("Send")}</button><span class="soft">${t("A real request: it counts in the figures and in a running rollout.")}</span></footer></form></${Card}>

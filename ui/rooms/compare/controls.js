@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from "../../lib/html.js";
 import { useKey } from "../../lib/keys.js";
 import { t } from "../../lib/words.js";
 import { Icon } from "../../parts/icons.js";
+import { Toggles } from "../../parts/toggle.js";
 
 export const AXES = { step: "step", time: "time", relative: "duration" }; /* the server's word -> the chart's kind */
 
@@ -28,16 +29,12 @@ export function Smoothing({ settings }) {
     <input type="range" min="0" max="0.99" step="0.01" value=${now} onInput=${e => set(Number(e.target.value))} aria-valuetext=${String(now)} /><output>${now.toFixed(2)}</output></label>`}</${Rested}>`;
 }
 
-function Toggle({ on, onClick, children, title }) {
-  return html`<button type="button" aria-pressed=${on ? "true" : "false"} title=${title} onClick=${onClick}>${children}</button>`;
-}
-
 export function AxisControls({ settings }) {
   const { x, xlog, ylog, set } = settings;
   return html`<label class="control"><span>${t("X axis")}</span><select value=${x} onChange=${e => set({ x: e.target.value === "step" ? null : e.target.value, zoom: null, xlog: e.target.value === "time" ? null : xlog ? 1 : null })}>
       <option value="step">${t("step")}</option><option value="time">${t("time")}</option><option value="relative">${t("relative time")}</option></select></label>
-    <span class="toggle-group" role="group" aria-label=${t("Logarithmic")}>${x !== "time" && html`<${Toggle} on=${xlog} title=${t("Logarithmic x axis")} onClick=${() => set({ xlog: xlog ? null : 1, zoom: null })}>log x</${Toggle}>`}
-      <${Toggle} on=${ylog} title=${t("Logarithmic y axis")} onClick=${() => set({ ylog: ylog ? null : 1 })}>log y</${Toggle}></span>`;
+    <${Toggles} label=${t("Logarithmic")} options=${[x !== "time" && ["x", "log x", t("Logarithmic x axis")], ["y", "log y", t("Logarithmic y axis")]]} value=${[xlog && "x", ylog && "y"]}
+      onChoose=${key => set(key === "x" ? { xlog: xlog ? null : 1, zoom: null } : { ylog: ylog ? null : 1 })} />`;
 }
 
 export function GroupControls({ settings, answer }) {

@@ -5,6 +5,7 @@ import { betterOf } from "../../lib/better.js";
 import { axisColumns } from "../../lib/compared.js";
 import { t } from "../../lib/words.js";
 import { Parallel } from "../../parts/parallel.js";
+import { Toggles } from "../../parts/toggle.js";
 import { PickOne, PickSome, columnTitle } from "./columns.js";
 import { writeBrushes } from "./settings.js";
 
@@ -47,7 +48,7 @@ export function ParallelTab({ answer, styles, settings, hover, onHover }) {
   };
   return html`<div class="controls"><${PickSome} columns=${columns} chosen=${chosen} onChange=${keys => settings.set({ axes: keys.join("\n") || null })} />
       <${PickOne} label=${t("Colour by")} columns=${columns.filter(c => chosen.includes(c.key))} value=${settings.colour === "-" ? "" : colour ?? ""} none=${t("the run")} onChange=${key => settings.set({ by: key === "" ? "-" : key })} />
-      <span class="toggle-group" role="group" aria-label=${t("Logarithmic")}>${axes.filter(a => a.axis.kind === "number").map(a => html`<button key=${a.key} type="button" aria-pressed=${a.axis.log ? "true" : "false"} title=${t("Logarithmic axis of {name}", { name: a.title })} onClick=${() => flip(a)}>log ${a.title}</button>`)}</span>
+      <${Toggles} label=${t("Logarithmic")} options=${axes.map(a => a.axis.kind === "number" && [a.key, `log ${a.title}`, t("Logarithmic axis of {name}", { name: a.title })])} value=${axes.filter(a => a.axis.log).map(a => a.key)} onChoose=${key => flip(axes.find(a => a.key === key))} />
       ${Object.keys(settings.brushes).length > 0 && html`<button type="button" class="button small" onClick=${() => settings.set({ brush: null })}>${t("Show all runs")}</button>`}</div>
     <div class="card">${axes.length < 2 ? html`<p class="chart-empty">${t("Choose two axes or more.")}</p>` : html`<${Parallel} label=${t("Parallel coordinates")} axes=${axes} rows=${rows} colour=${colour} onColour=${key => settings.set({ by: key })} brushes=${settings.brushes} onBrush=${brush} highlight=${hover} onHover=${onHover} />`}</div>`;
 }

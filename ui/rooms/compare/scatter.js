@@ -7,6 +7,7 @@ import { go, path } from "../../lib/route.js";
 import { t } from "../../lib/words.js";
 import { shares } from "../../parts/parallel.js";
 import { Scatter } from "../../parts/scatter.js";
+import { Toggles } from "../../parts/toggle.js";
 import { isDark } from "../../shell/theme.js";
 import { PickOne, columnTitle } from "./columns.js";
 import { usualAxes } from "./parallel.js";
@@ -30,9 +31,8 @@ export function ScatterTab({ answer, styles, settings, hover, onHover }) {
     next.add(now ? "-" + column.key : column.key);
     settings.set({ logs: [...next].join("\n") });
   };
-  const toggle = (column, shownAxis, text) => shownAxis.axis.kind === "number" && html`<button type="button" aria-pressed=${shownAxis.axis.log ? "true" : "false"} onClick=${() => flip(column, shownAxis.axis.log)}>${text}</button>`;
   return html`<div class="controls"><${PickOne} label=${t("X axis")} columns=${columns} value=${cx.key} onChange=${key => settings.set({ sx: key })} /><${PickOne} label=${t("Y axis")} columns=${columns} value=${cy.key} onChange=${key => settings.set({ sy: key })} />
       <${PickOne} label=${t("Colour by")} columns=${columns} value=${by?.key ?? ""} none=${t("the run")} onChange=${key => settings.set({ by: key || null })} />
-      <span class="toggle-group" role="group" aria-label=${t("Logarithmic")}>${toggle(cx, x, "log x")}${toggle(cy, y, "log y")}</span></div>
+      <${Toggles} label=${t("Logarithmic")} options=${[x.axis.kind === "number" && ["x", "log x"], y.axis.kind === "number" && ["y", "log y"]]} value=${[x.axis.log && "x", y.axis.log && "y"]} onChoose=${key => (key === "x" ? flip(cx, x.axis.log) : flip(cy, y.axis.log))} /></div>
     <div class="card"><${Scatter} label=${t("{y} against {x}", { x: x.label, y: y.label })} points=${points} x=${x} y=${y} highlight=${hover} onHover=${onHover} onPick=${id => go(path("/runs/{id}", { id }))} /></div>`;
 }

@@ -9,6 +9,7 @@ import { Dialog } from "../../parts/dialog.js";
 import { Card } from "../../parts/page.js";
 import { Empty, Loaded } from "../../parts/states.js";
 import { toast } from "../../parts/toast.js";
+import { Toggles } from "../../parts/toggle.js";
 import { Time } from "../../parts/values.js";
 import { asks } from "./says.js";
 import { CHANGES, VersionLink, ms, useMe } from "./shared.js";
@@ -90,7 +91,7 @@ export function Approvals({ model, onlyWaiting }) {
   const got = useData(`${API}/approvals?state=${state}${model ? "&model=" + encodeURIComponent(model) : ""}`, { events: CHANGES });
   if (onlyWaiting && !got.data?.approvals.length)
     return null;
-  const choose = !onlyWaiting && html`<div class="toggle-group" role="group" aria-label=${t("Which")}>${[["pending", t("Waiting")], ["all", t("All")]].map(([name, text]) => html`<button type="button" key=${name} aria-pressed=${String(state === name)} onClick=${() => setShow(name)}>${text}</button>`)}</div>`;
+  const choose = !onlyWaiting && html`<${Toggles} label=${t("Which")} options=${[["pending", t("Waiting")], ["all", t("All")]]} value=${state} onChoose=${setShow} />`;
   return html`<${Card} title=${onlyWaiting ? t("Waits for approval") : t("Approvals")} actions=${choose}><${Loaded} of=${got} lines=${3}>${data => (data.approvals.length === 0 ?
     html`<${Empty} icon="check" title=${t("Nothing waits for approval")} text=${t("A model's policy says which aliases and stages need a second person.")} command="ingot model protect --alias champion --stage Production" />` :
     html`<ul class="requests">${data.approvals.map(a => html`<${WithPolicy} key=${a.id} request=${a} me=${me} done=${got.refresh} named=${!model} />`)}</ul>`)}</${Loaded}></${Card}>`;

@@ -9,6 +9,7 @@ import { visible } from "../../lib/ansi.js";
 import { Chart } from "../../parts/chart.js";
 import { Failed } from "../../parts/states.js";
 import { Empty } from "../../parts/states.js";
+import { Toggles } from "../../parts/toggle.js";
 import { groupKeys, unitOf } from "./data.js";
 
 const HEIGHT = 220;
@@ -45,7 +46,7 @@ function Panel({ run, metric, settings, range, setRange }) {
 function Controls({ settings, word, setWord, count }) {
   const { x, smooth, log } = settings, pick = name => setParams({ x: name === settings.first ? null : name }, { replace: true });
   return html`<div class="chart-controls"><input type="search" class="filter" value=${word} placeholder=${t("Filter metrics")} aria-label=${t("Filter metrics")} onInput=${e => setWord(e.target.value, { replace: true })} />
-    <div class="toggle-group" role="group" aria-label=${t("Horizontal axis")}>${[["step", t("Step")], ["relative", t("Relative")], ["time", t("Time")]].map(([name, text]) => html`<button type="button" key=${name} aria-pressed=${String(name === x)} onClick=${() => pick(name)}>${text}</button>`)}</div>
+    <${Toggles} label=${t("Horizontal axis")} options=${[["step", t("Step")], ["relative", t("Relative")], ["time", t("Time")]]} value=${x} onChoose=${pick} />
     <label class="slider">${t("Smoothing")} <input type="range" min="0" max="0.99" step="0.01" value=${smooth} onInput=${e => setParams({ smooth: e.target.value === "0" ? null : e.target.value }, { replace: true })} /> <output class="num">${smooth.toFixed(2)}</output></label>
     <label><input type="checkbox" checked=${log} onChange=${e => setParams({ log: e.target.checked ? 1 : null }, { replace: true })} /> ${t("Log scale")}</label><span class="soft">${count}</span></div>`;
 }
