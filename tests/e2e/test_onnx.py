@@ -300,7 +300,7 @@ def test_a_deadline_ends_a_run(probe):
     start = time.monotonic()
     with pytest.raises(Failed) as e:
         p.ask(feeds, timeout_ms=200)
-    assert e.value.code == "TIMEOUT" and time.monotonic() - start < 10
+    assert e.value.code == "TIMEOUT" and time.monotonic() - start < 60
     compare(p, model, {"n": np.array(3), "x": np.ones(2, np.float32)})
 
 
