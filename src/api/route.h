@@ -6,6 +6,7 @@
 
 #include "net/http.h"
 
+struct shape_name;
 struct services; /* app-made: the database, the blob store, the pools; each dialect sees what it needs (services.h) */
 
 enum route_flags {
@@ -28,6 +29,17 @@ typedef enum err (*route_fn)(struct op *op, struct services *s, struct http_req 
 /* Writes a failure in the dialect's error form. */
 typedef void (*route_error_fn)(struct op *op, struct http_req *req, struct http_res *res);
 
+/* What a handler reads and answers, in the notation of shape.h: the OpenAPI document and docs/api.md are made of it, and tests/e2e/test_openapi.py
+ * holds the server to it. Tables of them stand in shapes_*.c beside the handlers. */
+struct route_shape {
+    route_fn handler;          /* whose; a table ends with NULL */
+    const char *query;         /* NULL: it reads no query parameter */
+    const char *body;          /* NULL: it reads no JSON body */
+    const char *answer;        /* NULL: it answers no JSON */
+    const char *type;          /* the media type of an answer that is not, or not always, JSON */
+    bool may_lack_body;        /* an absent body is an empty object */
+};
+
 struct route {
     const char *method;        /* "GET" also answers HEAD */
     const char *path;          /* "/api/2.0/mlflow/runs/{run_id}", "{path*}" takes the rest, slashes included */
@@ -42,6 +54,8 @@ struct route_table {
     const struct route *rows;
     size_t len;
     route_error_fn error;
+    const struct route_shape *const *shapes; /* tables, the last one NULL; NULL: nothing is said of bodies and queries */
+    const struct shape_name *names;          /* what those refer to, ends with a NULL name; may be NULL */
 };
 
 #endif

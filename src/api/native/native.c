@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/native/shapes.h"
 #include "base/limits.h"
 
 enum err native_body(struct op *op, struct http_req *req, struct json **ret)
@@ -272,4 +273,7 @@ static const struct route rows[] = {
     {"GET", V1 "/audit/verify", native_audit_verify, PERM_ADMIN, ROUTE_POOL, 0, "Walk the audit log's hash chain."},
 };
 
-const struct route_table native_routes = {.dialect = "native", .rows = rows, .len = ARRAY_LEN(rows), .error = native_error};
+static const struct route_shape *const shapes[] = {native_shapes_serving, native_shapes_registry, native_shapes_tracking, native_shapes_pipelines, native_shapes_server, NULL};
+
+const struct route_table native_routes = {
+    .dialect = "native", .rows = rows, .len = ARRAY_LEN(rows), .error = native_error, .shapes = shapes, .names = native_shape_names};

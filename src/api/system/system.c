@@ -51,4 +51,12 @@ static const struct route rows[] = {
     {"GET", "/version", version, PERM_PUBLIC, ROUTE_INLINE, 0, "The MLflow version whose clients work, and ours."},
     {"GET", "/metrics", metrics, PERM_READ, ROUTE_POOL, 0, "Prometheus metrics."},
 };
-const struct route_table system_routes = {.dialect = "system", .rows = rows, .len = ARRAY_LEN(rows), .error = ask_plain_error};
+static const struct route_shape texts[] = {
+    {.handler = health, .type = "text/plain"},
+    {.handler = version, .type = "text/plain"},
+    {.handler = metrics, .type = "text/plain"},
+    {.handler = NULL},
+};
+static const struct route_shape *const shapes[] = {texts, NULL};
+
+const struct route_table system_routes = {.dialect = "system", .rows = rows, .len = ARRAY_LEN(rows), .error = ask_plain_error, .shapes = shapes};

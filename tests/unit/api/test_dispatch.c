@@ -286,7 +286,7 @@ static void refused_tables(void **state)
         {"GET", "x", answer, PERM_READ, ROUTE_INLINE, 0, "x"}, {"GET", "/public", answer, PERM_READ, ROUTE_INLINE, 0, "x"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        struct route_table one = {"bad", &bad[i], 1, NULL};
+        struct route_table one = {.dialect = "bad", .rows = &bad[i], .len = 1};
         const struct route_table *const two[] = {&table, &one, NULL};
         struct dispatch_config c = {.tables = two, .auth = {.check = check}};
         struct dispatch *d;
