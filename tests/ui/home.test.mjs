@@ -1,7 +1,8 @@
 /* home.test.mjs - what the home page says of the rows it gets. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { changeText, decisions, reasonText, ruleWord } from "../../ui/rooms/home_items.js";
+import { href } from "../../ui/lib/route.js";
+import { changeText, changed, decisions, reasonText, ruleWord } from "../../ui/rooms/home_items.js";
 
 const EMPTY = { approvals: [], rollouts: [], endpoint_alerts: [], run_alerts: [], pipelines: [] };
 
@@ -40,4 +41,23 @@ test("changes and reasons in words", () => {
   assert.equal(reasonText("{broken"), "{broken");
   assert.equal(reasonText('{"rule":"dataset_drift","subject":"","value":0.51851,"limit":0.5}'), "Drift of the data: 0.5185, limit 0.5");
   assert.equal(ruleWord("a_new_rule"), "a_new_rule");
+});
+
+test("a change names its thing and leads to it", () => {
+  const at = (kind, verb, object, detail = {}) => { /* without the prefix that a server may stand below */
+    const { name, to } = changed({ kind, verb, object, detail });
+    return { name, to: to && to.slice(href("/").length - 1) };
+  };
+  assert.deepEqual(at("endpoint", "promote", "a/b"), { name: "a/b", to: "/endpoints/a%2Fb" });
+  assert.deepEqual(at("run", "run.create", "00ff", { name: "train" }), { name: "train", to: "/runs/00ff" });
+  assert.deepEqual(at("run", "run.create", "00ff", null), { name: "00ff", to: "/runs/00ff" });
+  assert.deepEqual(at("experiment", "experiment.create", "1", { name: "flights" }), { name: "flights", to: "/runs?exp=1" });
+  assert.deepEqual(at("pipeline_run", "end", "7"), { name: "#7", to: null });
+  assert.deepEqual(at("model", "model.delete", "m"), { name: "m", to: null });
+  assert.deepEqual(at("webhook", "create", "w"), { name: "w", to: null });
+});
+
+test("a rollout's steps are told in shares", () => {
+  assert.equal(changeText({ kind: "endpoint", verb: "rollout_advance", detail: { decision: { candidate: 2, from_permille: 50, to_permille: 125 } } }), "Rollout of v2: 5 % → 12.5 %");
+  assert.equal(changeText({ kind: "endpoint", verb: "promote", detail: { version: 3 } }), "v3 serves");
 });

@@ -26,7 +26,7 @@ function Settings({ endpoint }) {
     [t("Loaded versions"), endpoint.versions.map(v => `v${v}`).join(", ") || "–"],
     [t("Format"), endpoint.format || "–"],
     [t("Features"), String(endpoint.features)],
-    [t("Feature view"), endpoint.view],
+    [t("Feature view"), endpoint.view && html`<a href=${href("/features/{view}", endpoint)}>${endpoint.view}</a>`],
     [t("Retraining"), endpoint.pending ? t("runs now") : undefined],
   ]} /></${Card}>
   <${Card} title=${t("Configuration")}><${JsonView} value=${endpoint.config} /></${Card}></div>`;

@@ -37,7 +37,7 @@ function columns() {
     { key: "state", title: t("State"), value: e => (e.ready ? 0 : 1), width: 100, cell: e => html`<${Badge} state=${e.ready ? "ready" : "unavailable"} />` },
     { key: "version", title: t("Versions"), value: versionText, width: 190, cell: e => html`<span title=${versionText(e)}>${versionText(e)}</span>` },
     { key: "rate", title: t("Requests/s"), value: e => e.load?.requests_per_s ?? null, width: 100, align: "right", cell: e => number(e.load?.requests_per_s) },
-    { key: "spark", title: t("Last 15 min"), width: 120, sort: false, value: () => null, cell: e => (e.load ? html`<${Sparkline} values=${e.load.spark.requests} min=${0} label=${t("Requests over 15 minutes")} />` : "–") },
+    { key: "spark", title: t("Last 15 min"), width: 120, align: "right", sort: false, value: () => null, cell: e => (e.load ? html`<${Sparkline} values=${e.load.spark.requests} min=${0} label=${t("Requests over 15 minutes")} />` : "–") },
     { key: "p50", title: "p50", value: e => e.load?.p50_us ?? null, width: 80, align: "right", cell: e => latency(e.load?.p50_us) },
     { key: "p99", title: "p99", value: e => e.load?.p99_us ?? null, width: 80, align: "right", cell: e => latency(e.load?.p99_us) },
     { key: "errors", title: t("Errors"), value: e => errorShare(e.load), width: 80, align: "right", cell: e => (errorShare(e.load) === null ? "–" : percent(errorShare(e.load))) },

@@ -29,12 +29,12 @@ function columns() {
   return [
     { key: "name", title: t("Name"), value: v => v.name, cell: v => visible(v.name), width: 140, grow: true },
     { key: "state", title: t("State"), value: v => v.newest_us ?? null, width: 96, cell: v => html`<${State} view=${v} />` },
-    { key: "entities", title: t("Entities"), value: v => v.entities.map(e => e.name).join(), width: 260, cell: v => v.entities.map(e => html`<${Chip} key=${e.name}>${visible(e.name)}</${Chip}> `) },
+    { key: "entities", title: t("Entities"), value: v => v.entities.map(e => e.name).join(), width: 240, cell: v => v.entities.map(e => html`<${Chip} key=${e.name}>${visible(e.name)}</${Chip}> `) },
     { key: "features", title: t("Features"), value: v => v.features.length, width: 84, align: "right" },
     { key: "events", title: t("Events"), value: v => v.events, width: 90, align: "right", cell: v => html`<${Num} value=${v.events} />` },
     { key: "keys", title: t("Entity keys"), value: v => v.entity_keys, width: 100, align: "right", cell: v => html`<${Num} value=${v.entity_keys} />` },
     { key: "memory", title: t("Memory"), value: v => v.memory_bytes, width: 96, align: "right", cell: v => html`<${Bytes} value=${v.memory_bytes} />` },
-    { key: "newest", title: t("Newest event"), value: v => v.newest_us ?? null, width: 176, cell: v => eventTime(v.newest_us) },
+    { key: "newest", title: t("Newest event"), value: v => v.newest_us ?? null, width: 196, cell: v => eventTime(v.newest_us) },
   ];
 }
 

@@ -45,13 +45,16 @@ export function decisions(data) {
   return [...data.approvals.map(approvalItem), ...data.rollouts.map(rolloutItem).filter(Boolean), ...alertItems(data.endpoint_alerts), ...runs, ...failed];
 }
 
+export function ruleText(r) {
+  return `${ruleWord(r.rule)}${r.subject ? " (" + r.subject + ")" : ""}: ${number(r.value)}, ${t("limit {bound}", { bound: number(r.limit) })}`;
+}
+
 /* Why a pipeline was started: the monitor's reason is the alert that wanted it, as JSON. */
 export function reasonText(reason) {
   if (!reason.startsWith("{"))
     return reason;
   try {
-    const r = JSON.parse(reason);
-    return `${ruleWord(r.rule)}${r.subject ? " (" + r.subject + ")" : ""}: ${number(r.value)}, ${t("limit {bound}", { bound: number(r.limit) })}`;
+    return ruleText(JSON.parse(reason));
   } catch {
     return reason;
   }
@@ -59,17 +62,19 @@ export function reasonText(reason) {
 
 /* What a change did, in a few words; a verb that has none is shown as it is. */
 export function changeText(c) {
-  const d = c.detail ?? {};
+  const d = c.detail ?? {}, made = d.decision ?? {}, share = permille => `${number(permille / 10)} %`;
   const known = {
+    "endpoint.alert_firing": () => t("Alert fired"),
+    "endpoint.alert_resolved": () => t("Alert ended"),
     "endpoint.create": () => t("Endpoint made"),
-    "endpoint.promote": () => t("Promoted"),
+    "endpoint.promote": () => t("v{version} serves", { version: d.version }),
     "endpoint.retrain_wanted": () => t("Retraining asked for by the monitor"),
-    "endpoint.rollout_start": () => t("Rollout started"),
-    "endpoint.rollout_advance": () => t("Rollout went a step further"),
-    "endpoint.rollout_promote": () => t("Rollout promoted its version"),
-    "endpoint.rollout_rollback": () => t("Rolled back"),
+    "endpoint.rollout_start": () => t("Rollout of v{version} began", { version: d.candidate }),
+    "endpoint.rollout_advance": () => t("Rollout of v{version}: {from} → {to}", { version: made.candidate, from: share(made.from_permille), to: share(made.to_permille) }),
+    "endpoint.rollout_promote": () => t("v{version} was promoted", { version: made.candidate }),
+    "endpoint.rollout_rollback": () => t("v{version} was rolled back", { version: made.candidate }),
     "model.model.create": () => t("Model registered"),
-    "model.model_version.create": () => t("Version registered"),
+    "model.model_version.create": () => t("Version {version} registered", { version: d.version }),
     "model.alias.set": () => t("Alias {alias} now points at version {version}", { alias: d.alias ?? "", version: d.to ?? "" }),
     "model.alias.delete": () => t("Alias {alias} removed", { alias: d.alias ?? "" }),
     "model.stage.set": () => t("Version {version} is now {stage}", { version: d.stage ?? "", stage: d.to ?? "" }),
@@ -77,6 +82,14 @@ export function changeText(c) {
     "pipeline_run.trigger": () => t("Pipeline started"),
     "pipeline_run.end": () => t("Pipeline ended"),
     "experiment.experiment.create": () => t("Experiment made"),
+    "run.run.create": () => t("Run began"),
   }[`${c.kind}.${c.verb}`];
   return known ? known() : c.verb.replaceAll("_", " ");
+}
+
+/* The thing that was changed: its name where the row tells it, else its id; and its page, null where it has none or is gone. */
+export function changed(c) {
+  const known = { endpoint: "/endpoints/{object}", model: "/models/{object}", feature_view: "/features/{object}", run: "/runs/{object}" }[c.kind];
+  const to = c.kind === "experiment" ? href("/runs", {}, { exp: c.object }) : known ? href(known, c) : null;
+  return { name: c.kind === "experiment" || c.kind === "run" ? c.detail?.name || c.object : c.kind === "pipeline_run" ? `#${c.object}` : c.object, to: c.verb.endsWith("delete") ? null : to };
 }

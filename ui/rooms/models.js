@@ -23,7 +23,7 @@ function columns() {
     { key: "endpoints", title: t("Served by"), value: m => m.endpoints.map(e => e.endpoint).join() || null, width: 150, cell: m => (m.endpoints.length ? html`<${Endpoints} list=${m.endpoints} versions />` : "–") },
     { key: "owner", title: t("Owner"), value: m => m.owner || m.newest?.created_by || null, width: 100, cell: m => html`<span title=${m.owner ? "" : t("Who registered the newest version; the card names no owner.")} class=${m.owner ? "" : "soft"}>${visible((m.owner || m.newest?.created_by || "–").split("\n")[0])}</span>` },
     { key: "versions", title: t("Versions"), value: m => m.versions, width: 80, align: "right" },
-    { key: "waiting", title: t("Waits"), value: m => m.waiting, width: 70, align: "right", cell: m => (m.waiting ? html`<${Badge} state="pending">${m.waiting}</${Badge}>` : "–") },
+    { key: "waiting", title: t("Waiting"), value: m => m.waiting, width: 80, align: "right", cell: m => (m.waiting ? html`<${Badge} state="pending">${m.waiting}</${Badge}>` : "–") },
     { key: "updated", title: t("Updated"), value: m => ms(m.updated), width: 110, cell: m => html`<${Time} ms=${ms(m.updated)} />` },
   ];
 }

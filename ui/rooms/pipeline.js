@@ -39,7 +39,7 @@ function Facts({ run, now }) {
     [t("Started by"), visible(who)],
     [t("Because"), reasonText(run) ? visible(reasonText(run)) : undefined],
     [t("Endpoint"), run.endpoint ? html`<a href=${href("/endpoints/{name}", { name: run.endpoint })}>${visible(run.endpoint)}</a>` : undefined],
-    [t("Made"), run.result?.model ? html`<a href=${href("/models/{model}/{version}", run.result)}>${t("{name} version {version}", { name: visible(run.result.model), version: run.result.version })}</a>` : undefined],
+    [t("Result"), run.result?.model ? html`<a href=${href("/models/{model}/{version}", run.result)}>${t("{name} version {version}", { name: visible(run.result.model), version: run.result.version })}</a>` : undefined],
     [t("Folder"), html`<code>${visible(run.workspace)}</code>`],
     [t("Host"), run.host ? visible(run.host) : undefined],
     [t("Processor time"), run.cpu_us ? html`<${Duration} ms=${run.cpu_us / 1000} />` : undefined],

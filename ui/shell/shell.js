@@ -1,6 +1,6 @@
 /* shell.js - what stands around every room: the rail (a bar at the foot of a phone), the top bar with search, language, theme, who is signed in, and
  * the line that says when the server is lost. */
-import { cls, html, useEffect, useState } from "../lib/html.js";
+import { cls, html, useEffect, useRef, useState } from "../lib/html.js";
 import { onSignedOut, useData } from "../lib/api.js";
 import { onConnection } from "../lib/events.js";
 import { useKey } from "../lib/keys.js";
@@ -26,7 +26,13 @@ function RailLink({ room, path }) {
 }
 
 function Rail({ path }) {
-  return html`<nav class="rail" aria-label=${t("Rooms")}><a class="brand" href=${href("/")} aria-label="Ingot"><svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d="M5 5h10l3.500 10h-17z" fill="currentColor" /></svg><b>Ingot</b></a>
+  const bar = useRef(null);
+  useEffect(() => { /* on a phone the bar is wider than the page: the room one is in stands in its middle */
+    const here = bar.current.querySelector(".here");
+    if (here)
+      bar.current.scrollLeft = here.offsetLeft - (bar.current.clientWidth - here.offsetWidth) / 2;
+  }, [path]);
+  return html`<nav ref=${bar} class="rail" aria-label=${t("Rooms")}><a class="brand" href=${href("/")} aria-label="Ingot"><svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d="M5 5h10l3.500 10h-17z" fill="currentColor" /></svg><b>Ingot</b></a>
     ${rooms.filter(room => room.rail).map(room => html`<${RailLink} key=${room.path} room=${room} path=${path} />`)}</nav>`;
 }
 

@@ -1,6 +1,7 @@
 /* data.js - addresses and words of the pages of pipelines. */
 import { API, change } from "../../lib/api.js";
 import { t } from "../../lib/words.js";
+import { ruleText } from "../home_items.js";
 
 export { followers, runMs, usualMs } from "../../lib/spans.js";
 
@@ -21,5 +22,5 @@ export function reasonText(run) {
     return "";
   if (why.again)
     return why.from ? t("run {id} again, from {stage} on", { id: why.again, stage: why.from }) : t("run {id} again", { id: why.again });
-  return why.rule ? t("{rule} of endpoint {endpoint}", { rule: why.rule, endpoint: run.endpoint }) : "";
+  return why.rule ? ruleText(why) : "";
 }

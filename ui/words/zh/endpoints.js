@@ -134,7 +134,7 @@ export const endpoints = {
   "Registered model": "注册模型",
   "Remove the endpoint": "移除端点",
   "Remove": "移除",
-  "Requests appear here within a second. Try one, or let a client ask.": "请求会在一秒内显示在此。可以试用一次，或让客户端发起请求。",
+  "Requests appear here within a second.": "请求会在一秒内显示在此。",
   "Requests are divided between v{control} and v{candidate} by unit until {metric} decides.": "请求按单元在 v{control} 和 v{candidate} 之间分配，直到{metric}给出结论。",
   "Requests are divided between v{control} and v{candidate}, and the shares follow the rewards.": "请求在 v{control} 和 v{candidate} 之间分配，份额随奖励变化。",
   "Requests over 15 minutes": "15 分钟内的请求",

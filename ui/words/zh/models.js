@@ -195,7 +195,6 @@ export const models = {
   "Version {version} will go back to {stage}.": "版本 {version} 将回到 {stage}。",
   "Version {version} will move from {from} to {stage}.": "版本 {version} 将由 {from} 移至 {stage}。",
   "Views computed by the same code for training and for serving.": "训练与服务使用同一代码计算的特征视图。",
-  "Waits": "等待",
   "Waits for approval": "等待批准",
   "Waits until": "等待至",
   "What for": "用途",

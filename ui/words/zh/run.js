@@ -70,6 +70,7 @@ export const run = {
   "Renamed to {name}": "已重命名为 {name}",
   "Restore": "恢复",
   "Restored {name}": "已恢复 {name}",
+  "Result": "结果",
   "Run id": "运行编号",
   "Runs": "运行",
   "Save": "保存",
@@ -101,6 +102,7 @@ export const run = {
   "Too large to be shown here": "文件过大，无法在此显示",
   "Value": "值",
   "What a program prints is kept when it is started so:": "以下方式启动的程序，其输出会被保留：",
+  "What ran with ingot run, here or reported to this server.": "由 ingot run 运行或上报到此服务器的流水线。",
   "What the machine did is not known": "没有机器使用情况的记录",
   "Write a note": "写备注",
   "a folder of artifacts": "产物文件夹",
@@ -156,5 +158,4 @@ export const run = {
   "somebody": "某人",
   "the server": "服务器",
   "usually {time}": "通常 {time}",
-  "{rule} of endpoint {endpoint}": "端点 {endpoint} 的 {rule}",
 };
