@@ -56,7 +56,7 @@ enum err native_policy_get(struct op *op, struct services *s, struct http_req *r
 static enum err names_read(struct op *op, const struct json *body, const char *key, struct str **ret, size_t *ret_n)
 {
     *ret_n = SIZE_MAX;
-    if (json_get(body, key))
+    if (native_get(body, key))
         return native_str_column(op, body, key, ret_n, ret);
     *ret_n = 0;
     return OK;

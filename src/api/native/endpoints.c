@@ -103,8 +103,11 @@ static enum err endpoint_write(struct op *op, struct services *s, struct str nam
 
 enum err native_endpoint_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
-    struct str *names = NULL, load;
-    const bool wanted = http_query_get(op, req, "load", &load) && str_eqc(load, "true");
+    struct str *names = NULL;
+    bool load = false;
+    enum err e = native_query_bool(op, req, "load", &load);
+    if (e)
+        return e;
     size_t n = serve_list(op, s->serve, &names);
     struct json_out w;
     native_reply(res, &w);
@@ -112,7 +115,7 @@ enum err native_endpoint_list(struct op *op, struct services *s, struct http_req
     json_key(&w, "endpoints");
     json_begin_array(&w);
     for (size_t i = 0; i < n; i++) {
-        enum err e = endpoint_write(op, s, names[i], wanted, &w);
+        e = endpoint_write(op, s, names[i], load, &w);
         if (e == E_NOT_FOUND) /* removed since it was listed */
             op_clear(op);
         else if (e)
@@ -216,14 +219,14 @@ enum err native_endpoint_labels(struct op *op, struct services *s, struct http_r
 enum err native_endpoint_alerts(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct json_out w;
-    struct str firing;
-    enum err e = native_endpoint_known(op, s, req->path_args[0]);
-    if (e)
+    bool firing = false;
+    enum err e = native_query_bool(op, req, "firing", &firing);
+    if (e || (e = native_endpoint_known(op, s, req->path_args[0])))
         return e;
     native_reply(res, &w);
     json_begin_object(&w);
     json_key(&w, "alerts");
-    e = monitor_alerts_json(op, s->db, req->path_args[0], http_query_get(op, req, "firing", &firing) && str_eqc(firing, "true"), &w);
+    e = monitor_alerts_json(op, s->db, req->path_args[0], firing, &w);
     json_end_object(&w);
     return e;
 }

@@ -34,6 +34,22 @@ enum err native_query_i64(struct op *op, struct http_req *req, const char *key, 
     return OK;
 }
 
+enum err native_query_bool(struct op *op, struct http_req *req, const char *key, bool *ret)
+{
+    struct str text = STR("false");
+    bool asked = http_query_get(op, req, key, &text) && str_eqc(text, "true");
+    if (!asked && !str_eqc(text, "false"))
+        return op_fail_field(op, key, "query parameter '%s' must be true or false, not '%.*s'", key, STR_FMT(str_sub(text, 0, 100)));
+    *ret = asked;
+    return OK;
+}
+
+const struct json *native_get(const struct json *body, const char *key)
+{
+    const struct json *j = json_get(body, key);
+    return j && j->type != JSON_NULL ? j : NULL;
+}
+
 /* The array `key`, whose length must be *n unless *n is SIZE_MAX. */
 static enum err column_start(struct op *op, const struct json *obj, const char *key, size_t *n, const struct json **ret)
 {

@@ -17,6 +17,10 @@ MUST_USE enum err native_body(struct op *op, struct http_req *req, struct json *
 void native_reply(struct http_res *res, struct json_out *w);
 /* "a,b" style whole numbers in the query: absent gives `dflt`. */
 MUST_USE enum err native_query_i64(struct op *op, struct http_req *req, const char *key, int64_t min, int64_t max, int64_t dflt, int64_t *ret);
+/* "true" or "false" in the query: absent gives false. */
+MUST_USE enum err native_query_bool(struct op *op, struct http_req *req, const char *key, bool *ret);
+/* The member `key`; NULL where it is absent or null, which are the same in a body. */
+const struct json *native_get(const struct json *body, const char *key);
 /* The array member `key` of `obj` as n numbers in op's arena; E_INVALID names key[i]. *ret_n is set, or must match when not SIZE_MAX. */
 MUST_USE enum err native_i64_column(struct op *op, const struct json *obj, const char *key, size_t *n, int64_t **ret);
 MUST_USE enum err native_str_column(struct op *op, const struct json *obj, const char *key, size_t *n, struct str **ret);

@@ -251,7 +251,7 @@ static enum err stages_read(struct op *op, const struct json *body, struct journ
     for (uint32_t i = 0; !e && i < list->len; i++) {
         if (list->items[i].type != JSON_OBJECT)
             return op_fail_field(op, "stages", "'stages[%u]' must be an object", i);
-        const struct json *needs = json_get(&list->items[i], "needs"), *facts = json_get(&list->items[i], "facts");
+        const struct json *needs = native_get(&list->items[i], "needs"), *facts = native_get(&list->items[i], "facts");
         e = json_want_str(op, &list->items[i], "name", &stages[i].name);
         if (!e && ((needs && needs->type != JSON_ARRAY) || (facts && facts->type != JSON_OBJECT)))
             e = op_fail_field(op, "stages", "'stages[%u]': needs is a list, facts an object", i);
@@ -274,8 +274,10 @@ enum err native_pipeline_run_begin(struct op *op, struct services *s, struct htt
         (e = json_opt_str(op, body, "workspace", STR(""), &b.workspace)) || (e = json_opt_str(op, body, "host", STR(""), &b.host)) ||
         (e = stages_read(op, body, &b)))
         return e;
-    const struct json *argv = json_get(body, "argv");
-    b.argv = argv && argv->type == JSON_ARRAY ? json_text(op, argv) : STR("[]");
+    const struct json *argv = native_get(body, "argv");
+    if (argv && argv->type != JSON_ARRAY)
+        return op_fail_field(op, "argv", "'argv' must be an array, not %s", json_type_name(argv->type));
+    b.argv = argv ? json_text(op, argv) : STR("[]");
     if ((e = journal_begin(op, s->db, &b, &id)))
         return e;
     http_set_status(res, 201);
@@ -289,7 +291,6 @@ enum err native_pipeline_run_begin(struct op *op, struct services *s, struct htt
 static enum err update_read(struct op *op, const struct json *j, struct journal_update *u)
 {
     struct journal_stage *s = &u->stage;
-    const struct json *log = json_get(j, "log");
     enum err e = j->type != JSON_OBJECT ? op_fail_field(op, "stages", "'stages' must hold objects") : json_want_i64(op, j, "place", 0, LIMIT_JOURNAL_STAGES - 1, &u->place);
     if (e || (e = json_opt_str(op, j, "state", STR(""), &s->state)) || (e = json_opt_str(op, j, "reason", STR(""), &s->reason)) ||
         (e = json_opt_str(op, j, "run_id", STR(""), &s->track_run)) || (e = json_opt_i64(op, j, "attempts", 0, INT32_MAX, 0, &s->attempts)) ||
@@ -297,9 +298,7 @@ static enum err update_read(struct op *op, const struct json *j, struct journal_
         (e = json_opt_i64(op, j, "cpu_us", 0, INT64_MAX / 4, 0, &s->cpu_us)) || (e = json_opt_i64(op, j, "max_rss_bytes", 0, INT64_MAX / 4, 0, &s->max_rss_bytes)) ||
         (e = json_opt_i64(op, j, "exit_code", INT32_MIN, INT32_MAX, 0, &s->exit_code)) || (e = json_opt_i64(op, j, "log_bytes", 0, INT64_MAX / 4, 0, &s->log_bytes)))
         return e;
-    if (log && log->type == JSON_STRING)
-        u->log = log->s;
-    return OK;
+    return json_opt_str(op, j, "log", (struct str){0}, &u->log);
 }
 
 enum err native_pipeline_run_report(struct op *op, struct services *s, struct http_req *req, struct http_res *res)

@@ -20,7 +20,7 @@ static enum err experiments_read(struct op *op, const struct json *body, struct 
 {
     size_t n = SIZE_MAX;
     struct str *ids = NULL;
-    if (!json_get(body, "experiment_ids"))
+    if (!native_get(body, "experiment_ids"))
         return OK;
     enum err e = native_str_column(op, body, "experiment_ids", &n, &ids);
     int64_t *out = e ? NULL : arena_array(op->arena, n + 1, int64_t);
@@ -42,7 +42,7 @@ static enum err request_read(struct op *op, struct http_req *req, struct request
         return e;
     ret->plan.before_ms = op->now_us / 1000 - days * DAY_MS;
     ret->grace_us = grace * HOUR_US;
-    if (json_get(body, "run_ids")) {
+    if (native_get(body, "run_ids")) {
         size_t n = SIZE_MAX;
         struct str *runs = NULL;
         if ((e = native_str_column(op, body, "run_ids", &n, &runs)))

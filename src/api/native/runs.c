@@ -37,7 +37,7 @@ static enum err read_texts(struct op *op, const struct json *body, const char *k
 {
     size_t n = SIZE_MAX;
     *ret_len = 0;
-    if (!json_get(body, key))
+    if (!native_get(body, key))
         return OK;
     enum err e = native_str_column(op, body, key, &n, ret);
     if (!e && n > max)

@@ -18,7 +18,7 @@ enum err native_rollout_rewards(struct op *op, struct services *s, struct http_r
     enum err e = native_endpoint_known(op, s, name);
     if (e || (e = native_body(op, req, &body)) || (e = native_i64_column(op, body, "ids", &n, &ids)) ||
         (e = native_f64_column(op, body, "rewards", &n, &rewards)) ||
-        (json_get(body, "covariates") && (e = native_f64_column(op, body, "covariates", &n, &covariates))) ||
+        (native_get(body, "covariates") && (e = native_f64_column(op, body, "covariates", &n, &covariates))) ||
         (e = json_opt_i64(op, body, "now_us", INT64_MIN, INT64_MAX, native_event_now(op, s, name), &now)))
         return e;
     if (!s->live)
