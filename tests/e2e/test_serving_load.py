@@ -1,6 +1,7 @@
 """Everything at once, and no request fails: `ingot serve` over a folder whose files change while models are loaded and unloaded and clients leave;
 `ingot server` with an endpoint under one rollout after the other, its payload log, its labels and its receivers. Answers are compared with the
 libraries that made the models. $INGOT_LOAD_SECONDS: how long each lasts."""
+import contextlib
 import itertools
 import json
 import os
@@ -81,12 +82,14 @@ def disk(site, rng):
         spare = site.folder.parent / "spare.json"
         site.moving[i % 2].save_model(spare)
         spare.replace(site.folder / "moving.json")
-        fresh = site.folder / f"fresh{i % 2}/1"
-        if i % 3 == 2:
-            shutil.rmtree(fresh.parent, ignore_errors=True)
-        else:
-            fresh.mkdir(parents=True, exist_ok=True)
-            site.moving[0].save_model(fresh / "model.json")
+        fresh, aside = site.folder / f"fresh{i % 2}", site.folder.parent / "aside"
+        if fresh.exists() and i % 3 == 2:  # it comes and goes at once: half of a model would be one that cannot be loaded
+            fresh.rename(aside)
+            shutil.rmtree(aside)
+        elif not fresh.exists():
+            (aside / "1").mkdir(parents=True)
+            site.moving[0].save_model(aside / "1/model.json")
+            aside.rename(fresh)
         yield
         time.sleep(rng.random() * 2)
 
@@ -215,6 +218,18 @@ class File:
         return json.dumps(self.document).encode()
 
 
+def listener(site, rng):
+    """Follows what changes as the pages do, leaves, and comes back for what it has missed."""
+    seen = ""
+    while True:
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": seen} if seen else {})}
+        with contextlib.suppress(requests.ConnectionError), requests.get(f"{site.url}/api/ingot/v1/events", headers=headers, stream=True, timeout=(60, 5)) as r:  # 5 s of silence
+            load.good(r)
+            for line in itertools.islice(r.iter_lines(chunk_size=1, decode_unicode=True), rng.choice((1, 50, 2000))):
+                seen = line[4:] if line.startswith("id: ") else seen
+                yield
+
+
 def rows_of(url):
     """Of all files of the payload log, which is told by pages."""
     n, after = 0, 0
@@ -248,7 +263,7 @@ def test_an_endpoint_under_rollouts(tmp_path, request, database):
         site.loads = {name: {} for name in ("trees", "steady", "net", "stack")}
         site.looks = ("/api/ingot/v1/endpoints",)
         site.want = {"steady": site.of(a), "queued": site.of(a), "net": lambda x: [net(x)], "stack": lambda x: [(a.predict(xgboost.DMatrix(x)) + net(x)) / 2]}
-        roles = [customers, customers, customers, judge, deployer, clerk, load.rest, load.unary, load.streams, load.leaver, load.impatient, load.scraper, load.control, load.loader, trimmer]
+        roles = [customers, customers, customers, judge, deployer, clerk, load.rest, load.unary, load.streams, load.leaver, load.impatient, load.scraper, load.control, load.loader, listener, listener, trimmer]
         print(load.run(site, roles, SECONDS, random.randrange(1 << 32)))
         load.good(requests.post(f"{s.url}{V1}/flush", json={}, timeout=60))
         dropped = metric(s.url, "ingot_payload_dropped_total")

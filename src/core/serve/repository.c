@@ -26,6 +26,20 @@ static void problem_publish(struct op *op, struct serve *s, struct str name, str
         log_at(LOG_ERROR, "serve.repository", {"name", LOG_S(name)}, {"error", LOG_C(sub.msg)});
 }
 
+/* Did the model go while it was loaded? Then what is wrong is told to who asked for it, and no endpoint stays behind. */
+static bool is_gone(struct op *op, struct serve *s, struct str name)
+{
+    struct op sub = *op; /* its arena; what failed first stays as it is */
+    struct serve_source_model *models = NULL;
+    size_t n = 0;
+    if (source_list(&sub, s, &models, &n))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(models[i].name, name))
+            return false;
+    return true;
+}
+
 static enum err versions_load(struct op *op, struct serve *s, const struct serve_endpoint *old, const struct serve_source_model *m,
                               const struct serve_spec *spec, bool anew, struct serve_version **list, size_t *len)
 {
@@ -130,7 +144,7 @@ static enum err model_load_from(struct op *op, struct serve *s, const struct ser
         e = table_publish(linked ? &note : op, s, NULL, &row, &weights, list, n);
     for (size_t i = 0; i < n; i++)
         serve_version_unref(list[i]);
-    if (e && !answers) /* one that answers goes on with what it has */
+    if (e && !answers && (old || !is_gone(op, s, m->name))) /* one that answers goes on with what it has */
         problem_publish(op, s, m->name, str_from(op->msg));
     return e ? e : linked;
 }

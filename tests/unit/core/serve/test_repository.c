@@ -24,9 +24,13 @@ static enum err list(const struct serve_source *self, struct op *op, struct serv
     return OK;
 }
 
+static bool vanishing; /* the model goes when it is fetched */
+
 static enum err fetch(const struct serve_source *self, struct op *op, struct str model, int64_t version, struct serve_files *ret)
 {
     (void)self;
+    if (vanishing)
+        listed_len = 0;
     if (version >= TOYS || !toy_files[version])
         return op_fail(op, E_NOT_FOUND, "%.*s has no version %lld", STR_FMT(model), (long long)version);
     *ret = (struct serve_files){.model = str_from(toy_files[version]), .reference = STR("")};
@@ -192,6 +196,37 @@ static void test_put(void **state)
     assert_int_equal(ask(r, "e", 0, 3, &y), E_NOT_FOUND);
 }
 
+/* A model that goes while it is loaded for the first time leaves nothing behind that would keep the server from being ready. */
+static void test_gone_meanwhile(void **state)
+{
+    struct repo *r = *state;
+    struct serve_index_row *rows = NULL;
+    size_t n = 0;
+    float y = 0;
+    listed_len = 2;
+    repo_open(r, true);
+    assert_int_equal(serve_repository_load(&r->op, r->serve, STR("a"), NULL), OK);
+    op_clear(&r->op);
+    toy_files[2] = NULL;
+    vanishing = true;
+    assert_int_equal(serve_repository_load(&r->op, r->serve, STR("b"), NULL), E_NOT_FOUND);
+    op_clear(&r->op);
+    assert_int_equal(serve_index(&r->op, r->serve, &rows, &n), OK);
+    assert_int_equal(n, 1);
+    assert_true(rows[0].ready);
+    /* One that is known stays, and so does one that is there and cannot be loaded. */
+    vanishing = false;
+    listed_len = 2;
+    op_clear(&r->op);
+    assert_int_equal(serve_repository_load(&r->op, r->serve, STR("b"), NULL), E_NOT_FOUND);
+    assert_int_equal(ask(r, "b", 0, 3, &y), E_BUSY);
+    op_clear(&r->op);
+    vanishing = true;
+    assert_int_equal(serve_repository_load(&r->op, r->serve, STR("b"), NULL), E_NOT_FOUND);
+    assert_int_equal(ask(r, "b", 0, 3, &y), E_BUSY);
+    vanishing = false;
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 static atomic_bool long_load_begun, long_load_may_end;
@@ -228,6 +263,6 @@ static void test_index_beside_a_load(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_start), TEST(test_load_and_unload), TEST(test_put), TEST(test_index_beside_a_load)};
+    const struct CMUnitTest tests[] = {TEST(test_start), TEST(test_load_and_unload), TEST(test_gone_meanwhile), TEST(test_put), TEST(test_index_beside_a_load)};
     return cmocka_run_group_tests_name("repository", tests, NULL, NULL);
 }
