@@ -17,7 +17,9 @@ SELECT endpoint, plan FROM rollout WHERE state = 'running' AND endpoint <> ?1 OR
 -- name: rollout_plan_by_id
 SELECT plan, seed FROM rollout WHERE id = ?1
 -- name: rollout_list
-SELECT id, control, candidate, state, step, started_us, finished_us, plan, evidence, paused FROM rollout WHERE endpoint = ?1 ORDER BY id
+-- The newest ones before ?2, oldest first.
+SELECT r.id, r.control, r.candidate, r.state, r.step, r.started_us, r.finished_us, r.plan, r.evidence, r.paused FROM rollout r
+WHERE r.id IN (SELECT n.id FROM rollout n WHERE n.endpoint = ?1 AND n.id < ?2 ORDER BY n.id DESC LIMIT ?3) ORDER BY r.id
 -- name: rollout_decision_insert
 INSERT INTO rollout_decision (rollout, seq, at_us, verdict, reason, from_permille, to_permille, step, step_started_us, diff, lo, hi,
                               evidence, note)
@@ -40,4 +42,4 @@ FROM rollout WHERE id = ?1 AND endpoint = ?2
 -- name: rollout_heads
 SELECT r.id, r.control, r.candidate, r.state, r.step, r.step_started_us, r.started_us, r.finished_us, r.paused, r.decisions, r.plan,
        d.seq, d.at_us, d.verdict, d.reason, d.note, d.from_permille, d.to_permille, d.diff, d.lo, d.hi
-FROM rollout r LEFT JOIN rollout_decision d ON d.rollout = r.id AND d.seq = r.decisions WHERE r.endpoint = ?1 ORDER BY r.id DESC
+FROM rollout r LEFT JOIN rollout_decision d ON d.rollout = r.id AND d.seq = r.decisions WHERE r.endpoint = ?1 AND r.id < ?2 ORDER BY r.id DESC LIMIT ?3

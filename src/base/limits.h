@@ -385,6 +385,7 @@
 #define LIMIT_REGISTRY_LIST_ENDPOINTS 100     /* of one model in that list */
 #define LIMIT_REGISTRY_FILES 5000             /* files of one version that are listed */
 #define LIMIT_DATASET_LIST 500                /* datasets on one page */
+#define LIMIT_DATASET_COUNTED 1000            /* uses of each that a page of them looks at, the newest */
 #define LIMIT_DATASET_RUNS 1000               /* runs of one dataset that are listed */
 #define LIMIT_LINEAGE_NODES 2000
 #define LIMIT_LINEAGE_DEPTH 32
@@ -422,6 +423,7 @@
 #define LIMIT_ROLLOUT_PAIRS (1 << 16)            /* shadowed requests per endpoint that wait for their label; the oldest go */
 #define LIMIT_ROLLOUT_NOTES (1 << 18)            /* picks per endpoint that wait for their reward; the oldest go */
 #define LIMIT_ROLLOUT_REWARDS 100000             /* in one call */
+#define LIMIT_ROLLOUT_LIST 500                   /* rollouts in one answer */
 #define LIMIT_ROLLOUT_COURSE 400                 /* decisions in an answer about a rollout's course; of more the calm ones are thinned out */
 #define LIMIT_ROLLOUT_COURSE_DRAWN 100           /* ... of a bandit: each asks for thousands of draws */
 #define LIMIT_ROLLOUT_FLUSH_MS 1000              /* pairs and picks lie in memory alone for so long */

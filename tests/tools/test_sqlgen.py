@@ -200,7 +200,9 @@ def test_lists_of_many_are_not_sorted(build_tool, tmp_path):
     db = sqlite3.connect(":memory:")
     for _, name, text in migrations:
         db.executescript(text)
-    for name in ("dataset_after", "registry_model_after", "journal_list", "journal_pipelines", "overview_newest", "overview_running", "overview_changes", "overview_pipelines"):
+    for name in ("dataset_after", "registry_model_after", "journal_list", "journal_pipelines", "overview_newest", "overview_running", "overview_changes", "overview_pipelines",
+                 "rollout_heads", "rollout_list", "dataset_facts", "monitor_last_windows"):
         _, count, text = statements[name]
         plan = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + text, [None] * int(count))]
         assert not any("TEMP B-TREE" in step for step in plan), (name, plan)
+        assert not any(step.startswith(("SCAN monitor_window", "SCAN w", "SCAN rollout", "SCAN track_input")) for step in plan), (name, plan)

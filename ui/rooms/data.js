@@ -23,7 +23,7 @@ function columns() {
     { key: "name", title: t("Name"), value: d => d.name, cell: d => html`<span title=${d.name}>${visible(d.name.split("/").at(-1) || d.name)}</span>`, width: 240, grow: true },
     { key: "digest", title: t("Digest"), value: d => d.digest, width: 140, cell: d => hash(d.digest) },
     { key: "source", title: t("Kind of source"), value: d => d.source_type, width: 140, cell: d => visible(d.source_type || "–") },
-    { key: "runs", title: t("Runs"), value: d => d.runs, width: 90, align: "right" },
+    { key: "runs", title: t("Runs"), value: d => d.runs, width: 90, align: "right", cell: d => d.more_runs ? `${d.runs}+` : d.runs },
     { key: "first", title: t("First used"), value: d => d.first_ms ?? null, width: 130, cell: d => html`<${Time} ms=${d.first_ms} />` },
     { key: "last", title: t("Last used"), value: d => d.last_ms ?? null, width: 130, cell: d => html`<${Time} ms=${d.last_ms} />` },
   ];

@@ -10,8 +10,11 @@ static void item_write(struct json_out *w, const struct dataset_item *d)
     json_kv_str(w, "digest", d->digest);
     json_kv_str(w, "source_type", d->source_type);
     json_kv_i64(w, "runs", d->runs);
+    if (d->more_runs) /* at least so many */
+        json_kv_bool(w, "more_runs", true);
     if (d->runs) {
-        json_kv_i64(w, "first_ms", d->first_ms);
+        if (!d->more_runs)
+            json_kv_i64(w, "first_ms", d->first_ms);
         json_kv_i64(w, "last_ms", d->last_ms);
     }
 }

@@ -2,6 +2,7 @@
 
 #include "api/native/native.h"
 #include "api/services.h"
+#include "base/limits.h"
 #include "core/monitor/monitor.h"
 #include "core/serve/serve.h"
 
@@ -75,15 +76,16 @@ enum err native_rollout_start(struct op *op, struct services *s, struct http_req
 enum err native_rollout_list(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
 {
     struct json_out w;
-    struct str brief;
+    bool brief = false;
+    struct rollout_page page;
     enum err e = native_endpoint_known(op, s, req->path_args[0]);
-    if (e)
+    if (e || (e = native_query_bool(op, req, "brief", &brief)) || (e = native_query_i64(op, req, "limit", 1, LIMIT_ROLLOUT_LIST, LIMIT_ROLLOUT_LIST, &page.limit)) ||
+        (e = native_query_i64(op, req, "before", 1, INT64_MAX, INT64_MAX, &page.before)))
         return e;
     native_reply(res, &w);
     json_begin_object(&w);
     json_key(&w, "rollouts");
-    e = http_query_get(op, req, "brief", &brief) && str_eqc(brief, "true") ? rollout_brief_json(op, s->db, req->path_args[0], &w)
-                                                                          : rollout_list_json(op, s->db, req->path_args[0], &w);
+    e = brief ? rollout_brief_json(op, s->db, req->path_args[0], &page, &w) : rollout_list_json(op, s->db, req->path_args[0], &page, &w);
     json_end_object(&w);
     return e;
 }

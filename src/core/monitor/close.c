@@ -371,7 +371,7 @@ static enum err close_tx(struct op *op, struct db_tx *tx, void *arg)
         return e;
     return db_exec(op, tx, &sql_monitor_state_put,
                    DB_ARGS(DB_TEXT(endpoint), DB_I64(w->closed_until_us), w->last_trigger_us == INT64_MIN ? DB_NULL : DB_I64(w->last_trigger_us),
-                           DB_TEXT(histories)),
+                           DB_TEXT(histories), DB_I64((int64_t)w->report->window_count)),
                    NULL);
 }
 

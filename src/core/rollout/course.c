@@ -228,6 +228,7 @@ enum err rollout_course_json(struct op *op, struct db *db, struct str endpoint, 
 /* ---- all of them ---- */
 struct briefs {
     struct str endpoint;
+    struct rollout_page page;
     struct json_out *w;
 };
 
@@ -256,7 +257,7 @@ static enum err briefs_read(struct op *op, struct db_tx *tx, void *arg)
 {
     struct briefs *b = arg;
     struct db_rows *rows;
-    enum err e = db_query(op, tx, &sql_rollout_heads, DB_ARGS(DB_TEXT(b->endpoint)), &rows);
+    enum err e = db_query(op, tx, &sql_rollout_heads, DB_ARGS(DB_TEXT(b->endpoint), DB_I64(b->page.before), DB_I64(b->page.limit)), &rows);
     if (e)
         return e;
     bool row;
@@ -281,8 +282,8 @@ static enum err briefs_read(struct op *op, struct db_tx *tx, void *arg)
     return e;
 }
 
-enum err rollout_brief_json(struct op *op, struct db *db, struct str endpoint, struct json_out *w)
+enum err rollout_brief_json(struct op *op, struct db *db, struct str endpoint, const struct rollout_page *page, struct json_out *w)
 {
-    struct briefs b = {endpoint, w};
+    struct briefs b = {endpoint, page ? *page : rollout_page_newest, w};
     return db_read(op, db, briefs_read, &b);
 }

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "core/rollout/decide.h"
+#include "core/rollout/history.h"
 #include "port/db.h"
 
 /* {"id", "kind", "control", "candidate", "state", "paused", "step", "step_started_us", "started_us", "finished_us", "decisions": how many, "plan",
@@ -13,9 +14,9 @@
  * rollout_guards_json, else as in rollout_report_json. Of more than LIMIT_ROLLOUT_COURSE decisions (a bandit's: LIMIT_ROLLOUT_COURSE_DRAWN) those
  * that changed nothing are thinned out evenly; "seq" says which were left out. E_NOT_FOUND: no such rollout on the endpoint. */
 MUST_USE enum err rollout_course_json(struct op *op, struct db *db, struct str endpoint, int64_t rollout_id, int64_t now_us, struct json_out *w);
-/* All rollouts of the endpoint, newest first, as an array: the members above without course, plus "last": the last decision's seq, at_us,
+/* Rollouts of the endpoint, a page of the newest first, as an array: the members above without course, plus "last": the last decision's seq, at_us,
  * verdict, reason, note, from_permille, to_permille, diff, lo, hi (null: there is none). */
-MUST_USE enum err rollout_brief_json(struct op *op, struct db *db, struct str endpoint, struct json_out *w);
+MUST_USE enum err rollout_brief_json(struct op *op, struct db *db, struct str endpoint, const struct rollout_page *page, struct json_out *w);
 
 /* What the sums of a canary or blue-green say of each guardrail: {"arms": [{"version", "requests", "errors", "slow", "labels", "step_labels", "loss",
  * "brier"}: control, candidate], "guards": [{"name": "errors" or "latency", "limit", "control", "candidate": rates, "log_e", "boundary",

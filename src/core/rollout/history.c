@@ -2,11 +2,15 @@
 
 #include <math.h>
 
+#include "base/limits.h"
 #include "core/rollout/store.h"
 #include "sql_gen.h"
 
+const struct rollout_page rollout_page_newest = {INT64_MAX, LIMIT_ROLLOUT_LIST};
+
 struct list_args {
     struct str endpoint;
+    struct rollout_page page;
     struct json_out *w;
 };
 
@@ -42,7 +46,7 @@ static enum err list_decisions(struct op *op, struct db_tx *tx, int64_t id, stru
         return e;
     bool row;
     json_begin_array(w);
-    while (!(e = db_step(op, tx, rows, &row)) && row) {
+    while (!w->buf->failed && !(e = db_step(op, tx, rows, &row)) && row) { /* there may be thousands, with much evidence */
         json_begin_object(w);
         rollout_decision_row_json(w, tx, rows);
         json_kv_i64(w, "step_started_us", db_col_i64(tx, rows, 7));
@@ -60,7 +64,7 @@ static enum err list_read(struct op *op, struct db_tx *tx, void *arg)
     struct list_args *a = arg;
     struct json_out *w = a->w;
     struct db_rows *rows;
-    enum err e = db_query(op, tx, &sql_rollout_list, DB_ARGS(DB_TEXT(a->endpoint)), &rows);
+    enum err e = db_query(op, tx, &sql_rollout_list, DB_ARGS(DB_TEXT(a->endpoint), DB_I64(a->page.before), DB_I64(a->page.limit)), &rows);
     if (e)
         return e;
     bool row;
@@ -90,6 +94,8 @@ static enum err list_read(struct op *op, struct db_tx *tx, void *arg)
         json_key(w, "decisions");
         e = list_decisions(op, tx, db_col_i64(tx, rows, 0), w);
         json_end_object(w);
+        if (!e && w->buf->failed)
+            e = op_fail(op, E_TOO_LARGE, "these rollouts and their evidence do not fit in one answer: ask for fewer with limit, or for brief ones");
         if (e)
             break;
     }
@@ -98,9 +104,9 @@ static enum err list_read(struct op *op, struct db_tx *tx, void *arg)
     return e;
 }
 
-enum err rollout_list_json(struct op *op, struct db *db, struct str endpoint, struct json_out *w)
+enum err rollout_list_json(struct op *op, struct db *db, struct str endpoint, const struct rollout_page *page, struct json_out *w)
 {
-    struct list_args a = {endpoint, w};
+    struct list_args a = {endpoint, page ? *page : rollout_page_newest, w};
     return db_read(op, db, list_read, &a);
 }
 

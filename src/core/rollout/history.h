@@ -5,8 +5,15 @@
 #include "base/json.h"
 #include "port/db.h"
 
-/* All rollouts of the endpoint with their plans and decisions, oldest first, as one JSON array. */
-MUST_USE enum err rollout_list_json(struct op *op, struct db *db, struct str endpoint, struct json_out *w);
+/* Which rollouts a list has: the newest `limit` of those whose id is below `before`. */
+struct rollout_page {
+    int64_t before, limit;
+};
+extern const struct rollout_page rollout_page_newest; /* the newest LIMIT_ROLLOUT_LIST */
+
+/* Rollouts of the endpoint with their plans and decisions, as one JSON array, the page's oldest first. `page` NULL: rollout_page_newest.
+ * E_TOO_LARGE: they do not fit into `w`'s buffer. */
+MUST_USE enum err rollout_list_json(struct op *op, struct db *db, struct str endpoint, const struct rollout_page *page, struct json_out *w);
 /* What one rollout's evidence says now: {"id", "kind", "state", "paused", "plan", "report": by the kind, with bounds}.
  * E_NOT_FOUND: no such rollout on the endpoint. */
 MUST_USE enum err rollout_report_json(struct op *op, struct db *db, struct str endpoint, int64_t rollout_id, struct json_out *w);

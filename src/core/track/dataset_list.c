@@ -24,16 +24,18 @@ static bool contains(struct str text, struct str part)
     return false;
 }
 
-static enum err facts_read(struct op *op, struct db_tx *tx, struct dataset_item *d)
+/* Looks at `max` uses. */
+static enum err facts_read(struct op *op, struct db_tx *tx, int64_t max, struct dataset_item *d)
 {
-    struct db_val v[4];
-    enum err e = db_query_one(op, tx, &sql_dataset_facts, DB_ARGS(DB_TEXT(d->digest), DB_TEXT(d->name)), v, ARRAY_LEN(v));
+    struct db_val v[5];
+    enum err e = db_query_one(op, tx, &sql_dataset_facts, DB_ARGS(DB_TEXT(d->digest), DB_TEXT(d->name), DB_I64(max)), v, ARRAY_LEN(v));
     if (e)
         return e;
     d->source_type = v[0].type == DB_TYPE_TEXT ? v[0].s : STR("");
     d->runs = v[1].i;
     d->first_ms = v[2].type == DB_TYPE_I64 ? v[2].i : 0;
     d->last_ms = v[3].type == DB_TYPE_I64 ? v[3].i : 0;
+    d->more_runs = v[4].i >= max;
     return OK;
 }
 
@@ -68,7 +70,7 @@ static enum err list_tx(struct op *op, struct db_tx *tx, void *arg)
     struct list_arg *a = arg;
     enum err e = names_read(op, tx, a);
     for (size_t i = 0; !e && i < a->items.len; i++)
-        e = facts_read(op, tx, &a->items.p[i]);
+        e = facts_read(op, tx, LIMIT_DATASET_COUNTED, &a->items.p[i]);
     return e;
 }
 
@@ -124,7 +126,7 @@ static enum err get_tx(struct op *op, struct db_tx *tx, void *arg)
     a->out.source = v[0].type == DB_TYPE_TEXT ? v[0].s : (struct str){0};
     a->out.schema = v[1].type == DB_TYPE_TEXT ? v[1].s : (struct str){0};
     a->out.profile = v[2].type == DB_TYPE_TEXT ? v[2].s : (struct str){0};
-    e = facts_read(op, tx, &a->out.item);
+    e = facts_read(op, tx, INT64_MAX, &a->out.item);
     return e ? e : uses_read(op, tx, a);
 }
 

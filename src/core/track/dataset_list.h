@@ -9,6 +9,7 @@ struct dataset_item {
     struct str name, digest, source_type;
     int64_t runs;              /* that used it */
     int64_t first_ms, last_ms; /* their first and last start; 0: none */
+    bool more_runs;            /* in a list: only the newest LIMIT_DATASET_COUNTED uses were looked at */
 };
 struct dataset_list_query {
     struct str search;         /* in name or digest; ASCII case is ignored; "": all */

@@ -98,6 +98,8 @@ static enum err wide_windows(struct op *op, struct db_tx *tx, void *arg)
         snprintf(name, sizeof name, "wide-%02d", i);
         e = db_exec(op, tx, &sql_monitor_window_insert,
                     DB_ARGS(DB_TEXT(str_from(name)), DB_I64(T0), DB_I64(0), DB_I64(T0 + DAY), DB_I64(0), DB_I64(0), DB_TEXT(((struct str){figures, sizeof figures})), DB_NULL), NULL);
+        if (!e)
+            e = db_exec(op, tx, &sql_monitor_state_put, DB_ARGS(DB_TEXT(str_from(name)), DB_I64(T0 + DAY), DB_NULL, DB_TEXT(STR("{}")), DB_I64(1)), NULL);
     }
     return e;
 }

@@ -21,15 +21,20 @@ static struct json *course(struct fixture *f, int64_t id)
     return parsed(f, &b);
 }
 
-static struct json *briefs(struct fixture *f)
+static struct json *briefs_of(struct fixture *f, const struct rollout_page *page)
 {
     AUTO(buf) struct buf b;
     struct json_out w;
     buf_init(&b, LIMIT_MIB(16));
     json_out_init(&w, &b, 0);
     w.nonfinite = JSON_NONFINITE_NULL;
-    assert_ok(f, rollout_brief_json(&f->op, f->db, STR("e"), &w));
+    assert_ok(f, rollout_brief_json(&f->op, f->db, STR("e"), page, &w));
     return parsed(f, &b);
+}
+
+static struct json *briefs(struct fixture *f)
+{
+    return briefs_of(f, NULL);
 }
 
 static double number(const struct json *j, const char *path)
@@ -73,6 +78,39 @@ static void every_kind(void **state)
     buf_init(&b, LIMIT_MIB(4));
     json_out_init(&w, &b, 0);
     assert_err(&f, rollout_course_json(&f.op, f.db, STR("other"), 1, T0, &w), E_NOT_FOUND);
+    fixture_close(&f);
+}
+
+/* Lists are pages of the newest; the brief ones begin with the newest, the others end with it. */
+static void pages(void **state)
+{
+    (void)state;
+    struct fixture f;
+    AUTO(buf) struct buf b;
+    struct json_out w;
+    int64_t ids[5];
+    fixture_open(&f);
+    for (int i = 0; i < 5; i++) {
+        struct rollout_plan plan;
+        struct rollout_decision d;
+        rollout_plan_default_of(ROLLOUT_CANARY, &plan);
+        assert_ok(&f, rollout_start(&f.op, f.db, STR("e"), 1, 2, &plan, T0, 0, &ids[i]));
+        assert_ok(&f, rollout_finish(&f.op, f.db, STR("e"), false, STR("enough"), T0 + 6, &d));
+    }
+    struct json *j = briefs_of(&f, &(struct rollout_page){INT64_MAX, 2});
+    assert_true(j->len == 2 && number(&j->items[0], "id") == (double)ids[4] && number(&j->items[1], "id") == (double)ids[3]);
+    j = briefs_of(&f, &(struct rollout_page){ids[3], 9});
+    assert_true(j->len == 3 && number(&j->items[0], "id") == (double)ids[2] && number(&j->items[2], "id") == (double)ids[0]);
+    buf_init(&b, LIMIT_MIB(1));
+    json_out_init(&w, &b, 0);
+    assert_ok(&f, rollout_list_json(&f.op, f.db, STR("e"), &(struct rollout_page){ids[4], 2}, &w));
+    j = parsed(&f, &b);
+    assert_true(j->len == 2 && number(&j->items[0], "id") == (double)ids[2] && number(&j->items[1], "id") == (double)ids[3]);
+    assert_int_equal(json_get(&j->items[1], "decisions")->len, 1);
+    buf_clear(&b);
+    buf_init(&b, 500); /* what does not fit is told, not read on */
+    json_out_init(&w, &b, 0);
+    assert_err(&f, rollout_list_json(&f.op, f.db, STR("e"), NULL, &w), E_TOO_LARGE);
     fixture_close(&f);
 }
 
@@ -127,6 +165,6 @@ static void thinned(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_kind), cmocka_unit_test(guards), cmocka_unit_test(thinned)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_kind), cmocka_unit_test(pages), cmocka_unit_test(guards), cmocka_unit_test(thinned)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,7 +113,7 @@ static void pairs_outlive_a_kill(void **state)
     int64_t pairs = 0, joined = 0, right = 0;
     buf_init(&b, LIMIT_MIB(1));
     json_out_init(&out, &b, 0);
-    assert_ok(&f, rollout_list_json(&f.op, f.db, SHOP, &out));
+    assert_ok(&f, rollout_list_json(&f.op, f.db, SHOP, NULL, &out));
     assert_ok(&f, json_parse(&f.op, buf_str(&b), JSON_STRICT, &j));
     const struct json *evidence = json_get(&j->items[0], "evidence");
     assert_true(json_as_i64(json_get(evidence, "pairs"), &pairs) && json_as_i64(json_get(evidence, "labels"), &joined) &&

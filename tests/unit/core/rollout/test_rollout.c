@@ -221,7 +221,7 @@ static void by_hand(void **state)
     buf_init(&b, LIMIT_MIB(1));
     struct json_out w;
     json_out_init(&w, &b, 0);
-    assert_ok(&f, rollout_list_json(&f.op, f.db, STR("delay"), &w));
+    assert_ok(&f, rollout_list_json(&f.op, f.db, STR("delay"), NULL, &w));
     struct json *j;
     assert_ok(&f, json_parse(&f.op, buf_str(&b), JSON_STRICT, &j));
     assert_int_equal(j->len, 1);
@@ -283,7 +283,7 @@ static void each_arm_is_judged(void **state)
     struct json_out w;
     struct json *j = NULL;
     json_out_init(&w, &b, 0);
-    assert_ok(&f, rollout_list_json(&f.op, f.db, STR("shop"), &w));
+    assert_ok(&f, rollout_list_json(&f.op, f.db, STR("shop"), NULL, &w));
     assert_ok(&f, json_parse(&f.op, buf_str(&b), JSON_STRICT, &j));
     const struct json *last = json_get(&json_get(&j->items[0], "decisions")->items[3], "evidence");
     assert_true(str_eqc(json_get(last, "split_by")->s, "units"));

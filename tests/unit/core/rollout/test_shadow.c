@@ -161,7 +161,7 @@ static void a_life_in_the_database(void **state)
     buf_init(&b, LIMIT_MIB(4));
     struct json_out out;
     json_out_init(&out, &b, 0);
-    assert_ok(&f, rollout_list_json(&f.op, f.db, SHADOW, &out));
+    assert_ok(&f, rollout_list_json(&f.op, f.db, SHADOW, NULL, &out));
     struct json *j;
     assert_ok(&f, json_parse(&f.op, buf_str(&b), JSON_STRICT, &j));
     const struct json *ev = json_get(&j->items[0], "evidence");

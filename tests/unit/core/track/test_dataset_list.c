@@ -51,6 +51,31 @@ static void lists(void **state)
     assert_int_equal(n, 0);
 }
 
+/* Of a dataset with very many uses, a page looks at the newest; the dataset's own page counts them all. */
+static void many_uses(void **state)
+{
+    struct fixture *f = *state;
+    struct dataset_item *items = NULL;
+    struct dataset_details d;
+    size_t n = 0;
+    bool more = false;
+    for (int i = 0; i < LIMIT_DATASET_COUNTED + 3; i++) {
+        struct str run = run_make(f, 1000 + i);
+        use(f, run, "flights", "d1", "training");
+        if (i == LIMIT_DATASET_COUNTED)
+            assert_ok(&f->op, track_run_delete(&f->op, f->db, run));
+    }
+    use(f, run_make(f, 77), "trains", "d1", "training");
+    const struct dataset_list_query q = {.search = STR(""), .name = STR(""), .digest = STR(""), .limit = 2};
+    assert_ok(&f->op, dataset_list(&f->op, f->db, &q, &items, &n, &more));
+    assert_true(n == 2 && items[0].more_runs && !items[1].more_runs && items[1].runs == 1);
+    assert_int_equal(items[0].runs, LIMIT_DATASET_COUNTED - 1); /* without the deleted one */
+    assert_int_equal(items[0].last_ms, 1000 + LIMIT_DATASET_COUNTED + 2);
+    assert_ok(&f->op, dataset_get(&f->op, f->db, STR("flights"), STR("d1"), &d));
+    assert_true(d.item.runs == LIMIT_DATASET_COUNTED + 2 && !d.item.more_runs && d.item.first_ms == 1000 && d.use_count == LIMIT_DATASET_RUNS);
+    assert_int_equal(d.uses[0].start_ms, 1000 + LIMIT_DATASET_COUNTED + 2); /* newest first */
+}
+
 static void one(void **state)
 {
     struct fixture *f = *state;
@@ -75,6 +100,6 @@ static void one(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fixture_test(lists), fixture_test(one)};
+    const struct CMUnitTest tests[] = {fixture_test(lists), fixture_test(many_uses), fixture_test(one)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
