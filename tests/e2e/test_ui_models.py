@@ -301,6 +301,13 @@ def test_stages_archive_others_and_roll_back(page, shop, own):
     toast(page, "is back at version 1")
     stages = {v["version"]: v["stage"] for v in shop.get(f"models/{own}/versions")["versions"]}
     assert stages == {1: "Production", 2: "None", 3: "None", 4: "Archived"}
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    page.get_by_text("Version 4 will move from Archived to Production.").wait_for()
+    assert says(page) == "Version 4 will move from Archived to Production. Version 1 will become Archived.", "the way forward is confirmed like any other"
+    press(page, "Promote to Production")
+    toast(page, "Version 4 is in Production.")
+    assert "move=" not in page.url
+    assert {v["version"]: v["stage"] for v in shop.get(f"models/{own}/versions")["versions"]} == {1: "Archived", 2: "None", 3: "None", 4: "Production"}
 
 
 def test_a_version_is_deleted_by_its_name(page, shop, own):
@@ -427,6 +434,16 @@ def test_a_rollback_takes_the_endpoint_along_as_promised(page, site):
     toast(page, "is back at version 2")
     assert site.get("models/tiny")["aliases"] == {"champion": 2}
     assert site.get("endpoints/tiny")["version"] == 2
+    page.locator(".toast").hover()  # it stays while pointed at
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    page.get_by_role("heading", name="What changed").wait_for()
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    page.get_by_text("Alias champion will name version 1 instead of 2.").wait_for()
+    assert says(page) == "Alias champion will name version 1 instead of 2. Endpoint tiny goes on answering with version 2.", "from another room too, and no more than is said"
+    press(page, "Set alias")
+    toast(page, "Alias champion names version 1.")
+    assert site.get("models/tiny")["aliases"] == {"champion": 1} and site.get("endpoints/tiny")["version"] == 2
 
 
 def test_an_endpoint_is_moved_as_promised(page, site):

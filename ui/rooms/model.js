@@ -3,7 +3,7 @@ import { html } from "../lib/html.js";
 import { useData } from "../lib/api.js";
 import { visible } from "../lib/ansi.js";
 import { duration } from "../lib/format.js";
-import { href } from "../lib/route.js";
+import { href, setParams, useParam } from "../lib/route.js";
 import { t } from "../lib/words.js";
 import { Badge, Chip } from "../parts/badge.js";
 import { Icon } from "../parts/icons.js";
@@ -41,6 +41,7 @@ function Found({ model, data, refresh }) {
   const subjects = [...Object.keys(data.aliases).map(a => ["alias", a]), ...[...new Set(data.latest.map(v => v.stage))].filter(s => s === "Staging" || s === "Production").map(s => ["stage", s])];
   const [open, dialog] = useDialog({ alias: AliasDialog, unalias: UnaliasDialog, rollback: RollbackDialog }, refresh);
   const alias = props => open("alias", { model, aliases: data.aliases, versions, version: versions[0]?.version, ...props });
+  const [move] = useParam("move"), [to] = useParam("to"); /* a rollback that shall be undone */
   const [tab, bar] = useTabs([["versions", t("Versions")], ["history", t("History")], ["policy", t("Policy")]]);
   const actions = may("model_write") && versions.length > 0 && html`<button type="button" class="button" onClick=${() => alias({})}>${t("Set alias")}</button>
     ${subjects.length > 0 && html`<button type="button" class="button" onClick=${() => open("rollback", { model, subjects, mayDeploy: may("deploy") })}>${t("Roll back")}</button>`}`;
@@ -49,7 +50,8 @@ function Found({ model, data, refresh }) {
     <div class="grid"><${Card} title=${t("Names")}><${Names} model=${model} aliases=${data.aliases} latest=${data.latest} may=${may} open=${(name, props) => (name === "alias" ? alias(props) : open(name, props))} /></${Card}>
       <${Card} title=${t("In short")}><${KeyValues} rows=${[[t("Served by"), endpoints.length ? html`<${Endpoints} list=${endpoints} versions />` : html`<span class="soft">${t("no endpoint")}</span>`], [t("Owner"), data.owner ? visible(data.owner) : html`<span class="soft">${t("the card names none")}</span>`],
         [t("Versions"), data.versions], [t("Registered"), html`<${Time} ms=${ms(data.created)} />`], [t("Updated"), html`<${Time} ms=${ms(data.updated)} />`]]} /></${Card}></div>
-    ${bar}<div role="tabpanel">${tab === "history" ? html`<${History} model=${model} />` : tab === "policy" ? html`<${Card} title=${t("What needs a second person")}><${Policy} model=${model} /></${Card}>` : html`<${Versions} model=${model} endpoints=${endpoints} />`}</div>${dialog}</${Page}>`;
+    ${bar}<div role="tabpanel">${tab === "history" ? html`<${History} model=${model} />` : tab === "policy" ? html`<${Card} title=${t("What needs a second person")}><${Policy} model=${model} /></${Card}>` : html`<${Versions} model=${model} endpoints=${endpoints} />`}</div>${dialog}
+    ${move && to && may("model_write") && html`<${AliasDialog} model=${model} aliases=${data.aliases} versions=${versions} alias=${move} version=${Number(to)} onClose=${changed => { setParams({ move: null, to: null }, { replace: true }); if (changed) refresh(); }} />`}</${Page}>`;
 }
 
 export default function Model({ name }) {

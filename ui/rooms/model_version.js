@@ -3,7 +3,7 @@
 import { html } from "../lib/html.js";
 import { API, useData } from "../lib/api.js";
 import { visible } from "../lib/ansi.js";
-import { go, href, path } from "../lib/route.js";
+import { go, href, path, setParams, useParam } from "../lib/route.js";
 import { t } from "../lib/words.js";
 import { Chip } from "../parts/badge.js";
 import { KeyValues } from "../parts/kv.js";
@@ -83,6 +83,7 @@ function Found({ name, v, refresh }) {
   const versions = useData(modelPath(name, "/versions?limit=100"), { events: CHANGES }).data?.versions ?? [v];
   const done = () => { refresh(); model.refresh(); card.refresh(); };
   const [open, dialog] = useDialog({ alias: AliasDialog, stage: StageDialog, serve: ServeDialog, remove: props => html`<${DeleteDialog} ...${props} onClose=${gone => (gone ? go(path("/models/{name}", { name })) : props.onClose(false))} />` }, done);
+  const [move] = useParam("move"); /* the stage of a rollback that shall be undone */
   const [tab, bar] = useTabs([["overview", t("Overview")], ["card", t("Card")], ["signature", t("Signature")], ["files", t("Files")], ["compare", t("Compare")]]);
   const views = {
     overview: () => html`<${Overview} v=${v} name=${name} card=${card} serving=${model.data ? servingOf(model.data, v.version) : null} />`,
@@ -93,7 +94,8 @@ function Found({ name, v, refresh }) {
   return html`<${Page} title=${t("{model} version {version}", { model: visible(name), version: v.version })} crumbs=${[[t("Models"), href("/models")], [visible(name), href("/models/{name}", { name })]]}
     badge=${html`${v.semver && html`<${Chip} title=${t("Semantic version")}>${v.semver}</${Chip}>`} <${Aliases} names=${v.aliases} /><${Stage} name=${v.stage} />`}
     actions=${may("model_write") && html`<${Actions} v=${v} name=${name} model=${model.data} versions=${versions} deploy=${may("deploy")} open=${open} />`}><${Approvals} model=${name} onlyWaiting />
-    ${bar}<div role="tabpanel">${views[tab]()}</div>${dialog}</${Page}>`;
+    ${bar}<div role="tabpanel">${views[tab]()}</div>${dialog}
+    ${move && may("model_write") && html`<${StageDialog} model=${name} version=${v.version} stage=${v.stage} to=${move} onClose=${changed => { setParams({ move: null }, { replace: true }); if (changed) done(); }} />`}</${Page}>`;
 }
 
 export default function ModelVersion({ name, version }) {

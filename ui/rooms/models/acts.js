@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "../../lib/html.js";
 import { API, change, useData } from "../../lib/api.js";
 import { duration } from "../../lib/format.js";
-import { path } from "../../lib/route.js";
+import { go, path } from "../../lib/route.js";
 import { t } from "../../lib/words.js";
 import { Dialog } from "../../parts/dialog.js";
 import { toast } from "../../parts/toast.js";
@@ -91,8 +91,9 @@ export function UnaliasDialog({ model, alias, onClose }) {
   return html`<${ActDialog} title=${t("Remove alias {alias}", { alias })} model=${model} verb=${t("Remove")} danger act=${{ act: "alias", alias, version: 0 }} send=${send} onClose=${onClose}><${Reason} value=${reason} set=${setReason} /></${ActDialog}>`;
 }
 
-export function StageDialog({ model, version, stage: now, onClose }) {
-  const [stage, setStage] = useState(now === "Production" ? "Archived" : "Production"), [archive, setArchive] = useState(true), [reason, setReason] = useState("");
+/* stage: the one it is in; to: the one chosen at first. */
+export function StageDialog({ model, version, stage: now, to, onClose }) {
+  const [stage, setStage] = useState(to ?? (now === "Production" ? "Archived" : "Production")), [archive, setArchive] = useState(true), [reason, setReason] = useState("");
   const can = stage === "Staging" || stage === "Production", at = modelPath(model, path("/versions/{version}/stage", { version })), archive_others = can && archive;
   const send = async known => {
     const back = known.archives.length ? undefined : () => change("PUT", at, { stage: known.from, reason: "undo" }).then(a => told(a, t("Version {version} is back in {stage}.", { version, stage: known.from })), failed);
@@ -108,7 +109,9 @@ export function RollbackDialog({ model, subjects, mayDeploy, onClose }) {
   const [at, setAt] = useState(0), [along, setAlong] = useState(mayDeploy), [reason, setReason] = useState(""), [kind, name] = subjects[at], target = { [kind]: name, endpoints: along };
   const send = async known => {
     const answer = await change("POST", modelPath(model, "/rollback"), { ...target, reason }), stuck = (answer.data.endpoints ?? []).filter(e => !e.moved);
-    told(answer, t("{name} is back at version {version}.", { name, version: known.version }), undefined);
+    /* The way forward again is an act of its own, with its own sentences: the page on which it is confirmed. */
+    const again = () => go(kind === "alias" ? `${path("/models/{model}", { model })}?${new URLSearchParams({ move: name, to: known.from })}` : `${path("/models/{model}/{from}", { model, from: known.from })}?move=${name}`);
+    told(answer, t("{name} is back at version {version}.", { name, version: known.version }), known.from === null ? undefined : again);
     for (const e of stuck)
       toast(t("Endpoint {endpoint} did not go along: {why}", { endpoint: e.endpoint, why: e.error }), { kind: "bad" });
   };
