@@ -1,9 +1,13 @@
-/* colour.js - the colours of series: Okabe and Ito's eight, which people with red-green blindness tell apart, then the same with dashes. A run
- * keeps its colour on every page: a hash of its id picks it, unless the user chose another (kept in this browser). */
+/* colour.js - the colours of series: eight of Okabe and Ito's hues, of a lightness that is seen in both themes and which people with red-green blindness tell
+ * apart (docs/decisions/018, tests/ui/palette.test.mjs), then the same with dashes. A run keeps its colour on every page: a hash of its id picks it, unless the user chose another (kept in this browser). */
 import { load, save, watch } from "./store.js";
 
-export const palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b6b6b", "#b8a600"];
+export const palette = ["#0772b4", "#d44d46", "#009e73", "#c9759f", "#0c9ace", "#cb7e00", "#6d6d6d", "#707100"];
 const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
+let chosen = null; /* read once: ten thousand lines ask for it */
+watch("colours", () => {
+  chosen = null;
+});
 
 /* FNV-1a, 32 bits. */
 export function hash(text) {
@@ -15,23 +19,29 @@ export function hash(text) {
   return x >>> 0;
 }
 
+/* What the user chose for it: a place, or undefined. Ids are anybody's words, also "constructor". */
+function choiceOf(id) {
+  chosen ??= new Map(Object.entries(load("colours", {})).filter(([, n]) => Number.isInteger(n) && n >= 0));
+  return chosen.get(String(id));
+}
+
 function styleAt(n) {
   return { stroke: palette[n % palette.length], dash: dashes[Math.floor(n / palette.length) % dashes.length] };
 }
 
 /* {stroke, dash} of a run or any other named thing. */
 export function seriesStyle(id) {
-  return styleAt(load("colours", {})[id] ?? hash(id) % palette.length);
+  return styleAt(choiceOf(id) ?? hash(id) % palette.length);
 }
 
 /* Styles for things shown together, all different as long as there are 32 or fewer. Those which chose, or come first to their hash's colour, keep it; the others
  * take the next free colour, and a dash only when all eight are taken. */
 export function distinctStyles(ids) {
-  const taken = new Set(), out = new Map(), chosen = load("colours", {});
+  const taken = new Set(ids.map(choiceOf)), out = new Map();
   for (const id of ids) {
     const first = hash(id) % palette.length;
-    let n = chosen[id] ?? first;
-    for (let k = 1; taken.has(n) && chosen[id] === undefined && k < palette.length * dashes.length; k++)
+    let n = choiceOf(id) ?? first;
+    for (let k = 1; taken.has(n) && choiceOf(id) === undefined && k < palette.length * dashes.length; k++)
       n = Math.floor(k / palette.length) * palette.length + (first + k) % palette.length;
     taken.add(n);
     out.set(id, styleAt(n));
@@ -39,14 +49,14 @@ export function distinctStyles(ids) {
   return out;
 }
 
+/* The styles of any number of things: beyond what distinctStyles() can tell apart each has its own colour. */
+export function stylesOf(ids) {
+  return ids.length <= palette.length * dashes.length ? distinctStyles(ids) : new Map(ids.map(id => [id, seriesStyle(id)]));
+}
+
 /* n: a place in the palette, or null for the hash's again. */
 export function chooseColour(id, n) {
-  const all = { ...load("colours", {}) };
-  if (n === null)
-    delete all[id];
-  else
-    all[id] = n;
-  save("colours", all);
+  save("colours", Object.fromEntries([...Object.entries(load("colours", {})).filter(([key]) => key !== id), ...(n === null ? [] : [[id, n]])]));
 }
 
 export function onColours(f) {

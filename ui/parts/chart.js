@@ -16,7 +16,7 @@
  *
  * Drag zooms, a double click goes back, arrows move the cursor once it has the focus. "No data" is said, never drawn as 0. */
 import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
-import { distinctStyles, seriesStyle } from "../lib/colour.js";
+import { stylesOf } from "../lib/colour.js";
 import { fileName, saveBlob, saveCsv } from "../lib/sheet.js";
 import { t } from "../lib/words.js";
 import { xText, yFull } from "./chart_axis.js";
@@ -26,14 +26,13 @@ import { Menu, MenuItem } from "./menu.js";
 
 const TABLE_MAX = 200;   /* series in the table for readers */
 const LEGEND_MAX = 200;
-const DISTINCT_MAX = 32;
 
 /* The same objects as long as the series are, so that what was prepared of them is found again. */
 function styled(series) {
   if (series.every(s => s.stroke))
     return series;
-  const styles = series.length <= DISTINCT_MAX ? distinctStyles(series.map(s => s.id ?? s.name)) : null;
-  return series.map(s => (s.stroke ? s : { ...(styles?.get(s.id ?? s.name) ?? seriesStyle(s.id ?? s.name)), ...s }));
+  const styles = stylesOf(series.map(s => s.id ?? s.name));
+  return series.map(s => (s.stroke ? s : { ...styles.get(s.id ?? s.name), ...s }));
 }
 
 export function Swatch({ stroke, dash }) {
@@ -60,11 +59,11 @@ function Tip({ hook, x, y }) {
 }
 
 function Legend({ series, hidden, onToggle, onHover, highlight }) {
-  const shown = series.filter(s => s.faint !== true).slice(0, LEGEND_MAX);
-  return html`<ul class="chart-legend">${shown.map(s => html`<li key=${s.id}><button type="button" class=${s.id === highlight ? "strong" : null} aria-pressed=${hidden.has(s.id) ? "false" : "true"} title=${s.name}
+  const shown = series.filter(s => s.faint !== true), more = shown.length - LEGEND_MAX;
+  return html`<ul class="chart-legend">${shown.slice(0, LEGEND_MAX).map(s => html`<li key=${s.id}><button type="button" class=${s.id === highlight ? "strong" : null} aria-pressed=${hidden.has(s.id) ? "false" : "true"} title=${s.name}
     onClick=${event => onToggle(s.id, event.altKey)} onMouseEnter=${() => onHover(s.id)} onMouseLeave=${() => onHover(null)} onFocus=${() => onHover(s.id)} onBlur=${() => onHover(null)}>
     <${Swatch} ...${s} /><span>${s.name}</span>${s.y.length === 0 && html`<span class="soft">${t("no data")}</span>`}</button></li>`)}
-    ${series.length > LEGEND_MAX && html`<li class="soft">${t("and {n} more", { n: series.length - LEGEND_MAX })}</li>`}</ul>`;
+    ${more > 0 && html`<li class="soft">${t("and {n} more", { n: more })}</li>`}</ul>`;
 }
 
 function ReaderTable({ list, label, x, y }) {
@@ -113,7 +112,7 @@ export function Chart({ label, series, x = PLAIN, y = PLAIN, height = 220, sync,
     if (!event.ctrlKey && !event.metaKey && !event.altKey && view.current?.key(event.key))
       event.preventDefault();
   };
-  return html`<figure class="chart" aria-label=${label}><figcaption><span class="chart-name" title=${label}>${label}</span>${y.unit && html`<span class="soft">${y.unit}</span>`}
+  return html`<figure class="chart" aria-label=${label}><figcaption><span class="chart-name" title=${label}>${label}</span>${y.unit && y.unit !== "ms" && html`<span class="soft">${y.unit}</span>`}
       <span class="chart-tools">${zoomed && html`<button type="button" class="link" onClick=${() => view.current.zoomTo(null)}>${t("Zoom out")}</button>`}${actions}${!nothing && html`<${ChartMenu} view=${view} label=${label} list=${list} x=${x} y=${y} zoomed=${zoomed} />`}</span></figcaption>
     ${nothing ? html`<div class="chart-empty" style=${{ minHeight: `${height}px` }}>${list.some(s => s.y.length > 0) ? gaps ?? t("All values are NaN or infinite.") : empty ?? t("No data")}</div>`
     : html`<div class="chart-plot" style=${{ minHeight: `${height}px` }} tabindex="0" role="application" aria-label=${t("{name}: arrow keys move the cursor, plus and minus zoom", { name: label })} onKeyDown=${pressed} onBlur=${() => tip.current(null)}><div class="chart-box" ref=${box}></div><${Tip} hook=${tip} x=${x} y=${y} /></div>`}
