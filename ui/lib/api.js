@@ -1,7 +1,7 @@
 /* api.js - talks to the server. Nothing else calls fetch().
  *
- * useData() paints what it has at once and asks again behind it: answers are kept by address with their ETag (the last
- * CACHE_MAX of them). A failure keeps the old data on the page and stands beside it. Changes that /events tells of make
+ * useData() paints what it has at once and asks again behind it: answers are kept by address with their ETag (those asked for
+ * last: CACHE_MAX of them, CACHE_CHARS in all). A failure keeps the old data on the page and stands beside it. Changes that /events tells of make
  * the page's data stale (`events`). Requests that nobody waits for any more are aborted. */
 import { useEffect, useRef, useState } from "./html.js";
 import { url } from "./base.js";
@@ -10,7 +10,9 @@ import { t } from "./words.js";
 
 export const API = "/api/ingot/v1";
 const CACHE_MAX = 200;
-const cache = new Map(); /* address + body -> {etag, data} */
+const CACHE_CHARS = 16e6; /* of JSON and text as they came; as objects they take a few times that */
+const cache = new Map(); /* keyOf() -> {etag, data, size}, the one asked for last at the end */
+let cached = 0;
 const signedOut = new Set();
 
 /* What failed: status 0 when the server was not reached. */
@@ -55,17 +57,30 @@ async function send(path, options) {
   }
 }
 
-function keep(key, entry) {
+function forget(key) {
+  cached -= cache.get(key)?.size ?? 0;
   cache.delete(key);
+}
+
+function keep(key, entry) {
+  forget(key);
+  if (entry.size > CACHE_CHARS)
+    return;
   cache.set(key, entry);
-  if (cache.size > CACHE_MAX)
-    cache.delete(cache.keys().next().value);
+  cached += entry.size;
+  while (cache.size > CACHE_MAX || cached > CACHE_CHARS)
+    forget(cache.keys().next().value);
+}
+
+/* What an answer is kept under: the same address may be asked for as JSON, as text and as bytes. */
+function keyOf(path, { body, text, binary }) {
+  return path === null ? null : [path, text ? "text" : binary ? "bytes" : "json", body === undefined ? "" : JSON.stringify(body)].join("\n");
 }
 
 /* Reads JSON (or text, or an ArrayBuffer). `body` makes it a POST that reads (searches, charts). */
 export async function get(path, { body, signal, text = false, binary = false } = {}) {
-  const key = body === undefined ? path : path + "\n" + JSON.stringify(body);
-  const known = cache.get(key), headers = { Accept: text ? "text/plain" : binary ? "application/octet-stream" : "application/json" };
+  const key = keyOf(path, { body, text, binary }), known = cache.get(key);
+  const headers = { Accept: text ? "text/plain" : binary ? "application/octet-stream" : "application/json" };
   if (known?.etag)
     headers["If-None-Match"] = known.etag;
   if (body !== undefined) {
@@ -73,13 +88,16 @@ export async function get(path, { body, signal, text = false, binary = false } =
     headers["X-Ingot-Request"] = "1";
   }
   const response = await send(path, { method: body === undefined ? "GET" : "POST", headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
-  if (response.status === 304 && known)
+  if (response.status === 304 && known) {
+    keep(key, known);
     return known.data;
+  }
   if (!response.ok)
     throw await failure(response);
-  const data = text ? await response.text() : binary ? await response.arrayBuffer() : await response.json();
-  if (!binary) /* large: kept by who shows it */
-    keep(key, { etag: response.headers.get("etag"), data });
+  if (binary) /* large: kept by who shows it */
+    return response.arrayBuffer();
+  const words = await response.text(), data = text ? words : JSON.parse(words);
+  keep(key, { etag: response.headers.get("etag"), data, size: words.length });
   return data;
 }
 
@@ -108,7 +126,7 @@ export async function change(method, path, body) {
  * once, a server that takes longer to answer than things take to change would never be heard. refresh() does not wait. path null: nothing is asked (data undefined).
  * options: body (POST that reads), text, binary, every_ms (asks again), events: [kinds] or a function(event) -> bool. */
 export function useData(path, { body, text, binary, every_ms, events } = {}) {
-  const key = path === null ? null : body === undefined ? path : path + "\n" + JSON.stringify(body);
+  const key = keyOf(path, { body, text, binary });
   const [state, set] = useState(() => ({ key, data: cache.get(key)?.data, error: null, loading: path !== null }));
   const [round, again] = useState(0);
   const wanted = useRef(events), asking = useRef(false), missed = useRef(false);

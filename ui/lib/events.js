@@ -23,7 +23,11 @@ function flush() {
   waiting = new Map();
   for (const event of events)
     for (const f of [...listeners])
-      f(event);
+      try {
+        f(event);
+      } catch (error) {
+        reportError(error); /* the others hear of it all the same */
+      }
 }
 
 function received(message) {

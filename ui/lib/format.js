@@ -61,16 +61,18 @@ export function delta(x) {
 }
 
 export function bytes(n) {
-  if (n === null || n === undefined)
-    return MISSING;
+  if (n === null || n === undefined || Number.isNaN(n))
+    return number(n);
+  if (n < 0)
+    return MINUS + bytes(-n);
   if (n < 1024)
-    return `${n} B`;
+    return `${Number.isInteger(n) ? n : digits4(n)} B`;
   let size = n / 1024, unit = 0;
   while (size >= 1024 && unit < 3) {
     size /= 1024;
     unit++;
   }
-  return `${Number(size.toPrecision(3))} ${["KiB", "MiB", "GiB", "TiB"][unit]}`;
+  return `${Number(size.toPrecision(size < 1000 ? 3 : 4))} ${["KiB", "MiB", "GiB", "TiB"][unit]}`;
 }
 
 function two(n) {
@@ -81,13 +83,17 @@ function two(n) {
 export function duration(ms) {
   if (ms === null || ms === undefined || Number.isNaN(ms))
     return MISSING;
+  if (ms < 0)
+    return MINUS + duration(-ms);
+  if (ms < 60000)
+    ms = Number(ms.toPrecision(3)); /* 59.99 s is a minute */
   if (ms < 1)
     return `${Number((ms * 1000).toPrecision(3))} µs`;
   if (ms < 1000)
-    return `${Number(ms.toPrecision(3))} ms`;
+    return `${ms} ms`;
   const s = ms / 1000;
   if (s < 60)
-    return `${Number(s.toPrecision(3))} s`;
+    return `${s} s`;
   if (s < 3600)
     return `${Math.floor(s / 60)} m ${two(s % 60)} s`;
   if (s < 86400)
@@ -95,9 +101,14 @@ export function duration(ms) {
   return `${Math.floor(s / 86400)} d ${two((s % 86400) / 3600)} h`;
 }
 
+/* Whether a clock can show it: clients also send nanoseconds for milliseconds, and dates end in the year 275760. */
+export function isTime(ms) {
+  return typeof ms === "number" && Math.abs(ms) <= 8.64e15;
+}
+
 /* "3 min ago"; `now` for tests. Milliseconds since 1970. */
 export function ago(ms, now = Date.now()) {
-  if (ms === null || ms === undefined || Number.isNaN(ms))
+  if (!isTime(ms))
     return MISSING;
   const s = (ms - now) / 1000, size = Math.abs(s);
   if (size < 10)
@@ -106,21 +117,21 @@ export function ago(ms, now = Date.now()) {
   for (const [unit, seconds, until] of [["second", 1, 60], ["minute", 60, 3600], ["hour", 3600, 86400], ["day", 86400, 86400 * 30],
     ["month", 86400 * 30.44, 86400 * 365], ["year", 86400 * 365.25, Infinity]])
     if (size < until)
-      return f.format(Math.trunc(s / seconds), unit);
+      return f.format(Math.trunc(s / seconds) || Math.sign(s), unit); /* 30 days are not yet one mean month */
   return MISSING;
 }
 
 /* The absolute local time with its zone. */
 export function when(ms) {
-  if (ms === null || ms === undefined || Number.isNaN(ms))
-    return MISSING;
+  if (!isTime(ms))
+    return Number.isNaN(ms) ? MISSING : full(ms); /* what was sent instead of a time */
   return new Date(ms).toLocaleString(locale(), { year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit",
     second: "2-digit", timeZoneName: "short" });
 }
 
 /* Only the day. Event times of data lie long ago: relative ones say nothing there. */
 export function day(ms) {
-  return ms === null || ms === undefined ? MISSING : new Date(ms).toISOString().slice(0, 10);
+  return !isTime(ms) ? MISSING : new Date(ms).toISOString().slice(0, 10);
 }
 
 export function shortId(id) {

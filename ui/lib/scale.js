@@ -27,14 +27,31 @@ export function extent(values, positive = false, into = null) {
   return low <= high ? [low, high] : null;
 }
 
+/* Whether a range is wide enough for ticks: in a narrower one steps are smaller than what doubles can tell apart, and stepping through it would never end. */
+function isWide(low, high) {
+  return high - low > Math.max(Math.abs(low), Math.abs(high)) * 1e-12;
+}
+
 /* A range to draw: 5 % of air, and never without height. */
 export function padded([low, high], log = false, share = 0.05) {
   if (log) {
     const a = Math.log10(low), b = Math.log10(high), air = b > a ? (b - a) * share : 0.5;
-    return [10 ** (a - air), 10 ** (b + air)];
+    return [Math.max(Number.MIN_VALUE, 10 ** (a - air)), Math.min(Number.MAX_VALUE, 10 ** (b + air))];
   }
-  const air = high > low ? (high - low) * share : Math.abs(low) * 0.1 || 1;
+  const air = isWide(low, high) ? (high - low) * share : Math.abs(low) * 0.1 || 1;
   return [low - air, high + air];
+}
+
+/* The range, or one around it that is wide enough to have ticks. */
+export function widened([low, high]) {
+  const air = Math.max(Math.abs(low), Math.abs(high)) * 1e-12;
+  return isWide(low, high) || !air ? [low, high] : [low - air, high + air];
+}
+
+/* The range `factor` times as wide, with `middle` in its middle. */
+export function zoomed([low, high], middle, factor, log = false) {
+  const f = log ? Math.log : v => v, back = log ? Math.exp : v => v, half = (f(high) - f(low)) * factor / 2;
+  return widened([back(f(middle) - half), back(f(middle) + half)]);
 }
 
 /* Where a column in ascending order first reaches v. */
@@ -97,10 +114,10 @@ export function ticks([low, high], count = 5, log = false) {
       return out;
     out.length = 0;
   }
-  const step = niceStep(high - low, count);
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++)
-    out.push(Number((i * step).toPrecision(12)));
-  return out;
+  const step = niceStep(high - low, count), first = Math.ceil(low / step - 1e-9), last = Math.min(first + 4 * count, Math.floor(high / step + 1e-9));
+  for (let n = 0; n <= last - first; n++)
+    out.push(Number(((first + n) * step).toPrecision(15)));
+  return [...new Set(out)];
 }
 
 /* The distance of a point from a piece of line. */
@@ -129,7 +146,8 @@ export function trend(xs, ys) {
 /* Pearson's r; null where one side does not vary or there are fewer than two pairs. */
 export function pearson(xs, ys) {
   const pairs = [...xs.keys()].filter(i => Number.isFinite(xs[i]) && Number.isFinite(ys[i]));
-  if (pairs.length < 2)
+  const varies = column => pairs.some(i => column[i] !== column[pairs[0]]); /* means are rounded: the sums of squares of equal values need not be 0 */
+  if (!varies(xs) || !varies(ys))
     return null;
   const mean = column => pairs.reduce((sum, i) => sum + column[i], 0) / pairs.length;
   const mx = mean(xs), my = mean(ys);

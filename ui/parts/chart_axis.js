@@ -1,5 +1,5 @@
 /* chart_axis.js - the words at a chart's axes and in its tooltip: numbers, steps, durations, local times, each as fine as the ticks lie apart. Pure. */
-import { bytes, duration, full, number, when } from "../lib/format.js";
+import { bytes, duration, full, isTime, number, when } from "../lib/format.js";
 import { locale } from "../lib/words.js";
 
 const SI = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
@@ -63,7 +63,7 @@ export function tickTimes(splits, step) {
   const date = new Intl.DateTimeFormat(locale(), step >= 28 * DAY ? { year: "numeric", month: "short" } : { month: "short", day: "numeric" });
   let before = "";
   return splits.map(v => {
-    if (v === null || v === undefined)
+    if (!isTime(v))
       return "";
     const today = date.format(v), changed = today !== before;
     before = today;

@@ -44,14 +44,28 @@ function widen(all, values, from, to, log) {
   return values ? extent(values.subarray(from, to), log, all) ?? all : all;
 }
 
-/* The y of what lies in [from, to]; `fixed` = [low, high] with null for "as the data has it". */
+/* A range that somebody asked for, or null where nothing can be drawn in it. */
+export function usable(range, log) {
+  return range && range.every(Number.isFinite) && range[1] > range[0] && !(log && range[0] <= 0) ? range : null;
+}
+
+/* What is pointed at, {series, index}, in the series as they are now: the same line at the same x; null if it is gone. */
+export function again(at, list) {
+  const series = at && list.find(s => s.id === at.series.id && s.x.length > 0);
+  return series ? { series, index: nearestIndex(series.x, at.series.x[at.index]) } : null;
+}
+
+/* The y of what lies in [from, to], or of the ends of the pieces that cross it; `fixed` = [low, high] with null for "as the data has it". */
 export function rangeY(list, hidden, [from, to], log, fixed, more = []) {
   let all = null;
   for (const s of drawn(list, hidden)) {
-    const a = lowerBound(s.x, from);
-    let b = lowerBound(s.x, to);
+    let a = lowerBound(s.x, from), b = lowerBound(s.x, to);
     while (b < s.x.length && s.x[b] === to)
       b++;
+    if (a === b && a > 0 && b < s.x.length) {
+      a--;
+      b++;
+    }
     for (const values of [s.y, s.min, s.max, s.raw])
       all = widen(all, values, a, b, log);
   }
@@ -60,7 +74,7 @@ export function rangeY(list, hidden, [from, to], log, fixed, more = []) {
   const out = [fixed?.[0] ?? low, fixed?.[1] ?? high];
   if (log && !(out[0] > 0))
     out[0] = low;
-  return out[1] > out[0] ? out : [out[0], out[0] + 1];
+  return out[1] > out[0] ? out : [out[0], out[0] + (Math.abs(out[0]) * 0.1 || 1)];
 }
 
 /* How many values are left out: they are not above 0 on a logarithmic axis. */

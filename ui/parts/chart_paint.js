@@ -112,6 +112,7 @@ function clip(ctx, view) {
   ctx.rect(view.left, view.top, view.width, view.height);
   ctx.clip();
   ctx.lineJoin = "round";
+  ctx.font = `${11 * view.ratio}px system-ui, sans-serif`;
 }
 
 /* Series by what they are drawn with. */
@@ -176,7 +177,7 @@ export function paintSeries(ctx, list, view, strong = false) {
 export function paintBands(ctx, bands, view, colour) {
   clip(ctx, view);
   for (const band of bands) {
-    const end = (v, map, open) => (v === null || v === undefined || !Number.isFinite(v) ? open : map(v));
+    const end = (v, map, open) => (v === null || v === undefined || Number.isNaN(map(v)) ? open : map(v)); /* below a logarithmic axis: from its foot */
     const right = view.left + view.width, foot = view.top + view.height;
     const x0 = band.x ? end(band.x[0], view.toX, view.left) : view.left, x1 = band.x ? end(band.x[1], view.toX, right) : right;
     const y0 = band.y ? end(band.y[1], view.toY, view.top) : view.top, y1 = band.y ? end(band.y[0], view.toY, foot) : foot;
@@ -184,16 +185,19 @@ export function paintBands(ctx, bands, view, colour) {
     ctx.fillStyle = colour(band.kind);
     ctx.fillRect(x0, y0, x1 - x0, y1 - y0);
     if (band.text)
-      label(ctx, band.text, Math.max(x0, view.left) + 4 * view.ratio, Math.max(y0, view.top) + 12 * view.ratio, view, colour(band.kind));
+      label(ctx, short(band.text), Math.max(x0, view.left) + 4 * view.ratio, Math.max(y0, view.top) + 12 * view.ratio, colour(band.kind));
   }
   ctx.restore();
 }
 
-function label(ctx, text, x, y, view, ink) {
-  ctx.font = `${11 * view.ratio}px system-ui, sans-serif`;
+function label(ctx, text, x, y, ink) {
   ctx.globalAlpha = 1;
   ctx.fillStyle = ink;
-  ctx.fillText(text.length > 40 ? text.slice(0, 39) + "…" : text, x, y);
+  ctx.fillText(text, x, y);
+}
+
+function short(text) {
+  return text.length > 40 ? text.slice(0, 39) + "…" : text;
 }
 
 /* Thresholds (y) and events (x): a dashed line with its words. */
@@ -214,11 +218,11 @@ export function paintMarks(ctx, marks, view, colour) {
     ctx.stroke();
     if (!mark.text)
       continue;
-    const right = view.left + view.width, wide = Math.min(mark.text.length, 40) * 6.2 * view.ratio;
+    const words = short(mark.text), right = view.left + view.width, wide = ctx.measureText(words).width, gap = 4 * view.ratio;
     if (across)
-      label(ctx, mark.text, right - wide - 4 * view.ratio, at - 4 * view.ratio < view.top + 10 * view.ratio ? at + 12 * view.ratio : at - 4 * view.ratio, view, colour(mark.kind));
+      label(ctx, words, right - wide - gap, at - gap < view.top + 10 * view.ratio ? at + 3 * gap : at - gap, colour(mark.kind));
     else if (at >= view.left && at <= right)
-      label(ctx, mark.text, at + wide + 4 * view.ratio > right ? at - wide - 4 * view.ratio : at + 4 * view.ratio, view.top + (12 + 13 * (lane++ % 3)) * view.ratio, view, colour(mark.kind));
+      label(ctx, words, at + wide + gap > right ? at - wide - gap : at + gap, view.top + (12 + 13 * (lane++ % 3)) * view.ratio, colour(mark.kind));
   }
   ctx.restore();
 }

@@ -4,20 +4,17 @@
  *
  * Views with the same `sync` key share cursor and zoom. Where the owner sets x.range it owns the zoom: a drag only tells it (onZoom). */
 import uPlot from "../vendor/uplot.js";
-import { lowerBound, mapping, nearestIndex, padded } from "../lib/scale.js";
+import { lowerBound, mapping, nearestIndex, padded, widened, zoomed } from "../lib/scale.js";
 import { onTheme } from "../shell/theme.js";
+import { token } from "./canvas.js";
 import { BYTE_STEPS, TIME_STEPS, tickDuration, tickNumber, tickTimes, tickY } from "./chart_axis.js";
-import { nearest, rangeX, rangeY } from "./chart_data.js";
+import { again, nearest, rangeX, rangeY, usable } from "./chart_data.js";
 import { paintBands, paintMarks, paintSeries } from "./chart_paint.js";
 
 const groups = new Map(); /* sync key -> Set of views */
 const TIP_ROWS = 6;
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const KINDS = { warn: "--warn", bad: "--bad", ok: "--ok", accent: "--accent" };
-
-export function token(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
 
 function markColour(kind) {
   return token(KINDS[kind] ?? "--soft");
@@ -45,7 +42,8 @@ export class ChartView {
   }
 
   join(key) {
-    groups.get(this.group)?.delete(this);
+    if (groups.get(this.group)?.delete(this) && groups.get(this.group).size === 0)
+      groups.delete(this.group);
     this.group = key;
     if (key && !groups.has(key))
       groups.set(key, new Set());
@@ -59,6 +57,8 @@ export class ChartView {
       same(old.y.range, props.y.range) && old.height === props.height;
     this.props = props;
     this.list = props.list;
+    if (old && old.list !== props.list)
+      this.at = again(this.at, this.list);
     if (old?.sync !== props.sync)
       this.join(props.sync);
     if (!drawn)
@@ -75,13 +75,13 @@ export class ChartView {
 
   range() {
     const { x, y, hidden, marks = [] } = this.props, all = rangeX(this.list, hidden, x.log);
-    let [from, to] = x.range ?? this.zoom ?? all ?? (x.log ? [1, 10] : [0, 1]);
+    let [from, to] = usable(x.range ?? this.zoom, x.log) ?? all ?? (x.log ? [1, 10] : [0, 1]);
     if (to > from && all && from === all[0] && to === all[1] && this.list.some(s => s.x.length === 1 || s.points)) /* whole dots at the ends */
       [from, to] = padded(all, x.log, 0.02);
     if (!(to > from))
       [from, to] = x.kind === "time" ? [from - 30000, from + 30000] : padded([from, from], x.log);
-    this.xr = [from, to];
-    this.yr = rangeY(this.list, hidden, this.xr, y.log, y.range, marks.map(m => m.y ?? NaN));
+    this.xr = widened([from, to]);
+    this.yr = widened(rangeY(this.list, hidden, this.xr, y.log, y.range, marks.map(m => m.y ?? NaN)));
     this.tell.zoomed(Boolean(this.zoom || (x.range && all && (x.range[0] > all[0] || x.range[1] < all[1]))));
   }
 
@@ -246,8 +246,8 @@ export class ChartView {
     } else if (step) {
       this.at = { series: s, index: this.at ? Math.max(0, Math.min(s.x.length - 1, now.index + step)) : now.index };
     } else if (name === "+" || name === "-") {
-      const middle = s.x[now.index], half = (this.xr[1] - this.xr[0]) * (name === "+" ? 0.25 : 1);
-      return this.zoomTo([middle - half, middle + half]), true;
+      const all = rangeX(this.list, this.props.hidden, this.props.x.log), next = zoomed(this.xr, s.x[now.index], name === "+" ? 0.5 : 2, this.props.x.log);
+      return this.zoomTo(all && next[0] <= all[0] && next[1] >= all[1] ? null : next), true;
     } else
       return false;
     const x = this.at.series.x[this.at.index], y = this.at.series.y[this.at.index];

@@ -9,11 +9,13 @@ const TICKS = 6;
 
 const MARK_PER_CENT = 2.4; /* about its width: marks of one time stand beside each other */
 
-/* Where each mark stands: at its time, but right of the one before. They come in order. */
+/* Where each mark stands: at its time, but right of the one before and left of those behind it. They come in order. */
 export function markPlaces(marks, from, to) {
-  const out = [];
+  const out = [], each = Math.min(MARK_PER_CENT, 100 / marks.length);
   for (const m of marks)
-    out.push(Math.max(place(m.at, from, to), out.length ? out[out.length - 1] + MARK_PER_CENT : 0));
+    out.push(Math.max(place(m.at, from, to), out.length ? out[out.length - 1] + each : 0));
+  for (let i = out.length - 1, room = 100; i >= 0; i--, room -= each)
+    out[i] = Math.min(out[i], room);
   return out;
 }
 

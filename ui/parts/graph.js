@@ -49,20 +49,24 @@ function useView(layout, focusOn) {
   return { box, canvas, view, apply, zoom, fit, begin, reveal };
 }
 
-/* Drag with one pointer, two fingers zoom, Ctrl + wheel zooms. A drag is no click. */
-function usePointers({ box, view, apply, zoom }) {
-  const dragged = useRef(false);
+/* Drag with one pointer, two fingers zoom, Ctrl + wheel zooms. A drag is no click. The listeners stay while the graph is drawn again: what is held stays held. */
+function usePointers(now) {
+  const dragged = useRef(false), { box, view } = now, last = useRef(now);
+  last.current = now;
   useEffect(() => {
-    const el = box.current, down = new Map();
+    const el = box.current, down = new Map(), apply = next => last.current.apply(next), zoom = (...args) => last.current.zoom(...args);
     let from = null, apart = 0;
     const rect = () => el.getBoundingClientRect();
     const spread = () => { const [a, b] = [...down.values()]; return Math.hypot(a.x - b.x, a.y - b.y); };
+    const hold = ({ x, y }) => {
+      from = { x, y, at: { ...view.current } };
+    };
     const press = event => {
       if (event.button !== 0 || event.target.closest(".graph-tools"))
         return;
       down.set(event.pointerId, { x: event.clientX, y: event.clientY });
       dragged.current = false;
-      from = { x: event.clientX, y: event.clientY, at: { ...view.current } };
+      hold(down.get(event.pointerId));
       apart = down.size === 2 ? spread() : 0;
     };
     const move = event => {
@@ -84,7 +88,10 @@ function usePointers({ box, view, apply, zoom }) {
       if (dragged.current)
         apply({ x: from.at.x + dx, y: from.at.y + dy });
     };
-    const release = event => down.delete(event.pointerId);
+    const release = event => {
+      if (down.delete(event.pointerId) && down.size === 1)
+        hold(down.values().next().value); /* one of two fingers goes on */
+    };
     const wheel = event => {
       if (!event.ctrlKey && !event.metaKey)
         return;
@@ -106,7 +113,7 @@ function usePointers({ box, view, apply, zoom }) {
       for (const [name, f, how] of all)
         el.removeEventListener(name, f, how);
     };
-  }, [box, view, apply, zoom]);
+  }, []);
 }
 
 function Node({ placed, i, tab, chosen, near, kinds, colours, name, on }) {
@@ -131,9 +138,19 @@ function Edges({ layout, hot, label, down }) {
   })}</svg>`;
 }
 
-function nameOf(layout, i, kinds) {
-  const { node } = layout.nodes[i], titles = list => list.map(n => layout.nodes[n].node.title).join(", ");
-  const to = titles(layout.edges.filter(e => e.from === i).map(e => e.to)), from = titles(layout.edges.filter(e => e.to === i).map(e => e.from));
+/* Of each node, where its edges lead and come from. */
+function endsOf({ nodes, edges }) {
+  const ends = nodes.map(() => ({ to: new Set(), from: new Set() }));
+  for (const { from, to } of edges) {
+    ends[from].to.add(to);
+    ends[to].from.add(from);
+  }
+  return ends;
+}
+
+function nameOf(layout, i, ends, kinds) {
+  const { node } = layout.nodes[i], titles = list => [...list].map(n => layout.nodes[n].node.title).join(", ");
+  const to = titles(ends.to), from = titles(ends.from);
   return [kinds?.[node.kind] ?? node.kind, node.title, node.sub, node.state, from && t("from {names}", { names: from }), to && t("leads to {names}", { names: to })].filter(Boolean).join("; ");
 }
 
@@ -156,12 +173,12 @@ function colourKinds(nodes) {
  * below the texts, bodyHeight pixels high. edges: [{from, to, label?}]. kinds: {kind: word}, words: {label: word}. selected: an id.
  * onSelect(id): a click chooses, a double click or Enter opens href. height: pixels; without it, what the graph needs, 480 at most. */
 export function Graph({ nodes, edges, label, kinds, words, selected, onSelect, height, direction = "right" }) {
-  const down = direction === "down", shape = JSON.stringify([nodes.map(n => [n.id, sizeOf(n)]), edges.map(e => [e.from, e.to, Boolean(e.label)])]);
+  const down = direction === "down", shape = JSON.stringify([nodes.map(n => [n.id, sizeOf(n)]), edges.map(e => [e.from, e.to, e.label])]);
   const layout = useMemo(() => layoutGraph(nodes, edges, { size: sizeOf, direction, gap: edges.some(e => e.label) ? 104 : 56 }), [shape, direction]);
   const fresh = new Map(nodes.map(n => [n.id, n])); /* the layout stands while only texts and states change */
   layout.nodes.forEach(n => { n.node = fresh.get(n.node.id) ?? n.node; });
-  const colours = useMemo(() => colourKinds(nodes), [shape]);
-  const chosen = layout.nodes.findIndex(n => n.node.id === selected), [hot, heat] = useState(-1), [tab, setTab] = useState(Math.max(0, chosen));
+  const colours = colourKinds(nodes), ends = useMemo(() => endsOf(layout), [layout]);
+  const chosen = layout.nodes.findIndex(n => n.node.id === selected), [under, point] = useState(null), hot = under === null ? -1 : layout.nodes.findIndex(n => n.node.id === under), [tab, setTab] = useState(Math.max(0, chosen));
   const view = useView(layout, Math.max(0, chosen));
   usePointers(view);
   const focus = i => {
@@ -198,11 +215,11 @@ export function Graph({ nodes, edges, label, kinds, words, selected, onSelect, h
     onSelect(id);
   };
   const tall = height ?? Math.min(480, Math.max(140, Math.ceil(layout.height) + 48)), say = text => words?.[text] ?? text;
-  const near = i => hot < 0 || i === hot || layout.edges.some(e => (e.from === hot && e.to === i) || (e.to === hot && e.from === i));
+  const near = i => hot < 0 || i === hot || ends[hot].to.has(i) || ends[hot].from.has(i);
   return html`<section class="graph" aria-label=${label}><div class="graph-box" ref=${view.box} tabindex="0" role="group" aria-label=${t("{name}: arrow keys move the picture, + and - change its size, Tab goes to its nodes", { name: label })} onKeyDown=${key} style=${{ height: `${tall}px` }}>
     <div class="graph-canvas" ref=${view.canvas} style=${{ width: `${layout.width}px`, height: `${layout.height}px` }}><${Edges} layout=${layout} hot=${hot} label=${say} down=${down} />
-      ${layout.nodes.map((placed, i) => html`<${Node} key=${placed.node.id} placed=${placed} i=${i} tab=${i === Math.min(tab, layout.nodes.length - 1)} chosen=${i === chosen} near=${near(i)} kinds=${kinds} colours=${colours} name=${nameOf(layout, i, kinds)}
-        on=${{ onMouseEnter: () => heat(i), onMouseLeave: () => heat(-1), onFocus: () => setTab(i), onClick: onSelect ? click(placed.node.id) : undefined, onDblClick: onSelect && placed.node.href ? () => go(placed.node.href) : undefined }} />`)}</div>
+      ${layout.nodes.map((placed, i) => html`<${Node} key=${placed.node.id} placed=${placed} i=${i} tab=${i === Math.min(tab, layout.nodes.length - 1)} chosen=${i === chosen} near=${near(i)} kinds=${kinds} colours=${colours} name=${nameOf(layout, i, ends[i], kinds)}
+        on=${{ onMouseEnter: () => point(placed.node.id), onMouseLeave: () => point(null), onFocus: () => setTab(i), onClick: onSelect ? click(placed.node.id) : undefined, onDblClick: onSelect && placed.node.href ? () => go(placed.node.href) : undefined }} />`)}</div>
     <div class="graph-tools"><button type="button" class="icon-button" title=${t("Larger")} aria-label=${t("Larger")} onClick=${() => view.zoom(1.25)}><${Icon} name="plus" /></button>
       <button type="button" class="icon-button" title=${t("Smaller")} aria-label=${t("Smaller")} onClick=${() => view.zoom(0.8)}><${Icon} name="minus" /></button>
       <button type="button" class="icon-button wide" title=${t("Show all of it")} onClick=${() => view.fit()}>${t("Fit")}</button></div></div>

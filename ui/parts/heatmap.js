@@ -2,12 +2,12 @@
  * rows and cols: [text] or [{ label, title }]; value: a number, null or NaN where there is none (drawn as a hollow cell, never as 0).
  * scale: { min, max, both } (both: two-sided around 0); without it from the data. A cell at or above `threshold` has a dot besides its colour.
  * Drawn on one canvas; the arrow keys move a cursor whose cell is said; Enter picks it. `highlight`: [r, c] chosen by the owner. */
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { full, number } from "../lib/format.js";
 import { css, inkOn, ramp } from "../lib/ramp.js";
 import { t } from "../lib/words.js";
-import { isDark, onTheme } from "../shell/theme.js";
-import { token } from "./chart_view.js";
+import { isDark } from "../shell/theme.js";
+import { fresh, token, useBox } from "./canvas.js";
 
 const ROW = 22, TABLE_CELLS_MAX = 4000;
 const text = one => (typeof one === "string" ? one : one.label);
@@ -63,10 +63,7 @@ function write(ctx, words, x, y, w, h, ink) {
 }
 
 function paint(canvas, { rows, cols, value, look, cell, at, highlight }) {
-  const ratio = devicePixelRatio || 1, width = cols.length * cell, height = rows.length * ROW, ctx = canvas.getContext("2d");
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  ctx.scale(ratio, ratio);
+  const ctx = fresh(canvas, cols.length * cell, rows.length * ROW);
   ctx.font = "11px system-ui, sans-serif";
   for (let r = 0; r < rows.length; r++)
     for (let c = 0; c < cols.length; c++)
@@ -85,32 +82,21 @@ function Key({ scale, format, threshold }) {
     <span class="heat-none"><i aria-hidden="true" />${t("no data")}</span>${threshold !== undefined && html`<span class="heat-over"><i aria-hidden="true" />≥ ${format(threshold)}</span>`}</div>`;
 }
 
-/* How wide a column of cells can be. */
-function useWidth(box, count, wanted) {
-  const [cell, set] = useState(wanted ?? 24);
-  useLayoutEffect(() => {
-    if (wanted)
-      return undefined;
-    const watch = new ResizeObserver(() => set(Math.max(10, Math.min(64, Math.floor(box.current.clientWidth / Math.max(1, count))))));
-    watch.observe(box.current);
-    return () => watch.disconnect();
-  }, [count, wanted]);
-  return wanted ?? cell;
-}
-
 function Table({ rows, cols, value, label }) {
   return html`<div class="visually-hidden"><table class="heat-table"><caption>${label}</caption><thead><tr><td></td>${cols.map((c, i) => html`<th key=${i}>${text(c)}</th>`)}</tr></thead>
     <tbody>${rows.map((row, r) => html`<tr key=${r}><th scope="row">${text(row)}</th>${cols.map((_, c) => html`<td key=${c}>${full(value(r, c))}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
 export function HeatMap({ rows, cols, value, scale, label, onPick, threshold, format = number, cell: wanted, highlight }) {
-  const canvas = useRef(null), box = useRef(null), cell = useWidth(box, cols.length, wanted);
-  const [at, move] = useState(null), [theme, again] = useState(0), range = useMemo(() => scaleOf(scale, rows, cols, value), [scale, rows, cols, value]);
-  useEffect(() => onTheme(() => again(n => n + 1)), []);
+  const canvas = useRef(null), box = useRef(null), [width, theme] = useBox(box), cell = wanted ?? (width ? Math.max(10, Math.min(64, Math.floor(width / Math.max(1, cols.length)))) : 24);
+  const [over, setOver] = useState(null), range = useMemo(() => scaleOf(scale, rows, cols, value), [scale, rows, cols, value]);
+  const at = over && over[0] < rows.length && over[1] < cols.length ? over : null; /* there may be fewer now */
+  const move = next => (next?.[0] === over?.[0] && next?.[1] === over?.[1]) || setOver(next);
   useEffect(() => {
     const look = { scale: range, dark: isDark(), threshold, format, line: token("--edge"), soft: token("--soft"), text: token("--text"), accent: token("--accent") };
     paint(canvas.current, { rows, cols, value, look, cell, at, highlight });
-  }, [rows, cols, value, range, cell, at, highlight?.[0], highlight?.[1], theme, threshold]);
+  }, [rows, cols, value, range, cell, at?.[0], at?.[1], highlight?.[0], highlight?.[1], theme, threshold]);
+  const table = useMemo(() => rows.length * cols.length <= TABLE_CELLS_MAX && html`<${Table} rows=${rows} cols=${cols} value=${value} label=${label} />`, [rows, cols, value, label]);
   const place = event => {
     const area = canvas.current.getBoundingClientRect(), c = Math.floor((event.clientX - area.left) / cell), r = Math.floor((event.clientY - area.top) / ROW);
     return r >= 0 && r < rows.length && c >= 0 && c < cols.length ? [r, c] : null;
@@ -131,7 +117,7 @@ export function HeatMap({ rows, cols, value, scale, label, onPick, threshold, fo
       <div class="heat-scroll" ref=${box}><canvas ref=${canvas} tabindex="0" role="application" aria-label=${t("{name}: arrow keys move, Enter chooses", { name: label })} class=${onPick ? "can-pick" : null}
         style=${{ width: `${cols.length * cell}px`, height: `${rows.length * ROW}px` }} onMouseMove=${e => move(place(e))} onMouseLeave=${() => move(null)} onBlur=${() => move(null)}
         onClick=${e => { const p = place(e); if (p) onPick?.(p[0], p[1]); }} onKeyDown=${key}></canvas>
-        <div class="heat-cols soft" aria-hidden="true" style=${{ width: `${cols.length * cell}px` }}>${cols.map((c, i) => i % each === 0 && html`<span key=${i} style=${{ left: `${i * cell}px`, width: `${each * cell}px` }} title=${c.title ?? text(c)}>${text(c)}</span>`)}</div></div></div>
+        <div class="heat-cols soft" aria-hidden="true" style=${{ width: `${cols.length * cell}px` }}>${cols.map((c, i) => i % each === 0 && (i === 0 || i + each <= cols.length) && html`<span key=${i} style=${{ left: `${i * cell}px`, width: `${each * cell}px` }} title=${c.title ?? text(c)}>${text(c)}</span>`)}</div></div></div>
     <p class="heat-says" role="status">${says ?? "\u00a0"}</p><${Key} scale=${range} format=${format} threshold=${threshold} />
-    ${rows.length * cols.length <= TABLE_CELLS_MAX && html`<${Table} rows=${rows} cols=${cols} value=${value} label=${label} />`}</figure>`;
+    ${table}</figure>`;
 }

@@ -23,8 +23,8 @@ export function binNames(edges, labels) {
   });
 }
 
-function Bars({ values, top, height, width, className, share }) {
-  const each = width / values.length, wide = each * share;
+function Bars({ values, n, top, height, width, className, share }) {
+  const each = width / n, wide = each * share;
   return values.map((v, i) => Number.isFinite(v) && html`<rect key=${i} class=${className} x=${i * each + (each - wide) / 2} width=${wide} y=${height - v / top * height} height=${v / top * height} />`);
 }
 
@@ -36,8 +36,8 @@ export function HistogramPair({ edges, labels, reference, current, psi, ks, labe
   const line = i => `${names[i]}: ${t("reference")} ${percent(a[i])}, ${t("current")} ${percent(b[i])}`;
   return html`<figure class="histpair" aria-label=${label}><figcaption><span class="chart-name" title=${label}>${label}</span>
       <span class="hist-figures">${psi !== undefined && html`<span>PSI <b>${number(psi)}</b></span>`}${ks !== undefined && html`<span>KS <b>${number(ks)}</b></span>`}</span></figcaption>
-    <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" style=${{ height: `${height}px` }} aria-hidden="true"><${Bars} values=${a} top=${top} height=${height} width=${width} className="hist-reference" share=${0.94} />
-      <${Bars} values=${b} top=${top} height=${height} width=${width} className="hist-current" share=${0.5} />
+    <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" style=${{ height: `${height}px` }} aria-hidden="true"><${Bars} values=${a} n=${n} top=${top} height=${height} width=${width} className="hist-reference" share=${0.94} />
+      <${Bars} values=${b} n=${n} top=${top} height=${height} width=${width} className="hist-current" share=${0.5} />
       ${names.map((_, i) => html`<rect key=${"t" + i} x=${i * width / n} width=${width / n} y="0" height=${height} fill="transparent"><title>${line(i)}</title></rect>`)}</svg>
     <div class="hist-axis soft"><span title=${names[0]}>${names[0]}</span>${n > 1 && html`<span title=${names[n - 1]}>${names[n - 1]}</span>`}</div>
     <div class="hist-key soft"><span><i class="key-reference" />${t("reference")}</span><span><i class="key-current" />${t("current")}</span></div>

@@ -5,13 +5,14 @@
  *   brushes   { key: [low, high] } in the axis' numbers; onBrush(key, range or null). Drag along an axis; click it to let go. From the keyboard: the
  *             fields under "Ranges" say the same.
  * Lines that a brush leaves out stay faintly. What a run has not is a gap. Lines are drawn on a canvas, axes and brushes are SVG. */
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { axisTicks } from "../lib/axes.js";
 import { full, number } from "../lib/format.js";
 import { css, ramp } from "../lib/ramp.js";
 import { distanceToSegment, mapping } from "../lib/scale.js";
 import { t } from "../lib/words.js";
-import { isDark, onTheme } from "../shell/theme.js";
+import { isDark } from "../shell/theme.js";
+import { fresh, useBox } from "./canvas.js";
 
 const TOP = 44, FOOT = 14, SIDE = 60, NEAR_PX = 12;
 
@@ -19,6 +20,12 @@ const TOP = 44, FOOT = 14, SIDE = 60, NEAR_PX = 12;
 export function kept(axes, rows, brushes) {
   const on = axes.filter(a => brushes[a.key]);
   return rows.map((_, i) => on.every(a => a.axis.values[i] >= brushes[a.key][0] && a.axis.values[i] <= brushes[a.key][1]));
+}
+
+/* The end of a brush: rounded to what a drag can mean on an axis of some hundred pixels, and kept on it. Pure. */
+export function brushEnd(v, [low, high]) {
+  const digits = Math.ceil(Math.log10(Math.max(Math.abs(low), Math.abs(high)) / (high - low))) + 4;
+  return Math.max(low, Math.min(high, Number(v.toPrecision(Math.min(17, Math.max(4, digits))))));
 }
 
 /* How lines are coloured by an axis: share of its range, NaN without value. Pure. */
@@ -56,10 +63,7 @@ function strokeRow(ctx, placed, i) {
 }
 
 function paint(canvas, { width, height, placed, rows, keep, colours, highlight }) {
-  const ratio = devicePixelRatio || 1, ctx = canvas.getContext("2d");
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  ctx.scale(ratio, ratio);
+  const ctx = fresh(canvas, width, height);
   ctx.lineCap = "round";
   const draw = (i, alpha, wide) => {
     ctx.globalAlpha = alpha;
@@ -96,15 +100,17 @@ function nearestRow(placed, rows, keep, px, py) {
 function Axis({ a, height, brush, onBrush, chosen, onChoose }) {
   const from = useRef(null), [drag, set] = useState(null);
   const y = event => event.clientY - event.currentTarget.ownerSVGElement.getBoundingClientRect().top;
-  const round = v => Math.max(a.axis.domain[0], Math.min(a.axis.domain[1], Number(v.toPrecision(4))));
-  const range = (p, q) => [round(a.toY.at(Math.max(p, q))), round(a.toY.at(Math.min(p, q)))];
+  const range = (p, q) => [Math.max(p, q), Math.min(p, q)].map(at => brushEnd(a.toY.at(at), a.axis.domain));
+  const stop = () => {
+    from.current = null;
+    set(null);
+  };
   const up = event => {
     if (from.current === null)
       return;
     const end = y(event);
     onBrush(a.key, Math.abs(end - from.current) > 3 ? range(from.current, end) : null);
-    from.current = null;
-    set(null);
+    stop();
   };
   const shown = drag ?? brush, clamp = v => Math.max(TOP - 4, Math.min(height - FOOT + 4, a.toY(v)));
   const top = shown && (Number.isNaN(a.toY(shown[1])) ? TOP : clamp(shown[1])), foot = shown && (Number.isNaN(a.toY(shown[0])) ? height - FOOT : clamp(shown[0]));
@@ -115,7 +121,7 @@ function Axis({ a, height, brush, onBrush, chosen, onChoose }) {
     ${axisTicks(a.axis, 5, number).map(([v, text]) => html`<text key=${v} class="par-tick" x=${a.x - 6} y=${a.toY(v) + 4} text-anchor="end">${text.length > 9 ? text.slice(0, 8) + "…" : text}<title>${text}</title></text>`)}
     ${shown && html`<rect class="par-brush" x=${a.x - 7} width="14" y=${top} height=${Math.max(2, foot - top)} />`}
     <rect class="par-hit" x=${a.x - 14} width="28" y=${TOP - 6} height=${height - TOP - FOOT + 12} onPointerDown=${e => { from.current = y(e); e.currentTarget.setPointerCapture(e.pointerId); }}
-      onPointerMove=${e => { if (from.current !== null) set(range(from.current, y(e))); }} onPointerUp=${up} /></g>`;
+      onPointerMove=${e => { if (from.current !== null) set(range(from.current, y(e))); }} onPointerUp=${up} onPointerCancel=${stop} /></g>`;
 }
 
 function Ranges({ axes, brushes, onBrush }) {
@@ -131,14 +137,7 @@ function Ranges({ axes, brushes, onBrush }) {
 }
 
 export function Parallel({ label, axes, rows, colour, onColour, brushes = {}, onBrush, highlight, onHover, height = 360 }) {
-  const box = useRef(null), canvas = useRef(null), [wide, setWide] = useState(0), [theme, again] = useState(0), [tip, point] = useState(null);
-  useEffect(() => onTheme(() => again(n => n + 1)), []);
-  useLayoutEffect(() => {
-    const watch = new ResizeObserver(() => setWide(box.current.clientWidth));
-    watch.observe(box.current);
-    setWide(box.current.clientWidth);
-    return () => watch.disconnect();
-  }, []);
+  const box = useRef(null), canvas = useRef(null), [wide, theme] = useBox(box), [tip, point] = useState(null);
   const width = Math.max(wide, axes.length * 96), placed = useMemo(() => layout(axes, width, height), [axes, width, height]);
   const keep = useMemo(() => kept(axes, rows, brushes), [axes, rows, brushes]);
   const colours = useMemo(() => {
@@ -158,7 +157,7 @@ export function Parallel({ label, axes, rows, colour, onColour, brushes = {}, on
   return html`<figure class="parallel" aria-label=${label}><div class="scroll-x" ref=${box}><div class="par-body" style=${{ width: `${width}px`, height: `${height}px` }} onMouseMove=${moved} onMouseLeave=${() => { point(null); onHover?.(null); }}>
       <canvas ref=${canvas} style=${{ width: `${width}px`, height: `${height}px` }} aria-hidden="true"></canvas>
       <svg width=${width} height=${height} aria-hidden="true">${placed.map(a => html`<${Axis} key=${a.key} a=${a} height=${height} brush=${brushes[a.key]} onBrush=${onBrush} chosen=${a.key === colour} onChoose=${() => onColour?.(a.key)} />`)}</svg>
-      ${tip && html`<div class="chart-tip" style=${tip.x > width / 2 ? { right: `${width - tip.x + 14}px`, top: `${tip.y + 8}px` } : { left: `${tip.x + 14}px`, top: `${tip.y + 8}px` }}><p><b>${rows[tip.i].name}</b></p>
+      ${rows[tip?.i] && html`<div class="chart-tip" style=${tip.x > width / 2 ? { right: `${width - tip.x + 14}px`, top: `${tip.y + 8}px` } : { left: `${tip.x + 14}px`, top: `${tip.y + 8}px` }}><p><b>${rows[tip.i].name}</b></p>
         <table><tbody>${axes.map(a => html`<tr key=${a.key}><th scope="row">${a.title}</th><td class="num">${a.axis.kind === "category" ? a.axis.names[a.axis.values[tip.i]] ?? "–" : full(a.axis.values[tip.i])}</td></tr>`)}</tbody></table></div>`}</div></div>
     <p class="soft" role="status">${left === rows.length ? t("{n} run|{n} runs", { n: rows.length }) : t("{left} of {n} runs", { left, n: rows.length })}</p><${Ranges} axes=${axes} brushes=${brushes} onBrush=${onBrush} /></figure>`;
 }

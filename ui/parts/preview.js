@@ -3,7 +3,7 @@
  *     <${Preview} key=${path} name=${"a/b.csv"} size=${bytes} address=${"/..."} frame=${"/..."} read=${(from, to) => promise of Uint8Array} rows=${(offset, limit) => promise of {columns, rows, total}} />
  * address: an <img> may show it; frame: answers with "Content-Security-Policy: sandbox"; rows: for Parquet, or undefined. Of large files the first PART_BYTES are
  * read and that is said; pictures and pages beyond SHOW_MAX are not shown. */
-import { html, useEffect, useMemo, useState } from "../lib/html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { visible } from "../lib/ansi.js";
 import { parseRows } from "../lib/csv.js";
 import { bytes as formatBytes, integer } from "../lib/format.js";
@@ -72,16 +72,16 @@ function columnsOf(names, rows) {
 
 function Rows({ text, separator, name, size, shown }) {
   const all = useMemo(() => parseRows(text, { separator, max: ROWS_MAX + 1, cut: size > shown }), [text]);
-  const head = all[0] ?? [], rows = useMemo(() => all.slice(1), [all]), columns = useMemo(() => columnsOf(head, rows), [all]);
+  const head = all[0] ?? [], rows = useMemo(() => all.slice(1), [all]), places = useMemo(() => new Map(rows.map((row, i) => [row, i])), [rows]), columns = useMemo(() => columnsOf(head, rows), [all]);
   if (!all.length)
     return html`<${Empty} title=${t("The file is empty")} />`;
   return html`<${Cut} size=${size} shown=${shown} />${rows.length >= ROWS_MAX && html`<p class="note">${t("The first {n} rows are shown.", { n: integer(ROWS_MAX) })}</p>`}
-    <${Table} id="preview" label=${name} columns=${columns} rows=${rows} rowKey=${row => rows.indexOf(row)} height="auto" layout=${{}} onLayout=${() => {}} />`;
+    <${Table} id="preview" label=${name} columns=${columns} rows=${rows} rowKey=${row => places.get(row)} height="auto" layout=${{}} onLayout=${() => {}} />`;
 }
 
 /* Rows that the server reads out of a Parquet file, page by page as they are scrolled to. */
 function Parquet({ rows: read, name }) {
-  const first = usePromise(() => read(0, PAGE_ROWS), []), [pages, setPages] = useState(() => new Map());
+  const first = usePromise(() => read(0, PAGE_ROWS), []), [pages, setPages] = useState(() => new Map()), asked = useRef(new Set());
   const columns = useMemo(() => first.value && columnsOf(first.value.columns.map(c => c.name), first.value.rows), [first.value]);
   if (first.error)
     return html`<${Failed} error=${first.error} />`;
@@ -90,9 +90,9 @@ function Parquet({ rows: read, name }) {
   const rowAt = i => (i < PAGE_ROWS ? first.value.rows[i] : pages.get(Math.floor(i / PAGE_ROWS))?.[i % PAGE_ROWS]);
   const need = (from, to) => {
     for (let page = Math.max(1, Math.floor(from / PAGE_ROWS)); page <= Math.floor((to - 1) / PAGE_ROWS); page++)
-      if (!pages.has(page)) {
-        pages.set(page, []);
-        read(page * PAGE_ROWS, PAGE_ROWS).then(got => setPages(old => new Map(old).set(page, got.rows)), () => pages.delete(page));
+      if (!asked.current.has(page)) {
+        asked.current.add(page);
+        read(page * PAGE_ROWS, PAGE_ROWS).then(got => setPages(old => new Map(old).set(page, got.rows)), () => asked.current.delete(page)); /* again at the next scroll */
       }
   };
   return html`<p class="note">${t("{n} row|{n} rows", { n: first.value.total })} · ${t("{n} column|{n} columns", { n: first.value.columns.length })}</p>

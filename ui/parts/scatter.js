@@ -1,13 +1,12 @@
 /* scatter.js - one value against another, a point per run. Scatter({ label, points: [{ id, name, x, y, stroke, title? }], x, y, trend, highlight, onHover, onPick, height }):
  *   x, y: { label, axis: of lib/axes.js over the same points }. trend: draws the least-squares line (through what the axes show: logarithms on a logarithmic axis)
  *   and says Pearson's r of the values and Spearman's rho. Points without one of both values are counted, not drawn. */
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { axisTicks } from "../lib/axes.js";
 import { full, number } from "../lib/format.js";
 import { mapping, padded, pearson, spearman, trend as fit } from "../lib/scale.js";
 import { t } from "../lib/words.js";
-import { onTheme } from "../shell/theme.js";
-import { token } from "./chart_view.js";
+import { fresh, token, useBox } from "./canvas.js";
 
 const LEFT = 64, RIGHT = 16, TOP = 12, FOOT = 40, NEAR_PX = 16;
 
@@ -23,10 +22,7 @@ function room(axis) {
 }
 
 function paint(canvas, { width, height, places, points, line, toX, toY, ends, highlight, log }) {
-  const ratio = devicePixelRatio || 1, ctx = canvas.getContext("2d"), radius = points.length > 2000 ? 2 : 4;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  ctx.scale(ratio, ratio);
+  const ctx = fresh(canvas, width, height), radius = points.length > 2000 ? 2 : 4;
   if (line) {
     ctx.save();
     ctx.beginPath();
@@ -69,21 +65,17 @@ function Says({ found, missing }) {
     ${found.r !== null && html` · <span title=${full(found.r)}>r = <b>${number(found.r)}</b></span>`}${found.rho !== null && html` · <span title=${full(found.rho)}>ρ = <b>${number(found.rho)}</b></span>`}</p>`;
 }
 
+function show(axis, i) {
+  return axis.kind === "category" ? axis.names[axis.values[i]] ?? "–" : full(axis.values[i]);
+}
+
 function Table({ label, points, x, y }) {
-  const show = (axis, i) => (axis.kind === "category" ? axis.names[axis.values[i]] ?? "–" : full(axis.values[i]));
   return html`<div class="visually-hidden"><table class="scatter-table"><caption>${label}</caption><thead><tr><th>${t("Run")}</th><th>${x.label}</th><th>${y.label}</th></tr></thead><tbody>
     ${points.slice(0, 300).map((p, i) => html`<tr key=${p.id} data-id=${p.id}><th scope="row">${p.name}</th><td>${show(x.axis, i)}</td><td>${show(y.axis, i)}</td></tr>`)}</tbody></table></div>`;
 }
 
 export function Scatter({ label, points, x, y, trend = true, highlight, onHover, onPick, height = 420 }) {
-  const box = useRef(null), canvas = useRef(null), [width, setWide] = useState(0), [theme, again] = useState(0), [tip, point] = useState(null);
-  useEffect(() => onTheme(() => again(n => n + 1)), []);
-  useLayoutEffect(() => {
-    const watch = new ResizeObserver(() => setWide(box.current.clientWidth));
-    watch.observe(box.current);
-    setWide(box.current.clientWidth);
-    return () => watch.disconnect();
-  }, []);
+  const box = useRef(null), canvas = useRef(null), [width, theme] = useBox(box), [tip, point] = useState(null);
   const xr = useMemo(() => room(x.axis), [x.axis]), yr = useMemo(() => room(y.axis), [y.axis]);
   const toX = mapping(xr, [LEFT, width - RIGHT], x.axis.log), toY = mapping(yr, [height - FOOT, TOP], y.axis.log);
   const places = points.map((_, i) => {
@@ -96,6 +88,7 @@ export function Scatter({ label, points, x, y, trend = true, highlight, onHover,
     if (width)
       paint(canvas.current, { width, height, places, points, line, toX, toY, ends: x.axis.domain, highlight, log: [x.axis.log, y.axis.log] });
   }, [width, height, points, x.axis, y.axis, highlight, theme, line]);
+  const table = useMemo(() => html`<${Table} label=${label} points=${points} x=${x} y=${y} />`, [label, points, x.axis, y.axis]); /* not drawn again with each move */
   const moved = event => {
     const area = canvas.current.getBoundingClientRect(), px = event.clientX - area.left, py = event.clientY - area.top;
     let best = -1, least = NEAR_PX;
@@ -109,12 +102,11 @@ export function Scatter({ label, points, x, y, trend = true, highlight, onHover,
     point(best < 0 ? null : { i: best, x: px, y: py });
     onHover?.(best < 0 ? null : points[best].id);
   };
-  const show = (axis, i) => (axis.kind === "category" ? axis.names[axis.values[i]] ?? "–" : full(axis.values[i]));
   return html`<figure class="scatter" aria-label=${label}><p class="scatter-y soft">${y.label}${y.axis.log ? " (log)" : ""}</p>
-    <div class="scatter-body" ref=${box} style=${{ height: `${height}px` }} onMouseMove=${moved} onMouseLeave=${() => { point(null); onHover?.(null); }} onClick=${() => tip && onPick?.(points[tip.i].id)}>
+    <div class="scatter-body" ref=${box} style=${{ height: `${height}px` }} onMouseMove=${moved} onMouseLeave=${() => { point(null); onHover?.(null); }} onClick=${() => points[tip?.i] && onPick?.(points[tip.i].id)}>
       ${width > 0 && html`<${Axes} x=${{ ...x, range: xr }} y=${{ ...y, range: yr }} width=${width} height=${height} toX=${toX} toY=${toY} />`}
       <canvas ref=${canvas} style=${{ width: `${width}px`, height: `${height}px` }} aria-hidden="true"></canvas>
       ${tip && points[tip.i] && html`<div class="chart-tip" style=${tip.x > width / 2 ? { right: `${width - tip.x + 14}px`, top: `${tip.y}px` } : { left: `${tip.x + 14}px`, top: `${tip.y}px` }}><p><b>${points[tip.i].name}</b></p>
         <table><tbody><tr><th scope="row">${x.label}</th><td class="num">${show(x.axis, tip.i)}</td></tr><tr><th scope="row">${y.label}</th><td class="num">${show(y.axis, tip.i)}</td></tr></tbody></table></div>`}</div>
-    <${Says} found=${numbers ? found : { ...found, r: null, rho: null }} missing=${points.length - found.n} /><${Table} label=${label} points=${points} x=${x} y=${y} /></figure>`;
+    <${Says} found=${numbers ? found : { ...found, r: null, rho: null }} missing=${points.length - found.n} />${table}</figure>`;
 }

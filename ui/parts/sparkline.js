@@ -36,12 +36,12 @@ export function Sparkline({ values, min, max, label, mark, x, width = 96, height
   range = [typeof min === "number" ? min : range[0], typeof max === "number" ? max : range[1]];
   if (!(range[1] > range[0]))
     range = [range[0] - 1, range[0] + 1];
-  const toX = mapping(extent(xs), [2, width - 3]), toY = mapping(range, [height - 2, 2]), { lines, dots } = sparkPaths(xs, ys, toX, toY);
+  const toX = mapping(extent(xs) ?? [0, 1], [2, width - 3]), toY = mapping(range, [height - 2, 2]), { lines, dots } = sparkPaths(xs, ys, toX, toY);
   let last = ys.length - 1;
   while (!Number.isFinite(ys[last]))
     last--;
   const one = xs.length === 1 ? width / 2 : null, band = low && high && [...xs.keys()].filter(i => Number.isFinite(low[i]) && Number.isFinite(high[i]));
-  const text = `${label ? label + ": " : ""}${number(ys[0])} → ${number(ys[last])}`;
+  const text = `${label ? label + ": " : ""}${number(ys.find(Number.isFinite))} → ${number(ys[last])}`;
   return html`<svg class="sparkline" width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="img" aria-label=${text}><title>${text}</title>
     ${band?.length > 1 && html`<path class="spark-band" d=${"M" + [...band.map(i => `${toX(xs[i])} ${toY(high[i])}`), ...band.reverse().map(i => `${toX(xs[i])} ${toY(low[i])}`)].join("L") + "Z"} fill=${stroke} />`}
     ${Number.isFinite(mark) && html`<line class="spark-mark" x1="0" x2=${width} y1=${toY(mark)} y2=${toY(mark)} />`}

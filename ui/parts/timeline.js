@@ -13,5 +13,5 @@ function Item({ item }) {
 
 /* items: [{key, time_ms, title (words or markup), text? (why), who?, state? or kind? (badge.js)}], newest first. */
 export function Timeline({ items, label }) {
-  return html`<div class="timeline" aria-label=${label} role="group">${byDay(items, locale()).map(([name, list]) => html`<section key=${name}><h3 class="soft">${name}</h3><ol>${list.map(item => html`<${Item} key=${item.key} item=${item} />`)}</ol></section>`)}</div>`;
+  return html`<div class="timeline" aria-label=${label} role="group">${byDay(items, locale()).map(([name, list], i) => html`<section key=${i}><h3 class="soft">${name}</h3><ol>${list.map(item => html`<${Item} key=${item.key} item=${item} />`)}</ol></section>`)}</div>`;
 }

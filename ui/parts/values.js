@@ -1,6 +1,6 @@
 /* values.js - numbers, times and ids in their short form, the whole value on hover and on copy. */
 import { html } from "../lib/html.js";
-import { ago, bytes, duration, full, number, shortId, when } from "../lib/format.js";
+import { ago, bytes, duration, full, isTime, number, shortId, when } from "../lib/format.js";
 
 /* What is copied from a marked <data> is its full value: see startCopying(). */
 function Value({ text, whole, kind }) {
@@ -18,8 +18,7 @@ export function Duration({ ms }) {
 }
 /* Relative, the absolute local time with its zone on hover. */
 export function Time({ ms }) {
-  const known = ms !== null && ms !== undefined && !Number.isNaN(ms);
-  return html`<time class="value" datetime=${known ? new Date(ms).toISOString() : null} title=${when(ms)}>${ago(ms)}</time>`;
+  return html`<time class="value" datetime=${isTime(ms) ? new Date(ms).toISOString() : null} title=${when(ms)}>${ago(ms)}</time>`;
 }
 export function Id({ value }) {
   return html`<${Value} text=${shortId(value)} whole=${value} kind="code" />`;
