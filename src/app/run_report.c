@@ -1,5 +1,6 @@
 /* run_report.c - see the header. The pipeline's thread writes into `steps` under a lock and marks what changed; the reporter's thread takes what is
- * marked, sends it, and takes the mark back if that failed. What a stage prints is read from its log file by the reporter's thread. A sign of life goes out
+ * marked, sends it, and takes the mark back if that failed. What a stage prints is read from its log file by the reporter's thread, which holds no lock
+ * meanwhile: a file on a disk that does not answer must not hold the pipeline. A sign of life goes out
  * every ALIVE_MS, so that a server can tell a pipeline that works from one whose machine is gone. */
 #include "app/run_report.h"
 
@@ -172,11 +173,11 @@ void run_report_tracked(struct run_report *r, struct str stage, struct str run_i
 /* ---- sending ---- */
 
 /* The end of a stage's output, if there is more than was sent. */
-static void log_write(struct json_out *w, struct slot *s, const char *path, int64_t *ret_size)
+static void log_write(struct json_out *w, const struct slot *s, int64_t *ret_size)
 {
     struct stat st;
     char text[REPORT_LOG_BYTES];
-    FILE *f = fopen(path, "rbe");
+    FILE *f = fopen(s->log_path.p, "rbe");
     if (f && fstat(fileno(f), &st) == 0 && st.st_size != s->log_sent &&
         fseek(f, st.st_size > (off_t)REPORT_LOG_BYTES ? (long)(st.st_size - (off_t)REPORT_LOG_BYTES) : 0, SEEK_SET) == 0) {
         size_t n = fread(text, 1, sizeof text, f);
@@ -191,7 +192,7 @@ static void log_write(struct json_out *w, struct slot *s, const char *path, int6
         fclose(f);
 }
 
-static void slot_write(struct json_out *w, size_t place, struct slot *s, int64_t *ret_log)
+static void slot_write(struct json_out *w, size_t place, const struct slot *s, int64_t *ret_log)
 {
     json_begin_object(w);
     json_kv_i64(w, "place", (int64_t)place);
@@ -205,7 +206,7 @@ static void slot_write(struct json_out *w, size_t place, struct slot *s, int64_t
     json_kv_i64(w, "max_rss_bytes", s->max_rss_bytes);
     json_kv_i64(w, "exit_code", s->exit_code);
     if (s->log_path.len)
-        log_write(w, s, s->log_path.p, ret_log);
+        log_write(w, s, ret_log);
     json_end_object(w);
 }
 
@@ -214,23 +215,43 @@ static bool is_working(const struct slot *s)
     return !strcmp(s->state, "running") || !strcmp(s->state, "retrying");
 }
 
-/* What changed since the last report; `taken` and `logs` remember which slots went, so that a failure can put them back. */
-static size_t report_write(struct run_report *r, struct json_out *w, bool *taken, int64_t *logs)
+/* A slot as it was when it was looked at; its texts stay where they are. */
+struct pick {
+    size_t place;
+    struct slot slot;
+    int64_t log; /* how much of the output is sent, once this is */
+    bool taken;
+};
+
+/* Which stages changed since the last report, or may have printed more. Their marks are taken. */
+static size_t report_pick(struct run_report *r, struct pick *picks)
 {
     LOCK(&r->lock);
+    size_t n = 0;
+    for (size_t i = 0; i < r->len; i++) {
+        struct slot *s = &r->slots[i];
+        if (!s->dirty && !(is_working(s) && s->log_path.len))
+            continue;
+        picks[n++] = (struct pick){.place = i, .slot = *s, .log = s->log_sent};
+        s->dirty = false;
+    }
+    return n;
+}
+
+/* How many stages went in. */
+static size_t report_write(struct json_out *w, struct pick *picks, size_t len)
+{
     size_t n = 0;
     json_begin_object(w);
     json_key(w, "stages");
     json_begin_array(w);
-    for (size_t i = 0; i < r->len && w->buf->len < LIMIT_MIB(24); i++) {
-        struct slot *s = &r->slots[i];
+    for (size_t i = 0; i < len && w->buf->len < LIMIT_MIB(24); i++) {
+        struct pick *p = &picks[i];
         struct stat st;
-        bool more = is_working(s) && s->log_path.len && stat(s->log_path.p, &st) == 0 && st.st_size != s->log_sent;
-        logs[i] = s->log_sent;
-        if (!(taken[i] = s->dirty || more))
+        if (!p->slot.dirty && (stat(p->slot.log_path.p, &st) != 0 || st.st_size == p->slot.log_sent))
             continue;
-        s->dirty = false;
-        slot_write(w, i, s, &logs[i]);
+        p->taken = true;
+        slot_write(w, p->place, &p->slot, &p->log);
         n++;
     }
     json_end_array(w);
@@ -238,14 +259,16 @@ static size_t report_write(struct run_report *r, struct json_out *w, bool *taken
     return n;
 }
 
-static void report_done(struct run_report *r, const bool *taken, const int64_t *logs, bool sent)
+/* What was sent is remembered; what was not keeps its mark. */
+static void report_done(struct run_report *r, const struct pick *picks, size_t len, bool sent)
 {
     LOCK(&r->lock);
-    for (size_t i = 0; i < r->len; i++) {
-        if (taken[i] && sent)
-            r->slots[i].log_sent = logs[i];
-        else if (taken[i])
-            r->slots[i].dirty = true;
+    for (size_t i = 0; i < len; i++) {
+        struct slot *s = &r->slots[picks[i].place];
+        if (picks[i].taken && sent)
+            s->log_sent = picks[i].log;
+        else if (picks[i].taken || picks[i].slot.dirty)
+            s->dirty = true;
     }
 }
 
@@ -297,17 +320,19 @@ static enum err report_send(struct op *op, struct run_report *r, bool always)
     struct buf b;
     struct json_out w;
     struct json *answer = NULL;
-    bool *taken = arena_array(op->arena, r->len + 1, bool), cancel = false;
-    int64_t *logs = arena_array(op->arena, r->len + 1, int64_t);
+    struct pick *picks = arena_array(op->arena, r->len + 1, struct pick);
+    bool cancel = false;
+    if (!picks)
+        return op_fail(op, E_TOO_LARGE, "no memory for a report");
     buf_init(&b, LIMIT_MIB(40));
     json_out_init(&w, &b, 0);
-    size_t n = report_write(r, &w, taken, logs);
+    size_t picked = report_pick(r, picks), n = report_write(&w, picks, picked);
     if (!n && !always) {
         buf_clear(&b);
         return OK;
     }
     enum err e = call(op, r, "PUT", op_printf(op, "/api/ingot/v1/pipeline-runs/%lld/stages", (long long)r->id), &b, &answer);
-    report_done(r, taken, logs, !e);
+    report_done(r, picks, picked, !e);
     if (!e && !(e = json_opt_bool(op, answer, "cancel", false, &cancel)) && cancel && r->config.stop)
         *r->config.stop = 1;
     return e;
