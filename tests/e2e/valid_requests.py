@@ -196,10 +196,10 @@ def requests(t):
     own("POST", "/features/{view}/get", {"keys": {"origin": ["ORD"], "destination": ["JFK"]}, "time_us": [1], "numbers": {"distance": [2]}}, args=view)
     own("PUT", "/endpoints/{endpoint}", {"version": 1, "config": {"model": m}}, args={"endpoint": "other"})
     own("GET", "/endpoints/{endpoint}", args=point_of)
-    own("POST", "/endpoints/{endpoint}/labels", {"ids": [1], "labels": [1], "watermark_us": 1}, args=point_of)
-    for path in ("windows", "alerts", "retrains", "rollouts"):
-        own("GET", "/endpoints/{endpoint}/" + path, query={"from_us": "1", "to_us": "100000000000", "firing": "true"}, args=point_of)
-    own("GET", "/endpoints/{endpoint}/predictions", query={"after": "0", "limit": "5"}, args=point_of)
+    own("POST", "/endpoints/{endpoint}/labels", {"ids": [1], "labels": [1], "times_us": [1], "watermark_us": 1}, args=point_of)
+    for path, query in (("windows", {"from_us": "1"}), ("alerts", {"firing": "true"}), ("retrains", q), ("rollouts", {"brief": "true", "limit": "5", "before": "100"})):
+        own("GET", "/endpoints/{endpoint}/" + path, query=query, args=point_of)
+    own("GET", "/endpoints/{endpoint}/predictions", query={"after": "0"}, args=point_of)
     own("GET", "/endpoints/{endpoint}/predictions/{seq}", args={**point_of, "seq": "1"})
     own("GET", "/endpoints/{endpoint}/payloads", query={"after": "0"}, args=point_of)
     own("GET", "/endpoints/{endpoint}/payloads/{seq}", args={**point_of, "seq": "1"})
@@ -263,8 +263,9 @@ def requests(t):
                                  "offset": 0, "limit": 10, "version": 0})
     own("POST", "/runs/tops", {"experiments": [t.experiment], "filter": "", "view": "all", "metrics": ["loss"]})
     own("GET", "/runs/columns", query={"experiments": t.experiment})
-    own("GET", "/experiments", query={"view": "all"})
+    own("GET", "/experiments")
     own("GET", "/search", query={"q": "a", "limit": "5"})
+    own("POST", "/runs/values", {"run_ids": [r], "columns": ["metrics.loss", "params.lr", "tags.team"]})
     own("POST", "/metrics/overlay", {"run_ids": [r], "metric": "loss", "points": 16, "x": "step", "binary": False})
     own("GET", "/runs/{run}/rows", query={"path": "m/data.parquet", "offset": "0", "limit": "10"}, args={"run": r})
     stage = {"name": "train", "needs": [], "facts": {}}

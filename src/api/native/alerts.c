@@ -83,7 +83,7 @@ static enum err rule_of(struct op *op, const struct json *j, struct alert_rule *
         return op_fail_field(op, "kind", "'kind' must be metric, nan, stale or failed, not '%.*s'", STR_FMT(kind));
     if (!alert_comparison_parse(comparison, &r->comparison))
         return op_fail_field(op, "comparison", "'comparison' must be >, >=, <, <=, == or !=, not '%.*s'", STR_FMT(comparison));
-    if (r->kind == ALERT_METRIC && !json_get(j, "threshold"))
+    if (r->kind == ALERT_METRIC && !native_get(j, "threshold"))
         return op_fail_field(op, "threshold", "a rule of kind 'metric' needs a threshold");
     if (after.len && !time_parse_span(after, INT64_MAX, &r->span_us))
         return op_fail_field(op, "after", "'after' must be a length of time such as 90s, 10m or 2h, not '%.*s'", STR_FMT(after));

@@ -170,19 +170,19 @@ static enum err preview_read(struct op *op, const struct json *body, struct regi
     struct str act, stage;
     enum err e = json_want_str(op, body, "act", &act);
     if (e || (e = registry_act_parse(op, act, &p->act)) || (e = json_opt_str(op, body, "alias", (struct str){0}, &p->alias)) ||
-        (e = json_opt_str(op, body, "stage", STR(""), &stage)) || (e = json_opt_i64(op, body, "version", 0, INT64_MAX, 0, &p->version)) ||
+        (e = json_opt_str(op, body, "stage", (struct str){0}, &stage)) || (e = json_opt_i64(op, body, "version", 0, INT64_MAX, 0, &p->version)) ||
         (e = json_opt_bool(op, body, "archive_others", false, &p->archive_others)) || (e = json_opt_bool(op, body, "endpoints", false, ret_along)))
         return e;
-    bool one = p->act == REGISTRY_ACT_ALIAS || p->act == REGISTRY_ACT_DELETE;
+    bool staged = p->act == REGISTRY_ACT_STAGE || (p->act == REGISTRY_ACT_ROLLBACK && !p->alias.p);
     if (p->act == REGISTRY_ACT_ALIAS && !p->alias.p)
         return op_fail_field(op, "alias", "this act names an 'alias'");
-    if (p->act == REGISTRY_ACT_ROLLBACK && !p->alias.p == !stage.len)
+    if (p->act == REGISTRY_ACT_ROLLBACK && !p->alias.p == !stage.p)
         return op_fail(op, E_INVALID, "a rollback names an 'alias' or a 'stage'");
     if (p->act != REGISTRY_ACT_ALIAS && p->act != REGISTRY_ACT_ROLLBACK && !p->version)
         return op_fail_field(op, "version", "this act names a 'version'");
     if (p->alias.p && (e = registry_alias_check(op, p->alias)))
         return e;
-    return one || (p->act == REGISTRY_ACT_ROLLBACK && p->alias.p) ? OK : registry_stage_parse(op, stage, &p->stage);
+    return staged || stage.p ? registry_stage_parse(op, stage, &p->stage) : OK;
 }
 
 enum err native_model_preview(struct op *op, struct services *s, struct http_req *req, struct http_res *res)

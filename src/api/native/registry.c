@@ -338,10 +338,10 @@ enum err native_model_rollback(struct op *op, struct services *s, struct http_re
     bool endpoints = false;
     struct json_out w;
     enum err e = native_reason_body(op, req, &body);
-    if (e || (e = json_opt_str(op, body, "alias", (struct str){0}, &r.alias)) || (e = json_opt_str(op, body, "stage", STR(""), &r.stage)) ||
+    if (e || (e = json_opt_str(op, body, "alias", (struct str){0}, &r.alias)) || (e = json_opt_str(op, body, "stage", (struct str){0}, &r.stage)) ||
         (e = json_opt_i64(op, body, "to", 1, INT64_MAX, 0, &r.to)) || (e = json_opt_bool(op, body, "endpoints", false, &endpoints)))
         return e;
-    if (!r.alias.p == !r.stage.len)
+    if (!r.alias.p == !r.stage.p)
         return op_fail(op, E_INVALID, "a rollback names an 'alias' or a 'stage'");
     if (endpoints && !(op->actor.perms & 1u << PERM_DEPLOY))
         return op_fail(op, E_DENIED, "'%.*s' may not move endpoints", STR_FMT(op->actor.name));

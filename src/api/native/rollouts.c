@@ -61,8 +61,10 @@ enum err native_rollout_start(struct op *op, struct services *s, struct http_req
     if (e || (e = json_opt_str(op, body, "kind", STR(""), &kind)) || (e = json_want_i64(op, body, "version", 1, INT64_MAX, &version)) ||
         (e = json_opt_i64(op, body, "start_us", INT64_MIN, INT64_MAX, start, &start)))
         return e;
-    if (json_get(body, "plan") || (kind.len && !str_eqc(kind, "canary"))) {
-        if ((e = rollout_plan_parse(op, plan_of_kind(op, json_get(body, "plan"), kind), &plan)))
+    if (native_get(body, "kind") && !kind.len)
+        return op_fail_field(op, "kind", "'kind' must not be empty");
+    if (native_get(body, "plan") || (kind.len && !str_eqc(kind, "canary"))) {
+        if ((e = rollout_plan_parse(op, plan_of_kind(op, native_get(body, "plan"), kind), &plan)))
             return e;
         if (kind.len && !str_eqc(kind, rollout_kind_name(plan.kind)))
             return op_fail_field(op, "kind", "the plan is of kind '%s', not '%.*s'", rollout_kind_name(plan.kind), STR_FMT(kind));

@@ -76,13 +76,13 @@ const struct shape_name native_shape_names[] = {
              "datasets: [{ name: text, digest: text, source_type: text, context: text }] } | null\n"
              "logged_model: { model_id: text, name: text, type: text, metrics: [{ key: text, value: num | null, dataset: text, dataset_digest: text }] } | null\n"
              "sections: <{ text: text, version: int, revision: int, time: text, actor: text }> -- What its owner wrote.\nhistory: [Change]"},
-    {"DatasetItem", "name: text\ndigest: text\nsource_type: text\nruns: int\nfirst_ms?: int\nlast_ms?: int"},
+    {"DatasetItem", "name: text\ndigest: text\nsource_type: text\nruns: int\nmore_runs?: bool -- There are at least so many.\nfirst_ms?: int\nlast_ms?: int"},
 
     {"RunStatus", "'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED'"},
     {"OverviewRun", "id: text\nname: text\nexperiment_id: text\nexperiment: text\nuser: text\nstatus: RunStatus\nstart_ms: int\nend_ms?: int"},
     {"ComparedTexts", "key: text\ndiffers: bool\nvalues: [text | null] -- One per run; null: it has none."},
     {"KeyList", "key: text\nruns: int\ndistinct?: int\nvalues?: [text] -- The most frequent ones."},
-    {"ChartLine", "group?: text | null\nrun_ids?: [text]\nrun_id?: text\nname?: text\nx: [num | null]\nmean?: [num | null]\nmin?: [num | null]\nmax?: [num | null]\nfirst?: [num | null]\nlast?: [num | null]\n"
+    {"ChartLine", "group?: text | null\nrun_ids?: [text]\nruns?: int -- In the group, where they are not named.\nrun_id?: text\nname?: text\nx: [num | null]\nmean?: [num | null]\nmin?: [num | null]\nmax?: [num | null]\nfirst?: [num | null]\nlast?: [num | null]\n"
                   "std?: [num | null]\nstderr?: [num | null]\nsmooth?: [num | null]\ncount: [int]"},
     {"ConsoleState", "first: int -- The first byte that is kept.\nsize: int\nended: bool"},
     {"AlertRule", "name: text\nkind: 'metric' | 'nan' | 'stale' | 'failed'\nrule: text -- In words.\nexperiment_id?: text\nfilter?: text\nmetric?: text\ncomparison?: '>' | '>=' | '<' | '<=' | '==' | '!='\n"

@@ -54,7 +54,7 @@ const struct route_shape native_shapes_serving[] = {
      .body = "version: int(1..) -- The candidate.\nkind?: RolloutKind -- Canary.\nstart_us?: int -- " EVENT_TIME "\nplan?: RolloutPlan -- What it leaves out is as GET /rollout-plans says.",
      .answer = "RolloutState"},
     {.handler = native_rollout_list,
-     .query = "brief?: bool -- With their last decision only.",
+     .query = "brief?: bool -- With their last decision only.\nlimit?: int(1..500) -- 500, the newest first.\nbefore?: int(1..) -- Rollouts of a smaller id.",
      .answer = "rollouts: [{ id: int, control: int, candidate: int, state: 'running' | 'promoted' | 'rolled_back', step: int, started_us: int, finished_us: int | null, plan: RolloutPlan, evidence: object, "
                "paused: text | null, decisions: [{ ...RolloutStep, step_started_us: int, evidence: object }] } | { ...RolloutHead, started_us: int, finished_us: int | null, "
                "last: { seq: int, at_us: int, verdict: RolloutVerdict, reason: text, note: text, from_permille: int, to_permille: int, diff: num | null, lo: num | null, hi: num | null } | null }]"},

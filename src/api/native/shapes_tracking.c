@@ -6,6 +6,8 @@
 #define EXPERIMENTS "experiments?: [int | text] -- Numbers of experiments; all.\n"
 #define FILTER "filter?: text -- As in MLflow's search, and more: docs/search.md.\n"
 #define VIEW "view?: 'active' | 'deleted' | 'all'\n"
+#define GROUP "group_by?: { param: text } | { tag: text } -- One line per value of it.\n"
+#define MANY "run_ids?: [text] -- These, or those of a search.\nexperiments?: [int] -- All.\n" FILTER "order_by?: [text]\nruns?: int(1..10000) -- At most.\n"
 #define AXIS "x?: 'step' | 'time' | 'relative'\nlog?: bool -- A logarithmic axis.\nrange?: [num] -- From and to.\n"
 
 const struct route_shape native_shapes_tracking[] = {
@@ -17,12 +19,12 @@ const struct route_shape native_shapes_tracking[] = {
     {.handler = native_metrics_chart,
      .body = "run_ids: [text]\nmetric: text\npoints?: int(1..5000) -- Of each line; 500.\n" AXIS
              "smoothing?: { kind: 'ema', weight: num } | { kind: 'ema_axis', half_life: num } | { kind: 'mean', window: num } | { kind: 'gaussian', sigma: num }\n"
-             "group_by?: { param: text } | { tag: text } -- One line per value of it.",
+             GROUP,
      .answer = "metric: text\nx: text\nfrom: num | null\nto: num | null\nlines: [ChartLine]"},
     {.handler = native_metrics_overlay,
-     .body = "run_ids?: [text] -- These, or those of a search.\nexperiments?: [int] -- All.\n" FILTER "order_by?: [text]\nruns?: int(1..10000) -- At most.\nmetric: text\npoints?: int(4..5000) -- Of each line; 32.\n" AXIS
-             "smoothing?: num -- 0 to less than 1.\nbinary?: bool -- Numbers as bytes: docs/charts.md.",
-     .answer = "metric: text\nx_axis: text\nfrom: num | null\nto: num | null\nrun_ids: [text | null]\nnames: [text | null]\nstart: [int] -- Where each line begins in x and y.\nx?: [num | null]\ny?: [num | null]",
+     .body = MANY "metric: text\npoints?: int(1..5000) -- Of each line; 32, of groups 500.\n" AXIS GROUP "smoothing?: num -- 0 to less than 1.\nbinary?: bool -- Numbers as bytes: docs/charts.md.",
+     .answer = "{ metric: text, x_axis: text, from: num | null, to: num | null, run_ids: [text | null], names: [text | null], start: [int], x: [num | null], y: [num | null] } | "
+               "{ metric: text, x: text, from: num | null, to: num | null, groups: int, runs: int, lines: [ChartLine] }",
      .type = "application/octet-stream"},
     {.handler = native_runs_search,
      .body = EXPERIMENTS FILTER "sort?: [text] -- Such as metrics.loss DESC.\ncolumns?: [text] -- metrics.KEY, params.KEY, tags.KEY.\n" VIEW "offset?: int(0..2147483647)\nlimit?: int(1..1000) -- 100.\n"
