@@ -146,6 +146,8 @@
 #define LIMIT_SERVE_QUEUE_DEFAULT 1024
 #define LIMIT_SERVE_QUEUE_BYTES LIMIT_MIB(256)    /* memory of requests that wait or run for one version, unless the endpoint says otherwise; a lone one may have more */
 #define LIMIT_SERVE_QUEUES_BYTES LIMIT_MIB(1024)  /* ... for all versions of a server */
+#define LIMIT_SERVE_LONE_NS 250000        /* a lone request to a model in another process is asked by the I/O thread when it takes no longer */
+#define LIMIT_SERVE_LONE_MS 2             /* ... which waits for it no longer than that */
 #define LIMIT_SERVE_INLINE_VALUES 8192    /* a request whose chain reads and makes more values leaves the I/O thread */
 #define LIMIT_SERVE_PRIORITIES 16
 #define LIMIT_SERVE_TIMEOUT_US (3600 * 1000000LL) /* in a queue */
@@ -480,6 +482,7 @@
 #define LIMIT_TRACE_STOP_MS 3000                 /* what waits is sent within this time when the server stops */
 #define LIMIT_TRACE_HEADERS 16                   /* fields that a receiver asks for */
 #define LIMIT_TRACE_RESOURCE 32                  /* attributes of the server itself */
+#define LIMIT_LOG_NAME_BYTES 500                 /* of a column in files of predictions and payloads, besides what tells it from others */
 #define LIMIT_PAYLOAD_QUEUE_BYTES LIMIT_MIB(64)  /* sampled requests that wait to be written; then the oldest go */
 #define LIMIT_PAYLOAD_REQUEST_BYTES LIMIT_MIB(4) /* of one request and its answer; a larger one is dropped and counted */
 #define LIMIT_PAYLOAD_FILE_BYTES LIMIT_MIB(64)   /* of values in memory that become one file; a setting of the endpoint as well */

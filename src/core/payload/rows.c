@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/time.h"
+#include "core/predlog/columns.h"
 
 enum fixed {
     TIME, ID, ROW, REQUEST, INFERENCE, TRACE, ENDPOINT, VERSION, ROLLOUT, ARM, PROPENSITY, UNIT, LATENCY, IS_OK, PROBLEM, FIXED
@@ -24,6 +25,7 @@ static const struct table_field fixed_fields[FIXED] = {
 enum source { FROM_NOTE, ONE_VALUE, ROW_JSON, WHOLE_JSON, HIDDEN };
 struct payload_plan {
     struct str name;
+    const char *prefix;              /* of the name in the file */
     enum table_type type;
     enum source source;
     const struct tensor *tensor;
@@ -140,9 +142,24 @@ static void plan_add(struct planner *p, const char *prefix, struct str name, con
     }
     struct payload_plan *to = &s->plans[s->len++];
     *to = *plan;
-    to->name = str_from(op_printf(p->op, "%s%.*s", prefix, STR_FMT(name)));
+    to->name = name;
+    to->prefix = prefix;
     if (payload_config_hides(&p->item->config, name))
         to->type = TABLE_STRING, to->source = HIDDEN;
+}
+
+/* NAME_0, NAME_1 ...; a name may be as long as a model makes it. */
+static struct str part_name(struct planner *p, struct str name, size_t i)
+{
+    char *text = arena_array(p->op->arena, name.len + 24, char);
+    if (!text) {
+        p->err = op_fail(p->op, E_TOO_LARGE, "no memory for the names of the columns");
+        return STR("");
+    }
+    if (name.len)
+        memcpy(text, name.p, name.len);
+    int n = snprintf(text + name.len, 24, "_%zu", i);
+    return (struct str){text, name.len + (size_t)n};
 }
 
 /* The features' own names where there is one for each value of a row. */
@@ -151,15 +168,16 @@ static void spread(struct planner *p, const char *prefix, const struct tensor *t
     const struct payload_note *n = &p->item->note;
     /* A tensor that is hidden or chosen as a whole answers for its parts; a part may be hidden though the whole is chosen. */
     const bool whole = payload_config_hides(&p->item->config, t->name);
-    for (size_t i = 0; i < width; i++) {
-        struct str name = features ? n->features[i] : str_from(op_printf(p->op, "%.*s_%zu", STR_FMT(t->name), i));
+    for (size_t i = 0; i < width && !p->err; i++) {
+        struct str name = features ? n->features[i] : part_name(p, t->name, i);
         const bool hidden = whole || payload_config_hides(&p->item->config, name);
         struct payload_plan plan = {.type = hidden ? TABLE_STRING : column_type(t->type), .source = hidden ? HIDDEN : ONE_VALUE, .tensor = t, .width = width, .at = i};
         if (p->item->config.columns && !payload_config_takes(&p->item->config, name) && payload_config_takes(&p->item->config, t->name)) {
             struct payload_shape *s = p->shape;
             if (s->len < LIMIT_PAYLOAD_COLUMNS) {
                 s->plans[s->len] = plan;
-                s->plans[s->len++].name = str_from(op_printf(p->op, "%s%.*s", prefix, STR_FMT(name)));
+                s->plans[s->len].name = name;
+                s->plans[s->len++].prefix = prefix;
             }
             continue;
         }
@@ -184,15 +202,15 @@ static void tensor_plan(struct planner *p, const char *prefix, const struct tens
     plan_add(p, prefix, t->name, &plan);
 }
 
-/* Two columns of one name: letters count without their case, as in SQL. */
-static void names_part(struct op *op, struct payload_shape *s)
+/* Their names in the file: no two are alike. */
+static enum err names_part(struct op *op, struct payload_shape *s)
 {
-    for (size_t i = FIXED; i < s->len && s->len <= 512; i++)
-        for (size_t k = 0; k < i; k++)
-            if (str_ieq(s->plans[i].name, s->plans[k].name)) {
-                s->plans[i].name = str_from(op_printf(op, "%.*s_", STR_FMT(s->plans[i].name)));
-                k = (size_t)-1; /* look again from the first one */
-            }
+    struct column_names names;
+    enum err e = OK;
+    column_names_init(op, &names);
+    for (size_t i = 0; !e && i < s->len; i++)
+        e = column_names_take(op, &names, i < FIXED ? "" : s->plans[i].prefix, s->plans[i].name, "", "_", &s->plans[i].name);
+    return e;
 }
 
 enum err payload_shape_make(struct op *op, const struct payload_item *item, struct payload_shape *ret)
@@ -207,9 +225,9 @@ enum err payload_shape_make(struct op *op, const struct payload_item *item, stru
         tensor_plan(&p, "in_", &item->note.inputs[i], true);
     for (size_t i = 0; i < item->note.output_count; i++)
         tensor_plan(&p, "out_", &item->note.outputs[i], false);
-    if (p.err)
-        return p.err;
-    names_part(op, &s);
+    enum err e = p.err ? p.err : names_part(op, &s);
+    if (e)
+        return e;
     for (size_t i = 0; i < s.len; i++)
         s.hash = hash64(s.plans[i].name.p, s.plans[i].name.len, s.hash * 31 + (uint64_t)s.plans[i].type + 1);
     *ret = s;

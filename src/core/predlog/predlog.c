@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "base/map.h"
+#include "core/predlog/columns.h"
 #include "sql_gen.h"
 
 struct predlog {
@@ -40,23 +40,6 @@ void predlog_destroy(struct predlog *p)
     free(p);
 }
 
-/* The name of a feature's column: its own, or "feature_" before it until no column of that name is there. Letters count without
- * their case, as in SQL. A model may call its inputs what it likes, and its window must be written all the same. */
-static enum err column_name(struct op *op, struct map *taken, struct str name, struct str *ret)
-{
-    for (;; name = str_from(op_printf(op, "feature_%.*s", STR_FMT(name)))) {
-        char *key = arena_array(op->arena, name.len + 1, char);
-        for (size_t i = 0; key && i < name.len; i++)
-            key[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + ('a' - 'A') : name.p[i]);
-        if (key && map_has(taken, (struct str){key, name.len}))
-            continue;
-        if (!key || !map_put(taken, (struct str){key, name.len}, taken))
-            return op_fail(op, E_TOO_LARGE, "the names of the features find no room");
-        *ret = name;
-        return OK;
-    }
-}
-
 static enum err schema_of(struct op *op, const struct monitor_batch *b, struct table_schema *ret)
 {
     static const struct table_field before[COLS_BEFORE] = {
@@ -70,14 +53,14 @@ static enum err schema_of(struct op *op, const struct monitor_batch *b, struct t
     struct table_field *fields = arena_alloc(op->arena, n * sizeof *fields);
     memcpy(fields, before, sizeof before);
     memcpy(fields + COLS_BEFORE + b->features, after, sizeof after);
-    struct map taken;
-    map_init(&taken, op->arena);
+    struct column_names names;
+    column_names_init(op, &names);
     enum err e = OK;
     for (size_t i = 0; !e && i < COLS_BEFORE + COLS_AFTER; i++)
-        e = column_name(op, &taken, i < COLS_BEFORE ? before[i].name : after[i - COLS_BEFORE].name, &(struct str){0});
+        e = column_names_take(op, &names, "", i < COLS_BEFORE ? before[i].name : after[i - COLS_BEFORE].name, "", "", &(struct str){0});
     for (size_t i = 0; !e && i < b->features; i++) {
         fields[COLS_BEFORE + i].type = TABLE_F32;
-        e = column_name(op, &taken, b->names[i], &fields[COLS_BEFORE + i].name);
+        e = column_names_take(op, &names, "", b->names[i], "feature_", "", &fields[COLS_BEFORE + i].name);
     }
     *ret = (struct table_schema){fields, n};
     return e;

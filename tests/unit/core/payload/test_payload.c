@@ -102,6 +102,37 @@ static struct str text_of(const struct frame *f, const char *name, size_t row)
     return c->code[row] == UINT32_MAX ? STR("<null>") : c->dict[c->code[row]];
 }
 
+/* Names as long and as alike as a model likes: what does not fit is dropped and counted, the rest has a column each. */
+static void names_may_be_anything(void **state)
+{
+    struct world *w = *state;
+    struct op *op = &w->s.op;
+    size_t files = 0;
+    static float x[2000];
+    static struct str names[2000];
+    const double p[64] = {0.5};
+    struct payload_stats stats;
+    struct payload_config c = config_of(op, "{\"payload_log\": {\"sample\": 1}}");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        names[i] = i % 2 ? STR("Same") : STR("same");
+    char *longest = arena_alloc(op->arena, LIMIT_MIB(3));
+    memset(longest, 'n', LIMIT_MIB(3));
+    const struct tensor in = {.name = STR("x"), .type = TENSOR_FP32, .rank = 2, .shape = {1, 2000}, .count = 2000, .data = x};
+    struct tensor out = {.name = {longest, LIMIT_MIB(3)}, .type = TENSOR_FP64, .rank = 2, .shape = {1, 64}, .count = 64, .data = p};
+    struct payload_note n = {.config = &c, .endpoint = STR("e"), .version = 3, .time_us = time_now_us(), .propensity = 1, .rows = 1, .inputs = &in, .input_count = 1,
+                             .outputs = &out, .output_count = 1, .features = names, .feature_count = 2000};
+    payload_tell(w->payload, &n); /* 64 names of 3 MiB and as many times */
+    out.name.len = 1000;
+    payload_tell(w->payload, &n);
+    assert_int_equal(payload_flush(op, w->payload), OK);
+    payload_stats(w->payload, &stats);
+    assert_int_equal(stats.requests + stats.dropped_requests, 2);
+    struct frame *f = load(w, 0, &files);
+    assert_true(frame_column(f, STR("in_same")) && frame_column(f, STR("in_Same_")));
+    assert_int_equal(f->len, 15 + 2000 + 64);
+    frame_destroy(f);
+}
+
 static void rows_become_a_file(void **state)
 {
     struct world *w = *state;
@@ -294,7 +325,7 @@ static void stopping_writes_what_is_kept(void **state)
 #define WORLD(fn) cmocka_unit_test_setup_teardown(fn, up, down)
 int main(void)
 {
-    const struct CMUnitTest tests[] = {WORLD(rows_become_a_file), WORLD(only_chosen_columns), WORLD(redacted_values_are_nowhere), WORLD(redacted_ids_are_nowhere), WORLD(odd_requests_are_kept_too), WORLD(too_large_is_dropped_and_counted),
+    const struct CMUnitTest tests[] = {WORLD(names_may_be_anything), WORLD(rows_become_a_file), WORLD(only_chosen_columns), WORLD(redacted_values_are_nowhere), WORLD(redacted_ids_are_nowhere), WORLD(odd_requests_are_kept_too), WORLD(too_large_is_dropped_and_counted),
                                        WORLD(nothing_is_kept_that_is_not_sampled), WORLD(files_expire), WORLD(stopping_writes_what_is_kept)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,15 @@ static void features_may_be_called_anything(void **state)
     same(cell(f, "score", 1), (double)c->score[1]);
     same(cell(f, "id", 1), (double)c->id[1]);
     frame_destroy(f);
+    /* Thousands of one name, which took as many bytes as the cube of them and ended the server. */
+    enum { ALIKE = 3000 };
+    struct str *alike = arena_alloc(op->arena, ALIKE * sizeof *alike);
+    const float **columns = arena_alloc(op->arena, ALIKE * sizeof *columns);
+    for (size_t i = 0; i < ALIKE; i++)
+        alike[i] = i ? STR("f") : STR(""), columns[i] = c->feature;
+    batch.features = ALIKE, batch.names = alike, batch.feature = columns, batch.rows = 3;
+    if (sink.fn(sink.arg, op, &batch) != OK)
+        fail_msg("%s", op->msg);
     free(c);
     predlog_destroy(log);
     table_engine_close(tables);
