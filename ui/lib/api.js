@@ -173,3 +173,11 @@ export function useData(path, { body, text, binary, every_ms, events } = {}) {
   const mine = state.key === key ? state : { data: cache.get(key)?.data, error: null, loading: path !== null };
   return { data: mine.data, error: mine.error, loading: mine.loading, refresh: () => again(n => n + 1) };
 }
+
+/* The data of before while the next is on its way: pictures do not go blank. Not where `kind` changed: then they would show the one as the other. */
+export function useKept(of, kind) {
+  const kept = useRef({ kind });
+  if (of.data !== undefined || kept.current.kind !== kind)
+    kept.current = { kind, data: of.data };
+  return kept.current.data;
+}

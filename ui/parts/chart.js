@@ -5,7 +5,7 @@
  *       min?: [], max?: [],               a band around the line
  *       faint?: [] | true,                a raw line behind (y at the same x) | the whole series pale, not to be pointed at
  *       stroke?, dash?, width?, points? }],  colours come from lib/colour.js by id otherwise
- *     x: { kind: "number" | "step" | "time" (ms since 1970) | "duration" (ms), label, log, range },   range: [from, to] or null: the owner keeps the zoom
+ *     x: { kind: "number" | "step" | "time" (ms since 1970) | "duration" (ms), label, log, range, zoomed },   range: [from, to] or null: the owner keeps the zoom; zoomed: it is on
  *     y: { label, log, unit ("bytes", "ms" or a word), range: [low | null, high | null] },
  *     height, sync,                       charts with the same sync key share cursor and zoom
  *     marks: [{ y | x, text, kind }],     thresholds and events as lines; kind: ok warn bad accent or nothing
@@ -99,7 +99,7 @@ export function Chart({ label, series, x = PLAIN, y = PLAIN, height = 220, sync,
       view.current = null;
     };
   }, [nothing]);
-  useEffect(() => view.current?.update(props), [list, x.kind, x.log, x.range?.[0], x.range?.[1], y.log, y.unit, y.range?.[0], y.range?.[1], height, sync, marks, bands, own, highlight, hidden]);
+  useEffect(() => view.current?.update(props), [list, x.kind, x.log, x.range?.[0], x.range?.[1], x.zoomed, y.log, y.unit, y.range?.[0], y.range?.[1], height, sync, marks, bands, own, highlight, hidden]);
   if (view.current)
     Object.assign(view.current.props, { onZoom, onHover });
   const toggle = (id, alone) => {

@@ -29,6 +29,8 @@ export function tickNumber(v, step) {
   if (step === 0 && between(v))
     return "";
   const size = Math.abs(v), [unit, suffix] = SI.find(([u]) => size >= 10 * u) ?? (size >= 1e4 ? SI[3] : [1, ""]);
+  if (v === 0 && step > 0 && step < 1e-4)
+    return "0";
   if (v !== 0 && size < 1e-4)
     return v.toExponential(Math.min(3, Math.max(0, Math.floor(Math.log10(size)) - Math.floor(Math.log10(step || size))))).replace("-", "−").replace("e-", "e−");
   if (size >= 1e16)

@@ -82,7 +82,10 @@ export class ChartView {
       [from, to] = x.kind === "time" ? [from - 30000, from + 30000] : padded([from, from], x.log);
     this.xr = widened([from, to]);
     this.yr = widened(rangeY(this.list, hidden, this.xr, y.log, y.range, marks.map(m => m.y ?? NaN)));
-    this.tell.zoomed(Boolean(this.zoom || (x.range && all && (x.range[0] > all[0] || x.range[1] < all[1]))));
+    const zoomed = Boolean(this.zoom || x.zoomed);
+    if (!zoomed)
+      this.whole = all; /* who keeps the zoom may have asked for what is in it only */
+    this.tell.zoomed(zoomed);
   }
 
   show() {
@@ -246,7 +249,7 @@ export class ChartView {
     } else if (step) {
       this.at = { series: s, index: this.at ? Math.max(0, Math.min(s.x.length - 1, now.index + step)) : now.index };
     } else if (name === "+" || name === "-") {
-      const all = rangeX(this.list, this.props.hidden, this.props.x.log), next = zoomed(this.xr, s.x[now.index], name === "+" ? 0.5 : 2, this.props.x.log);
+      const all = this.whole, next = zoomed(this.xr, s.x[now.index], name === "+" ? 0.5 : 2, this.props.x.log);
       return this.zoomTo(all && next[0] <= all[0] && next[1] >= all[1] ? null : next), true;
     } else
       return false;

@@ -65,7 +65,7 @@ function Batches({ now }) {
 
 function Charts({ data, endpoint, by, range }) {
   const [zoom, setZoom] = useState(null), past = data.past, zoomed = useCallback((from, to) => setZoom(from === null ? null : [from, to]), []);
-  const x = useMemo(() => ({ kind: "time", range: zoom ?? [data.now_us / 1000 - range.ms, data.now_us / 1000] }), [data.now_us, range.ms, zoom]);
+  const x = useMemo(() => ({ kind: "time", range: zoom ?? [data.now_us / 1000 - range.ms, data.now_us / 1000], zoomed: Boolean(zoom) }), [data.now_us, range.ms, zoom]);
   const series = useMemo(() => seriesOf(t, past, by), [past, by]), marks = useMemo(() => thresholds(t, endpoint), [endpoint.config, endpoint.rollout.active]);
   const chart = (key, label, y, extra = {}) => html`<${Card} label=${label}><${Chart} label=${label} series=${series[key]} x=${x} y=${y} sync=${"endpoint"} onZoom=${zoomed} height=${200} empty=${t("Nothing was asked in this range.")} gaps=${t("Nothing was asked in this range.")} ...${extra} /></${Card}>`;
   return html`<div class="grid charts">

@@ -2,7 +2,7 @@
  * the user's choice (kept in this browser, per experiment); without one, the metric that most of the runs have and whose name tells what is better.
  * `runs`: those that are seen or chosen; the first LINES_MAX of them are drawn. `hover`: id of the row that is pointed at; onHover(id or null): of the line. */
 import { html, useMemo, useState } from "../lib/html.js";
-import { API, useData } from "../lib/api.js";
+import { API, useData, useKept } from "../lib/api.js";
 import { betterOf } from "../lib/better.js";
 import { seriesStyle } from "../lib/colour.js";
 import { chartSeries } from "../lib/compared.js";
@@ -11,7 +11,6 @@ import { t } from "../lib/words.js";
 import { Chart } from "../parts/chart.js";
 import { Icon } from "../parts/icons.js";
 import { Menu } from "../parts/menu.js";
-import { useKept } from "./compare/charts.js";
 
 const LINES_MAX = 50, METRICS_MAX = 3, POINTS = 200, HEIGHT = 150;
 

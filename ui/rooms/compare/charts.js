@@ -1,7 +1,7 @@
 /* charts.js - every metric of the compared runs as a chart. The server makes the lines (docs/charts.md): exact lowest and highest per stretch at the
  * panel's width, smoothed, grouped. Zoom is the page's, so all panels show the same part, asked for again in full detail. */
-import { html, useMemo, useRef } from "../../lib/html.js";
-import { API, useData } from "../../lib/api.js";
+import { html, useMemo } from "../../lib/html.js";
+import { API, useData, useKept } from "../../lib/api.js";
 import { distinctStyles } from "../../lib/colour.js";
 import { chartSeries } from "../../lib/compared.js";
 import { t } from "../../lib/words.js";
@@ -19,14 +19,6 @@ export function chartBody(ids, metric, settings, width) {
     ...(settings.group ? { group_by: { [kind]: key.join(":") } } : {}) };
 }
 
-/* The data of before while the next is on its way: panels do not go blank. */
-export function useKept(of) {
-  const kept = useRef(undefined);
-  if (of.data !== undefined)
-    kept.current = of.data;
-  return of.data ?? kept.current;
-}
-
 function groupName(settings) {
   const key = settings.group.slice(settings.group.indexOf(":") + 1);
   return line => `${key} = ${line.group ?? "–"} (${line.run_ids.length})`;
@@ -35,7 +27,7 @@ function groupName(settings) {
 function MetricChart({ metric, width, actions, ids, styles, settings, hover, onHover }) {
   const body = chartBody(ids, metric, settings, width), known = useMemo(() => new Set(ids), [ids]);
   const of = useData(body.run_ids.length ? API + "/metrics/chart" : null, { body, events: event => ["metric", "run"].includes(event.kind) && (event.id === undefined || known.has(event.id)) });
-  const data = useKept(of), grouped = Boolean(settings.group);
+  const data = useKept(of, settings.x), grouped = Boolean(settings.group);
   const series = useMemo(() => {
     if (!data)
       return [];
@@ -48,7 +40,7 @@ function MetricChart({ metric, width, actions, ids, styles, settings, hover, onH
     return html`<div class="panel-wait"><b>${metric}</b>${body.run_ids.length === 0 && html`<p class="soft">${t("All runs are hidden.")}</p>`}</div>`;
   if (!grouped && !settings.zoom && series.length > 1 && series.some(s => s.x.length > 0) && series.every(s => s.x.length <= 1)) /* one value per run: no lines */
     return html`<${DotPlot} label=${metric} rows=${series.map(s => ({ id: s.id, name: s.name, value: s.y[0], stroke: s.stroke }))} log=${settings.ylog} height=${PANEL_PX} highlight=${hover} onHover=${onHover} actions=${actions} />`;
-  const x = { kind: AXES[settings.x], label: axisName(settings.x), log: settings.xlog, range: settings.zoom };
+  const x = { kind: AXES[settings.x], label: axisName(settings.x), log: settings.xlog, range: settings.zoom, zoomed: Boolean(settings.zoom) };
   return html`<${Chart} label=${metric} series=${series} x=${x} y=${{ log: settings.ylog }} height=${PANEL_PX} sync="compare" highlight=${grouped ? null : hover} onHover=${grouped ? undefined : onHover}
     onZoom=${(from, to) => settings.set({ zoom: from === null ? null : `${from},${to}` })} legend=${grouped} actions=${actions} empty=${t("None of these runs has points here.")} />`;
 }

@@ -1,7 +1,7 @@
 /* many.js - up to 10 000 runs in one picture per metric: those of a filter (q= and exp= in the address), or a long list of ids. The server sends
  * few points per line in binary (docs/charts.md); zooming asks for the part again in full detail. Pointing at a line names its run, a click opens it. */
 import { html, useMemo, useState } from "../../lib/html.js";
-import { API, useData } from "../../lib/api.js";
+import { API, useData, useKept } from "../../lib/api.js";
 import { seriesStyle } from "../../lib/colour.js";
 import { decodeLines } from "../../lib/compared.js";
 import { integer } from "../../lib/format.js";
@@ -10,7 +10,6 @@ import { t } from "../../lib/words.js";
 import { Chart } from "../../parts/chart.js";
 import { Page } from "../../parts/page.js";
 import { Empty, Failed, Loaded } from "../../parts/states.js";
-import { useKept } from "./charts.js";
 import { AXES, AxisControls, MetricSearch, Smoothing, ZoomBack, axisName } from "./controls.js";
 import { Panels } from "./panels.js";
 import { useSettings } from "./settings.js";
@@ -25,7 +24,7 @@ export function pointsPerLine(runs, width) {
 function Overlay({ metric, width, actions, which, count, settings }) {
   const [hover, point] = useState(null);
   const body = { ...which, metric, x: settings.x, log: settings.xlog, points: pointsPerLine(count, width), binary: true, ...(settings.zoom ? { range: settings.zoom } : {}), ...(settings.smooth ? { smoothing: settings.smooth } : {}) };
-  const of = useData(API + "/metrics/overlay", { body, binary: true }), buffer = useKept(of);
+  const of = useData(API + "/metrics/overlay", { body, binary: true }), buffer = useKept(of, settings.x);
   const series = useMemo(() => {
     if (!buffer)
       return [];
@@ -35,7 +34,7 @@ function Overlay({ metric, width, actions, which, count, settings }) {
   }, [buffer]);
   if (!buffer)
     return of.error ? html`<${Failed} error=${of.error} retry=${of.refresh} />` : html`<div class="panel-wait tall"><b>${metric}</b></div>`;
-  const x = { kind: AXES[settings.x], label: axisName(settings.x), log: settings.xlog, range: settings.zoom };
+  const x = { kind: AXES[settings.x], label: axisName(settings.x), log: settings.xlog, range: settings.zoom, zoomed: Boolean(settings.zoom) };
   return html`<div class="overlay" onClick=${event => hover && event.target.closest(".u-over") && go(path("/runs/{id}", { id: hover }))}><${Chart} label=${metric} series=${series} x=${x} y=${{ log: settings.ylog }} height=${HEIGHT} sync="compare" legend=${false}
     onHover=${point} highlight=${hover} onZoom=${(from, to) => settings.set({ zoom: from === null ? null : `${from},${to}` })} actions=${html`<span class="soft">${t("{count} curve|{count} curves", { n: series.length, count: integer(series.length) })}</span>${actions}`} empty=${t("None of these runs has points here.")} /></div>`;
 }

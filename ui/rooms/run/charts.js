@@ -1,7 +1,7 @@
 /* charts.js - the metrics of a run as charts, in groups by what stands before the last slash. Settings live in the address. Only charts that were seen are
  * asked for; a panel keeps its place whatever happens. */
 import { cls, html, useEffect, useMemo, useRef, useState } from "../../lib/html.js";
-import { useData } from "../../lib/api.js";
+import { useData, useKept } from "../../lib/api.js";
 import { seriesStyle } from "../../lib/colour.js";
 import { setParams, useParam } from "../../lib/route.js";
 import { t } from "../../lib/words.js";
@@ -36,10 +36,10 @@ function Panel({ run, metric, settings, range, setRange }) {
   const [box, seen] = useSeen(), { x, smooth, log } = settings;
   const body = { run_ids: [run.id], metric, x, points: POINTS, ...(range ? { range } : {}), ...(smooth > 0 ? { smoothing: { kind: "ema", weight: smooth } } : {}) };
   const chart = useData(seen ? "/api/ingot/v1/metrics/chart" : null, { body, events: event => (event.kind === "metric" || event.kind === "run") && event.id === run.id });
-  const line = chart.data?.lines?.[0];
+  const data = useKept(chart, x), line = data?.lines?.[0];
   const series = useMemo(() => (line && line.x.length ? [{ id: run.id, name: visible(metric), x: line.x, y: line.smooth ?? line.mean, min: line.min, max: line.max, ...(line.smooth ? { faint: line.mean } : {}), ...seriesStyle(run.id) }] : []), [line, smooth > 0]);
-  return html`<div class="card panel" ref=${box} data-metric=${metric}>${chart.error && !chart.data ? html`<${Failed} error=${chart.error} retry=${chart.refresh} />`
-    : html`<${Chart} label=${visible(metric)} series=${series} x=${{ kind: AXES[x], label: axisLabel(x), range: range ?? null }} y=${{ log, unit: unitOf(metric) ?? undefined }} height=${HEIGHT} sync=${`run-${x}`} legend=${false}
+  return html`<div class="card panel" ref=${box} data-metric=${metric}>${chart.error && !data ? html`<${Failed} error=${chart.error} retry=${chart.refresh} />`
+    : html`<${Chart} label=${visible(metric)} series=${series} x=${{ kind: AXES[x], label: axisLabel(x), range: range ?? null, zoomed: Boolean(range) }} y=${{ log, unit: unitOf(metric) ?? undefined }} height=${HEIGHT} sync=${`run-${x}`} legend=${false}
       onZoom=${(from, to) => setRange(from === null ? null : [from, to])} empty=${chart.loading || !seen ? "" : undefined} />`}</div>`;
 }
 
