@@ -99,12 +99,13 @@ static double seconds(uint64_t ns)
     return (double)ns / 1e9;
 }
 
-enum value { ROWS, RUNS, HITS, MISSES, QUEUED, RUNNING, MEMORY, LAST, VALUES };
+enum value { ROWS, RUNS, HITS, MISSES, QUEUED, QUEUE_BYTES, RUNNING, MEMORY, LAST, VALUES };
 static double value_of(const struct infer_stats *s, enum value v)
 {
     const double values[VALUES] = {
         [ROWS] = (double)s->inference_count, [RUNS] = (double)s->execution_count, [HITS] = (double)s->cache_hit.count,
-        [MISSES] = (double)s->cache_miss.count, [QUEUED] = (double)s->queued, [RUNNING] = (double)s->running,
+        [MISSES] = (double)s->cache_miss.count, [QUEUED] = (double)s->queued,
+        [QUEUE_BYTES] = (double)s->queue_bytes, [RUNNING] = (double)s->running,
         [MEMORY] = (double)s->memory_bytes, [LAST] = (double)s->last_us / 1e6};
     return values[v];
 }
@@ -117,6 +118,7 @@ static const struct {
     [HITS] = {"ingot_serve_cache_hits_total", "counter", "Requests answered by the cache."},
     [MISSES] = {"ingot_serve_cache_misses_total", "counter", "Requests that the cache was asked for in vain."},
     [QUEUED] = {"ingot_serve_queued", "gauge", "Requests that wait."},
+    [QUEUE_BYTES] = {"ingot_serve_queue_bytes", "gauge", "Memory of the requests that wait or run, as max_queue_bytes bounds it."},
     [RUNNING] = {"ingot_serve_running", "gauge", "Runs under way."},
     [MEMORY] = {"ingot_serve_memory_bytes", "gauge", "Memory of the loaded model."},
     [LAST] = {"ingot_serve_last_request_seconds", "gauge", "When the model last answered, since 1970."},

@@ -100,3 +100,24 @@ enum err model_run(struct op *op, const struct model *m, const struct tensor *in
 {
     return m->ops->run(op, m->impl, inputs, wanted, ret_outputs);
 }
+
+bool model_is_apart(const struct model *m)
+{
+    return m->ops->is_apart && m->ops->is_apart(m->impl);
+}
+
+enum err model_run_start(struct op *op, const struct model *m, const struct tensor *inputs, const bool *wanted, int64_t patience_ms,
+                         struct tensor *ret_outputs, void **ret_pending)
+{
+    return m->ops->run_start(op, m->impl, inputs, wanted, patience_ms, ret_outputs, ret_pending);
+}
+
+enum err model_run_finish(struct op *op, const struct model *m, void *take_pending, struct tensor *ret_outputs)
+{
+    return m->ops->run_finish(op, m->impl, take_pending, ret_outputs);
+}
+
+void model_run_forget(const struct model *m, void *take_pending)
+{
+    m->ops->run_forget(m->impl, take_pending);
+}

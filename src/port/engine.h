@@ -51,6 +51,15 @@ struct engine_ops {
      * ret_outputs has room for output_count; their data live in op's arena. op->deadline_ms ends a run (E_TIMEOUT).
      * E_INVALID: what the model itself refuses; E_IO: the engine failed. */
     enum err (*run)(struct op *op, const void *model, const struct tensor *inputs, const bool *wanted, struct tensor *ret_outputs);
+    /* Tensor models that may run in another process, else all four NULL. is_apart: this one does, and may be asked without waiting for the end:
+     * run_start asks as run does, and waits for `patience_ms` at most. OK with *ret_pending NULL: answered. OK with *ret_pending: it is
+     * worked on, and one of the other two must follow, on any thread, while op's arena lives: run_finish waits for the rest as run does,
+     * run_forget gives it up. E_BUSY: nothing was asked. */
+    bool (*is_apart)(const void *model);
+    enum err (*run_start)(struct op *op, const void *model, const struct tensor *inputs, const bool *wanted, int64_t patience_ms,
+                          struct tensor *ret_outputs, void **ret_pending);
+    enum err (*run_finish)(struct op *op, const void *model, void *take_pending, struct tensor *ret_outputs);
+    void (*run_forget)(const void *model, void *take_pending);
 };
 struct model;               /* one loaded model */
 
@@ -71,5 +80,11 @@ bool model_takes_f64(const struct model *m);
 void model_predict_f64(const struct model *m, const double *rows, size_t n_rows, float *out);
 /* Tensor models only: see engine_ops.run. */
 MUST_USE enum err model_run(struct op *op, const struct model *m, const struct tensor *inputs, const bool *wanted, struct tensor *ret_outputs);
+/* Only where model_is_apart(): see engine_ops.run_start. */
+bool model_is_apart(const struct model *m);
+MUST_USE enum err model_run_start(struct op *op, const struct model *m, const struct tensor *inputs, const bool *wanted, int64_t patience_ms,
+                                  struct tensor *ret_outputs, void **ret_pending);
+MUST_USE enum err model_run_finish(struct op *op, const struct model *m, void *take_pending, struct tensor *ret_outputs);
+void model_run_forget(const struct model *m, void *take_pending);
 
 #endif

@@ -65,6 +65,7 @@ def test_counts_are_what_was_asked(folder):
         assert value(all, "ingot_serve_duration_seconds_bucket", le="+Inf", **labels) == 5
         assert value(all, "ingot_serve_compute_seconds_sum", **labels) <= value(all, "ingot_serve_duration_seconds_sum", **labels)
         assert value(all, "ingot_serve_run_rows_bucket", le="2", **labels) == 0 and value(all, "ingot_serve_run_rows_bucket", le="4", **labels) == 5
+        assert value(all, "ingot_serve_queued", **labels) == 0 and value(all, "ingot_serve_queue_bytes", **labels) == 0
         assert value(all, "ingot_serve_memory_bytes", **labels) > 0 and value(all, "ingot_serve_ready", endpoint="churn") == 1
         assert value(all, "ingot_http_requests_total", method="POST", route="/v2/models/{name}/infer", code="4xx") == 2
         assert not [k for k in all if k[0].startswith("nv_")]

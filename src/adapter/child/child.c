@@ -285,14 +285,24 @@ static bool is_ready(struct keeper_child *c)
     return c->ready;
 }
 
-/* A free slot of a child that is ready, and a reference to its line. */
-static enum err slot_take(struct op *op, struct keeper_child *c, unsigned cpu, struct keeper_line **ret_line, size_t *ret_slot)
+/* One that is being asked; in its op's arena when somebody else waits for the answer. */
+struct question {
+    struct keeper_line *line;  /* a reference */
+    size_t slot, bytes;
+    unsigned cpu;              /* that asks */
+    int64_t asked_ns;          /* 0: nobody traces it */
+};
+
+/* A free slot of a child that is ready, and a reference to its line. `wait`: for one that becomes free; else E_BUSY. */
+static enum err slot_take(struct op *op, struct keeper_child *c, unsigned cpu, bool wait, struct keeper_line **ret_line, size_t *ret_slot)
 {
     uint32_t all = (uint32_t)((1ull << c->slots) - 1);
     int64_t until = op->deadline_ms ? op->deadline_ms : time_mono_ms() + LIMIT_CHILD_RUN_MS;
     LOCK(&c->lock);
     while (is_ready(c) && (c->busy & all) == all) {
         int64_t left = until - time_mono_ms();
+        if (!wait)
+            return op_fail(op, E_BUSY, "the engine has no free slot");
         if (left <= 0)
             return op_fail(op, E_TIMEOUT, "the deadline passed before the engine was free");
         (void)cond_wait_ms(&c->changed, &c->lock, left);
@@ -351,54 +361,118 @@ static enum err answer_take(struct op *op, struct hosted *h, struct channel *ch,
     return e;
 }
 
-static enum err ask(struct op *op, struct hosted *h, struct keeper_line *line, size_t slot, unsigned cpu, uint64_t bytes, bool *ret_lost)
+static int64_t until_of(const struct op *op)
 {
-    int64_t until = op->deadline_ms ? op->deadline_ms + GRACE_MS : time_mono_ms() + LIMIT_CHILD_RUN_MS;
-    channel_ask(&line->channel, slot, bytes, op->deadline_ms, atomic_load_explicit(&h->took_us, memory_order_relaxed) < QUICK_US ? cpu + 1 : 0);
-    enum channel_state state = atomic_load(&line->dead) ? CHANNEL_DEAD : channel_wait(&line->channel, slot, until);
-    if (state == CHANNEL_ANSWERED) {
-        atomic_store_explicit(&h->took_us, line->channel.head->slots[slot].took_us, memory_order_relaxed);
+    return op->deadline_ms ? op->deadline_ms + GRACE_MS : time_mono_ms() + LIMIT_CHILD_RUN_MS;
+}
+
+/* E_BUSY, unless `wait`: it was not asked. */
+static enum err question_ask(struct op *op, struct hosted *h, const struct tensor *inputs, const bool *wanted, bool wait, struct question *q)
+{
+    const int core = sched_getcpu();
+    *q = (struct question){.cpu = core < 0 ? 0 : (unsigned)core};
+    enum err e = op_check_deadline(op);
+    if (!e)
+        e = slot_take(op, &h->child, q->cpu, wait, &q->line, &q->slot);
+    if (e)
+        return e;
+    struct channel *ch = &q->line->channel;
+    e = message_write(op, channel_request(ch, q->slot), LIMIT_CHILD_MESSAGE_BYTES, inputs, h->info.input_count, NULL, wanted, h->info.output_count, &q->bytes);
+    if (e) {
+        slot_give(&h->child, q->line, q->slot, false);
+        return e;
+    }
+    q->asked_ns = op->trace ? time_mono_ns() : 0;
+    channel_ask(ch, q->slot, q->bytes, op->deadline_ms, atomic_load_explicit(&h->took_us, memory_order_relaxed) < QUICK_US ? q->cpu + 1 : 0);
+    return OK;
+}
+
+/* CHANNEL_ASKED: the time came first. */
+static enum channel_state question_wait(struct hosted *h, const struct question *q, int64_t until_ms)
+{
+    struct channel *ch = &q->line->channel;
+    const enum channel_state state = atomic_load(&q->line->dead) ? CHANNEL_DEAD : channel_wait(ch, q->slot, until_ms);
+    if (state == CHANNEL_ANSWERED)
+        atomic_store_explicit(&h->took_us, ch->head->slots[q->slot].took_us, memory_order_relaxed);
+    return state;
+}
+
+static enum err state_check(struct op *op, struct hosted *h, enum channel_state state)
+{
+    if (state == CHANNEL_ANSWERED)
         return OK;
-    }
-    if (state == CHANNEL_ASKED) {
-        *ret_lost = true;
+    if (state == CHANNEL_ASKED)
         return op_fail(op, E_TIMEOUT, "the deadline passed while the model ran");
-    }
     LOCK(&h->child.lock);
     return died(op, &h->child, "while it held the request");
 }
 
-enum err child_run(struct op *op, const void *hosted, const struct tensor *inputs, const bool *wanted, struct tensor *ret_outputs)
+/* Takes the answer, and gives the slot back. */
+static enum err question_end(struct op *op, struct hosted *h, const struct question *q, enum channel_state state, struct tensor *ret_outputs)
 {
-    struct hosted *h = (struct hosted *)(uintptr_t)hosted;
-    struct keeper_line *line = NULL;
-    size_t slot = 0, bytes = 0;
-    bool lost = false;
-    int core = sched_getcpu();
-    unsigned cpu = core < 0 ? 0 : (unsigned)core;
-    if (h->here)
-        return h->inner->run(op, h->here, inputs, wanted, ret_outputs);
-    enum err e = op_check_deadline(op);
-    if (!e)
-        e = slot_take(op, &h->child, cpu, &line, &slot);
-    if (e)
-        return e;
-    e = message_write(op, channel_request(&line->channel, slot), LIMIT_CHILD_MESSAGE_BYTES, inputs, h->info.input_count, NULL, wanted,
-                      h->info.output_count, &bytes);
-    const int64_t asked_ns = e || !op->trace ? 0 : time_mono_ns();
-    if (!e)
-        e = ask(op, h, line, slot, cpu, bytes, &lost);
-    if (asked_ns) {
-        int span = trace_note(op->trace, "engine child", asked_ns, time_mono_ns());
+    struct channel *ch = &q->line->channel;
+    const bool lost = state == CHANNEL_ASKED;
+    enum err e = state_check(op, h, state);
+    if (q->asked_ns) {
+        int span = trace_note(op->trace, "engine child", q->asked_ns, time_mono_ns());
         trace_attr_text(op->trace, span, "ingot.engine", str_from(h->inner->name));
         trace_attr_i64(op->trace, span, "process.pid", child_pid(h));
         if (e)
             trace_fail(op->trace, span, str_from(op->msg));
     }
     if (!e)
-        e = answer_take(op, h, &line->channel, slot, ret_outputs);
-    if (!lost && (bytes > LIMIT_CHILD_TRIM_BYTES || (!e && line->channel.head->slots[slot].answer_bytes > LIMIT_CHILD_TRIM_BYTES)))
-        channel_trim(&line->channel, slot);
-    slot_give(&h->child, line, slot, lost);
+        e = answer_take(op, h, ch, q->slot, ret_outputs);
+    if (!lost && (q->bytes > LIMIT_CHILD_TRIM_BYTES || (!e && ch->head->slots[q->slot].answer_bytes > LIMIT_CHILD_TRIM_BYTES)))
+        channel_trim(ch, q->slot);
+    slot_give(&h->child, q->line, q->slot, lost);
     return e;
+}
+
+static struct hosted *hosted_of(const void *hosted)
+{
+    return (struct hosted *)(uintptr_t)hosted;
+}
+
+enum err child_run(struct op *op, const void *hosted, const struct tensor *inputs, const bool *wanted, struct tensor *ret_outputs)
+{
+    struct hosted *h = hosted_of(hosted);
+    struct question q;
+    if (h->here)
+        return h->inner->run(op, h->here, inputs, wanted, ret_outputs);
+    enum err e = question_ask(op, h, inputs, wanted, true, &q);
+    return e ? e : question_end(op, h, &q, question_wait(h, &q, until_of(op)), ret_outputs);
+}
+
+bool child_is_apart(const void *hosted)
+{
+    return !((const struct hosted *)hosted)->here;
+}
+
+enum err child_run_start(struct op *op, const void *hosted, const struct tensor *inputs, const bool *wanted, int64_t patience_ms,
+                         struct tensor *ret_outputs, void **ret_pending)
+{
+    struct hosted *h = hosted_of(hosted);
+    struct question *q = arena_array(op->arena, 1, struct question);
+    if (!q)
+        return op_fail(op, E_TOO_LARGE, "no memory to ask the engine");
+    enum err e = question_ask(op, h, inputs, wanted, false, q);
+    if (e)
+        return e;
+    const enum channel_state state = question_wait(h, q, time_mono_ms() + patience_ms);
+    *ret_pending = state == CHANNEL_ASKED ? q : NULL;
+    return state == CHANNEL_ASKED ? OK : question_end(op, h, q, state, ret_outputs);
+}
+
+enum err child_run_finish(struct op *op, const void *hosted, void *take_pending, struct tensor *ret_outputs)
+{
+    struct hosted *h = hosted_of(hosted);
+    const struct question *q = take_pending;
+    return question_end(op, h, q, question_wait(h, q, until_of(op)), ret_outputs);
+}
+
+void child_run_forget(const void *hosted, void *take_pending)
+{
+    struct hosted *h = hosted_of(hosted);
+    const struct question *q = take_pending;
+    slot_give(&h->child, q->line, q->slot, atomic_load(&q->line->channel.head->slots[q->slot].state) == CHANNEL_ASKED);
 }

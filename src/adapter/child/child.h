@@ -45,6 +45,11 @@ MUST_USE enum err child_load(struct op *op, const struct engine_ops *inner, stru
 void child_unload(void *hosted);
 const struct engine_info *child_info(const void *hosted);
 MUST_USE enum err child_run(struct op *op, const void *hosted, const struct tensor *inputs, const bool *wanted, struct tensor *ret_outputs);
+bool child_is_apart(const void *hosted);
+MUST_USE enum err child_run_start(struct op *op, const void *hosted, const struct tensor *inputs, const bool *wanted, int64_t patience_ms,
+                                  struct tensor *ret_outputs, void **ret_pending);
+MUST_USE enum err child_run_finish(struct op *op, const void *hosted, void *take_pending, struct tensor *ret_outputs);
+void child_run_forget(const void *hosted, void *take_pending);
 #define CHILD_ENGINE(variable, engine_name, inner)                                                 \
     static bool variable##_accepts(struct str bytes)                                               \
     {                                                                                              \
@@ -62,6 +67,10 @@ MUST_USE enum err child_run(struct op *op, const void *hosted, const struct tens
         .unload = child_unload,                                                                    \
         .info = child_info,                                                                        \
         .run = child_run,                                                                          \
+        .is_apart = child_is_apart,                                                                \
+        .run_start = child_run_start,                                                              \
+        .run_finish = child_run_finish,                                                            \
+        .run_forget = child_run_forget,                                                            \
     }
 
 /* ---- the child's side ---- */

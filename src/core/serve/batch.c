@@ -18,6 +18,9 @@
  * Who waits no more. A request that expires is refused by the clock thread at that time, even if all threads are busy; one
  * whose peer left is dropped when its turn comes.
  *
+ * Who is alone. A thread that asks one question at a time of a model in another process may ask it without the queue (lone.h); that counts as a
+ * run here. What such a model does not answer at once comes into the queue `pending`: a thread waits for the answer.
+ *
  * A joined run that fails is run again one by one, so that nobody fails by a neighbour's fault.
  *
  * Memory. A request may be small and hold much: its tensors are in its arena, decoded, and a transform makes many columns of one. So what
@@ -32,6 +35,8 @@
 #include "base/time.h"
 #include "core/serve/graph_run.h"
 #include "core/serve/join.h"
+
+enum { WIDEN_EVERY = 16 };
 
 struct batcher {
     struct mutex lock;
@@ -106,6 +111,15 @@ static void version_rest(struct batcher *b, struct serve_version *v)
     q->expires_ns = INT64_MAX;
 }
 
+/* A request came. */
+static void gap_note(struct version_queue *q, int64_t now_ns)
+{
+    const double gap = (double)(now_ns - q->arrived_ns);
+    if (q->arrived_ns) /* a long rest says little of the stream that begins now */
+        q->gap_ns = q->gap_ns > 0 ? 0.8 * q->gap_ns + 0.2 * (gap < 10 * q->gap_ns ? gap : 10 * q->gap_ns) : gap;
+    q->arrived_ns = now_ns;
+}
+
 static void call_enter(struct batcher *b, struct serve_call *c)
 {
     struct version_queue *q = &c->v->queue;
@@ -117,10 +131,8 @@ static void call_enter(struct batcher *b, struct serve_call *c)
     q->waiting++;
     q->waiting_rows += c->rows.count;
     list_push(list_of(c), c);
-    double gap = (double)(c->queued_ns - q->arrived_ns);
-    if (q->arrived_ns) /* a long rest says little of the stream that begins now */
-        q->gap_ns = q->gap_ns > 0 ? 0.8 * q->gap_ns + 0.2 * (gap < 10 * q->gap_ns ? gap : 10 * q->gap_ns) : gap;
-    q->arrived_ns = c->queued_ns;
+    if (!c->pending) /* else it was counted by batch_run_end */
+        gap_note(q, c->queued_ns);
     if (due < b->clock_ns) {
         b->clock_ns = due;
         cond_signal(&b->clock);
@@ -165,6 +177,7 @@ static void call_drop(struct serve_call *c, enum err e)
         stats_count(c->v->stats, STATS_TIMED_OUT);
     else
         stats_count(c->v->stats, STATS_CANCELLED);
+    call_forget(c);
     e = op_fail(c->op, e, e == E_TIMEOUT ? "the request waited too long for \"%.*s\"" : "the request was given up before \"%.*s\" had its turn",
                 STR_FMT(c->ep->info.name));
     call_done(c, call_refuse(c, e));
@@ -241,6 +254,17 @@ static int64_t ready_at(const struct serve_version *v)
 
 /* ---- what; the lock is held ---- */
 
+/* Rows of the batch that begins with `c`. What was measured when the model was loaded on a busy machine may say that joining saves nothing, and
+ * runs of one size never say anything else: so now and then more are joined than is thought to pay. */
+static size_t batch_most(struct serve_version *v, const struct serve_call *c)
+{
+    const struct serve_policy *p = &c->ep->spec.policy;
+    const size_t max = batch_max(v, p);
+    if (p->batch.max_size || max >= LIMIT_SERVE_BATCH_DEFAULT || v->queue.waiting_rows <= max || (!v->rows && !v->info->joins))
+        return max;
+    return ++v->queue.narrow % WIDEN_EVERY ? max : 2 * max;
+}
+
 /* The next batch of `v` and, apart, those that are to be dropped. */
 static void batch_take(struct batcher *b, struct serve_version *v, int64_t now, struct batch *ret, struct serve_call **ret_gone, struct serve_call **ret_late)
 {
@@ -248,12 +272,12 @@ static void batch_take(struct batcher *b, struct serve_version *v, int64_t now, 
     size_t max = 0;
     *ret = (struct batch){.v = serve_version_ref(v)};
     for (struct serve_call *c; (c = call_first(&v->queue));) {
-        if (op_is_gone(c->op) || c->expires_ns <= now) {
+        if ((op_is_gone(c->op) && !c->pending) || c->expires_ns <= now) { /* one that is asked already is waited for */
             call_leave(b, c);
             list_push(op_is_gone(c->op) ? &gone : &late, c);
             continue;
         }
-        max = ret->count ? max : batch_max(v, &c->ep->spec.policy);
+        max = ret->count ? max : batch_most(v, c);
         if (ret->count && (ret->rows + c->rows.count > max || !join_fits(taken.first, c)))
             break;
         call_leave(b, c);
@@ -548,8 +572,8 @@ static void call_schedule(struct serve_call *c)
     const struct infer_request *r = c->r;
     c->level = !p->queue.levels ? 0 : r->priority && r->priority <= p->queue.levels ? r->priority : p->queue.default_level;
     const struct serve_patience *patience = &p->queue.patience[c->level];
-    int64_t timeout = patience->timeout_us;
-    if (patience->override && r->timeout_us > 0 && (!timeout || r->timeout_us < timeout))
+    int64_t timeout = c->pending ? 0 : patience->timeout_us; /* it does not wait any more */
+    if (!c->pending && patience->override && r->timeout_us > 0 && (!timeout || r->timeout_us < timeout))
         timeout = r->timeout_us;
     c->delayed = false;
     c->queued_ns = time_mono_ns();
@@ -602,7 +626,7 @@ enum err batch_submit(struct batcher *b, struct serve_call *c)
     c->bytes = arena_used(c->op->arena);
     mutex_lock(&b->lock);
     const bool stopping = b->stopping;
-    const enum room room = room_for(b, c);
+    const enum room room = c->pending ? ROOM : room_for(b, c);
     if (!stopping && room == ROOM) {
         atomic_fetch_add_explicit(&q->bytes, c->bytes, memory_order_relaxed);
         atomic_fetch_add_explicit(&b->bytes, c->bytes, memory_order_relaxed);
@@ -629,9 +653,34 @@ enum err batch_submit(struct batcher *b, struct serve_call *c)
     return OK;
 }
 
+bool batch_run_begin(struct batcher *b, struct serve_call *c)
+{
+    struct version_queue *q = &c->v->queue;
+    LOCK(&b->lock);
+    if (b->stopping || b->active || q->promised || q->running)
+        return false;
+    q->running++;
+    return true;
+}
+
+void batch_run_end(struct batcher *b, struct serve_call *c)
+{
+    struct version_queue *q = &c->v->queue;
+    mutex_lock(&b->lock);
+    q->running--;
+    q->used_ns += (double)c->t.infer;
+    if (c->ran_ns)
+        gap_note(q, c->entered_ns);
+    const bool waiting = b->active;
+    mutex_unlock(&b->lock);
+    if (waiting)
+        cond_signal(&b->work); /* it may have waited for this run to end */
+}
+
 void batch_read(struct batcher *b, struct serve_version *v, struct infer_stats *stats)
 {
     LOCK(&b->lock);
     stats->queued += v->queue.waiting;
+    stats->queue_bytes += atomic_load_explicit(&v->queue.bytes, memory_order_relaxed);
     stats->running += v->queue.running;
 }

@@ -18,6 +18,10 @@ void batcher_destroy(struct batcher *b);
  * c->later. One that is `raw` is prepared (call_prepare) on the thread that runs it. E_BUSY: the queue is full, by requests or by the memory
  * that they hold; E_CANCELLED: the server stops. Then it is the caller's as before. */
 MUST_USE enum err batch_submit(struct batcher *b, struct serve_call *c);
+/* For a run of this call on the caller's thread. False: something waits, or runs for this version; then it belongs into the queue. */
+bool batch_run_begin(struct batcher *b, struct serve_call *c);
+/* It is over, or goes on by batch_submit, which takes one that is pending whatever waits. */
+void batch_run_end(struct batcher *b, struct serve_call *c);
 /* Adds what waits and runs to the figures. */
 void batch_read(struct batcher *b, struct serve_version *v, struct infer_stats *stats);
 

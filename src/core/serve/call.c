@@ -190,12 +190,29 @@ bool call_cached(struct serve_call *c)
 
 /* ---- the model ---- */
 
+static enum err tensors_run(struct serve_call *c)
+{
+    void *pending = c->pending;
+    c->pending = NULL;
+    if (pending)
+        return model_run_finish(c->op, c->v->model, pending, c->outputs);
+    c->outputs = arena_array(c->op->arena, c->v->output_count + 1, struct tensor);
+    return c->outputs ? model_run(c->op, c->v->model, c->inputs, c->wanted, c->outputs) : op_fail(c->op, E_TOO_LARGE, "no memory for the answer");
+}
+
+static void run_timed(struct serve_call *c, int64_t from)
+{
+    c->run_ns = from;
+    c->ran_ns = time_mono_ns();
+    c->t.infer = (uint64_t)(c->ran_ns - from);
+}
+
 enum err call_run(struct serve_call *c)
 {
     struct serve_version *v = c->v;
     if (v->graph)
         return graph_run(c);
-    int64_t from = time_mono_ns();
+    const int64_t from = c->pending ? c->run_ns : time_mono_ns();
     enum err e = OK;
     if (v->rows) {
         c->scores = arena_array(c->op->arena, c->rows.count * v->info->outputs, float);
@@ -206,13 +223,28 @@ enum err call_run(struct serve_call *c)
         else
             model_predict_f64(v->model, c->rows.x64, c->rows.count, c->scores);
     } else {
-        c->outputs = arena_array(c->op->arena, v->output_count + 1, struct tensor);
-        e = c->outputs ? model_run(c->op, v->model, c->inputs, c->wanted, c->outputs) : op_fail(c->op, E_TOO_LARGE, "no memory for the answer");
+        e = tensors_run(c);
     }
-    c->run_ns = from;
-    c->ran_ns = time_mono_ns();
-    c->t.infer = (uint64_t)(c->ran_ns - from);
+    run_timed(c, from);
     return e;
+}
+
+enum err call_run_start(struct serve_call *c)
+{
+    const int64_t from = time_mono_ns();
+    c->outputs = arena_array(c->op->arena, c->v->output_count + 1, struct tensor);
+    if (!c->outputs)
+        return op_fail(c->op, E_TOO_LARGE, "no memory for the answer");
+    enum err e = model_run_start(c->op, c->v->model, c->inputs, c->wanted, LIMIT_SERVE_LONE_MS, c->outputs, &c->pending);
+    run_timed(c, from);
+    return e;
+}
+
+void call_forget(struct serve_call *c)
+{
+    if (c->pending)
+        model_run_forget(c->v->model, c->pending);
+    c->pending = NULL;
 }
 
 /* ---- the answer ---- */

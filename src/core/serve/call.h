@@ -52,6 +52,7 @@ struct serve_call {
     int64_t delays_ns;              /* run last from then on; INT64_MAX: never */
     bool delayed;
     bool raw;                       /* not prepared yet; rows.count is what it seems */
+    void *pending;                  /* asked already, by call_run_start, and not answered; NULL: not so */
     size_t bytes;                   /* memory that it held when it came */
     uint32_t level;
 };
@@ -64,6 +65,11 @@ MUST_USE enum err call_prepare(struct serve_call *c);
 /* Was the same asked before? Then scores or outputs are there. */
 bool call_cached(struct serve_call *c);
 MUST_USE enum err call_run(struct serve_call *c);
+/* The same of a model that is apart (port/engine.h), but after some ms it leaves the rest to call_run, on any thread: c->pending is set then.
+ * E_BUSY: nothing was asked. */
+MUST_USE enum err call_run_start(struct serve_call *c);
+/* Gives up what is pending; without that it does nothing. */
+void call_forget(struct serve_call *c);
 /* OK, or why the answer could not be made: then the request is refused already. */
 MUST_USE enum err call_answer(struct serve_call *c);
 /* Counts and records the failure; returns it. */

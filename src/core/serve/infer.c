@@ -5,6 +5,7 @@
 #include "core/serve/call.h"
 #include "core/serve/graph_run.h"
 #include "core/serve/chained.h"
+#include "core/serve/lone.h"
 #include "core/serve/table.h"
 
 enum { SAMPLE_EVERY = 64 }; /* runs on I/O threads, of which one tells the cost */
@@ -22,12 +23,9 @@ static void cost_sample(struct serve_call *c)
         cost_add(&c->v->cost, c->rows.count, (double)c->t.infer);
 }
 
-/* The model on this thread. */
-static enum err infer_now(struct serve_call *c)
+/* What a run on this thread gave. */
+static enum err infer_ran(struct serve_call *c, enum err e)
 {
-    atomic_fetch_add_explicit(&c->v->running, 1, memory_order_relaxed);
-    enum err e = call_run(c);
-    atomic_fetch_sub_explicit(&c->v->running, 1, memory_order_relaxed);
     if (e)
         return call_refuse(c, e);
     c->t.input = (uint64_t)(c->run_ns - c->entered_ns);
@@ -36,6 +34,15 @@ static enum err infer_now(struct serve_call *c)
     if (!e)
         stats_execution(c->v->stats, c->rows.count, &c->t);
     return e;
+}
+
+/* The model on this thread. */
+static enum err infer_now(struct serve_call *c)
+{
+    atomic_fetch_add_explicit(&c->v->running, 1, memory_order_relaxed);
+    enum err e = call_run(c);
+    atomic_fetch_sub_explicit(&c->v->running, 1, memory_order_relaxed);
+    return infer_ran(c, e);
 }
 
 /* Hands a copy that lives as long as op to the queue. */
@@ -53,6 +60,42 @@ static enum err infer_queued(struct serve_call *c, const struct infer_later *lat
     return e ? call_refuse(c, e) : OK;
 }
 
+/* A model in another process, asked from this thread; what it does not answer soon, an engine thread waits for. */
+static enum err infer_apart(struct serve_call *c, const struct infer_later *later)
+{
+    enum err e = call_run_start(c);
+    batch_run_end(c->ep->batcher, c);
+    if (!e && !c->pending)
+        return infer_ran(c, OK);
+    if (e && e != E_BUSY)
+        return call_refuse(c, e);
+    op_clear(c->op);
+    e = infer_queued(c, later);
+    if (e)
+        call_forget(c);
+    return e;
+}
+
+/* An endpoint that wants nothing answered on I/O threads (inline_us 0) is left alone. */
+static bool may_wait(const struct serve_call *c)
+{
+    const struct serve_version *v = c->v;
+    return c->ep->batcher && c->ep->spec.policy.inline_ns > 0 && !v->rows && model_is_apart(v->model) && cost_of(&v->cost, c->rows.count) <= LIMIT_SERVE_LONE_NS;
+}
+
+/* Dear ones of `caller`s, who are no steps of a graph. */
+static enum err infer_dear(struct serve_call *c, const struct infer_later *later, bool caller)
+{
+    if (!caller || !may_wait(c) || !lone_look(c->entered_ns))
+        return infer_queued(c, later);
+    const bool idle = batch_run_begin(c->ep->batcher, c), alone = lone_ask(c->entered_ns, idle);
+    if (idle && !alone)
+        batch_run_end(c->ep->batcher, c);
+    enum err e = alone ? infer_apart(c, later) : infer_queued(c, later);
+    lone_done();
+    return e;
+}
+
 static struct serve_call call_make(struct op *op, struct serve_endpoint *e, const struct infer_request *r, struct infer_answer *ret)
 {
     int64_t now = time_mono_ns();
@@ -60,8 +103,8 @@ static struct serve_call call_make(struct op *op, struct serve_endpoint *e, cons
                                .rows.unit = STR("")};
 }
 
-enum err infer_begin(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret,
-                     const struct infer_later *later, bool away)
+static enum err infer_as(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret,
+                         const struct infer_later *later, bool away, bool caller)
 {
     struct serve_call c = call_make(op, ep, r, ret);
     enum err e = call_pick(&c);
@@ -76,13 +119,23 @@ enum err infer_begin(struct op *op, struct serve_endpoint *ep, const struct infe
         return call_answer(&c);
     if (c.v->graph)
         return graph_start(&c, later, away);
-    return (!away || !ep->batcher) && is_cheap(&c) ? infer_now(&c) : infer_queued(&c, later);
+    if ((away && ep->batcher) || !is_cheap(&c))
+        return infer_dear(&c, later, caller && !away);
+    if (caller)
+        lone_other(c.entered_ns);
+    return infer_now(&c);
+}
+
+enum err infer_begin(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret,
+                     const struct infer_later *later, bool away)
+{
+    return infer_as(op, ep, r, ret, later, away, false);
 }
 
 enum err serve_infer_start(struct op *op, struct serve_endpoint *ep, const struct infer_request *r, struct infer_answer *ret,
                            const struct infer_later *later)
 {
-    return infer_begin(op, ep, r, ret, later, false);
+    return infer_as(op, ep, r, ret, later, false, true);
 }
 
 /* ---- waiting ---- */

@@ -94,6 +94,7 @@ struct infer_stats {
     struct infer_duration success, fail, queue, input, infer, output, cache_hit, cache_miss;
     struct infer_batch_stats batches[INFER_BATCH_SIZES];
     size_t batch_count;
+    uint64_t queue_bytes;    /* memory of the requests that wait or run, as the queue's limit counts it; now */
     uint64_t queued, running, rejected, cancelled, timed_out; /* now, now, since the start ... */
     uint64_t memory_bytes;
     uint64_t failed[ERR_COUNT]; /* `fail`, by reason */

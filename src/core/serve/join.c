@@ -20,7 +20,7 @@ static bool input_fits(const struct tensor *a, const struct tensor *b)
 bool join_fits(const struct serve_call *first, const struct serve_call *c)
 {
     const struct serve_version *v = first->v;
-    if (c->v != v || c->raw || first->raw || !c->rows.count || !first->rows.count)
+    if (c->v != v || c->raw || first->raw || c->pending || first->pending || !c->rows.count || !first->rows.count)
         return false;
     if (v->rows)
         return !c->rows.x == !first->rows.x;

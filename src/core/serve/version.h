@@ -21,6 +21,7 @@ struct version_queue {
     struct call_list levels[LIMIT_SERVE_PRIORITIES + 1][2]; /* by priority; those in time, those delayed */
     size_t waiting, waiting_rows, promised; /* requests, their rows, requests that are on their way in */
     uint32_t running;               /* runs */
+    uint32_t narrow;                /* batches that left somebody waiting */
     atomic_size_t bytes;            /* memory of the requests that wait or run; grows under the lock */
     int64_t arrived_ns;             /* the last request */
     int64_t expires_ns;             /* none of those that wait expires before; INT64_MAX: none expires */

@@ -223,6 +223,47 @@ static void answers_come_through(void **state)
     assert_int_not_equal(child_pid(f->model), getpid());
 }
 
+/* Asked without waiting: the answer, a death and a deadline come to whoever waits in the end; one that is forgotten frees its slot. */
+static void the_rest_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    void *pending = NULL;
+    float x = 8, y = 0;
+    struct tensor in[2] = {{.type = TENSOR_FP32, .rank = 1, .shape = {1}, .count = 1, .data = &x}, {.type = TENSOR_TYPE_COUNT}}, out[2];
+    const bool wanted[2] = {true, false};
+    assert_true(hosted_puppet.is_apart(f->model));
+    assert_int_equal(hosted_puppet.run_start(&f->op, f->model, in, wanted, 60000, out, &pending), OK);
+    assert_null(pending);
+    assert_true(*(const float *)out[0].data == 16);
+    x = HANG;
+    f->op.deadline_ms = time_mono_ms() + 100;
+    assert_int_equal(hosted_puppet.run_start(&f->op, f->model, in, wanted, 1, out, &pending), OK);
+    assert_non_null(pending);
+    assert_int_equal(hosted_puppet.run_finish(&f->op, f->model, pending, out), E_TIMEOUT);
+    f->op.deadline_ms = 0;
+    op_clear(&f->op);
+    assert_int_equal(hosted_puppet.run_start(&f->op, f->model, in, wanted, 1, out, &pending), OK);
+    assert_non_null(pending);
+    const int pid = child_pid(f->model);
+    kill(pid, SIGKILL);
+    assert_int_equal(hosted_puppet.run_finish(&f->op, f->model, pending, out), E_IO);
+    assert_int_equal(ask_patiently(&f->op, f->model, 4, &y), OK);
+    for (int i = 0; i < 3 * LIMIT_CHILD_SLOTS; i++) { /* more than there are slots */
+        op_clear(&f->op);
+        x = (float)i;
+        enum err e = hosted_puppet.run_start(&f->op, f->model, in, wanted, 0, out, &pending);
+        if (e == E_BUSY) /* all slots are still being worked on */
+            time_sleep_ms(5);
+        else
+            assert_int_equal(e, OK);
+        if (!e && pending)
+            hosted_puppet.run_forget(f->model, pending);
+    }
+    op_clear(&f->op);
+    assert_int_equal(ask(&f->op, f->model, 5, &y), OK);
+    assert_true(y == 10);
+}
+
 static void a_large_question(void **state)
 {
     struct fixture *f = *state;
@@ -459,6 +500,7 @@ int main(int argc, char **argv)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, up, down)
     const struct CMUnitTest tests[] = {
         TEST(answers_come_through), TEST(a_large_question), TEST(a_crash_is_mended), TEST(loading_may_fail),        TEST(a_child_is_jailed),
+        TEST(the_rest_is_waited_for),
         TEST(rows_as_tensors),      TEST(many_askers),      TEST(in_this_process_by_wish), TEST(a_child_dies_with_its_server), TEST(a_deadline_frees_the_asker),
     };
     return cmocka_run_group_tests_name("child", tests, NULL, NULL);

@@ -31,6 +31,7 @@ static inline int infer_setup(void **state)
     f->config.source.fetch = toy_fetch;
     memset(toy_files, 0, sizeof(toy_files));
     atomic_store(&toy_runs, 0), atomic_store(&toy_rows, 0), atomic_store(&toy_most_rows, 0), atomic_store(&toy_most_now, 0);
+    atomic_store(&toy_starts, 0), atomic_store(&toy_finishes, 0), atomic_store(&toy_forgets, 0);
     if (serve_open(&f->op, &f->config, &f->serve) != OK)
         fail_msg("%s", f->op.msg);
     return rc;

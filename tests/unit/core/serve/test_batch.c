@@ -311,6 +311,7 @@ static void test_a_queue_is_full_by_what_its_requests_hold(void **state)
         k[0] = ask_heavy(1, 700000);
         assert_int_equal(ask_start(f, "a", k[0]), OK);
         refused(f, "a", 700000, "the queue of \"a\" is full: its requests hold up to 1000000 bytes");
+        assert_true(stats_of(f, "a").queue_bytes >= 700000 && stats_of(f, "a").queue_bytes <= 1000000);
         k[1] = ask_heavy(2, 200000);
         assert_int_equal(ask_start(f, "a", k[1]), OK);
         k[2] = ask_heavy(3, 0);
@@ -324,6 +325,7 @@ static void test_a_queue_is_full_by_what_its_requests_hold(void **state)
             ask_free(k[i]);
     }
     assert_int_equal(stats_of(f, "a").rejected, 2);
+    assert_int_equal(stats_of(f, "a").queue_bytes, 0);
     k[0] = ask_heavy(4, 5000000); /* alone it may have what a request may have */
     assert_int_equal(ask_start(f, "a", k[0]), OK);
     ask_check(k[0]);
@@ -587,6 +589,117 @@ static void test_no_request_fails_while_versions_change(void **state)
         assert_false(pthread_equal(toy_unload_thread, threads[i]));
 }
 
+/* What a run of the first version of `name` takes, as if no other had been measured. */
+static void cost_set(struct fixture *f, const char *name, double ns)
+{
+    struct serve_endpoint *e = NULL;
+    CHECK(serve_acquire(&f->op, f->serve, str_from(name), &e));
+    cost_clear(&e->loaded[0]->cost);
+    cost_init(&e->loaded[0]->cost);
+    cost_add(&e->loaded[0]->cost, 1, ns);
+    serve_release(e);
+}
+
+/* Joining looks useless after a measurement that met a busy machine; it is found out that it is not. */
+static void test_a_wrong_measurement_does_not_stay(void **state)
+{
+    struct fixture *f = *state;
+    struct ask *block[1], *asks[100];
+    CHECK(fixture_put(f, "a", CONFIG(""), 1));
+    counters_reset();
+    cost_set(f, "a", 300000); /* all of it by row */
+    for (int turn = 0; turn < 50 && atomic_load(&toy_most_rows) < 4; turn++) {
+        gate_shut(f, "a", block, 1);
+        for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
+            asks[i] = ask_make((float)(100 + i));
+            assert_int_equal(ask_start(f, "a", asks[i]), OK);
+        }
+        gate_open(block, 1);
+        for (size_t i = 0; i < ARRAY_LEN(asks); i++)
+            ask_check(asks[i]);
+        for (size_t i = 0; i < ARRAY_LEN(asks); i++)
+            ask_free(asks[i]);
+    }
+    assert_true(atomic_load(&toy_most_rows) >= 4);
+}
+
+/* ---- who is alone ---- */
+
+/* Asks until this thread is found to be alone, or, with the gate shut, until a question goes on by itself; NULL: never. */
+static struct ask *ask_alone(struct fixture *f, int64_t patience_ms)
+{
+    for (int i = 0; i < 400; i++) {
+        const int before = atomic_load(&toy_starts);
+        const bool closed = atomic_load(&toy_closed);
+        struct ask *k = ask_make((float)i);
+        k->op.deadline_ms = patience_ms ? time_mono_ms() + patience_ms : 0;
+        cost_set(f, "a", 100000);
+        time_sleep_ms(2);
+        assert_int_equal(ask_start(f, "a", k), OK);
+        if (atomic_load(&toy_starts) > before)
+            return k;
+        assert_true(k->begun); /* in the queue, as ever */
+        atomic_store(&toy_closed, false);
+        ask_wait(k);
+        ask_free(k);
+        atomic_store(&toy_closed, closed);
+    }
+    return NULL;
+}
+
+static void test_who_is_alone_asks_himself(void **state)
+{
+    struct fixture *f = *state;
+    struct ask *k, *other;
+    toy_files[4] = "toy fixed_us=60 apart=1";
+    CHECK(fixture_put(f, "a", CONFIG(""), 4));
+    k = ask_alone(f, 0);
+    assert_non_null(k);
+    assert_false(k->begun); /* answered before the call came back */
+    assert_true(((const float *)k->a.outputs[0].data)[0] == k->x[0] && str_eq(k->a.outputs[1].texts[0], k->s));
+    assert_int_equal(stats_of(f, "a").running, 0);
+    ask_free(k);
+    /* It takes longer than one waits on such a thread: another one waits, and others may come. */
+    atomic_store(&toy_closed, true);
+    k = ask_alone(f, 0);
+    assert_non_null(k);
+    assert_true(k->begun && !k->done);
+    other = ask_make(1);
+    assert_int_equal(ask_start(f, "a", other), OK);
+    assert_true(other->begun);
+    atomic_store(&toy_closed, false);
+    ask_check(k);
+    ask_check(other);
+    assert_int_equal(atomic_load(&toy_finishes), 1);
+    ask_free(k);
+    ask_free(other);
+}
+
+/* One that goes on by itself, and nobody could wait for it before its deadline: it is given up. */
+static void test_what_goes_on_is_given_up(void **state)
+{
+    struct fixture *f = *state;
+    struct ask *block[2];
+    toy_files[4] = "toy fixed_us=60 apart=1";
+    CHECK(fixture_put(f, "a", CONFIG(""), 4));
+    CHECK(fixture_put(f, "b", "{\"model\":\"toys\",\"batch\":{\"max_size\":1}}", 1));
+    struct ask *k = ask_alone(f, 0); /* the rest is about one that follows */
+    assert_non_null(k);
+    ask_free(k);
+    gate_shut(f, "b", block, 2);
+    k = ask_make(5);
+    k->op.deadline_ms = time_mono_ms() + 200;
+    cost_set(f, "a", 100000);
+    time_sleep_ms(2);
+    assert_int_equal(ask_start(f, "a", k), OK);
+    const bool alone = atomic_load(&toy_starts) > 1; /* else it waits as any other */
+    ask_wait(k);
+    assert_int_equal(k->err, E_TIMEOUT);
+    assert_int_equal(atomic_load(&toy_forgets), alone);
+    gate_open(block, 2);
+    ask_free(k);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, fixture_teardown)
 
 int main(void)
@@ -607,6 +720,9 @@ int main(void)
         TEST(test_models_share_the_threads),
         TEST(test_what_waits_at_the_end_is_answered),
         TEST(test_no_request_fails_while_versions_change),
+        TEST(test_a_wrong_measurement_does_not_stay),
+        TEST(test_who_is_alone_asks_himself),
+        TEST(test_what_goes_on_is_given_up),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }

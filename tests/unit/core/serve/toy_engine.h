@@ -1,7 +1,8 @@
 /* toy_engine.h - a tensor model for tests that is as slow and as faulty as its file says:
  *     "toy fixed_us=200 row_us=10 joins=1 width=2 add=0"
  * Inputs "x" FP32 [-1, width] and, optional, "s" BYTES [-1]. Outputs "sum" FP32 [-1] (of each row, plus add), "echo" BYTES [-1] (s, or
- * ""), "pair" FP32 [-1, 2] ({-sum, sum}). A row whose first value is 666 fails the whole run with E_IO. Counts what it is asked. */
+ * ""), "pair" FP32 [-1, 2] ({-sum, sum}). A row whose first value is 666 fails the whole run with E_IO. Counts what it is asked.
+ * apart=1: asked as if it were in another process, and while runs wait there it goes on by itself. */
 #ifndef TESTS_CORE_SERVE_TOY_H
 #define TESTS_CORE_SERVE_TOY_H
 
@@ -14,6 +15,7 @@
 #include "port/engine.h"
 
 static atomic_int toy_runs, toy_rows, toy_most_rows, toy_now, toy_most_now, toy_loaded;
+static atomic_int toy_starts, toy_finishes, toy_forgets;
 static atomic_bool toy_closed; /* runs wait while it is set */
 static pthread_t toy_unload_thread;
 
@@ -22,6 +24,7 @@ struct toy {
     struct tensor_spec in[2], out[3];
     int fixed_us, row_us, width;
     float add;
+    bool apart;
 };
 
 static inline int toy_option(struct str bytes, const char *key, int dflt)
@@ -47,6 +50,7 @@ static inline enum err toy_load(struct op *op, struct str bytes, void **ret)
     struct toy *t = calloc(1, sizeof(*t));
     *t = (struct toy){.fixed_us = toy_option(bytes, "fixed_us", 0), .row_us = toy_option(bytes, "row_us", 0), .width = toy_option(bytes, "width", 2),
                       .add = (float)toy_option(bytes, "add", 0)};
+    t->apart = toy_option(bytes, "apart", 0) != 0;
     t->in[0] = (struct tensor_spec){.name = STR("x"), .type = TENSOR_FP32, .rank = 2, .shape = {-1, t->width}};
     t->in[1] = (struct tensor_spec){.name = STR("s"), .type = TENSOR_BYTES, .rank = 1, .shape = {-1}, .optional = true};
     t->out[0] = (struct tensor_spec){.name = STR("sum"), .type = TENSOR_FP32, .rank = 1, .shape = {-1}};
@@ -114,6 +118,46 @@ static inline enum err toy_run(struct op *op, const void *model, const struct te
     return OK;
 }
 
-static const struct engine_ops toy_engine = {.name = "toy", .accepts = toy_accepts, .load = toy_load, .unload = toy_unload, .info = toy_info, .run = toy_run};
+/* What goes on by itself; in the arena of who asked. */
+struct toy_pending {
+    const struct tensor *in;
+    const bool *wanted;
+};
+
+static inline bool toy_is_apart(const void *model)
+{
+    return ((const struct toy *)model)->apart;
+}
+
+static inline enum err toy_run_start(struct op *op, const void *model, const struct tensor *in, const bool *wanted, int64_t patience_ms, struct tensor *out,
+                                     void **ret_pending)
+{
+    (void)patience_ms;
+    atomic_fetch_add(&toy_starts, 1);
+    *ret_pending = NULL;
+    if (!atomic_load(&toy_closed))
+        return toy_run(op, model, in, wanted, out);
+    struct toy_pending *p = arena_array(op->arena, 1, struct toy_pending);
+    *p = (struct toy_pending){in, wanted};
+    *ret_pending = p;
+    return OK;
+}
+
+static inline enum err toy_run_finish(struct op *op, const void *model, void *take_pending, struct tensor *out)
+{
+    const struct toy_pending *p = take_pending;
+    atomic_fetch_add(&toy_finishes, 1);
+    return toy_run(op, model, p->in, p->wanted, out);
+}
+
+static inline void toy_run_forget(const void *model, void *take_pending)
+{
+    (void)model;
+    (void)take_pending;
+    atomic_fetch_add(&toy_forgets, 1);
+}
+
+static const struct engine_ops toy_engine = {.name = "toy", .accepts = toy_accepts, .load = toy_load, .unload = toy_unload, .info = toy_info, .run = toy_run,
+                                             .is_apart = toy_is_apart, .run_start = toy_run_start, .run_finish = toy_run_finish, .run_forget = toy_run_forget};
 
 #endif
