@@ -1,6 +1,7 @@
 /* An endpoint's past as series, and requests from a form. */
 import assert from "node:assert/strict";
 import test from "node:test";
+import { shellWord } from "../../ui/lib/shellword.js";
 import { columnsOf, lastMinute, rangeOf, ranges, seriesOf, thresholds } from "../../ui/rooms/endpoint_series.js";
 import { answerRows, curlLine, invocationsBody, namedFields, readForm, v2Body, waysToAsk } from "../../ui/rooms/tryit_request.js";
 
@@ -72,4 +73,9 @@ test("errors find their fields, and only those", () => {
   assert.deepEqual(namedFields(fields, "column 'rate_1h' is above 1"), ["rate_1h"]);
   assert.deepEqual(namedFields(fields, "\"age\" and \"rate\" are wrong"), ["rate", "age"]);
   assert.equal(answerRows({ outputs: [{ name: "s", datatype: "FP32", data: [1, 2, 3] }] }, 2).length, 2);
+});
+
+test("names in commands are words of a shell", () => {
+  assert.deepEqual(["flights-delay", "a.b/c:1", "", "-rf", "a b", "$(touch x)", "a'b", "a;b", "a\nb"].map(shellWord),
+    ["flights-delay", "a.b/c:1", "''", "'-rf'", "'a b'", "'$(touch x)'", "'a'\\''b'", "'a;b'", "'a\nb'"]);
 });

@@ -1,7 +1,7 @@
 /* What a program's output looks like: nothing that it wrote is hidden, and nothing of it is markup. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { lastWriting, pieces, plain } from "../../ui/lib/ansi.js";
+import { lastWriting, pieces, plain, visible } from "../../ui/lib/ansi.js";
 
 test("colours and weights become classes", () => {
   assert.deepEqual(pieces("a \x1b[1;31mred\x1b[0m b"), [["a ", ""], ["red", "a1 a-bold"], [" b", ""]]);
@@ -41,4 +41,10 @@ test("pieces always hold the plain text", () => {
     assert.equal(pieces(line).map(p => p[0]).join(""), plain(line), JSON.stringify(line));
     assert.ok(!/[\x00-\x08\x0a-\x1f\x7f-\x9f]/.test(plain(line)));
   }
+});
+
+test("what joins one picture stays, what hides is shown", () => {
+  assert.equal(visible("\u{1f468}\u200d\u{1f469}\u200d\u{1f467} \u2764\ufe0f\u200d\u{1f525} \u{1f9d1}\u{1f3fd}\u200d\u{1f680}"), "\u{1f468}\u200d\u{1f469}\u200d\u{1f467} \u2764\ufe0f\u200d\u{1f525} \u{1f9d1}\u{1f3fd}\u200d\u{1f680}");
+  assert.equal(visible("a\u200db \u200d\u{1f467} \u{1f467}\u200d"), "a\u27e8U+200D\u27e9b \u27e8U+200D\u27e9\u{1f467} \u{1f467}\u27e8U+200D\u27e9");
+  assert.equal(visible("safe\u202egnp.exe\n"), "safe\u27e8U+202E\u27e9gnp.exe\u240a");
 });

@@ -18,8 +18,13 @@ function shown(c) {
   return `\u27e8U+${code.toString(16).toUpperCase().padStart(4, "0")}\u27e9`;
 }
 
+/* The joiner within one picture (a family is its people and what joins them) is no trick. */
+function joins(text, at) {
+  return /(\p{Extended_Pictographic}\ufe0f?|[\u{1f3fb}-\u{1f3ff}])$/u.test(text.slice(Math.max(0, at - 3), at)) && /^\p{Extended_Pictographic}/u.test(text.slice(at + 1, at + 3));
+}
+
 export function visible(text) {
-  return text.replace(ODD, shown);
+  return text.replace(ODD, (c, at) => (c === "\u200d" && joins(text, at) ? c : shown(c)));
 }
 
 /* The nearest of the eight colours to a red, green and blue of 0..255: hue only, as light and dark are the theme's. */

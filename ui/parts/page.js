@@ -1,15 +1,16 @@
 /* page.js - the frame of a room: its title (also the window's), what can be done, its tabs; and the card, a titled box. */
 import { html, useEffect } from "../lib/html.js";
+import { visible } from "../lib/ansi.js";
 import { setParams, useParam } from "../lib/route.js";
 
 /* crumbs: [[text, address]] above the title. actions: buttons. */
 export function Page({ title, crumbs, actions, children, badge, sub }) {
   useEffect(() => {
-    document.title = `${title} · Ingot`;
+    document.title = `${visible(title)} · Ingot`;
   }, [title]);
   return html`<header class="page-head"><div>
-    ${crumbs && html`<nav class="crumbs" aria-label="Breadcrumb">${crumbs.map(([text, to]) => html`<a key=${to} href=${to}>${text}</a><span aria-hidden="true">/</span>`)}</nav>`}
-    <h1>${title}${badge && html` ${badge}`}</h1>${sub && html`<p class="soft">${sub}</p>`}</div>${actions && html`<div class="actions">${actions}</div>`}</header>${children}`;
+    ${crumbs && html`<nav class="crumbs" aria-label="Breadcrumb">${crumbs.map(([text, to]) => html`<a key=${to} href=${to}>${visible(text)}</a><span aria-hidden="true">/</span>`)}</nav>`}
+    <h1>${visible(title)}${badge && html` ${badge}`}</h1>${sub && html`<p class="soft">${sub}</p>`}</div>${actions && html`<div class="actions">${actions}</div>`}</header>${children}`;
 }
 
 export function Card({ title, actions, children, label, flush }) {

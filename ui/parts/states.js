@@ -1,6 +1,7 @@
 /* states.js - what stands where data is not: empty (what this is, the one command that fills it), failed (what happened, its request id, try again),
  * waiting (skeleton lines of the final height, drawn only after 200 ms by the style sheet). */
 import { html } from "../lib/html.js";
+import { visible } from "../lib/ansi.js";
 import { t } from "../lib/words.js";
 import { Icon } from "./icons.js";
 
@@ -11,7 +12,7 @@ export function Empty({ title, text, command, icon = "info" }) {
 
 export function Command({ text }) {
   const copy = event => navigator.clipboard?.writeText(text).then(() => event.target.closest("button")?.classList.add("done"));
-  return html`<div class="command"><code>${text}</code><button type="button" class="icon-button" title=${t("Copy")} aria-label=${t("Copy")} onClick=${copy}><${Icon} name="copy" /></button></div>`;
+  return html`<div class="command"><code>${text.split("\n").map(visible).join("\n")}</code><button type="button" class="icon-button" title=${t("Copy")} aria-label=${t("Copy")} onClick=${copy}><${Icon} name="copy" /></button></div>`;
 }
 
 export function Failed({ error, retry }) {

@@ -22,6 +22,7 @@
  * Home, End, Enter, Space). The row in focus is told by aria-activedescendant, so that rows which scroll away take nothing with them. */
 import { Component, cls, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { DENSE_PX, ROW_PX, bodySize, clampWidth, keyTarget, laidOut, moved, nextSort, rowsInView, scrollTo, selected as selection, sortRows } from "../lib/grid.js";
+import { visible } from "../lib/ansi.js";
 import { useStored } from "../lib/store.js";
 import { t } from "../lib/words.js";
 
@@ -44,7 +45,8 @@ class Row extends Component {
 }
 
 function cell(column, row) {
-  return column.cell ? column.cell(row) : column.value(row) ?? "–";
+  const shown = column.cell ? column.cell(row) : column.value(row) ?? "–";
+  return typeof shown === "string" ? visible(shown) : shown;
 }
 
 /* The pointer on a head: beyond DRAG_PX it moves the column, else it is a click. */

@@ -1,5 +1,6 @@
 /* toast.js - a line at the foot of the page that says what was done, with a way back where there is one. It stays SHOWN_MS and waits while pointed at. */
 import { html, useEffect, useState } from "../lib/html.js";
+import { visible } from "../lib/ansi.js";
 import { t } from "../lib/words.js";
 
 const SHOWN_MS = 8000;
@@ -19,7 +20,7 @@ function Toast({ item, gone }) {
     return () => clearTimeout(timer);
   }, [held]);
   return html`<div class="toast toast-${item.kind}" role="status" onMouseEnter=${() => hold(true)} onMouseLeave=${() => hold(false)}>
-    <span>${item.text}</span>${item.undo && html`<button type="button" class="link" onClick=${() => { gone(); item.undo(); }}>${t("Undo")}</button>`}</div>`;
+    <span>${visible(item.text)}</span>${item.undo && html`<button type="button" class="link" onClick=${() => { gone(); item.undo(); }}>${t("Undo")}</button>`}</div>`;
 }
 
 export function Toasts() {

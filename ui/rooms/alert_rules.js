@@ -1,6 +1,7 @@
 /* alert_rules.js - the rules that watch the metrics of runs: which there are, what they raised, adding and removing. */
 import { html, useState } from "../lib/html.js";
 import { API, change, useData } from "../lib/api.js";
+import { visible } from "../lib/ansi.js";
 import { href } from "../lib/route.js";
 import { t } from "../lib/words.js";
 import { Badge } from "../parts/badge.js";
@@ -48,7 +49,7 @@ function NewRule({ onClose }) {
 function Alerts() {
   const list = useData(API + "/alerts?limit=20", { events: ["alert"] });
   return list.data?.alerts.length > 0 && html`<h3>${t("Newest alerts")}</h3><ul class="list">${list.data.alerts.map(a => html`<li key=${a.seq}><div><${Badge} state=${a.state} /> <a href=${href("/runs/{id}", { id: a.run_id })}>${a.run_id.slice(0, 8)}</a> <b>${a.rule}</b>
-    <div class="soft">${a.reason}</div></div><${Time} ms=${Date.parse(a.fired)} /></li>`)}</ul>`;
+    <div class="soft">${visible(a.reason)}</div></div><${Time} ms=${Date.parse(a.fired)} /></li>`)}</ul>`;
 }
 
 export function RunRules() {
@@ -63,7 +64,7 @@ export function RunRules() {
     return null;
   return html`<${Card} title=${t("Rules on runs")} actions=${html`<button type="button" class="button" onClick=${() => add(true)}>${t("New rule")}</button>`}><${Loaded} of=${list}>${data => (data.rules.length === 0
     ? html`<${Empty} title=${t("No rules yet")} text=${t("A rule watches the metrics of runs while they go on: a loss that becomes NaN, a run that falls silent.")} command="ingot alert add nan --kind nan" />`
-    : html`<ul class="list">${data.rules.map(r => html`<li key=${r.name}><div><b>${r.name}</b> <span>${r.rule}</span><div class="soft">${[r.experiment_id ? t("experiment {id}", { id: r.experiment_id }) : t("all experiments"), r.filter].filter(Boolean).join(" · ")}</div></div>
+    : html`<ul class="list">${data.rules.map(r => html`<li key=${r.name}><div><b>${r.name}</b> <span>${visible(r.rule)}</span><div class="soft">${[r.experiment_id ? t("experiment {id}", { id: r.experiment_id }) : t("all experiments"), r.filter && visible(r.filter)].filter(Boolean).join(" · ")}</div></div>
       <button type="button" class="button small" onClick=${() => remove(r)}>${t("Remove")}</button></li>`)}</ul>`)}</${Loaded}><${Alerts} />
     ${adding && html`<${NewRule} onClose=${done => { add(false); closed(done, t("The rule watches now.")); }} />`}
     ${removing && html`<${Confirm} title=${t("Remove the rule {name}?", { name: removing.name })} says=${t("It stops watching, and its open alerts end. Past alerts stay.")} verb=${t("Remove")} danger

@@ -4,6 +4,7 @@ import { cls, html, useMemo, useState } from "../lib/html.js";
 import { useData } from "../lib/api.js";
 import * as format from "../lib/format.js";
 import { useParam } from "../lib/route.js";
+import { shellWord } from "../lib/shellword.js";
 import { t } from "../lib/words.js";
 import { Badge } from "../parts/badge.js";
 import { Card } from "../parts/page.js";
@@ -93,7 +94,7 @@ export function Rollouts({ endpoint, at, changed }) {
   const course = useData(chosen ? `${at}/rollouts/${chosen.id}/course` : null, { events: ["rollout"], every_ms: chosen?.state === "running" ? RUNNING_MS : 0 });
   const again = () => { changed(); list.refresh(); course.refresh(); };
   const begin = html`<button type="button" class="button primary" disabled=${endpoint.rollout.active} title=${endpoint.rollout.active ? t("One runs already") : null} onClick=${() => start(true)}>${t("Start a rollout")}</button>`;
-  const command = `ingot deploy canary ${endpoint.name} --version ${endpoint.version + 1}`;
+  const command = `ingot deploy canary ${shellWord(endpoint.name)} --version ${endpoint.version + 1}`;
   return html`<div class="bar-row end">${begin}</div><${Loaded} of=${list} lines=${8}>${() => (rows.length === 0
     ? html`<${Card}><${Empty} icon="endpoints" title=${t("No rollout yet")} text=${t("A rollout moves traffic from one version to another step by step and decides on the evidence of labels whether to go on.")} command=${command} /></${Card}>`
     : html`<${Loaded} of=${course} lines=${10}>${rollout => html`<${Picture} key=${rollout.id} rollout=${rollout} endpoint=${endpoint} at=${at} changed=${again} />`}</${Loaded}>

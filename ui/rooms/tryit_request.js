@@ -1,5 +1,6 @@
 /* tryit_request.js - a form from an endpoint's signature (GET /endpoints/{name}/signature), and the requests that a filled form makes. Pure; used by tryit.js
  * and its test. Times are microseconds of event time for the protocol and text for people. */
+import { shellQuote } from "../lib/shellword.js";
 
 /* How a field of that datatype is asked for. */
 function inputKind(datatype) {
@@ -85,11 +86,6 @@ export function v2Body(way, values) {
 export function invocationsBody(way, values) {
   const fields = way.fields.filter(f => values[f.name] !== undefined);
   return { dataframe_split: { columns: fields.map(f => f.name), data: [fields.map(f => values[f.name])] } };
-}
-
-/* Quoted for a POSIX shell: nothing in it is read as anything but text. */
-function shellQuote(text) {
-  return "'" + text.replaceAll("'", "'\\''") + "'";
 }
 
 export function curlLine(address, body) {

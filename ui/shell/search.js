@@ -1,6 +1,7 @@
 /* search.js - "/" from anywhere: finds runs, models, endpoints and pages by name; arrows and Enter go there. */
 import { cls, html, useEffect, useRef, useState } from "../lib/html.js";
 import { API, useData } from "../lib/api.js";
+import { visible } from "../lib/ansi.js";
 import { useKey } from "../lib/keys.js";
 import { go, path } from "../lib/route.js";
 import { t } from "../lib/words.js";
@@ -52,7 +53,7 @@ export function Search() {
   return html`<div class="search" role="search"><${Icon} name="search" /><input ref=${box} type="search" role="combobox" placeholder=${t("Search everything")} aria-label=${t("Search everything")} aria-expanded=${open && list.length ? "true" : "false"} aria-controls="found" aria-activedescendant=${open && list.length ? `found-${at}` : null}
       value=${text} onInput=${e => { setText(e.target.value); setAt(0); setOpen(true); }} onKeyDown=${key} onFocus=${() => setOpen(true)} onBlur=${() => setTimeout(() => setOpen(false), 150)} autocomplete="off" spellcheck="false" /><kbd>/</kbd>
     ${open && text.trim() && html`<ul id="found" class="found" role="listbox" aria-label=${t("Found")}>${list.map((r, i) => html`<li key=${r.kind + r.to} id=${`found-${i}`} role="option" aria-selected=${i === at ? "true" : "false"} class=${cls(i === at && "here")} onMouseDown=${e => { e.preventDefault(); take(i); }}>
-      <span class="soft">${kindWord(r.kind)}</span> <b>${r.name}</b> ${r.detail && html`<span class="soft">${r.detail}</span>`}</li>`)}${!list.length && !answer.loading && html`<li class="soft">${answer.error ? answer.error.message : t("Nothing is called that.")}</li>`}</ul>`}</div>`;
+      <span class="soft">${kindWord(r.kind)}</span> <b>${visible(r.name)}</b> ${r.detail && html`<span class="soft">${visible(r.detail)}</span>`}</li>`)}${!list.length && !answer.loading && html`<li class="soft">${answer.error ? answer.error.message : t("Nothing is called that.")}</li>`}</ul>`}</div>`;
 }
 
 function kindWord(kind) {

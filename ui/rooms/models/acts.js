@@ -2,6 +2,7 @@
  * asking) and says that in sentences before its button can be pressed. What was done can be undone from the toast where there is a way back. */
 import { html, useEffect, useState } from "../../lib/html.js";
 import { API, change, useData } from "../../lib/api.js";
+import { visible } from "../../lib/ansi.js";
 import { duration } from "../../lib/format.js";
 import { go, path } from "../../lib/route.js";
 import { t } from "../../lib/words.js";
@@ -56,7 +57,7 @@ function ActDialog({ title, model, act, verb, waitVerb, danger, typed, children,
   };
   const problem = error ?? preview.error;
   return html`<${Dialog} title=${title} onClose=${() => onClose(false)}><form onSubmit=${run}>${children}
-    <div class="says act-says ${will?.waits ? "waits" : ""}" aria-live="polite">${will ? will.sentences.map(s => html`<p key=${s}>${s}</p>`) : !problem && html`<p class="soft">${act ? "…" : t("Choose what shall happen.")}</p>`}</div>
+    <div class="says act-says ${will?.waits ? "waits" : ""}" aria-live="polite">${will ? will.sentences.map(s => html`<p key=${s}>${visible(s)}</p>`) : !problem && html`<p class="soft">${act ? "…" : t("Choose what shall happen.")}</p>`}</div>
     ${typed && will && !will.blocked && html`<label class="field"><span>${t("Type {name} to confirm", { name: typed })}</span><input value=${text} onInput=${e => setText(e.target.value)} autocomplete="off" spellcheck="false" /></label>`}
     ${problem && html`<p class="problem" role="alert">${problem.message}${problem.requestId && html` <span class="soft">${t("Request")} <code>${problem.requestId}</code></span>`}</p>`}
     <footer><button type="button" class="button" onClick=${() => onClose(false)}>${t("Cancel")}</button>

@@ -5,6 +5,7 @@ import { change, useData } from "../../lib/api.js";
 import { visible } from "../../lib/ansi.js";
 import { href, path } from "../../lib/route.js";
 import { url } from "../../lib/base.js";
+import { shellWord } from "../../lib/shellword.js";
 import { t } from "../../lib/words.js";
 import { Chip } from "../../parts/badge.js";
 import { Icon } from "../../parts/icons.js";
@@ -63,6 +64,6 @@ export function ModelCard({ model, version, card, refresh, may }) {
   const at = modelPath(model, path("/versions/{version}/card", { version })), edits = useData(at + "/edits", { events: CHANGES }), written = SECTIONS.some(s => card.sections[s]?.text);
   const again = () => { refresh(); edits.refresh(); };
   const download = html`<a class="button small" href=${url(at + "?format=markdown")} data-native download=${`${model}-${version}.md`}><${Icon} name="download" />${t("As Markdown")}</a>`;
-  return html`<${Card} title=${t("Model card")} actions=${download}>${!written && !may && html`<${Empty} title=${t("The card is empty")} text=${t("Its owner says here what the model is for and what it is not.")} command=${`ingot model card ${model} ${version} --set owner=NAME`} />`}
+  return html`<${Card} title=${t("Model card")} actions=${download}>${!written && !may && html`<${Empty} title=${t("The card is empty")} text=${t("Its owner says here what the model is for and what it is not.")} command=${`ingot model card ${shellWord(model)} ${version} --set owner=NAME`} />`}
     ${(written || may) && html`<${Loaded} of=${edits} lines=${4}>${data => SECTIONS.map(s => html`<${Section} key=${s} model=${model} version=${version} at=${at} name=${s} have=${card.sections[s]} edits=${data.edits} may=${may} refresh=${again} />`)}</${Loaded}>`}</${Card}><${Gates} gates=${card.gates} />`;
 }

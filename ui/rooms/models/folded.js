@@ -1,4 +1,5 @@
 /* folded.js - the server's lineage as nodes and edges of parts/graph.js. An endpoint has a window per day: those that led to nothing are one node. Pure. */
+import { visible } from "../../lib/ansi.js";
 
 /* "version/MODEL/N" -> ["version", "MODEL", "N"], parts decoded. */
 export function partsOf(id) {
@@ -64,7 +65,7 @@ export function fold(lineage, more) {
   for (const [id, group] of gone)
     if (counts.get(group) < 3)
       gone.delete(id);
-  const nodes = lineage.nodes.filter(n => !gone.has(n.id)).map(n => ({ id: n.id, kind: n.kind, title: titleOf(n), sub: subOf(n), state: WORDLESS.includes(n.kind) || n.kind === "version" ? undefined : n.state || undefined, href: pageOf(n.id, n.label) }));
+  const nodes = lineage.nodes.filter(n => !gone.has(n.id)).map(n => ({ id: n.id, kind: n.kind, title: visible(titleOf(n)), sub: visible(subOf(n)), state: WORDLESS.includes(n.kind) || n.kind === "version" ? undefined : n.state || undefined, href: pageOf(n.id, n.label) }));
   for (const [group, n] of counts)
     if (n >= 3)
       nodes.push({ id: group, kind: "window", title: more(n), sub: "", href: `/monitors/${encodeURIComponent(group.slice(8))}` });

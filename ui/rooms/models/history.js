@@ -3,6 +3,7 @@ import { html } from "../../lib/html.js";
 import { useData } from "../../lib/api.js";
 import { visible } from "../../lib/ansi.js";
 import { setParams, useParam } from "../../lib/route.js";
+import { shellWord } from "../../lib/shellword.js";
 import { t } from "../../lib/words.js";
 import { Chip } from "../../parts/badge.js";
 import { Card } from "../../parts/page.js";
@@ -25,6 +26,6 @@ export function Changes({ changes }) {
 export function History({ model }) {
   const [before] = useParam("before"), got = useData(modelPath(model, `/history?limit=100${before ? "&before=" + encodeURIComponent(before) : ""}`), { events: CHANGES });
   return html`<${Card} title=${t("History")}><${Loaded} of=${got} lines=${5}>${data => (data.history.length === 0 ?
-    html`<${Empty} title=${t("Nothing was moved yet")} text=${t("Each move of an alias or a stage leaves a line here: who, when, why.")} command=${`ingot model alias ${model} champion 1`} />` :
+    html`<${Empty} title=${t("Nothing was moved yet")} text=${t("Each move of an alias or a stage leaves a line here: who, when, why.")} command=${`ingot model alias ${shellWord(model)} champion 1`} />` :
     html`<${Changes} changes=${data.history} />${(before || data.next) && html`<div class="actions pager">${before && html`<button type="button" class="button" onClick=${() => setParams({ before: null })}>${t("Newest")}</button>`}${data.next && html`<button type="button" class="button" onClick=${() => setParams({ before: data.next })}>${t("Older")}</button>`}</div>`}`)}</${Loaded}></${Card}>`;
 }

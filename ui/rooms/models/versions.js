@@ -59,7 +59,7 @@ export function Versions({ model, endpoints }) {
   const compare = chosen.size === 2 && [...chosen].sort((a, b) => b - a);
   const actions = html`<button type="button" class="button" disabled=${!compare} title=${t("Choose two versions")} onClick=${() => go(path("/models/{name}/{version}", { name: model, version: compare[0] }) + `?tab=compare&with=${compare[1]}`)}>${t("Compare")}</button>${runs.keys.length > 0 && html`<${Chooser} keys=${runs.keys} chosen=${metrics} />`}`;
   return html`<${Card} flush title=${t("Versions")} actions=${actions}><${Loaded} of=${got} lines=${6}>${data => (data.versions.length === 0 ?
-    html`<${Empty} icon="models" title=${t("No versions yet")} text=${t("A version is registered from a run's files.")} command=${`mlflow.register_model('runs:/RUN_ID/model', '${model}')`} />` :
+    html`<${Empty} icon="models" title=${t("No versions yet")} text=${t("A version is registered from a run's files.")} command=${`mlflow.register_model('runs:/RUN_ID/model', ${JSON.stringify(model)})`} />` :
     html`<${Table} id="versions" label=${t("Versions")} columns=${shown} rows=${data.versions} rowKey=${v => v.version} rowName=${v => `v${v.version}`} rowHref=${v => href("/models/{name}/{version}", { name: model, version: v.version })} selected=${chosen} onSelect=${select} />
     ${(before || data.next) && html`<div class="actions pager">${before && html`<button type="button" class="button" onClick=${() => setParams({ before: null })}>${t("Newest")}</button>`}${data.next && html`<button type="button" class="button" onClick=${() => setParams({ before: data.next })}>${t("Older versions")}</button>`}</div>`}`)}</${Loaded}></${Card}>`;
 }

@@ -2,6 +2,7 @@
  * deletes and restores them. */
 import { cls, html, useState } from "../../lib/html.js";
 import { change } from "../../lib/api.js";
+import { visible } from "../../lib/ansi.js";
 import { integer } from "../../lib/format.js";
 import { href } from "../../lib/route.js";
 import { t } from "../../lib/words.js";
@@ -36,7 +37,7 @@ export function ExperimentDialog({ what, done, onClose }) {
 }
 
 function Item({ x, here, choose, ask }) {
-  return html`<li class=${cls("experiment", here && "here")}><a href=${href("/runs", {}, { exp: x.id })} aria-current=${here ? "true" : null} title=${x.name.slice(0, 300)} onClick=${e => choose(e, String(x.id))}><bdi>${x.name}</bdi></a>
+  return html`<li class=${cls("experiment", here && "here")}><a href=${href("/runs", {}, { exp: x.id })} aria-current=${here ? "true" : null} title=${x.name.slice(0, 300)} onClick=${e => choose(e, String(x.id))}><bdi>${visible(x.name)}</bdi></a>
     ${x.running > 0 && html`<span class="experiment-live" title=${t("{n} running|{n} running", { n: x.running })}></span>`}<span class="soft num">${integer(x.runs)}</span>
     <${Menu} icon="more" right className="icon-button" label=${t("More for {name}", { name: x.name })}>${close => html`${x.deleted ? html`<${MenuItem} onClick=${() => { close(); ask({ kind: "restore", experiment: x }); }}>${t("Restore")}</${MenuItem}>` : html`
       <${MenuItem} onClick=${() => { close(); ask({ kind: "rename", experiment: x }); }}>${t("Rename")}</${MenuItem}>${x.id !== 0 && html`<${MenuItem} onClick=${() => { close(); ask({ kind: "delete", experiment: x }); }}>${t("Delete")}</${MenuItem}>`}`}`}</${Menu}></li>`;
