@@ -17,6 +17,7 @@
 #include "core/pipeline/trigger.h"
 #include "core/serve/serve.h"
 
+#define REASON_NAME_BYTES 1000 /* of a feature or stage: the buffers below hold it however it is escaped */
 #define RETRAIN_SET_MAX 64
 #define RETRAIN_TIMEOUT_MS (6LL * 3600 * 1000)
 #define RETRAIN_LIST_MAX 100
@@ -121,8 +122,7 @@ void retrain_close(struct retrain *r)
     free(r);
 }
 
-/* Why, as the JSON object of the run's row. */
-static struct str reason_json(struct op *op, const struct monitor_trigger *why)
+struct str retrain_reason(struct op *op, const struct monitor_trigger *why)
 {
     struct buf b;
     struct json_out w;
@@ -131,7 +131,7 @@ static struct str reason_json(struct op *op, const struct monitor_trigger *why)
     w.nonfinite = JSON_NONFINITE_NULL;
     json_begin_object(&w);
     json_kv_cstr(&w, "rule", why->rule);
-    json_kv_str(&w, "subject", why->subject);
+    json_kv_str(&w, "subject", str_sub(why->subject, 0, REASON_NAME_BYTES));
     json_kv_f64(&w, "value", why->value);
     json_kv_f64(&w, "limit", why->limit);
     json_kv_i64(&w, "window_start_us", why->window_start_us);
@@ -274,7 +274,7 @@ static enum err hook_trigger(void *arg, struct op *op, struct str endpoint, cons
     /* While a rollout runs its outcome is waited for: a second candidate would compare with a moving target. */
     bool busy = serve_endpoint_info(held)->weights.active;
     if (section && !busy) {
-        e = submit(op, r, section, endpoint, reason_json(op, why), why->window_end_us);
+        e = submit(op, r, section, endpoint, retrain_reason(op, why), why->window_end_us);
         *ret_started = !e;
         if (e == E_CONFLICT) { /* one runs, or the cool-down: the trigger stands in the window's row */
             log_at(LOG_INFO, "retrain.not_started", {"endpoint", LOG_S(endpoint)}, {"why", LOG_C(op->msg)});
@@ -377,15 +377,15 @@ static enum err rerun_argv(struct op *op, const struct retrain *r, const struct 
     return OK;
 }
 
-static struct str rerun_reason(struct op *op, const struct journal_run *run, struct str stage)
+struct str retrain_again_reason(struct op *op, int64_t run, struct str stage)
 {
     struct buf b;
     struct json_out w;
     buf_init(&b, LIMIT_KIB(16));
     json_out_init(&w, &b, 0);
     json_begin_object(&w);
-    json_kv_i64(&w, "again", run->id);
-    json_kv_str(&w, "from", stage);
+    json_kv_i64(&w, "again", run);
+    json_kv_str(&w, "from", str_sub(stage, 0, REASON_NAME_BYTES));
     json_end_object(&w);
     struct str s = str_dup(op->arena, buf_str(&b));
     buf_clear(&b);
@@ -418,7 +418,7 @@ static enum err control_rerun(void *arg, struct op *op, const struct journal_run
     struct retrain *r = arg;
     struct str env[3];
     struct trigger t = {.pipeline = run->pipeline, .workspace = run->workspace, .time_us = run->endpoint.len ? run->time_us : time_now_us(),
-                        .reason = rerun_reason(op, run, stage), .on_success = STR("")};
+                        .reason = retrain_again_reason(op, run->id, stage), .on_success = STR("")};
     enum err e = control_check(arg, op, run);
     if (!e && stage.len && stage.p[0] == '-')
         e = op_fail_field(op, "stage", "there is no stage '%.*s'", STR_FMT(stage));

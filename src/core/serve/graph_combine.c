@@ -255,7 +255,10 @@ static enum err concat_spec(struct op *op, const struct graph_combine *c, const 
         if (in[i].type != out->type)
             out->type = wider(in[i].type, out->type);
         const int64_t width = in[i].rank == 1 ? 1 : in[i].shape[1];
-        columns = columns < 0 || width < 0 ? -1 : columns + width;
+        if (columns < 0 || width < 0)
+            columns = -1;
+        else if (__builtin_add_overflow(columns, width, &columns)) /* a model may say what it likes of its outputs */
+            return spec_misfit(op, c, &in[i], "has too many columns");
     }
     out->rank = 2;
     out->shape[1] = columns;

@@ -41,11 +41,26 @@ static void nonsense_is_refused(void **state)
     }
 }
 
+/* A feature is called what a model likes, a stage what a request says: what is kept is an object all the same. */
+static void reasons_are_json(void **state)
+{
+    struct op *op = *state;
+    struct json *j = NULL;
+    char *name = arena_alloc(op->arena, 100000);
+    memset(name, 1, 100000); /* six bytes each, escaped */
+    const struct monitor_trigger t = {.rule = "psi", .subject = {name, 100000}, .value = 0.5, .limit = 0.25, .window_start_us = 1, .window_end_us = 2};
+    assert_int_equal(json_parse(op, retrain_reason(op, &t), JSON_STRICT, &j), OK);
+    assert_true(json_get(j, "window_end_us")->i == 2 && json_get(j, "subject")->s.len == 1000);
+    assert_int_equal(json_parse(op, retrain_again_reason(op, 7, t.subject), JSON_STRICT, &j), OK);
+    assert_true(json_get(j, "again")->i == 7 && json_get(j, "from")->s.len == 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(times_are_put_in, scratch_op_up, scratch_op_down),
         cmocka_unit_test_setup_teardown(nonsense_is_refused, scratch_op_up, scratch_op_down),
+        cmocka_unit_test_setup_teardown(reasons_are_json, scratch_op_up, scratch_op_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,10 +142,25 @@ static void test_misfits(void **state)
     }
 }
 
+/* What a model says of its outputs need not be sane. */
+static void test_shapes_that_overflow(void **state)
+{
+    struct op *op = *state;
+    struct json *doc = NULL;
+    struct graph_combine c;
+    struct tensor_spec out;
+    const struct tensor_spec in[] = {{.name = STR("a"), .type = TENSOR_FP32, .rank = 2, .shape = {1, INT64_MAX}},
+                                     {.name = STR("b"), .type = TENSOR_FP32, .rank = 2, .shape = {1, 2}}};
+    assert_int_equal(json_parse(op, STR("{\"combine\":\"concat\"}"), JSON_STRICT, &doc), OK);
+    assert_int_equal(combine_parse(op, doc, 2, &c), OK);
+    assert_int_equal(combine_spec(op, &c, in, 2, &out), E_INVALID);
+    assert_non_null(strstr(op->msg, "too many columns"));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_numbers), TEST(test_columns), TEST(test_votes), TEST(test_misfits)};
+    const struct CMUnitTest tests[] = {TEST(test_numbers), TEST(test_columns), TEST(test_votes), TEST(test_misfits), TEST(test_shapes_that_overflow)};
     return cmocka_run_group_tests_name("graph_combine", tests, NULL, NULL);
 }
