@@ -92,11 +92,14 @@ test("the same graph gives the same picture", () => {
   assert.equal(make(), make());
 });
 
-test("what is no graph is left out and counted", () => {
+test("what is no graph is left out; what is too much is counted", () => {
   const layout = layoutGraph([{ id: "a" }, { id: "a" }, { id: "b" }], [{ from: "a", to: "b" }, { from: "a", to: "b" }, { from: "a", to: "gone" }], { size });
   assert.equal(layout.nodes.length, 2);
   assert.equal(layout.edges.length, 1);
-  assert.deepEqual(layout.dropped, { nodes: 1, edges: 2 });
+  assert.deepEqual(layout.dropped, { nodes: 0, edges: 0 });
+  const pairs = named(60).flatMap((_, i) => named(60).map((_, k) => ({ from: `n${i}`, to: `n${k}` }))), dense = layoutGraph(named(60), pairs, { size });
+  assert.deepEqual([dense.edges.length, dense.dropped], [EDGES_MAX, { nodes: 0, edges: 3600 - EDGES_MAX }]);
+  assert.equal(layoutGraph(named(2000), [{ from: "n1", to: "n1999" }], { size }).dropped.nodes, 2000 - NODES_MAX);
   const none = layoutGraph([], [], { size });
   assert.deepEqual([none.nodes.length, none.layers], [0, 0]);
 });

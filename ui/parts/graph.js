@@ -158,7 +158,8 @@ function Legend({ layout, kinds, colours }) {
   const back = layout.edges.some(e => e.back), { dropped } = layout;
   return html`<ul class="graph-legend">${[...colours].map(([kind, colour]) => html`<li key=${kind}><i style=${{ background: colour }} aria-hidden="true"></i>${kinds?.[kind] ?? kind}</li>`)}
     ${back && html`<li key="back"><i class="dashes" aria-hidden="true"></i>${t("closes a cycle")}</li>`}
-    ${(dropped.nodes > 0) && html`<li key="more" class="graph-more">${t("{n} node is not shown|{n} nodes are not shown", { n: dropped.nodes })}</li>`}</ul>`;
+    ${dropped.nodes > 0 && html`<li key="more" class="graph-more">${t("{n} node is not shown|{n} nodes are not shown", { n: dropped.nodes })}</li>`}
+    ${dropped.edges > 0 && html`<li key="edges" class="graph-more">${t("{n} connection is not shown|{n} connections are not shown", { n: dropped.edges })}</li>`}</ul>`;
 }
 
 function colourKinds(nodes) {

@@ -17,22 +17,24 @@ const SWEEPS = 12;
 const SETTLES = 10;
 const GAP_ACROSS = 20, GAP_BEND = 10, MARGIN = 12;
 
-/* Nodes by id (the first of two with one id stays), edges between nodes that exist, each pair once. */
+/* Nodes by id (the first of two with one id stays), edges between nodes that exist, each pair once. `dropped`: how many of these were too many. */
 function cleaned(nodes, edges) {
   const index = new Map(), kept = [], links = [], seen = new Set(), loops = [];
+  let over = 0;
   for (const node of nodes)
-    if (!index.has(node.id) && kept.length < NODES_MAX) {
-      index.set(node.id, kept.length);
-      kept.push(node);
-    }
+    if (!index.has(node.id))
+      index.set(node.id, kept.length < NODES_MAX ? kept.push(node) - 1 : undefined);
   for (const edge of edges) {
     const from = index.get(edge.from), to = index.get(edge.to), key = `${from} ${to}`;
-    if (from === undefined || to === undefined || seen.has(key) || links.length + loops.length >= EDGES_MAX)
+    if (from === undefined || to === undefined || seen.has(key))
       continue;
     seen.add(key);
-    (from === to ? loops : links).push({ from, to, edge, back: false });
+    if (links.length + loops.length < EDGES_MAX)
+      (from === to ? loops : links).push({ from, to, edge, back: false });
+    else
+      over++;
   }
-  return { kept, links, loops, index, dropped: { nodes: nodes.length - kept.length, edges: edges.length - links.length - loops.length } };
+  return { kept, links, loops, dropped: { nodes: index.size - kept.length, edges: over } };
 }
 
 /* Marks the edges that lead back to a node which is still being walked. */

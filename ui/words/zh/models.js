@@ -262,6 +262,7 @@ export const models = {
   "{n} change of the signature|{n} changes of the signature": "签名有 {n} 处变更",
   "{n} feature|{n} features": "{n} 个特征",
   "{n} node is not shown|{n} nodes are not shown": "有 {n} 个节点未显示",
+  "{n} connection is not shown|{n} connections are not shown": "有 {n} 条连线未显示",
   "{n} request waits|{n} requests wait": "{n} 个请求等待中",
   "{n} revision|{n} revisions": "{n} 次修订",
   "{n} window|{n} windows": "{n} 个窗口",
