@@ -72,3 +72,10 @@ def test_a_clock_of_nanoseconds_breaks_no_page(page, lab):
     plot.focus()
     plot.press("ArrowRight")
     page.locator("[data-metric=odd] .chart-tip").wait_for()
+
+
+def test_json_loses_no_digit(page, lab):
+    lab.client.log_text(lab.run, '{"id": 12345678901234567890, "small": 7, "share": 0.1234567890123456789, "words": "12345678901234567890"}', "ids.json")
+    page.goto(f"{lab.url}/runs/{lab.run}?tab=artifacts&file=ids.json")
+    page.locator(".json-key", has_text="small").wait_for()
+    assert page.locator(".json-number").all_inner_texts() == ["12345678901234567890", "7", "0.12345678901234568"]

@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import "./page_globals.mjs";
 import { axisOf } from "../../ui/lib/axes.js";
-import { binNames, shares as histShares } from "../../ui/parts/histpair.js";
+import { DotPlot } from "../../ui/parts/dotplot.js";
+import { binNames, HistogramPair, shares as histShares } from "../../ui/parts/histpair.js";
 import { kept, shares } from "../../ui/parts/parallel.js";
 import { relation } from "../../ui/parts/scatter.js";
-import { sparkPaths } from "../../ui/parts/sparkline.js";
+import { Sparkline, sparkPaths } from "../../ui/parts/sparkline.js";
 import { chartBody } from "../../ui/rooms/compare/charts.js";
 import { pointsPerLine } from "../../ui/rooms/compare/many.js";
 import { panelOrder } from "../../ui/rooms/compare/panels.js";
@@ -48,6 +49,29 @@ test("panels: pins first, system metrics last, all words must be there", () => {
   assert.deepEqual(panelOrder(names, "", ["val/loss", "gone"]), ["val/loss", "acc", "loss 9", "loss 10", "system/cpu"]);
   assert.deepEqual(panelOrder(names, "LOSS va", []), ["val/loss"]);
   assert.deepEqual(panelOrder(names, "loss", ["acc"]), ["loss 9", "loss 10", "val/loss"]);
+});
+
+/* All nodes of what a part returned, and its words. */
+function nodes(tree) {
+  return tree === null || typeof tree !== "object" ? [tree] : Array.isArray(tree) ? tree.flatMap(nodes) : [tree, ...nodes(tree.props?.children ?? null)];
+}
+
+test("a sparkline that begins with a gap tells its first value; one without a place is drawn", () => {
+  assert.equal(Sparkline({ values: [null, 2, 3] }).props["aria-label"], "2 → 3");
+  assert.equal(Sparkline({ values: [1, 2], x: [null, null] }).type, "svg");
+});
+
+test("of one value per thing, nothing is nothing and NaN is NaN; infinity does not stretch the scale", () => {
+  const tree = nodes(DotPlot({ label: "m", rows: [null, NaN, 1, 2, Number.MAX_VALUE].map((value, i) => ({ id: String(i), name: String(i), value, stroke: "red" })) }));
+  assert.deepEqual(tree.filter(n => n?.props?.class === "num").map(n => n.props.children), ["no data", "NaN", "1", "2", "∞"]);
+  const places = tree.filter(n => n?.type === "i").map(n => parseFloat(n.props.style.left));
+  assert.ok(places.length === 2 && places[0] < 20 && places[1] > 80, String(places));
+});
+
+test("bars stand over their own bins, also where one side has fewer", () => {
+  const bars = nodes(HistogramPair({ label: "h", labels: ["a", "b", "c"], reference: [1, 1], current: [1, 1, 1] })).filter(n => typeof n?.type === "function" && n.props.values);
+  const x = bars.map(bar => bar.type(bar.props).map(n => n.props.x + n.props.width / 2));
+  assert.deepEqual(x, [[50, 150], [50, 150, 250]]);
 });
 
 const set = text => readSettings(new URLSearchParams(text));

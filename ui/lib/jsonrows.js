@@ -2,6 +2,18 @@
 
 export const CHILDREN_MAX = 1000; /* of one object or list that are shown */
 
+/* A value of JSON whose integers beyond 2^53 are BigInts, where the browser tells how a number was written: no digit is lost. */
+export function parseJson(text) {
+  const whole = (key, value, at) => (typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(at?.source) ? BigInt(at.source) : value);
+  try {
+    return JSON.parse(text, /\d{16}/.test(text) ? whole : undefined);
+  } catch (error) {
+    if (error instanceof RangeError) /* nested too deeply to be walked */
+      return JSON.parse(text);
+    throw error;
+  }
+}
+
 export function isBranch(value) {
   return value !== null && typeof value === "object";
 }

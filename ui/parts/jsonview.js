@@ -13,7 +13,7 @@ const QUOTE = "\u0022";
 
 function Leaf({ value }) {
   if (typeof value !== "string")
-    return html`<span class="json-${value === null ? "null" : typeof value}">${String(value)}</span>`;
+    return html`<span class="json-${value === null ? "null" : typeof value === "bigint" ? "number" : typeof value}">${String(value)}</span>`;
   const more = value.length - TEXT_SHOWN, rest = more > 0 && html`<em class="soft"> … ${t("{n} more character|{n} more characters", { n: more })}</em>`;
   return html`<span class="json-string">${QUOTE}${visible(value.slice(0, TEXT_SHOWN))}${rest}${QUOTE}</span>`;
 }

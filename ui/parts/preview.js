@@ -7,6 +7,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { visible } from "../lib/ansi.js";
 import { parseRows } from "../lib/csv.js";
 import { bytes as formatBytes, integer } from "../lib/format.js";
+import { parseJson } from "../lib/jsonrows.js";
 import { hexLines, kindOf, looksLikeText } from "../lib/kinds.js";
 import { Lines } from "../lib/lines.js";
 import { t } from "../lib/words.js";
@@ -103,7 +104,7 @@ function Json({ text, name, size, shown }) {
   const [source, setSource] = useState(false);
   const parsed = useMemo(() => {
     try {
-      return { value: JSON.parse(text) };
+      return { value: parseJson(text) };
     } catch (error) {
       return { error };
     }
