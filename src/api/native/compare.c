@@ -4,14 +4,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "api/native/native.h"
+#include "api/native/columns.h"
 #include "api/services.h"
 #include "base/limits.h"
-#include "core/track/overlay.h"
 
 /* ---- requests ---- */
 
-static enum err read_runs(struct op *op, const struct json *body, const struct str **ret, size_t *ret_len)
+enum err native_read_runs(struct op *op, const struct json *body, const struct str **ret, size_t *ret_len)
 {
     struct str *ids = NULL;
     *ret_len = SIZE_MAX;
@@ -23,14 +22,14 @@ static enum err read_runs(struct op *op, const struct json *body, const struct s
     return e;
 }
 
-static const char *const axes[] = {[SAMPLE_STEP] = "step", [SAMPLE_TIME] = "time", [SAMPLE_RELATIVE] = "relative"};
+const char *const native_axes[] = {[SAMPLE_STEP] = "step", [SAMPLE_TIME] = "time", [SAMPLE_RELATIVE] = "relative"};
 
-static enum err read_axis(struct op *op, const struct json *body, struct compare_chart *c)
+enum err native_read_axis(struct op *op, const struct json *body, struct compare_chart *c)
 {
     struct str x;
     enum err e = json_opt_str(op, body, "x", STR("step"), &x);
-    for (size_t i = 0; !e && i < ARRAY_LEN(axes); i++) {
-        if (str_eqc(x, axes[i])) {
+    for (size_t i = 0; !e && i < ARRAY_LEN(native_axes); i++) {
+        if (str_eqc(x, native_axes[i])) {
             c->axis = (enum sample_axis)i;
             return json_opt_bool(op, body, "log", false, &c->log);
         }
@@ -38,7 +37,7 @@ static enum err read_axis(struct op *op, const struct json *body, struct compare
     return e ? e : op_fail_field(op, "x", "'x' must be \"step\", \"time\" or \"relative\", not \"%.*s\"", STR_FMT(x));
 }
 
-static enum err read_range(struct op *op, const struct json *body, struct compare_chart *c)
+enum err native_read_range(struct op *op, const struct json *body, struct compare_chart *c)
 {
     const struct json *range = json_get(body, "range");
     if (!range || range->type == JSON_NULL)
@@ -76,7 +75,7 @@ static enum err read_smoothing(struct op *op, const struct json *body, struct co
     return e ? e : op_fail_field(op, "smoothing.kind", "'kind' must be \"ema\", \"ema_axis\", \"mean\" or \"gaussian\", not \"%.*s\"", STR_FMT(kind));
 }
 
-static enum err read_group(struct op *op, const struct json *body, struct compare_chart *c)
+enum err native_read_group(struct op *op, const struct json *body, struct compare_chart *c)
 {
     const struct json *g = json_get(body, "group_by");
     if (!g || g->type == JSON_NULL)
@@ -97,24 +96,24 @@ static enum err read_chart(struct op *op, struct http_req *req, struct compare_c
     int64_t points = 0;
     enum err e = native_body(op, req, &body);
     if (!e)
-        e = read_runs(op, body, &c->run_ids, &c->run_count);
+        e = native_read_runs(op, body, &c->run_ids, &c->run_count);
     if (!e)
         e = json_want_str(op, body, "metric", &c->metric);
     if (!e)
         e = json_opt_i64(op, body, "points", 1, LIMIT_TRACK_CHART_POINTS, 500, &points);
     c->points = (size_t)points;
     if (!e)
-        e = read_axis(op, body, c);
+        e = native_read_axis(op, body, c);
     if (!e)
-        e = read_range(op, body, c);
+        e = native_read_range(op, body, c);
     if (!e)
         e = read_smoothing(op, body, c);
-    return e ? e : read_group(op, body, c);
+    return e ? e : native_read_group(op, body, c);
 }
 
 /* ---- answers ---- */
 
-static void write_text(struct json_out *w, struct str s)
+void native_write_text(struct json_out *w, struct str s)
 {
     if (s.p)
         json_str(w, s);
@@ -122,17 +121,16 @@ static void write_text(struct json_out *w, struct str s)
         json_null(w);
 }
 
-static void write_texts(struct json_out *w, const char *key, const struct str *p, size_t n)
+void native_write_texts(struct json_out *w, const char *key, const struct str *p, size_t n)
 {
     json_key(w, key);
     json_begin_array(w);
     for (size_t i = 0; i < n; i++)
-        write_text(w, p[i]);
+        native_write_text(w, p[i]);
     json_end_array(w);
 }
 
-/* Nothing for a column that the line does not have. */
-static void write_numbers(struct json_out *w, const char *key, const double *p, size_t n)
+void native_write_numbers(struct json_out *w, const char *key, const double *p, size_t n)
 {
     if (!p)
         return;
@@ -186,7 +184,7 @@ static void write_rows(struct json_out *w, const char *key, const struct compare
         json_kv_str(w, "key", r->key);
         json_kv_bool(w, "differs", r->differs);
         if (r->texts)
-            write_texts(w, "values", r->texts, runs);
+            native_write_texts(w, "values", r->texts, runs);
         else
             write_metric(w, r, runs);
         json_end_object(w);
@@ -194,7 +192,7 @@ static void write_rows(struct json_out *w, const char *key, const struct compare
     json_end_array(w);
 }
 
-static enum err finish(struct op *op, struct http_req *req, struct http_res *res)
+enum err native_finish_columns(struct op *op, struct http_req *req, struct http_res *res)
 {
     res->no_compress = req->peer_loopback;
     return res->body.failed ? op_fail(op, E_TOO_LARGE, "the answer is too large: ask for fewer runs or points") : OK;
@@ -209,7 +207,7 @@ enum err native_runs_compare(struct op *op, struct services *s, struct http_req 
     bool differing = false, extremes = false;
     enum err e = native_body(op, req, &body);
     if (!e)
-        e = read_runs(op, body, &ids, &n);
+        e = native_read_runs(op, body, &ids, &n);
     if (!e)
         e = json_opt_bool(op, body, "only_differing", false, &differing);
     if (!e)
@@ -243,29 +241,32 @@ enum err native_runs_compare(struct op *op, struct services *s, struct http_req 
     write_rows(&w, "code", &t.code, t.run_count, differing);
     write_rows(&w, "datasets", &t.datasets, t.run_count, differing);
     json_end_object(&w);
-    return finish(op, req, res);
+    return native_finish_columns(op, req, res);
 }
 
-static void write_line(struct json_out *w, const struct compare_line *l, bool group)
+void native_write_line(struct json_out *w, const struct compare_line *l, bool group)
 {
     json_begin_object(w);
     if (group) {
         json_key(w, "group");
-        write_text(w, l->group);
-        write_texts(w, "run_ids", l->run_ids, l->run_count);
+        native_write_text(w, l->group);
+        if (l->run_ids)
+            native_write_texts(w, "run_ids", l->run_ids, l->run_count);
+        else
+            json_kv_i64(w, "runs", (int64_t)l->run_count);
     } else {
         json_kv_str(w, "run_id", l->run_id);
         json_kv_str(w, "name", l->name);
     }
-    write_numbers(w, "x", l->x, l->len);
-    write_numbers(w, "mean", l->mean, l->len);
-    write_numbers(w, "min", l->min, l->len);
-    write_numbers(w, "max", l->max, l->len);
-    write_numbers(w, "first", l->first, l->len);
-    write_numbers(w, "last", l->last, l->len);
-    write_numbers(w, "std", l->std, l->len);
-    write_numbers(w, "stderr", l->stderr_, l->len);
-    write_numbers(w, "smooth", l->smooth, l->len);
+    native_write_numbers(w, "x", l->x, l->len);
+    native_write_numbers(w, "mean", l->mean, l->len);
+    native_write_numbers(w, "min", l->min, l->len);
+    native_write_numbers(w, "max", l->max, l->len);
+    native_write_numbers(w, "first", l->first, l->len);
+    native_write_numbers(w, "last", l->last, l->len);
+    native_write_numbers(w, "std", l->std, l->len);
+    native_write_numbers(w, "stderr", l->stderr_, l->len);
+    native_write_numbers(w, "smooth", l->smooth, l->len);
     json_key(w, "count");
     json_begin_array(w);
     for (size_t i = 0; i < l->len; i++)
@@ -287,142 +288,14 @@ enum err native_metrics_chart(struct op *op, struct services *s, struct http_req
     native_reply(res, &w);
     json_begin_object(&w);
     json_kv_str(&w, "metric", c.metric);
-    json_kv_cstr(&w, "x", axes[c.axis]);
+    json_kv_cstr(&w, "x", native_axes[c.axis]);
     json_kv_f64(&w, "from", lines.from);
     json_kv_f64(&w, "to", lines.to);
     json_key(&w, "lines");
     json_begin_array(&w);
     for (size_t i = 0; i < lines.len; i++)
-        write_line(&w, &lines.p[i], c.group != COMPARE_NO_GROUPS);
+        native_write_line(&w, &lines.p[i], c.group != COMPARE_NO_GROUPS);
     json_end_array(&w);
     json_end_object(&w);
-    return finish(op, req, res);
-}
-
-/* ---- very many runs ---- */
-
-/* The runs of a search: all experiments, unless some are named. */
-static enum err read_search(struct op *op, struct services *s, const struct json *body, struct run_query *q)
-{
-    size_t n = SIZE_MAX, orders = SIZE_MAX;
-    int64_t *experiments = NULL, runs = 0;
-    struct str *order = NULL;
-    *q = (struct run_query){.view = TRACK_VIEW_ACTIVE, .index = s->run_index, .all_experiments = !json_get(body, "experiments")};
-    enum err e = q->all_experiments ? OK : native_i64_column(op, body, "experiments", &n, &experiments);
-    if (!e && !q->all_experiments)
-        q->experiments = experiments, q->experiment_count = n;
-    if (!e)
-        e = json_opt_str(op, body, "filter", STR(""), &q->filter);
-    if (!e && json_get(body, "order_by"))
-        e = native_str_column(op, body, "order_by", &orders, &order);
-    for (size_t i = 0; !e && order && i < orders; i++)
-        if (!order[i].p)
-            e = op_fail_field(op, "order_by", "'order_by[%zu]' must be a text, not null", i);
-    q->order_by = order;
-    q->order_count = order ? orders : 0;
-    if (!e)
-        e = json_opt_i64(op, body, "runs", 1, LIMIT_TRACK_OVERLAY_RUNS, LIMIT_TRACK_OVERLAY_RUNS, &runs);
-    q->max_results = runs;
-    return e;
-}
-
-static enum err read_overlay(struct op *op, struct services *s, const struct json *body, struct overlay_query *q)
-{
-    struct compare_chart c = {0};
-    int64_t points = 0;
-    struct run_query *found = op_new(op, struct run_query);
-    bool named = json_get(body, "run_ids");
-    enum err e = named ? read_runs(op, body, &q->run_ids, &q->run_count) : read_search(op, s, body, found);
-    q->search = named ? NULL : found;
-    if (!e)
-        e = json_want_str(op, body, "metric", &q->metric);
-    if (!e)
-        e = json_opt_i64(op, body, "points", 4, LIMIT_TRACK_CHART_POINTS, 32, &points);
-    q->points = (size_t)points;
-    if (!e)
-        e = read_axis(op, body, &c);
-    if (!e)
-        e = read_range(op, body, &c);
-    if (!e)
-        e = json_opt_f64(op, body, "smoothing", 0, &q->smoothing);
-    q->axis = c.axis;
-    q->log = c.log;
-    q->limited = c.limited;
-    q->from = c.from;
-    q->to = c.to;
-    return e;
-}
-
-/* What both forms begin with. */
-static void overlay_head(struct json_out *w, const struct overlay_query *q, const struct overlay *o)
-{
-    json_begin_object(w);
-    json_kv_str(w, "metric", q->metric);
-    json_kv_cstr(w, "x_axis", axes[q->axis]);
-    json_kv_f64(w, "from", o->from);
-    json_kv_f64(w, "to", o->to);
-    write_texts(w, "run_ids", o->run_ids, o->lines);
-    write_texts(w, "names", o->names, o->lines);
-    json_key(w, "start");
-    json_begin_array(w);
-    for (size_t i = 0; i <= o->lines; i++)
-        json_u64(w, o->start[i]);
-    json_end_array(w);
-}
-
-static void pad(struct buf *b, size_t to)
-{
-    while (b->len % to && !b->failed)
-        buf_add_char(b, ' ');
-}
-
-/* Length of the JSON (8 bytes, little endian), the JSON filled up with spaces to a multiple of 8, then x and y as doubles, little endian: a
- * browser takes them without reading them one by one. */
-static enum err overlay_binary(struct op *op, const struct overlay_query *q, const struct overlay *o, struct http_res *res)
-{
-    struct json_out w;
-    struct buf *b = &res->body;
-    uint64_t length = 0;
-    buf_add(b, &length, sizeof length);
-    json_out_init(&w, b, 0);
-    w.nonfinite = JSON_NONFINITE_NULL;
-    overlay_head(&w, q, o);
-    json_end_object(&w);
-    pad(b, sizeof length);
-    if (b->failed)
-        return op_fail(op, E_TOO_LARGE, "the answer is too large: ask for fewer runs");
-    length = b->len - sizeof length;
-    memcpy(b->p, &length, sizeof length);
-    buf_add(b, o->x, o->points * sizeof *o->x);
-    buf_add(b, o->y, o->points * sizeof *o->y);
-    http_set_type(res, "application/octet-stream");
-    return OK;
-}
-
-enum err native_metrics_overlay(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
-{
-    struct json *body = NULL;
-    struct overlay_query q = {0};
-    struct overlay o;
-    bool binary = false;
-    enum err e = native_body(op, req, &body);
-    if (!e)
-        e = read_overlay(op, s, body, &q);
-    if (!e)
-        e = json_opt_bool(op, body, "binary", false, &binary);
-    if (!e)
-        e = overlay_read(op, s->db, s->series, &q, &o);
-    if (!e && binary)
-        e = overlay_binary(op, &q, &o, res);
-    if (e)
-        return e;
-    if (!binary) {
-        struct json_out w;
-        native_reply(res, &w);
-        overlay_head(&w, &q, &o);
-        write_numbers(&w, "x", o.x, o.points);
-        write_numbers(&w, "y", o.y, o.points);
-        json_end_object(&w);
-    }
-    return finish(op, req, res);
+    return native_finish_columns(op, req, res);
 }

@@ -66,7 +66,9 @@ enum err native_delivery_retry(struct op *op, struct services *s, struct http_re
 /* compare.c */
 enum err native_runs_compare(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_metrics_chart(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+/* many.c */
 enum err native_metrics_overlay(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
+enum err native_runs_values(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 /* runs.c */
 enum err native_runs_search(struct op *op, struct services *s, struct http_req *req, struct http_res *res);
 enum err native_runs_tops(struct op *op, struct services *s, struct http_req *req, struct http_res *res);

@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 #include "base/map.h"
-#include "num/sequential.h"
+#include "core/track/together.h"
 #include "num/smooth.h"
 #include "sql_gen.h"
 
@@ -348,28 +348,6 @@ static enum err smooth(struct chart *t, struct compare_line *line)
     return OK;
 }
 
-/* The columns of a line in one allocation. */
-static bool line_columns(struct op *op, struct compare_line *line, size_t n, bool group)
-{
-    double *p = arena_try_alloc(op->arena, 6 * n + 1, sizeof *p);
-    line->count = arena_array(op->arena, n + 1, uint64_t);
-    if (!p || !line->count)
-        return false;
-    line->x = p;
-    line->mean = p + n;
-    line->min = p + 2 * n;
-    line->max = p + 3 * n;
-    *(group ? &line->std : &line->first) = p + 4 * n;
-    *(group ? &line->stderr_ : &line->last) = p + 5 * n;
-    return true;
-}
-
-static double bucket_mean(const struct sample_bucket *b)
-{
-    size_t n = b->count - b->nan_count;
-    return n ? b->sum / (double)n : (double)NAN;
-}
-
 static enum err run_line(struct chart *t, size_t run, struct compare_line *line)
 {
     enum err e = run_buckets(t, run);
@@ -379,7 +357,7 @@ static enum err run_line(struct chart *t, size_t run, struct compare_line *line)
     for (size_t i = 0; i < t->plan.len; i++)
         n += t->buckets[i].count > 0;
     *line = (struct compare_line){.run_id = t->runs[run].run_id, .name = t->runs[run].name};
-    if (!line_columns(t->op, line, n, false))
+    if (!together_columns(t->op, line, n, false))
         return no_room(t->op);
     for (size_t i = 0; i < t->plan.len; i++) {
         const struct sample_bucket *b = &t->buckets[i];
@@ -388,7 +366,7 @@ static enum err run_line(struct chart *t, size_t run, struct compare_line *line)
             continue;
         bool nan = b->count == b->nan_count;
         line->x[k] = b->x;
-        line->mean[k] = bucket_mean(b);
+        line->mean[k] = together_mean(b);
         line->min[k] = nan ? (double)NAN : b->min.y;
         line->max[k] = nan ? (double)NAN : b->max.y;
         line->first[k] = nan ? (double)NAN : b->first.y;
@@ -397,41 +375,6 @@ static enum err run_line(struct chart *t, size_t run, struct compare_line *line)
         line->len++;
     }
     return smooth(t, line);
-}
-
-/* What the runs of a group say about one stretch. */
-struct together {
-    struct moments moments;
-    double x, min, max;
-    bool seen; /* maybe only NaN */
-};
-
-static void together_add(struct together *g, double x, double mean)
-{
-    if (!g->seen || x < g->x)
-        g->x = x;
-    g->seen = true;
-    if (isnan(mean))
-        return;
-    if (g->moments.n == 0 || mean < g->min)
-        g->min = mean;
-    if (g->moments.n == 0 || mean > g->max)
-        g->max = mean;
-    moments_add(&g->moments, mean);
-}
-
-static void together_put(struct compare_line *line, const struct together *g)
-{
-    size_t k = line->len++;
-    bool none = g->moments.n == 0;
-    double std = sqrt(moments_variance(&g->moments));
-    line->x[k] = g->x;
-    line->mean[k] = none ? (double)NAN : g->moments.mean;
-    line->min[k] = none ? (double)NAN : g->min;
-    line->max[k] = none ? (double)NAN : g->max;
-    line->std[k] = std;
-    line->stderr_[k] = std / sqrt((double)g->moments.n);
-    line->count[k] = g->moments.n;
 }
 
 /* The line of all runs whose label is that of run `first`. */
@@ -448,21 +391,9 @@ static enum err group_line(struct chart *t, const struct str *labels, size_t fir
         if (e)
             return e;
         line->run_ids[line->run_count++] = t->runs[r].run_id;
-        for (size_t i = 0; i < t->plan.len; i++) {
-            const struct sample_bucket *b = &t->buckets[i];
-            if (b->count)
-                together_add(&sums[i], b->x, bucket_mean(b));
-        }
+        together_add(sums, t->buckets, t->plan.len);
     }
-    size_t n = 0;
-    for (size_t i = 0; i < t->plan.len; i++)
-        n += sums[i].seen;
-    if (!line_columns(t->op, line, n, true))
-        return no_room(t->op);
-    for (size_t i = 0; i < t->plan.len; i++)
-        if (sums[i].seen)
-            together_put(line, &sums[i]);
-    return smooth(t, line);
+    return together_line(t->op, sums, t->plan.len, line) ? smooth(t, line) : no_room(t->op);
 }
 
 static enum err group_lines(struct chart *t, struct compare_lines *ret)

@@ -5,23 +5,17 @@
 #include "core/track/overlay.h"
 
 #include "base/limits.h"
-#include "core/track/index.h"
-#include "core/track/run_scan.h"
 #include "num/smooth.h"
 #include "sql_gen.h"
 
 #include <math.h>
 
-#define SNAPSHOTS 3 /* taken while other searches change the index, before the search goes row by row */
 #define PER_STRETCH 2
 #define ENDS 2      /* the first point of the line, and the last */
 
 struct overlay_work {
     const struct overlay_query *q;
     struct series_cache *cache;
-    struct run_plan *plan;
-    struct run_hits hits;
-    bool selected, loaded;
     struct sample_bucket *buckets;
     struct overlay out;
 };
@@ -31,13 +25,19 @@ static enum err no_room(struct op *op)
     return op_fail(op, E_TOO_LARGE, "the lines do not fit in memory: ask for fewer runs or points");
 }
 
+static enum err points_check(struct op *op, const struct overlay_query *q, size_t runs)
+{
+    if (runs * q->points > LIMIT_TRACK_OVERLAY_POINTS)
+        return op_fail_field(op, "points", "'points' must be at most %zu for %zu runs", (size_t)LIMIT_TRACK_OVERLAY_POINTS / runs, runs);
+    return OK;
+}
+
 static enum err overlay_check(struct op *op, const struct overlay_query *q)
 {
-    size_t runs = q->search ? (size_t)q->search->max_results : q->run_count;
-    if (!q->search && (runs == 0 || runs > LIMIT_TRACK_OVERLAY_RUNS))
-        return op_fail_field(op, "run_ids", "'run_ids' must name 1 to %d runs, not %zu", LIMIT_TRACK_OVERLAY_RUNS, runs);
-    if (q->search && (q->search->max_results < 1 || runs > LIMIT_TRACK_OVERLAY_RUNS))
-        return op_fail_field(op, "runs", "'runs' must be 1 to %d", LIMIT_TRACK_OVERLAY_RUNS);
+    size_t runs = 0;
+    enum err e = many_check(op, &q->runs, &runs);
+    if (e)
+        return e;
     if (q->points < 4 || q->points > LIMIT_TRACK_CHART_POINTS)
         return op_fail_field(op, "points", "'points' must be 4 to %d", LIMIT_TRACK_CHART_POINTS);
     if (q->limited && !(q->from <= q->to && isfinite(q->from) && isfinite(q->to)))
@@ -46,7 +46,7 @@ static enum err overlay_check(struct op *op, const struct overlay_query *q)
         return op_fail_field(op, "range", "'range' must begin above 0 on a logarithmic axis");
     if (!(q->smoothing >= 0 && q->smoothing < 1))
         return op_fail_field(op, "smoothing", "'smoothing' must be at least 0 and less than 1");
-    return OK;
+    return q->runs.search ? OK : points_check(op, q, runs);
 }
 
 /* ---- one line ---- */
@@ -140,13 +140,16 @@ static enum err put_line(struct op *op, struct overlay_work *w, struct series *s
 
 /* ---- all of them ---- */
 
-static enum err read_line(struct op *op, struct db_tx *tx, struct overlay_work *w, const struct sql *sql, struct db_val key, bool *ret_there)
+static enum err read_line(struct op *op, struct db_tx *tx, struct overlay_work *w, int64_t run)
 {
     struct db_val row[4];
     struct overlay *o = &w->out;
-    struct db_val args[] = {key, DB_TEXT(w->q->metric)};
-    enum err e = db_query_one(op, tx, sql, args, ARRAY_LEN(args), row, ARRAY_LEN(row));
-    *ret_there = !e;
+    struct db_val args[] = {DB_I64(run), DB_TEXT(w->q->metric)};
+    enum err e = db_query_one(op, tx, &sql_overlay_run, args, ARRAY_LEN(args), row, ARRAY_LEN(row));
+    if (e == E_NOT_FOUND) { /* gone since it was found */
+        op_clear(op);
+        return OK;
+    }
     if (e)
         return e;
     AUTO(series) struct series s = {.by_step = true};
@@ -166,73 +169,21 @@ static enum err prepare(struct op *op, struct overlay_work *w, size_t runs)
 {
     struct overlay *o = &w->out;
     size_t points = runs * w->q->points;
-    if (points > LIMIT_TRACK_OVERLAY_POINTS)
-        return op_fail_field(op, "points", "'points' must be at most %zu for %zu runs", (size_t)LIMIT_TRACK_OVERLAY_POINTS / runs, runs);
+    enum err e = points_check(op, w->q, runs);
+    if (e)
+        return e;
     *o = (struct overlay){.run_ids = arena_array(op->arena, runs + 1, struct str), .names = arena_array(op->arena, runs + 1, struct str), .start = arena_array(op->arena, runs + 1, uint32_t),
                           .x = arena_array(op->arena, points + 1, double), .y = arena_array(op->arena, points + 1, double)};
     w->buckets = arena_array(op->arena, w->q->points, struct sample_bucket);
     return o->run_ids && o->names && o->start && o->x && o->y && w->buckets ? OK : no_room(op);
 }
 
-static enum err named_tx(struct op *op, struct db_tx *tx, void *arg)
+static enum err lines_tx(struct op *op, struct db_tx *tx, void *arg, const int64_t *rows, size_t n)
 {
     struct overlay_work *w = arg;
-    bool there = false;
-    enum err e = prepare(op, w, w->q->run_count);
-    for (size_t i = 0; !e && i < w->q->run_count; i++) {
-        e = read_line(op, tx, w, &sql_overlay_run_by_uuid, DB_TEXT(w->q->run_ids[i]), &there);
-        if (e == E_NOT_FOUND && !there) {
-            op_clear(op);
-            e = op_fail(op, E_NOT_FOUND, "Run with id=%.*s not found", STR_FMT(w->q->run_ids[i]));
-        }
-    }
-    return e;
-}
-
-static enum err found_tx(struct op *op, struct db_tx *tx, void *arg)
-{
-    struct overlay_work *w = arg;
-    w->loaded = true;
-    enum err e = prepare(op, w, w->hits.len);
-    for (size_t i = 0; !e && i < w->hits.len; i++) {
-        bool there = false;
-        e = read_line(op, tx, w, &sql_overlay_run_by_id, DB_I64(w->hits.rows[i]), &there);
-        if (e == E_NOT_FOUND && !there) { /* gone since it was found */
-            op_clear(op);
-            e = OK;
-        }
-    }
-    return e;
-}
-
-static enum err index_tx(struct op *op, struct db_tx *tx, void *arg)
-{
-    struct overlay_work *w = arg;
-    enum index_outcome outcome = INDEX_UNFIT;
-    enum err e = run_plan_experiments(op, tx, w->q->search, w->plan);
-    if (!e)
-        e = run_index_select(op, w->q->search->index, tx, w->plan, &w->hits, &outcome);
-    w->selected = outcome == INDEX_DONE || outcome == INDEX_AHEAD;
-    return e || outcome != INDEX_DONE ? e : found_tx(op, tx, w);
-}
-
-static enum err scan_tx(struct op *op, struct db_tx *tx, void *arg)
-{
-    struct overlay_work *w = arg;
-    enum err e = run_plan_experiments(op, tx, w->q->search, w->plan);
-    if (!e)
-        e = run_scan(op, tx, w->plan, &w->hits);
-    return e ? e : found_tx(op, tx, w);
-}
-
-static enum err search(struct op *op, struct db *db, struct overlay_work *w)
-{
-    w->plan = op_new(op, struct run_plan);
-    enum err e = run_plan_make(op, w->q->search, w->plan);
-    for (int i = 0; !e && w->q->search->index && !w->selected && i < SNAPSHOTS; i++)
-        e = db_read(op, db, index_tx, w);
-    if (!e && !w->loaded)
-        e = db_read(op, db, w->selected ? found_tx : scan_tx, w);
+    enum err e = prepare(op, w, n);
+    for (size_t i = 0; !e && i < n; i++)
+        e = read_line(op, tx, w, rows[i]);
     return e;
 }
 
@@ -241,7 +192,7 @@ enum err overlay_read(struct op *op, struct db *db, struct series_cache *cache, 
     struct overlay_work w = {.q = q, .cache = cache};
     enum err e = overlay_check(op, q);
     if (!e)
-        e = q->search ? search(op, db, &w) : db_read(op, db, named_tx, &w);
+        e = many_read(op, db, &q->runs, lines_tx, &w);
     if (e)
         return e;
     struct overlay *o = &w.out;

@@ -4,14 +4,12 @@
 #ifndef INGOT_CORE_TRACK_OVERLAY_H
 #define INGOT_CORE_TRACK_OVERLAY_H
 
-#include "core/track/run_search.h"
+#include "core/track/many.h"
 #include "core/track/sample.h"
 #include "core/track/series_cache.h"
 
 struct overlay_query {
-    const struct run_query *search; /* max_results: 1..LIMIT_TRACK_OVERLAY_RUNS; NULL: the runs are named */
-    const struct str *run_ids;
-    size_t run_count;               /* 1..LIMIT_TRACK_OVERLAY_RUNS */
+    struct many_query runs;
     struct str metric;
     enum sample_axis axis;
     bool log;                       /* a logarithmic axis: points at 0 or below are left out */

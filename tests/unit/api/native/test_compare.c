@@ -145,6 +145,40 @@ static void overlays(void **state)
     play(*state, turns, ARRAY_LEN(turns));
 }
 
+/* One line per group, the largest first; with a smoothed one beside it. */
+static void groups(void **state)
+{
+    static const struct turn turns[] = {
+        {"metrics/overlay", "{\"metric\":\"loss\",\"order_by\":[\"attributes.run_name DESC\"],\"group_by\":{\"param\":\"lr\"}}", 200,
+         "{\"metric\":\"loss\",\"x\":\"step\",\"from\":0.0,\"to\":1.0,\"groups\":2,\"runs\":2,\"lines\":[{\"group\":\"0.2\",\"runs\":1,\"x\":[0.0,1.0],\"mean\":[1.0,3.0],\"min\":[1.0,3.0],\"max\":[1.0,3.0],"
+         "\"std\":[null,null],\"stderr\":[null,null],\"count\":[1,1]},{\"group\":\"0.1\""},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"run_ids\":[\"$1\",\"$2\"],\"group_by\":{\"tag\":\"none\"},\"smoothing\":0.5}", 200, "\"groups\":1,\"runs\":2,\"lines\":[{\"group\":null,\"runs\":2,"},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"group_by\":{\"param\":\"lr\"},\"smoothing\":0.5}", 200, "\"smooth\":["},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"group_by\":{\"param\":\"lr\"},\"points\":0}", 400, "\"field\":\"points\""},
+        {"metrics/overlay", "{\"metric\":\"loss\",\"group_by\":{}}", 400, "\"field\":\"group_by\""},
+    };
+    play(*state, turns, ARRAY_LEN(turns));
+}
+
+static void values(void **state)
+{
+    static const struct turn turns[] = {
+        {"runs/values", "{\"run_ids\":[\"$2\",\"$1\"],\"columns\":[\"metrics.loss\",\"params.lr\",\"params.none\",\"tags.none\"]}", 200,
+         "{\"run_ids\":[\"$2\",\"$1\"],\"names\":[\"b\",\"a\"],\"start_ms\":[1000,1000],\"end_ms\":[null,null],\"metrics\":[{\"key\":\"loss\",\"values\":[3.0,\"NaN\"]}],"
+         "\"params\":[{\"key\":\"lr\",\"texts\":[\"0.2\",\"0.1\"],\"at\":[0,1]},{\"key\":\"none\",\"texts\":[],\"at\":[null,null]}],\"tags\":[{\"key\":\"none\",\"texts\":[],\"at\":[null,null]}]}"},
+        {"runs/values", "{\"filter\":\"params.lr = '0.1'\",\"columns\":[\"metrics.none\"]}", 200, "\"names\":[\"a\"],\"start_ms\":[1000],\"end_ms\":[null],\"metrics\":[{\"key\":\"none\",\"values\":[null]}]"},
+        {"runs/values", "{\"runs\":1,\"order_by\":[\"params.lr DESC\"]}", 200, "\"names\":[\"b\"]"},
+        {"runs/values", "{\"experiments\":[99]}", 200, "{\"run_ids\":[],\"names\":[],"},
+        {"runs/values", "{\"columns\":[\"metrics.*\"]}", 400, "\"field\":\"columns\""},
+        {"runs/values", "{\"columns\":[\"inputs\"]}", 400, "\"field\":\"columns\""},
+        {"runs/values", "{\"columns\":[null]}", 400, "\"field\":\"columns\""},
+        {"runs/values", "{\"columns\":[\"lr\"]}", 400, "\"code\":"},
+        {"runs/values", "{\"runs\":10001}", 400, "\"field\":\"runs\""},
+        {"runs/values", "{\"run_ids\":[\"x\"]}", 404, "Run with id=x not found"},
+    };
+    play(*state, turns, ARRAY_LEN(turns));
+}
+
 /* The other form: length, JSON, then both columns as they lie in memory. */
 static void overlay_binary(void **state)
 {
@@ -191,6 +225,6 @@ int main(void)
 {
     log_setup(LOG_ERROR, LOG_TEXT);
 #define world_test(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
-    const struct CMUnitTest tests[] = {world_test(runs), world_test(charts), world_test(overlays), world_test(overlay_binary)};
+    const struct CMUnitTest tests[] = {world_test(runs), world_test(charts), world_test(overlays), world_test(overlay_binary), world_test(groups), world_test(values)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,7 @@ static void peaks(void **state)
     struct fixture *f = *state;
     struct str ids[] = {new_run(f, "a", 0, POINTS), new_run(f, "b", 1, POINTS), new_run(f, "c", 2, 0), new_run(f, "d", 3, 7)};
     for (size_t points = 4; points < 100; points += 13) {
-        struct overlay_query q = {.run_ids = ids, .run_count = 4, .metric = STR("loss"), .points = points};
+        struct overlay_query q = {.runs.run_ids = ids, .runs.run_count = 4, .metric = STR("loss"), .points = points};
         struct overlay o = lines_of(f, &q);
         assert_int_equal(o.lines, 4);
         assert_true(o.from == 0 && o.to == POINTS - 1);
@@ -72,7 +72,7 @@ static void parts(void **state)
 {
     struct fixture *f = *state;
     struct str id = new_run(f, "a", 0, POINTS);
-    struct overlay_query q = {.run_ids = &id, .run_count = 1, .metric = STR("loss"), .points = 10, .limited = true, .from = 100, .to = 1300};
+    struct overlay_query q = {.runs.run_ids = &id, .runs.run_count = 1, .metric = STR("loss"), .points = 10, .limited = true, .from = 100, .to = 1300};
     struct overlay o = lines_of(f, &q);
     assert_true(o.from == 100 && o.to == 1300 && holds(&o, 0, 1234, value_at(0, 1234)));
     q.axis = SAMPLE_TIME, q.from = 5000 + 12000, q.to = 5000 + 12500;
@@ -84,7 +84,7 @@ static void parts(void **state)
     q.from = 9e6, q.to = 9.1e6;
     o = lines_of(f, &q);
     assert_true(o.points == 0 && isnan(o.from));
-    q = (struct overlay_query){.run_ids = &id, .run_count = 1, .metric = STR("loss"), .points = 12, .log = true};
+    q = (struct overlay_query){.runs.run_ids = &id, .runs.run_count = 1, .metric = STR("loss"), .points = 12, .log = true};
     o = lines_of(f, &q);
     assert_true(o.from == 1 && o.to == POINTS - 1); /* 0 has no logarithm */
 }
@@ -94,7 +94,7 @@ static void smoothed(void **state)
 {
     struct fixture *f = *state;
     struct str id = new_run(f, "a", 0, 40);
-    struct overlay_query q = {.run_ids = &id, .run_count = 1, .metric = STR("loss"), .points = 40, .smoothing = 0.9};
+    struct overlay_query q = {.runs.run_ids = &id, .runs.run_count = 1, .metric = STR("loss"), .points = 40, .smoothing = 0.9};
     struct overlay o = lines_of(f, &q);
     double sum = 0, weight = 0;
     assert_int_equal(o.points, 40);
@@ -117,7 +117,7 @@ static void found(void **state)
     for (int i = 0; i < 2; i++) {
         struct str order = STR("attributes.run_name ASC");
         struct run_query search = {.all_experiments = true, .view = TRACK_VIEW_ACTIVE, .max_results = 10, .index = i ? index : NULL};
-        struct overlay_query q = {.search = &search, .metric = STR("loss"), .points = 8};
+        struct overlay_query q = {.runs.search = &search, .metric = STR("loss"), .points = 8};
         struct overlay o = lines_of(f, &q);
         assert_int_equal(o.lines, 2);
         assert_str(o.names[0], "b"); /* the newest first */
@@ -139,25 +139,25 @@ static void refused(void **state)
     struct fixture *f = *state;
     struct str id = new_run(f, "a", 0, 5), nobody = STR("nobody");
     struct overlay o;
-    struct overlay_query good = {.run_ids = &id, .run_count = 1, .metric = STR("loss"), .points = 8}, q;
+    struct overlay_query good = {.runs.run_ids = &id, .runs.run_count = 1, .metric = STR("loss"), .points = 8}, q;
 #define bad(code, part, ...)                                                                \
     do {                                                                                    \
         q = good;                                                                           \
         __VA_ARGS__;                                                                        \
         assert_fails(&f->op, overlay_read(&f->op, f->db, NULL, &q, &o), code, part);        \
     } while (0)
-    bad(E_INVALID, "'run_ids' must name", q.run_count = 0);
+    bad(E_INVALID, "'run_ids' must name", q.runs.run_count = 0);
     bad(E_INVALID, "'points' must be", q.points = 3);
     bad(E_INVALID, "'points' must be", q.points = LIMIT_TRACK_CHART_POINTS + 1);
     struct str *many = test_calloc(LIMIT_TRACK_OVERLAY_RUNS, sizeof *many);
     for (size_t i = 0; i < LIMIT_TRACK_OVERLAY_RUNS; i++)
         many[i] = id;
-    bad(E_INVALID, "at most 100 for 10000 runs", q.run_ids = many; q.run_count = LIMIT_TRACK_OVERLAY_RUNS; q.points = 101);
+    bad(E_INVALID, "at most 100 for 10000 runs", q.runs.run_ids = many; q.runs.run_count = LIMIT_TRACK_OVERLAY_RUNS; q.points = 101);
     test_free(many);
     bad(E_INVALID, "'range' must be two", q.limited = true; q.from = 2; q.to = 1);
     bad(E_INVALID, "'range' must begin above", q.limited = true; q.log = true; q.to = 1);
     bad(E_INVALID, "'smoothing'", q.smoothing = 1);
-    bad(E_NOT_FOUND, "Run with id=nobody not found", q.run_ids = &nobody);
+    bad(E_NOT_FOUND, "Run with id=nobody not found", q.runs.run_ids = &nobody);
 }
 
 int main(void)
