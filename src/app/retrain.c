@@ -180,6 +180,20 @@ static enum err workspace_check(struct op *op, struct str workspace)
     return OK;
 }
 
+enum err retrain_result(struct op *op, const struct json *section, struct str *ret)
+{
+    struct str result, rest, part;
+    enum err e = json_opt_str(op, section, "result", STR("registered.json"), &result);
+    bool ok = !e && result.len && result.p[0] != '/' && str_find_char(result, 0) == SIZE_MAX;
+    for (rest = e ? STR("") : result; ok && str_split(&rest, '/', &part);)
+        ok = !str_eqc(part, "..");
+    if (!e && !ok)
+        e = op_fail_field(op, "retrain.result", "retrain.result must name a file below the workspace");
+    if (!e)
+        *ret = result;
+    return e;
+}
+
 static void env_set(const struct retrain *r, struct str env[3], struct trigger *t)
 {
     env[0] = str_from(r->server_env);
@@ -196,7 +210,7 @@ static enum err submit(struct op *op, struct retrain *r, const struct json *sect
     struct trigger t = {.endpoint = endpoint, .reason = reason, .time_us = at_us};
     struct str *argv = NULL;
     enum err e = json_want_str(op, section, "workspace", &workspace);
-    if (e || (e = workspace_check(op, workspace)) || (e = json_opt_str(op, section, "result", STR("registered.json"), &result)) ||
+    if (e || (e = workspace_check(op, workspace)) || (e = retrain_result(op, section, &result)) ||
         (e = json_opt_i64(op, section, "cooldown_days", 0, 10000, 0, &days)) ||
         (e = argv_make(op, r, section, workspace, at_us, &argv, &t.argc)))
         return e;
@@ -404,7 +418,7 @@ static enum err rerun_of_endpoint(struct op *op, struct retrain *r, const struct
     if (serve_endpoint_info(held)->weights.active)
         e = op_fail(op, E_CONFLICT, "a rollout of endpoint '%.*s' is running: what comes out could not become its candidate", STR_FMT(run->endpoint));
     else if (section)
-        e = json_opt_str(op, section, "result", STR("registered.json"), &result);
+        e = retrain_result(op, section, &result);
     else
         e = op_fail(op, E_CONFLICT, "endpoint '%.*s' has no 'retrain' section any more", STR_FMT(run->endpoint));
     t->endpoint = run->endpoint;

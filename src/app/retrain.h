@@ -26,6 +26,9 @@ struct pipeline_control retrain_control(struct retrain *r);
 
 /* "@", "@-45d", "@+12h" relative to `at_us` as RFC 3339; anything else as it is. For tests. */
 MUST_USE enum err retrain_expand(struct op *op, struct str text, int64_t at_us, struct str *ret);
+/* The section's "result": the file below the workspace that the pipeline writes. What it holds is shown to who reads runs, so E_INVALID: it is
+ * absolute, or leads out of the workspace. Borrowed. For tests. */
+MUST_USE enum err retrain_result(struct op *op, const struct json *section, struct str *ret);
 /* Why a run was started, as the JSON object of its row: by a monitor, or run `run` again from `stage` on ("": whole). Names are cut. For tests. */
 struct str retrain_reason(struct op *op, const struct monitor_trigger *why);
 struct str retrain_again_reason(struct op *op, int64_t run, struct str stage);

@@ -55,12 +55,38 @@ static void reasons_are_json(void **state)
     assert_true(json_get(j, "again")->i == 7 && json_get(j, "from")->s.len == 1000);
 }
 
+/* What the file holds is shown: it is one of the workspace. */
+static void results_stay_below(void **state)
+{
+    struct op *op = *state;
+    static const struct {
+        const char *text;
+        bool ok;
+    } cases[] = {{"{}", true},
+                 {"{\"result\": \"out/registered.json\"}", true},
+                 {"{\"result\": \"..json\"}", true},
+                 {"{\"result\": \"/etc/secret.json\"}", false},
+                 {"{\"result\": \"../../data/admin.json\"}", false},
+                 {"{\"result\": \"out/..\"}", false},
+                 {"{\"result\": \"a\\u0000b\"}", false},
+                 {"{\"result\": \"\"}", false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct json *j = NULL;
+        struct str result = STR("");
+        op_clear(op);
+        assert_int_equal(json_parse(op, str_from(cases[i].text), JSON_STRICT, &j), OK);
+        assert_int_equal(retrain_result(op, j, &result), cases[i].ok ? OK : E_INVALID);
+        assert_true(!cases[i].ok == !result.len);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(times_are_put_in, scratch_op_up, scratch_op_down),
         cmocka_unit_test_setup_teardown(nonsense_is_refused, scratch_op_up, scratch_op_down),
         cmocka_unit_test_setup_teardown(reasons_are_json, scratch_op_up, scratch_op_down),
+        cmocka_unit_test_setup_teardown(results_stay_below, scratch_op_up, scratch_op_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
