@@ -26,6 +26,10 @@ const struct route_shape native_shapes_tracking[] = {
      .answer = "{ metric: text, x_axis: text, from: num | null, to: num | null, run_ids: [text | null], names: [text | null], start: [int], x: [num | null], y: [num | null] } | "
                "{ metric: text, x: text, from: num | null, to: num | null, groups: int, runs: int, lines: [ChartLine] }",
      .type = "application/octet-stream"},
+    {.handler = native_runs_values,
+     .body = MANY "columns?: [text] -- metrics.KEY, params.KEY, tags.KEY.",
+     .answer = "run_ids: [text]\nnames: [text]\nstart_ms: [int]\nend_ms: [int | null]\nmetrics: [{ key: text, values: [num | null | 'NaN'] }]\n"
+               "params: [{ key: text, texts: [text], at: [int | null] }] -- Each text once, and which of them a run has.\ntags: [{ key: text, texts: [text], at: [int | null] }]"},
     {.handler = native_runs_search,
      .body = EXPERIMENTS FILTER "sort?: [text] -- Such as metrics.loss DESC.\ncolumns?: [text] -- metrics.KEY, params.KEY, tags.KEY.\n" VIEW "offset?: int(0..2147483647)\nlimit?: int(1..1000) -- 100.\n"
              "version?: int(0..) -- That of the first answer: the order is kept.",

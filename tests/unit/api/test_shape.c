@@ -1,4 +1,4 @@
-/* The notation of shapes, the schemas it makes, and its mistakes; and that every shape of the program is without one. */
+/* The notation of shapes, the schemas it makes, and its mistakes. The shapes of the program: native/test_shapes.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,10 +7,7 @@
 
 #include <cmocka.h>
 
-#include "api/native/native.h"
-#include "api/native/shapes.h"
 #include "api/shape.h"
-#include "api/system/system.h"
 #include "base/limits.h"
 
 static const struct shape_name names[] = {
@@ -94,54 +91,11 @@ static void mistakes(void **state)
     }
 }
 
-static void assert_good(struct op *op, const char *text, const struct shape_name *known)
-{
-    struct shape *s = NULL;
-    if (text && shape_parse(op, text, known, &s))
-        fail_msg("%s: %.60s", op->msg, text);
-}
-
-/* Every row of the table is described, by one shape, and every shape is of a row. */
-static void assert_described(struct op *op, const struct route_table *t)
-{
-    size_t shapes = 0;
-    for (const struct route_shape *const *table = t->shapes; *table; table++) {
-        for (const struct route_shape *s = *table; s->handler; s++, shapes++) {
-            size_t uses = 0;
-            for (size_t i = 0; i < t->len; i++)
-                uses += t->rows[i].handler == s->handler;
-            if (!uses)
-                fail_msg("%s: shape %zu of a handler that no row names", t->dialect, shapes);
-            assert_good(op, s->query, t->names);
-            assert_good(op, s->body, t->names);
-            assert_good(op, s->answer, t->names);
-            assert_true(s->answer || s->type);
-        }
-    }
-    for (size_t i = 0; i < t->len; i++) {
-        size_t said = 0;
-        for (const struct route_shape *const *table = t->shapes; *table; table++)
-            for (const struct route_shape *s = *table; s->handler; s++)
-                said += s->handler == t->rows[i].handler;
-        if (said != 1)
-            fail_msg("%s %s has %zu shapes: see shapes_*.c", t->rows[i].method, t->rows[i].path, said);
-    }
-    for (const struct shape_name *n = t->names; n && n->name; n++)
-        assert_good(op, n->text, t->names);
-}
-
-static void every_route_is_described(void **state)
-{
-    assert_described(*state, &native_routes);
-    assert_described(*state, &system_routes);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_of_each, setup, teardown), cmocka_unit_test_setup_teardown(alternatives, setup, teardown),
         cmocka_unit_test_setup_teardown(members, setup, teardown),     cmocka_unit_test_setup_teardown(mistakes, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_route_is_described, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
