@@ -9,7 +9,7 @@ import { t } from "../lib/words.js";
 import { isDark } from "../shell/theme.js";
 import { fresh, token, useBox } from "./canvas.js";
 
-const ROW = 22, TABLE_CELLS_MAX = 4000;
+const ROW = 22, CELL_MIN = 8, TABLE_CELLS_MAX = 4000;
 const text = one => (typeof one === "string" ? one : one.label);
 
 function scaleOf(scale, rows, cols, value) {
@@ -88,7 +88,7 @@ function Table({ rows, cols, value, label }) {
 }
 
 export function HeatMap({ rows, cols, value, scale, label, onPick, threshold, format = number, cell: wanted, highlight }) {
-  const canvas = useRef(null), box = useRef(null), [width, theme] = useBox(box), cell = wanted ?? (width ? Math.max(10, Math.min(64, Math.floor(width / Math.max(1, cols.length)))) : 24);
+  const canvas = useRef(null), box = useRef(null), [width, theme] = useBox(box), cell = wanted ?? (width ? Math.max(CELL_MIN, Math.min(64, Math.floor(width / Math.max(1, cols.length)))) : 24);
   const [over, setOver] = useState(null), range = useMemo(() => scaleOf(scale, rows, cols, value), [scale, rows, cols, value]);
   const at = over && over[0] < rows.length && over[1] < cols.length ? over : null; /* there may be fewer now */
   const move = next => (next?.[0] === over?.[0] && next?.[1] === over?.[1]) || setOver(next);
@@ -97,6 +97,9 @@ export function HeatMap({ rows, cols, value, scale, label, onPick, threshold, fo
     paint(canvas.current, { rows, cols, value, look, cell, at, highlight });
   }, [rows, cols, value, range, cell, at?.[0], at?.[1], highlight?.[0], highlight?.[1], theme, threshold]);
   const table = useMemo(() => rows.length * cols.length <= TABLE_CELLS_MAX && html`<${Table} rows=${rows} cols=${cols} value=${value} label=${label} />`, [rows, cols, value, label]);
+  useEffect(() => { /* columns are times: the newest stand in view where not all do */
+    box.current.scrollLeft = box.current.scrollWidth;
+  }, [cols.length, cell]);
   const place = event => {
     const area = canvas.current.getBoundingClientRect(), c = Math.floor((event.clientX - area.left) / cell), r = Math.floor((event.clientY - area.top) / ROW);
     return r >= 0 && r < rows.length && c >= 0 && c < cols.length ? [r, c] : null;
