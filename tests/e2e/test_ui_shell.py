@@ -332,7 +332,24 @@ def test_every_room_opens_empty(empty, browser, path):
                 settled(page)
                 assert page.evaluate("document.documentElement.dataset.theme") == theme
                 fits_width(page)
+                if size == "phone":
+                    at_hand(page)
                 shot(page, f"empty-{name}-{theme}-{size}")
+
+
+def at_hand(page):
+    """On a phone: the bar shows the room one is in, and what is pressed is large enough for a finger."""
+    here = page.locator(".rail .here").bounding_box()
+    assert here["x"] >= 0 and here["x"] + here["width"] <= PHONE["width"], here
+    small = page.evaluate("""() => [...document.querySelectorAll("main button, main select, main input:not([type=checkbox]):not([type=radio]), .top button")]
+      .map(e => [e.getBoundingClientRect(), e]).filter(([r]) => r.width > 0 && (r.height < 31.5 || r.width < 24)).map(([r, e]) => `${e.outerHTML.slice(0, 120)} ${r.width} x ${r.height}`)""")
+    assert small == []
+
+
+def test_a_page_that_fits_does_not_scroll(empty, page):
+    page.goto(empty.url + "/settings")
+    page.get_by_role("heading", name="This server").wait_for()
+    assert page.evaluate("document.documentElement.scrollHeight") == DESK["height"]
 
 
 @pytest.mark.parametrize("path", ROOMS)
