@@ -136,7 +136,7 @@ static enum err keys_read(struct op *op, const struct feature_view *v, const str
 {
     const struct json *keys = NULL;
     struct str **out = arena_array(op->arena, v->key_len + 1, struct str *);
-    enum err e = json_want_object(op, body, "keys", &keys);
+    enum err e = out ? json_want_object(op, body, "keys", &keys) : op_fail(op, E_TOO_LARGE, "no memory for the keys");
     for (size_t i = 0; !e && i < v->key_len; i++)
         e = native_str_column(op, keys, str_cstr(op->arena, v->keys[i]), n, &out[i]);
     if (!e && keys->len != v->key_len)

@@ -248,6 +248,8 @@ static enum err stages_read(struct op *op, const struct json *body, struct journ
     if (e)
         return e;
     struct journal_stage *stages = arena_array(op->arena, list->len + 1u, struct journal_stage);
+    if (!stages) /* the body may have filled the arena */
+        return op_fail(op, E_TOO_LARGE, "no memory for %u stages", list->len);
     for (uint32_t i = 0; !e && i < list->len; i++) {
         if (list->items[i].type != JSON_OBJECT)
             return op_fail_field(op, "stages", "'stages[%u]' must be an object", i);
@@ -314,7 +316,8 @@ enum err native_pipeline_run_report(struct op *op, struct services *s, struct ht
         return e;
     if (list->len > LIMIT_JOURNAL_STAGES)
         return op_fail_field(op, "stages", "'stages' has %u items; at most %d are kept", list->len, LIMIT_JOURNAL_STAGES);
-    u = arena_array(op->arena, list->len + 1u, struct journal_update);
+    if (!(u = arena_array(op->arena, list->len + 1u, struct journal_update)))
+        return op_fail(op, E_TOO_LARGE, "no memory for %u stages", list->len);
     for (uint32_t i = 0; !e && i < list->len; i++)
         e = update_read(op, &list->items[i], &u[i]);
     if (!e)
