@@ -239,6 +239,7 @@ int errand_main(int argc, char **argv, const struct errand_kind *kinds)
     if (!errand_is(argc, argv) || !kinds->name || !str_parse_i64(str_from(argv[3]), &parent) || !str_parse_u64(str_from(argv[4]), &memory) ||
         !str_parse_i64(str_from(argv[5]), &a) || !str_parse_i64(str_from(argv[6]), &b)) {
         fputs("errand is started by the server, not by hand\n", stderr);
+        arena_destroy(op.arena);
         return 2;
     }
     prctl(PR_SET_NAME, "ingot-errand", 0, 0, 0);
