@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from compare_world import SEEDS, STEPS, Trials, curve, long_run
+from mlflow.entities import Metric, Param
 from ui_world import HOSTILE, PHONE, fits_width, harmless, opened, prefer, server, settled, shot, texts
 
 LOSSES = [curve(lr, seed) for lr in (0.001, 0.003, 0.01) for seed in range(SEEDS)]
@@ -343,21 +344,93 @@ def test_scatter_says_r_and_rho(page, trials):
     shot(page, "compare-scatter")
 
 
-def test_many_runs_in_one_picture(page, trials):
-    page.goto(f"{trials.url}/compare?exp={trials.experiment}")
+CROWD = 120  # more than are compared one by one
+
+
+@pytest.fixture(scope="module")
+def crowd(trials):
+    """(experiment, curves by id): runs of two metrics, three widths, a parameter that each has for its own."""
+    c, curves = trials.client, {}
+    experiment = c.create_experiment("crowd")
+    for i in range(CROWD):
+        run = c.create_run(experiment, run_name=f"crowd-{i:03}", start_time=1_760_000_000_000 + i).info.run_id
+        curves[run] = [math.exp(-k / 20) + (i % 3) + (i * 37 % 101) / 500 for k in range(80)]
+        params = [Param("own", str(i)), Param("depth", str(i % 7))] + ([Param("width", str(8 * (1 + i % 3)))] if i != 5 else [])
+        c.log_batch(run, [Metric("loss", v, 1_760_000_000_000 + k, k) for k, v in enumerate(curves[run])], params)
+    return experiment, curves
+
+
+def test_a_search_is_an_address(page, trials):
+    """Resolved by the server: few runs one by one, in the order and number that the address says."""
+    page.goto(f"{trials.url}/compare?exp={trials.experiment}&q=lr+0.0&sort=name&limit=4")
     ready(page)
-    page.get_by_role("heading", name="Compare 10 runs").wait_for()
-    got = drawn(page, "loss")
-    assert set(got) == {*trials.ids, trials.odd}
-    for run, loss in zip(trials.ids, LOSSES):
-        assert got[run]["min"] == min(loss) and got[run]["max"] == max(loss) and got[run]["last"] == loss[-1]
-    page.goto(f"{trials.url}/compare?exp={trials.experiment}&q=" + "params.lr+%3D+'0.01'&m=loss")
-    wait_for(page, "rows.length === 3")
-    with page.expect_request(lambda r: "metrics/overlay" in r.url and "range" in r.post_data):
-        drag(page, "loss", (0.2, 0.4))
-    page.go_back()
+    page.get_by_role("heading", name="Compare 4 runs").wait_for()
+    assert texts(page, ".compare-runs a") == trials.names[:4]
+    page.get_by_role("button", name=f"Take {trials.names[1]} out").click()
+    page.get_by_role("heading", name="Compare 3 runs").wait_for()
+    assert trials.ids[1] not in page.url and trials.ids[0] in page.url and "limit" not in page.url
     page.goto(f"{trials.url}/compare?q=attributes.run_name+%3D+'nobody'")
     page.get_by_text("The filter finds no runs.").wait_for()
+
+
+def test_many_runs_in_one_picture(page, trials, crowd):
+    experiment, curves = crowd
+    page.goto(f"{trials.url}/runs?exp={experiment}")
+    page.get_by_role("link", name=f"Compare all {CROWD}").click()
+    ready(page)
+    page.get_by_role("heading", name=f"Compare {CROWD} runs").wait_for()
+    got = drawn(page, "loss")
+    assert set(got) == set(curves)
+    for run, loss in curves.items():
+        assert got[run]["min"] == min(loss) and got[run]["max"] == max(loss) and got[run]["last"] == loss[-1]
+    with page.expect_request(lambda r: "metrics/overlay" in r.url and "range" in r.post_data):
+        drag(page, "loss", (0.2, 0.4))
+    page.goto(f"{trials.url}/compare?exp={experiment}&sort=name&limit=101")
+    page.get_by_text(f"The first 101 of {CROWD} runs are compared").wait_for()
+    wait_for(page, "rows.length === 101")
+    assert set(drawn(page, "loss")) == set(list(curves)[:101])
+
+
+def test_many_runs_in_groups(page, trials, crowd):
+    experiment, curves = crowd
+    page.goto(f"{trials.url}/compare?exp={experiment}")
+    ready(page)
+    page.get_by_label("Group by").select_option("param:width")
+    page.wait_for_url(re.compile("group=param"))
+    panel(page, "loss").get_by_text("4 groups").wait_for()
+    assert texts(page, ".metric-panel[data-metric=loss] .chart-legend button") == ["width = 8 (40)", "width = 16 (40)", "width = 24 (39)", "width = – (1)"]
+    got = drawn(page, "loss")
+    for k, width in enumerate((8, 16, 24)):
+        mean = np.array([loss for i, loss in enumerate(curves.values()) if i % 3 == k and i != 5]).mean(0)
+        assert math.isclose(got[f"group:{width}"]["last"], mean[-1], rel_tol=1e-12) and got[f"group:{width}"]["points"] == 80
+    shot(page, "compare-many-groups")
+    page.get_by_label("Group by").select_option("param:own")
+    panel(page, "loss").get_by_text(f"The 32 largest of {CROWD} groups are drawn.").wait_for()
+
+
+def test_many_runs_as_parallel_coordinates_and_scatter(page, trials, crowd):
+    experiment, curves = crowd
+    page.goto(f"{trials.url}/compare?exp={experiment}&sort=name")
+    page.get_by_role("tab", name="Parallel coordinates").click()
+    page.get_by_role("status").get_by_text(f"{CROWD} runs", exact=True).wait_for()
+    assert sorted(page.locator(".par-title title").all_text_contents()) == ["depth", "loss", "own", "width"]
+    shot(page, "compare-many-parallel")
+    page.get_by_text("Ranges").click()
+    page.get_by_label("depth, to").fill("1")
+    page.get_by_label("depth, to").press("Enter")
+    page.get_by_text(f"{sum(i % 7 <= 1 for i in range(CROWD))} of {CROWD} runs").wait_for()
+    page.goto(f"{trials.url}/compare?exp={experiment}&sort=name&tab=scatter&sx=param:width&sy=metric:loss")
+    page.locator(".scatter-says").get_by_text("1 without one of both values").wait_for()
+    x, y = np.array([8 * (1 + i % 3) for i in range(CROWD) if i != 5]), np.array([loss[-1] for i, loss in enumerate(curves.values()) if i != 5])
+    figures = page.locator(".scatter-says span").evaluate_all("list => list.map(s => Number(s.title))")
+    assert math.isclose(figures[0], np.corrcoef(x, y)[0, 1], rel_tol=1e-9)
+    box = page.locator(".scatter-body").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    shot(page, "compare-many-scatter")
+    with opened(page.context.browser, "compare-many-phone", viewport=PHONE) as phone:
+        phone.goto(page.url)
+        phone.locator(".scatter-says").wait_for()
+        fits_width(phone)
 
 
 def test_a_million_points_keep_their_peak(page, trials):

@@ -131,7 +131,7 @@ def test_sorting_and_keys(world, page):
     chosen = re.search(r"sel=([0-9a-f%C,]+)", page.url)[1].replace("%2C", ",").split(",")
     names = [world.client.get_run(r).info.run_name for r in chosen]
     assert sorted(names) == ["train-000", "train-001", "train-002"]
-    link = page.get_by_role("link", name="Compare").get_attribute("href")
+    link = page.get_by_role("link", name="Compare", exact=True).get_attribute("href")
     assert link.startswith("/compare?runs=") and all(r in link for r in chosen)
     page.reload()
     page.get_by_text("3 runs chosen").wait_for()
@@ -283,6 +283,114 @@ def test_runs_are_tagged_deleted_and_restored(world, page):
     dialog.get_by_role("button", name="Restore").click()
     page.wait_for_function("() => document.querySelector('[role=grid]').getAttribute('aria-rowcount') === '2'")
     assert sorted(world.client.get_run(r).info.lifecycle_stage for r in ids) == ["active", "active", "active", "deleted"]
+
+
+def test_all_that_match_are_chosen_and_acted_on(world, page):
+    """Rows that are not loaded are chosen as well, but for those taken out; the address holds it; acts go through all of them, in the order that the page showed."""
+    n = 230
+    experiment = world.client.create_experiment("many acts")
+    ids = [world.client.create_run(experiment, run_name=f"bulk-{i:03}", start_time=1_700_000_000_000 + i).info.run_id for i in range(n)]
+    prefer(page, **{"runs.strip": False})
+    open_runs(page, world, f"?exp={experiment}&q=bulk&sort=name")
+    page.get_by_role("checkbox", name="Select all").click()
+    bar = page.get_by_role("region", name="Chosen runs")
+    bar.get_by_text(f"All {n} runs that match are chosen").wait_for()
+    page.locator(".grid-row [data-pick]").nth(1).click()
+    bar.get_by_text(f"{n - 1} runs chosen").wait_for()
+    page.reload()
+    bar.get_by_text(f"{n - 1} runs chosen").wait_for()
+    assert page.locator(".grid-row:not(.chosen) .first").all_inner_texts() == ["bulk-001"]
+    bar.get_by_role("link", name="Compare").click()
+    page.get_by_role("heading", name=f"Compare {n - 1} runs").wait_for()
+    assert len(page.url) < 300
+    page.go_back()
+    bar.get_by_role("button", name="Tag").click()
+    dialog = page.get_by_role("dialog")
+    assert f"All {n - 1} runs that the filter finds" in dialog.inner_text()
+    dialog.get_by_label("Tag").fill("wave")
+    dialog.get_by_label("Value").fill("2")
+    dialog.get_by_role("button", name="Set tag").click()
+    dialog.wait_for(state="hidden")
+    tagged = {r.info.run_id for r in world.client.search_runs([experiment], "tags.wave = '2'", max_results=1000)}
+    assert tagged == set(ids) - {ids[1]}
+    bar.get_by_role("button", name="Delete").click()
+    assert dialog.get_by_role("button", name="Delete").is_disabled()  # so many are typed first
+    dialog.get_by_label(f"Type {n - 1} to confirm").fill(str(n - 1))
+    shot(page, "runs-delete-all")
+    dialog.get_by_role("button", name="Delete").click()
+    dialog.wait_for(state="hidden")
+    page.wait_for_function("() => document.querySelector('[role=grid]').getAttribute('aria-rowcount') === '2'")
+    assert [r.info.run_id for r in world.client.search_runs([experiment])] == [ids[1]]
+
+
+def test_an_act_that_fails_says_how_far_it_came(world, page):
+    experiment = world.client.create_experiment("failing acts")
+    for i in range(30):
+        world.client.create_run(experiment, run_name=f"fail-{i:02}", start_time=1_700_000_000_000 + i)
+    prefer(page, **{"runs.strip": False})
+    open_runs(page, world, f"?exp={experiment}")
+    page.watch.allow("/runs/set-tag")
+    calls = []
+    page.route("**/runs/set-tag", lambda route: (calls.append(1), route.fulfill(status=500, content_type="application/json", body='{"message": "the disk is full"}') if len(calls) > 10 else route.continue_()))
+    page.locator(".grid-body").focus()
+    page.keyboard.press("Control+a")
+    bar = page.get_by_role("region", name="Chosen runs")
+    bar.get_by_role("button", name="Tag").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Tag").fill("k")
+    dialog.get_by_role("button", name="Set tag").click()
+    problem = dialog.locator(".problem")
+    problem.wait_for()
+    done = len(world.client.search_runs([experiment], "tags.k = ''", max_results=100))
+    assert f"{done} of 30 were done. the disk is full" in problem.inner_text() and done == 10
+
+
+def test_a_choice_of_many_outlives_a_reload(world, page):
+    """More than an address holds: the list is kept in this browser, and elsewhere the page says so."""
+    ids = [r.info.run_id for r in world.client.search_runs([world.sweep], max_results=1000)]
+    more = world.client.create_experiment("kept choice")
+    ids += [world.client.create_run(more, run_name=f"kept-{i}").info.run_id for i in range(90)]
+    prefer(page, **{"runs.strip": False, "runs.lists": [{"name": "~abc", "ids": ids}]})
+    open_runs(page, world, "?sel=~abc")
+    page.get_by_text(f"{len(ids)} runs chosen").wait_for()
+    page.get_by_role("link", name="Compare", exact=True).click()
+    page.get_by_role("heading", name=f"Compare {len(ids)} runs").wait_for()
+    assert len(page.url) < 200
+    page.reload()
+    page.get_by_role("heading", name=f"Compare {len(ids)} runs").wait_for()
+    page.goto(world.url + "/compare?runs=~nobody")
+    page.get_by_text("This choice is not known here").wait_for()
+
+
+def test_the_row_in_focus_stays_in_focus_when_runs_come(world, page):
+    experiment = world.client.create_experiment("focus")
+    for i in range(8):
+        world.client.create_run(experiment, run_name=f"row-{i}", start_time=1_700_000_000_000 + i)
+    prefer(page, **{"runs.strip": False})
+    open_runs(page, world, f"?exp={experiment}")
+    body = page.locator(".grid-body")
+    body.focus()
+    for key in ("Home", "ArrowDown", "ArrowDown"):
+        body.press(key)
+    active = "() => document.querySelector('.grid-row.active .first')?.innerText.trim()"
+    assert page.evaluate(active) == "row-5"
+    world.client.create_run(experiment, run_name="newest", start_time=1_700_000_001_000)
+    wait_first(page, "newest")
+    page.wait_for_function(f"() => ({active})() === 'row-5'")
+    body.press(" ")
+    page.wait_for_function("() => document.querySelector('.grid-row.chosen .first')?.innerText.trim() === 'row-5'")
+
+
+def test_back_while_the_filter_has_the_focus(world, page):
+    open_runs(page, world, f"?exp={world.sweep}&q=train-00")
+    page.get_by_role("navigation", name="Experiments").get_by_role("link", name="other").click()
+    box = page.get_by_role("combobox", name="Filter runs")
+    box.fill("other-1")
+    box.press("Enter")
+    wait_first(page, "other-1")
+    page.go_back()
+    page.wait_for_function("() => document.querySelector('.filter-box input').value === 'train-00'")
+    assert box.evaluate("e => e === document.activeElement")
 
 
 def test_experiments_are_made_renamed_deleted_and_restored(world, page):

@@ -94,6 +94,19 @@ export function axisColumns(answer) {
     { key: "attr:start", title: "start_ms", kind: "attr", values: answer.runs.map(run => run.start_ms), differs: true }];
 }
 
+/* The same of very many runs: all that is known of (GET /runs/columns), those with values that POST /runs/values has told. `answer` null: none yet. */
+export function manyColumns(known, answer) {
+  const told = new Map();
+  for (const column of answer?.params ?? [])
+    told.set("param:" + column.key, column.at.map(i => (i === null ? null : column.texts[i])));
+  for (const column of answer?.metrics ?? [])
+    told.set("metric:" + column.key, column.values.map(metricValue));
+  const of = (kind, rows, more) => rows.map(row => ({ key: `${kind}:${row.key}`, title: row.key, kind, values: told.get(`${kind}:${row.key}`) ?? [], differs: true, ...more(row) }));
+  const start = answer?.start_ms ?? [], took = start.map((ms, i) => (answer.end_ms[i] === null ? null : answer.end_ms[i] - ms));
+  return [...of("param", known.params, row => ({ telling: row.distinct > 1 && row.runs * 2 >= known.runs })), ...of("metric", known.metrics, () => ({})),
+    { key: "attr:duration", title: "duration_ms", kind: "attr", values: took, differs: true }, { key: "attr:start", title: "start_ms", kind: "attr", values: start, differs: true }];
+}
+
 /* Attributes of runs as rows of the table. */
 export function attributeRows(answer, words) {
   const took = answer.runs.map(run => (run.end_ms === undefined ? null : run.end_ms - run.start_ms));

@@ -2,6 +2,7 @@
 export const ROW_PX = 32;
 export const DENSE_PX = 26;
 export const MAX_PX = 12000000; /* browsers draw nothing behind some 17 million: longer tables scroll by more than a pixel per pixel */
+const NEARBY = 200;
 const WIDTH_MIN = 48, WIDTH_MAX = 1200;
 
 /* Height of the body, and how many pixels of rows one pixel of scrolling is. */
@@ -89,6 +90,15 @@ export function moved(keys, key, before) {
     return keys;
   rest.splice(at, 0, key);
   return rest;
+}
+
+/* Where the row `key` that stood at `i` stands now, at most NEARBY rows away; -1: not there. */
+export function movedTo(key, i, keyAt, count) {
+  for (let far = 1; far <= NEARBY; far++)
+    for (const at of [i + far, i - far])
+      if (at >= 0 && at < count && keyAt(at) === key)
+        return at;
+  return -1;
 }
 
 /* The next set of chosen keys after a click on row i. `range`: from the row chosen last to this one, which takes on the state of this one. */

@@ -15,6 +15,7 @@ import { isDark } from "../shell/theme.js";
 import { fresh, useBox } from "./canvas.js";
 
 const TOP = 44, FOOT = 14, SIDE = 60, NEAR_PX = 12;
+const MANY = 300, LINES_PER_STROKE = 32, SHADES = 31;
 
 /* The rows within all brushes. Pure. */
 export function kept(axes, rows, brushes) {
@@ -34,6 +35,11 @@ export function shares(axis) {
   return axis.values.map(v => (axis.domain[0] === axis.domain[1] ? 0.5 : map(v)));
 }
 
+/* Of very many lines a few shades: what has one colour is drawn at once. */
+function shade(share, rows) {
+  return rows > MANY ? Math.round(share * SHADES) / SHADES : share;
+}
+
 function layout(axes, width, height) {
   const step = axes.length > 1 ? (width - 2 * SIDE) / (axes.length - 1) : 0;
   return axes.map((a, i) => ({ ...a, x: axes.length > 1 ? SIDE + i * step : width / 2, toY: mapping(a.axis.domain, [height - FOOT, TOP], a.axis.log) }));
@@ -43,8 +49,7 @@ function points(placed, i) {
   return placed.map(a => [a.x, a.toY(a.axis.values[i])]);
 }
 
-function strokeRow(ctx, placed, i) {
-  ctx.beginPath();
+function traceRow(ctx, placed, i) {
   let down = false;
   for (const [x, y] of points(placed, i)) {
     if (Number.isNaN(y)) {
@@ -59,24 +64,43 @@ function strokeRow(ctx, placed, i) {
     }
     down = true;
   }
+}
+
+/* Lines of one colour by the stroke: ten thousand are a few hundred strokes. Few lines are stroked one by one, so that where they cross shows. */
+function strokeRows(ctx, placed, list, colours, alpha, wide) {
+  const at_once = list.length > MANY ? LINES_PER_STROKE : 1, looks = new Map();
+  ctx.globalAlpha = alpha;
+  ctx.lineWidth = wide;
+  for (const i of list) {
+    const held = looks.get(colours[i]) ?? looks.set(colours[i], []).get(colours[i]);
+    if (held.push(i) === at_once)
+      flush(ctx, placed, held.splice(0), colours[i]);
+  }
+  for (const [colour, rest] of looks)
+    flush(ctx, placed, rest, colour);
+}
+
+function flush(ctx, placed, list, colour) {
+  ctx.strokeStyle = colour;
+  ctx.beginPath();
+  for (const i of list)
+    traceRow(ctx, placed, i);
   ctx.stroke();
 }
 
-function paint(canvas, { width, height, placed, rows, keep, colours, highlight }) {
-  const ctx = fresh(canvas, width, height);
+function paint(canvas, { width, height, placed, rows, keep, colours }) {
+  const ctx = fresh(canvas, width, height), many = rows.length > MANY, all = rows.map((_, i) => i), begun = performance.now();
   ctx.lineCap = "round";
-  const draw = (i, alpha, wide) => {
-    ctx.globalAlpha = alpha;
-    ctx.lineWidth = wide;
-    ctx.strokeStyle = colours[i];
-    strokeRow(ctx, placed, i);
-  };
-  const thin = rows.length > 300 ? 1 : 1.6;
-  rows.forEach((_, i) => keep[i] || draw(i, 0.08, 1));
-  rows.forEach((row, i) => keep[i] && row.id !== highlight && draw(i, highlight ? 0.25 : rows.length > 300 ? 0.4 : 0.85, thin));
-  const strong = rows.findIndex(row => row.id === highlight);
-  if (strong >= 0)
-    draw(strong, 1, 3);
+  strokeRows(ctx, placed, all.filter(i => !keep[i]), colours, many ? 0.04 : 0.08, 1);
+  strokeRows(ctx, placed, all.filter(i => keep[i]), colours, many ? Math.max(0.12, 0.4 - rows.length / 40000) : 0.85, many ? 1 : 1.6);
+  performance.measure("parallel-paint", { start: begun, end: performance.now(), detail: { lines: rows.length } });
+}
+
+/* The one that is pointed at, on a canvas of its own: the others are not drawn again. */
+function paintStrong(canvas, { width, height, placed, rows, colours, highlight }) {
+  const ctx = fresh(canvas, width, height), i = highlight ? rows.findIndex(row => row.id === highlight) : -1;
+  if (i >= 0)
+    strokeRows(ctx, placed, [i], colours, 1, 3);
 }
 
 function nearestRow(placed, rows, keep, px, py) {
@@ -137,17 +161,21 @@ function Ranges({ axes, brushes, onBrush }) {
 }
 
 export function Parallel({ label, axes, rows, colour, onColour, brushes = {}, onBrush, highlight, onHover, height = 360 }) {
-  const box = useRef(null), canvas = useRef(null), [wide, theme] = useBox(box), [tip, point] = useState(null);
+  const box = useRef(null), canvas = useRef(null), strong = useRef(null), [wide, theme] = useBox(box), [tip, point] = useState(null);
   const width = Math.max(wide, axes.length * 96), placed = useMemo(() => layout(axes, width, height), [axes, width, height]);
   const keep = useMemo(() => kept(axes, rows, brushes), [axes, rows, brushes]);
   const colours = useMemo(() => {
     const by = axes.find(a => a.key === colour), share = by && shares(by.axis);
-    return rows.map((row, i) => (share ? (Number.isNaN(share[i]) ? "#8a8f98" : css(ramp(0.4 + 0.6 * share[i], { dark: isDark() }))) : row.stroke));
+    return rows.map((row, i) => (share ? (Number.isNaN(share[i]) ? "#8a8f98" : css(ramp(0.4 + 0.6 * shade(share[i], rows.length), { dark: isDark() }))) : row.stroke));
   }, [axes, rows, colour, theme]);
   useEffect(() => {
     if (wide)
-      paint(canvas.current, { width, height, placed, rows, keep, colours, highlight });
-  }, [width, height, placed, rows, keep, colours, highlight, wide]);
+      paint(canvas.current, { width, height, placed, rows, keep, colours });
+  }, [width, height, placed, rows, keep, colours, wide]);
+  useEffect(() => {
+    if (wide)
+      paintStrong(strong.current, { width, height, placed, rows, colours, highlight });
+  }, [width, height, placed, rows, colours, wide, highlight]);
   const moved = event => {
     const area = canvas.current.getBoundingClientRect(), x = event.clientX - area.left, y = event.clientY - area.top, i = nearestRow(placed, rows, keep, x, y);
     point(i < 0 ? null : { i, x, y });
@@ -155,7 +183,7 @@ export function Parallel({ label, axes, rows, colour, onColour, brushes = {}, on
   };
   const left = keep.filter(Boolean).length;
   return html`<figure class="parallel" aria-label=${label}><div class="scroll-x" ref=${box}><div class="par-body" style=${{ width: `${width}px`, height: `${height}px` }} onMouseMove=${moved} onMouseLeave=${() => { point(null); onHover?.(null); }}>
-      <canvas ref=${canvas} style=${{ width: `${width}px`, height: `${height}px` }} aria-hidden="true"></canvas>
+      ${[canvas, strong].map((ref, i) => html`<canvas key=${i} ref=${ref} class=${i === 0 && highlight ? "behind" : null} style=${{ width: `${width}px`, height: `${height}px` }} aria-hidden="true"></canvas>`)}
       <svg width=${width} height=${height} aria-hidden="true">${placed.map(a => html`<${Axis} key=${a.key} a=${a} height=${height} brush=${brushes[a.key]} onBrush=${onBrush} chosen=${a.key === colour} onChoose=${() => onColour?.(a.key)} />`)}</svg>
       ${rows[tip?.i] && html`<div class="chart-tip" style=${tip.x > width / 2 ? { right: `${width - tip.x + 14}px`, top: `${tip.y + 8}px` } : { left: `${tip.x + 14}px`, top: `${tip.y + 8}px` }}><p><b>${rows[tip.i].name}</b></p>
         <table><tbody>${axes.map(a => html`<tr key=${a.key}><th scope="row">${a.title}</th><td class="num">${a.axis.kind === "category" ? a.axis.names[a.axis.values[tip.i]] ?? "–" : full(a.axis.values[tip.i])}</td></tr>`)}</tbody></table></div>`}</div></div>

@@ -8,7 +8,7 @@ import { mapping, padded, pearson, spearman, trend as fit } from "../lib/scale.j
 import { t } from "../lib/words.js";
 import { fresh, token, useBox } from "./canvas.js";
 
-const LEFT = 64, RIGHT = 16, TOP = 12, FOOT = 40, NEAR_PX = 16;
+const LEFT = 64, RIGHT = 16, TOP = 12, FOOT = 40, NEAR_PX = 16, MANY = 2000;
 
 /* r and rho of what is drawn, and the line in the coordinates of the axes. Pure. */
 export function relation(xs, ys, xlog, ylog) {
@@ -21,8 +21,8 @@ function room(axis) {
   return axis.kind === "category" ? [axis.domain[0] - 0.5, axis.domain[1] + 0.5] : padded(axis.domain, axis.log);
 }
 
-function paint(canvas, { width, height, places, points, line, toX, toY, ends, highlight, log }) {
-  const ctx = fresh(canvas, width, height), radius = points.length > 2000 ? 2 : 4;
+function paint(canvas, { width, height, places, points, line, toX, toY, ends, log }) {
+  const ctx = fresh(canvas, width, height), radius = points.length > MANY ? 2 : 4, begun = performance.now();
   if (line) {
     ctx.save();
     ctx.beginPath();
@@ -37,19 +37,29 @@ function paint(canvas, { width, height, places, points, line, toX, toY, ends, hi
     ctx.stroke();
     ctx.restore();
   }
-  points.forEach((p, i) => {
-    if (!places[i])
-      return;
-    const strong = p.id === highlight;
-    ctx.beginPath();
-    ctx.globalAlpha = strong || !highlight ? 0.9 : 0.3;
-    ctx.arc(places[i][0], places[i][1], strong ? radius + 3 : radius, 0, 2 * Math.PI);
-    ctx.fillStyle = p.stroke;
-    ctx.fill();
-    ctx.lineWidth = 1;
-    ctx.strokeStyle = token("--surface");
-    ctx.stroke();
-  });
+  const ring = token("--surface");
+  points.forEach((p, i) => places[i] && dot(ctx, places[i], radius, p.stroke, ring, points.length > MANY ? 0.5 : 0.9));
+  performance.measure("scatter-paint", { start: begun, end: performance.now(), detail: { points: points.length } });
+}
+
+function dot(ctx, [x, y], radius, ink, ring, alpha) {
+  ctx.globalAlpha = alpha;
+  ctx.fillStyle = ink;
+  if (radius <= 2)
+    return ctx.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+  ctx.beginPath();
+  ctx.arc(x, y, radius, 0, 2 * Math.PI);
+  ctx.fill();
+  ctx.lineWidth = 1;
+  ctx.strokeStyle = ring;
+  return ctx.stroke();
+}
+
+/* The one that is pointed at, on a canvas of its own: the others are not drawn again. */
+function paintStrong(canvas, { width, height, places, points, highlight }) {
+  const ctx = fresh(canvas, width, height), i = highlight ? points.findIndex(p => p.id === highlight) : -1;
+  if (places[i])
+    dot(ctx, places[i], points.length > MANY ? 5 : 7, points[i].stroke, token("--surface"), 1);
 }
 
 function Axes({ x, y, width, height, toX, toY }) {
@@ -75,7 +85,7 @@ function Table({ label, points, x, y }) {
 }
 
 export function Scatter({ label, points, x, y, trend = true, highlight, onHover, onPick, height = 420 }) {
-  const box = useRef(null), canvas = useRef(null), [width, theme] = useBox(box), [tip, point] = useState(null);
+  const box = useRef(null), canvas = useRef(null), strong = useRef(null), [width, theme] = useBox(box), [tip, point] = useState(null);
   const xr = useMemo(() => room(x.axis), [x.axis]), yr = useMemo(() => room(y.axis), [y.axis]);
   const toX = mapping(xr, [LEFT, width - RIGHT], x.axis.log), toY = mapping(yr, [height - FOOT, TOP], y.axis.log);
   const places = points.map((_, i) => {
@@ -86,8 +96,12 @@ export function Scatter({ label, points, x, y, trend = true, highlight, onHover,
   const numbers = x.axis.kind === "number" && y.axis.kind === "number", line = trend && numbers ? found.line : null;
   useEffect(() => {
     if (width)
-      paint(canvas.current, { width, height, places, points, line, toX, toY, ends: x.axis.domain, highlight, log: [x.axis.log, y.axis.log] });
-  }, [width, height, points, x.axis, y.axis, highlight, theme, line]);
+      paint(canvas.current, { width, height, places, points, line, toX, toY, ends: x.axis.domain, log: [x.axis.log, y.axis.log] });
+  }, [width, height, points, x.axis, y.axis, theme, line]);
+  useEffect(() => {
+    if (width)
+      paintStrong(strong.current, { width, height, places, points, highlight });
+  }, [width, height, points, x.axis, y.axis, theme, highlight]);
   const table = useMemo(() => html`<${Table} label=${label} points=${points} x=${x} y=${y} />`, [label, points, x.axis, y.axis]); /* not drawn again with each move */
   const moved = event => {
     const area = canvas.current.getBoundingClientRect(), px = event.clientX - area.left, py = event.clientY - area.top;
@@ -105,7 +119,7 @@ export function Scatter({ label, points, x, y, trend = true, highlight, onHover,
   return html`<figure class="scatter" aria-label=${label}><p class="scatter-y soft">${y.label}${y.axis.log ? " (log)" : ""}</p>
     <div class="scatter-body" ref=${box} style=${{ height: `${height}px` }} onMouseMove=${moved} onMouseLeave=${() => { point(null); onHover?.(null); }} onClick=${() => points[tip?.i] && onPick?.(points[tip.i].id)}>
       ${width > 0 && html`<${Axes} x=${{ ...x, range: xr }} y=${{ ...y, range: yr }} width=${width} height=${height} toX=${toX} toY=${toY} />`}
-      <canvas ref=${canvas} style=${{ width: `${width}px`, height: `${height}px` }} aria-hidden="true"></canvas>
+      ${[canvas, strong].map((ref, i) => html`<canvas key=${i} ref=${ref} class=${i === 0 && highlight ? "behind" : null} style=${{ width: `${width}px`, height: `${height}px` }} aria-hidden="true"></canvas>`)}
       ${tip && points[tip.i] && html`<div class="chart-tip" style=${tip.x > width / 2 ? { right: `${width - tip.x + 14}px`, top: `${tip.y}px` } : { left: `${tip.x + 14}px`, top: `${tip.y}px` }}><p><b>${points[tip.i].name}</b></p>
         <table><tbody><tr><th scope="row">${x.label}</th><td class="num">${show(x.axis, tip.i)}</td></tr><tr><th scope="row">${y.label}</th><td class="num">${show(y.axis, tip.i)}</td></tr></tbody></table></div>`}</div>
     <${Says} found=${numbers ? found : { ...found, r: null, rho: null }} missing=${points.length - found.n} />${table}</figure>`;

@@ -11,6 +11,7 @@
  *   sort, onSort      {key, desc}
  *   rowHref(row)      makes the first cell a link; a click elsewhere on the row, or Enter, follows it. onOpen(row) instead or as well.
  *   selected, onSelect   Set of rowKeys: boxes in front. Space, Shift for ranges (over rows that are here).
+ *   inverted, onSelectAll   all rows are chosen but those in `selected`; the box of the head, or Ctrl+A, asks for that, where rows are elsewhere
  *   height    "auto": up to 20 rows, then it scrolls; "fill": to the foot of the window
  *   layout, onLayout  {order: [keys], widths: {key: px}} where the room keeps it (URL); else it is kept in this browser under `id`.
  *   lit, onHover      key of a row to be shown as pointed at; told row or null when one is
@@ -21,7 +22,7 @@
  * Keyboard: the head is one stop of Tab (arrows move, Enter sorts, Shift+arrows widen, Ctrl+arrows move the column), the body another (arrows, PageUp/Down,
  * Home, End, Enter, Space). The row in focus is told by aria-activedescendant, so that rows which scroll away take nothing with them. */
 import { Component, cls, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
-import { DENSE_PX, ROW_PX, bodySize, clampWidth, keyTarget, laidOut, moved, nextSort, rowsInView, scrollTo, selected as selection, sortRows } from "../lib/grid.js";
+import { DENSE_PX, ROW_PX, bodySize, clampWidth, keyTarget, laidOut, moved, movedTo, nextSort, rowsInView, scrollTo, selected as selection, sortRows } from "../lib/grid.js";
 import { visible } from "../lib/ansi.js";
 import { useStored } from "../lib/store.js";
 import { t } from "../lib/words.js";
@@ -199,14 +200,32 @@ function template(columns, selectable) {
   return (selectable ? BOX_PX + "px " : "") + columns.map(c => (c === grows ? `minmax(${c.width}px, 1fr)` : `${c.width}px`)).join(" ");
 }
 
+/* The row in focus stays in focus when rows come and go around it. */
+function useFollow({ rowKey }, { list, count, keyAt }, { active, setActive, activeKey, anchor }) {
+  const key = active >= 0 && rowKey ? keyAt(active) : undefined;
+  useEffect(() => {
+    const old = activeKey.current;
+    if (active < 0 || !rowKey || key === old)
+      return;
+    if (list)
+      setActive(list.findIndex(row => rowKey(row) === old));
+    else if (key !== undefined) { /* rows that are elsewhere: it has come at last, or is looked for nearby */
+      const to = old === null ? -1 : movedTo(old, active, keyAt, count);
+      if (to < 0)
+        activeKey.current = key;
+      else {
+        anchor.current += anchor.current >= 0 ? to - active : 0;
+        setActive(to);
+      }
+    }
+  }, [list, key]);
+}
+
 /* The row in focus, and what keys and the pointer do. `here`: {list, count, at, keyAt, view_px, row_px}. */
 function useHands(props, box, body, here) {
   const { id, rowKey, selected, onSelect } = props, { list, count, at, keyAt, view_px, row_px } = here;
   const anchor = useRef(-1), activeKey = useRef(null), [active, setActive] = useState(-1);
-  useEffect(() => { /* the row in focus stays in focus when rows come and go around it */
-    if (list && rowKey && active >= 0 && keyAt(active) !== activeKey.current)
-      setActive(list.findIndex(row => rowKey(row) === activeKey.current));
-  }, [list]);
+  useFollow(props, here, { active, setActive, activeKey, anchor });
   useLayoutEffect(() => { /* the row in focus is another one then */
     box.current.scrollTop = 0;
     setActive(-1);
@@ -231,15 +250,23 @@ function useHands(props, box, body, here) {
     if (props.rowHref) /* a click like the user's, keys held included, so that the router or the browser takes it */
       document.getElementById(`${id}-row-${i}`)?.querySelector(".first > a")?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey: event.ctrlKey, metaKey: event.metaKey, shiftKey: event.shiftKey, button: 0 }));
   };
-  const extend = i => onSelect(new Set([...(selected ?? []), ...Array.from({ length: Math.abs(i - active) + 1 }, (_, n) => keyAt(Math.min(i, active) + n)).filter(k => k !== undefined)]));
+  const extend = i => {
+    const next = new Set(selected ?? []);
+    for (let n = Math.min(i, active); n <= Math.max(i, active); n++)
+      if (keyAt(n) !== undefined)
+        next[props.inverted ? "delete" : "add"](keyAt(n));
+    onSelect(next);
+  };
   const press = event => {
     if (event.target !== body.current && !event.target.matches?.("[data-pick]"))
       return;
-    const i = event.ctrlKey || event.metaKey || event.altKey ? -1 : keyTarget(event.key, active, count, Math.max(1, Math.floor(view_px / row_px) - 1));
+    const held = event.ctrlKey || event.metaKey, i = held || event.altKey ? -1 : keyTarget(event.key, active, count, Math.max(1, Math.floor(view_px / row_px) - 1));
     if (i >= 0) {
       if (event.shiftKey && onSelect && active >= 0)
         extend(i);
       activate(i);
+    } else if (event.key === "a" && held && props.chooseAll) {
+      props.chooseAll();
     } else if (event.key === "Enter" && active >= 0) {
       open(active, event);
     } else if (event.key === " " && active >= 0 && onSelect) {
@@ -276,16 +303,17 @@ export function Table(props) {
   const height_px = useHeight(box, props.height ?? "auto", count, row_px), [scroll_px, view_px, onScroll] = useScroll(box, count, row_px);
   const { from, to, origin_px } = rowsInView(scroll_px, view_px, count, STEP_ROWS + BEYOND, row_px), { body_px } = bodySize(count, view_px, row_px);
   useEffect(() => need?.(from, to), [from, to, need, count]);
-  const { active, setActive, press, click, hover } = useHands(props, box, body, { list, count, at, keyAt, view_px, row_px });
+  const chosen = props.inverted ? count - (selected?.size ?? 0) : selected?.size ?? 0, chooseAll = !onSelect ? null : list && rowKey ? () => onSelect(new Set(list.map(rowKey))) : props.onSelectAll ?? null;
+  const { active, setActive, press, click, hover } = useHands({ ...props, chooseAll }, box, body, { list, count, at, keyAt, view_px, row_px });
   const drawn = [];
   for (let i = from, slots = Math.max(1, to - from); i < to; i++) {
     const key = keyAt(i);
-    drawn.push(html`<${Row} key=${i % slots} table=${props} row=${at(i)} index=${i} top_px=${i * row_px + origin_px} columns=${columns} active=${i === active} lit=${key !== undefined && key === lit} chosen=${key !== undefined && !!selected?.has(key)} selectable=${!!onSelect} />`);
+    drawn.push(html`<${Row} key=${i % slots} table=${props} row=${at(i)} index=${i} top_px=${i * row_px + origin_px} columns=${columns} active=${i === active} lit=${key !== undefined && key === lit} chosen=${key !== undefined && !!selected?.has(key) !== !!props.inverted} selectable=${!!onSelect} />`);
   }
-  const chosen = selected?.size ?? 0, before_px = (onSelect ? BOX_PX : 0) + columns.filter(c => c.fixed).reduce((sum, c) => sum + c.width, 0);
+  const before_px = (onSelect ? BOX_PX : 0) + columns.filter(c => c.fixed).reduce((sum, c) => sum + c.width, 0);
   return html`<div class=${cls("grid-table", props.dense && "dense")} ref=${box} role="grid" aria-label=${label} aria-rowcount=${count + 1} aria-multiselectable=${onSelect ? "true" : null} onScroll=${onScroll}
       style=${{ height: count ? `${height_px}px` : null, "--grid-columns": template(columns, !!onSelect), "--grid-width": `${(onSelect ? BOX_PX : 0) + columns.reduce((sum, c) => sum + c.width, 0)}px`, "--grid-first": `${before_px}px` }}>
-    <${Head} columns=${columns} sort=${sort} onSort=${onSort} layout=${layout} setLayout=${setLayout} selectable=${onSelect} allChosen=${chosen > 0 && !!list && chosen >= count} someChosen=${chosen > 0} chooseAll=${list && rowKey ? () => onSelect(new Set(list.map(rowKey))) : null} />
+    <${Head} columns=${columns} sort=${sort} onSort=${onSort} layout=${layout} setLayout=${setLayout} selectable=${onSelect} allChosen=${chosen > 0 && (!!list || !!props.inverted) && chosen >= count} someChosen=${chosen > 0} chooseAll=${chooseAll} />
     ${count === 0 ? html`<div class="grid-empty" role="row"><div role="gridcell">${empty}</div></div>` : html`<div class="grid-body" role="rowgroup" ref=${body} tabindex="0" aria-activedescendant=${active >= from && active < to ? `${id}-row-${active}` : null} style=${{ height: `${body_px}px` }}
       onKeyDown=${press} onClick=${click} onMouseOver=${hover} onMouseLeave=${hover && (() => hover(null))} onFocus=${() => active < 0 && setActive(Math.min(count - 1, Math.ceil(scroll_px / row_px)))}>${drawn}</div>`}</div>`;
 }

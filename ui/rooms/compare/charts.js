@@ -19,9 +19,10 @@ export function chartBody(ids, metric, settings, width) {
     ...(settings.group ? { group_by: { [kind]: key.join(":") } } : {}) };
 }
 
-function groupName(settings) {
+/* What a group's line is called. */
+export function groupName(settings) {
   const key = settings.group.slice(settings.group.indexOf(":") + 1);
-  return line => `${key} = ${line.group ?? "–"} (${line.run_ids.length})`;
+  return line => `${key} = ${line.group ?? "–"} (${line.runs ?? line.run_ids.length})`;
 }
 
 function MetricChart({ metric, width, actions, ids, styles, settings, hover, onHover }) {

@@ -2,7 +2,6 @@
 import { html, useMemo } from "../../lib/html.js";
 import { axisOf, suitsLog } from "../../lib/axes.js";
 import { betterOf } from "../../lib/better.js";
-import { axisColumns } from "../../lib/compared.js";
 import { t } from "../../lib/words.js";
 import { Parallel } from "../../parts/parallel.js";
 import { Toggles } from "../../parts/toggle.js";
@@ -13,6 +12,8 @@ const AXES_FIRST = 7;
 
 /* Parameters that say something: half of the runs have them, with more than one value. */
 function telling(column) {
+  if (column.telling !== undefined)
+    return column.telling;
   const there = column.values.filter(v => v !== null && v !== undefined);
   return column.kind === "param" && there.length * 2 >= column.values.length && new Set(there).size > 1;
 }
@@ -24,11 +25,12 @@ export function usualAxes(columns) {
   return [...params, ...(judged ? [judged] : [])].map(c => c.key);
 }
 
-export function ParallelTab({ answer, styles, settings, hover, onHover }) {
-  const columns = useMemo(() => axisColumns(answer), [answer]), chosen = settings.axes.length ? settings.axes : usualAxes(columns);
-  const shown = answer.runs.map((run, i) => i).filter(i => !settings.off.has(answer.runs[i].run_id));
-  const rows = useMemo(() => shown.map(i => ({ id: answer.runs[i].run_id, name: answer.runs[i].name, ...styles.get(answer.runs[i].run_id) })), [answer, styles, settings.off]);
-  const axes = useMemo(() => chosen.map(key => columns.find(c => c.key === key)).filter(Boolean).map(c => {
+/* columns: as of lib/compared.js; runs: [{run_id, name}] in the order of their values. */
+export function ParallelTab({ columns, runs, styles, settings, hover, onHover }) {
+  const chosen = settings.axes.length ? settings.axes : usualAxes(columns);
+  const shown = useMemo(() => runs.map((run, i) => i).filter(i => !settings.off.has(runs[i].run_id)), [runs, settings.off]);
+  const rows = useMemo(() => shown.map(i => ({ id: runs[i].run_id, name: runs[i].name, ...styles.get(runs[i].run_id) })), [runs, styles, settings.off]);
+  const axes = useMemo(() => chosen.map(key => columns.find(c => c.key === key)).filter(c => c?.values.length === runs.length).map(c => {
     const values = shown.map(i => c.values[i]), log = settings.logs.has(c.key) || (!settings.logs.has("-" + c.key) && c.kind === "param" && suitsLog(values));
     return { key: c.key, title: columnTitle(c), axis: axisOf(values, { log }) };
   }), [columns, chosen.join("\n"), settings.logs, settings.off]);

@@ -8,7 +8,7 @@ import { Swatch } from "../../parts/chart.js";
 import { Icon } from "../../parts/icons.js";
 
 function without(runs, id) {
-  setParams({ runs: runs.map(run => run.run_id).filter(one => one !== id).join(",") || null });
+  setParams({ runs: runs.map(run => run.run_id).filter(one => one !== id).join(",") || null, exp: null, q: null, sort: null, limit: null });
 }
 
 function Item({ run, runs, style, off, lit, settings, onHover }) {

@@ -1,7 +1,6 @@
 /* scatter.js - any column of the compared runs against any other. */
 import { html, useMemo } from "../../lib/html.js";
 import { axisOf, suitsLog } from "../../lib/axes.js";
-import { axisColumns } from "../../lib/compared.js";
 import { css, ramp } from "../../lib/ramp.js";
 import { go, path } from "../../lib/route.js";
 import { t } from "../../lib/words.js";
@@ -12,11 +11,11 @@ import { isDark } from "../../shell/theme.js";
 import { PickOne, columnTitle } from "./columns.js";
 import { usualAxes } from "./parallel.js";
 
-export function ScatterTab({ answer, styles, settings, hover, onHover }) {
-  const columns = useMemo(() => axisColumns(answer), [answer]), usual = usualAxes(columns);
+export function ScatterTab({ columns, runs, styles, settings, hover, onHover }) {
+  const usual = usualAxes(columns);
   const pick = (key, otherwise) => columns.find(c => c.key === key) ?? columns.find(c => c.key === otherwise) ?? columns[0];
   const cx = pick(settings.sx, usual[0] ?? "attr:duration"), cy = pick(settings.sy, usual[usual.length - 1] ?? "attr:duration"), by = columns.find(c => c.key === settings.colour);
-  const shown = useMemo(() => answer.runs.map((run, i) => i).filter(i => !settings.off.has(answer.runs[i].run_id)), [answer, settings.off]);
+  const shown = useMemo(() => runs.map((run, i) => i).filter(i => !settings.off.has(runs[i].run_id)), [runs, settings.off]);
   const axis = column => {
     const values = shown.map(i => column.values[i]), log = settings.logs.has(column.key) || (!settings.logs.has("-" + column.key) && column.kind === "param" && suitsLog(values));
     return { label: columnTitle(column), axis: axisOf(values, { log }) };
@@ -24,8 +23,8 @@ export function ScatterTab({ answer, styles, settings, hover, onHover }) {
   const x = useMemo(() => axis(cx), [cx, shown, settings.logs]), y = useMemo(() => axis(cy), [cy, shown, settings.logs]);
   const points = useMemo(() => {
     const share = by && shares(axisOf(shown.map(i => by.values[i])));
-    return shown.map((i, k) => ({ id: answer.runs[i].run_id, name: answer.runs[i].name, stroke: share ? (Number.isNaN(share[k]) ? "#8a8f98" : css(ramp(0.4 + 0.6 * share[k], { dark: isDark() }))) : styles.get(answer.runs[i].run_id)?.stroke }));
-  }, [answer, styles, shown, by]);
+    return shown.map((i, k) => ({ id: runs[i].run_id, name: runs[i].name, stroke: share ? (Number.isNaN(share[k]) ? "#8a8f98" : css(ramp(0.4 + 0.6 * share[k], { dark: isDark() }))) : styles.get(runs[i].run_id)?.stroke }));
+  }, [runs, styles, shown, by]);
   const flip = (column, now) => {
     const next = new Set([...settings.logs].filter(key => key !== column.key && key !== "-" + column.key));
     next.add(now ? "-" + column.key : column.key);

@@ -1,6 +1,6 @@
 /* actions.js - what can be done to a run: rename, tag, delete and restore, compare with others, register a model from it. */
 import { html, useState } from "../../lib/html.js";
-import { useData } from "../../lib/api.js";
+import { useData, useKept } from "../../lib/api.js";
 import { go } from "../../lib/route.js";
 import { t } from "../../lib/words.js";
 import { Confirm, Dialog } from "../../parts/dialog.js";
@@ -45,8 +45,8 @@ function SetTag({ run, onClose, done, tag }) {
 /* Other runs of the experiment, newest first. */
 function Compare({ run, onClose }) {
   const [chosen, set] = useState(new Set()), [word, setWord] = useState("");
-  const found = useData("/api/2.0/mlflow/runs/search", { body: { experiment_ids: [run.experiment_id], max_results: 200, order_by: ["attributes.start_time DESC"] } });
-  const runs = (found.data?.runs ?? []).map(r => r.info).filter(r => r.run_id !== run.id && (r.run_name ?? "").toLowerCase().includes(word.toLowerCase()));
+  const found = useData("/api/2.0/mlflow/runs/search", { body: { experiment_ids: [run.experiment_id], max_results: 200, ...(word.trim() ? { filter: `attributes.run_name ILIKE '%${word.trim().replace(/'/g, "_")}%'` } : {}), order_by: ["attributes.start_time DESC"] } });
+  const answer = useKept(found), runs = answer && (answer.runs ?? []).map(r => r.info).filter(r => r.run_id !== run.id);
   const flip = id => {
     const next = new Set(chosen);
     if (!next.delete(id))
@@ -60,7 +60,7 @@ function Compare({ run, onClose }) {
   };
   return html`<${Dialog} title=${t("Compare {name} with", { name: run.name })} onClose=${onClose}><form onSubmit=${start}>
     <label class="field"><span>${t("Name contains")}</span><input type="search" value=${word} onInput=${e => setWord(e.target.value)} /></label>
-    ${found.data ? html`<ul class="pick">${runs.map(r => html`<li key=${r.run_id}><label><input type="checkbox" checked=${chosen.has(r.run_id)} onChange=${() => flip(r.run_id)} /> <bdi>${r.run_name || r.run_id}</bdi></label> <${Time} ms=${Number(r.start_time)} /></li>`)}
+    ${runs ? html`<ul class="pick">${runs.map(r => html`<li key=${r.run_id}><label><input type="checkbox" checked=${chosen.has(r.run_id)} onChange=${() => flip(r.run_id)} /> <bdi>${r.run_name || r.run_id}</bdi></label> <${Time} ms=${Number(r.start_time)} /></li>`)}
       ${!runs.length && html`<li class="soft">${t("There are no other runs in this experiment.")}</li>`}</ul>` : html`<${Skeleton} />`}
     <footer><button type="button" class="button" onClick=${onClose}>${t("Cancel")}</button><button class="button primary" disabled=${!chosen.size}>${t("Compare")}</button></footer></form></${Dialog}>`;
 }

@@ -29,9 +29,14 @@ function Problem({ text, wrong, server }) {
 export function Filter({ value, onChange, columns, problem }) {
   const [text, setText] = useState(value), [caret, setCaret] = useState(0), [open, setOpen] = useState(false), [at, setAt] = useState(-1), [judged, judge] = useState(value), box = useRef(null);
   useKey("f", t("Filter runs"), () => box.current.focus());
-  useEffect(() => { /* Back, or a saved view */
-    if (document.activeElement !== box.current)
+  const sent = useRef(value), send = (next, how) => {
+    sent.current = next;
+    onChange(next, how);
+  };
+  useEffect(() => { /* Back, or a saved view: not what was sent from here, which may have gone on */
+    if (value !== sent.current || document.activeElement !== box.current)
       setText(value);
+    sent.current = value;
     judge(value);
   }, [value]);
   const found = open ? complete(text, caret, columns) : { options: [] }, shown = open && found.options.length > 0, wrong = judged === text && !shown ? check(text) : null;
@@ -39,7 +44,7 @@ export function Filter({ value, onChange, columns, problem }) {
     const timer = setTimeout(() => {
       judge(text);
       if (text !== value && !check(text) && !(shown && isPlain(text)))
-        onChange(text.trim(), { replace: true });
+        send(text.trim(), { replace: true });
     }, QUIET_MS);
     return () => clearTimeout(timer);
   }, [text, shown]);
@@ -68,7 +73,7 @@ export function Filter({ value, onChange, columns, problem }) {
       judge(text);
       setOpen(false);
       if (!check(text))
-        onChange(text.trim());
+        send(text.trim());
     } else if (event.key === "Escape" && open && n)
       setOpen(false);
     else if (event.key === "Escape")
@@ -85,7 +90,7 @@ export function Filter({ value, onChange, columns, problem }) {
   };
   return html`<div class="runs-filter"><div class="filter-box"><${Icon} name="filter" /><input ref=${box} type="text" role="combobox" class=${cls(wrong && "wrong")} aria-label=${t("Filter runs")} aria-expanded=${String(shown)} aria-controls="filter-options" aria-autocomplete="list" aria-invalid=${wrong ? "true" : null}
       aria-activedescendant=${shown && at >= 0 ? `filter-option-${at}` : null} placeholder=${t("Name, or metrics.loss < 0.1 AND params.lr = '0.01'")} autocomplete="off" autocapitalize="off" spellcheck="false" value=${text} onInput=${typed} onKeyDown=${press} onClick=${e => setCaret(e.target.selectionStart)} onKeyUp=${e => setCaret(e.target.selectionStart)} onBlur=${() => setOpen(false)} />
-    ${text && html`<button type="button" class="icon-button filter-clear" aria-label=${t("Clear the filter")} title=${t("Clear the filter")} onClick=${() => { setText(""); onChange(""); box.current.focus(); }}><${Icon} name="close" /></button>`}
+    ${text && html`<button type="button" class="icon-button filter-clear" aria-label=${t("Clear the filter")} title=${t("Clear the filter")} onClick=${() => { setText(""); send(""); box.current.focus(); }}><${Icon} name="close" /></button>`}
     ${shown && html`<ul id="filter-options" class="filter-options" role="listbox" aria-label=${t("Completions")}>${found.options.map((o, i) => html`<li key=${o.text} id=${`filter-option-${i}`} role="option" aria-selected=${String(i === at)} class=${cls(i === at && "here")} onMouseDown=${e => { e.preventDefault(); take(o); }}>
       <code>${o.text}</code><span class="soft">${kindText(o.kind)}${o.detail === undefined ? "" : " · " + t("{n} run|{n} runs", { n: o.detail })}</span></li>`)}</ul>`}</div>
     ${(wrong || problem) && html`<${Problem} text=${text} wrong=${wrong} server=${problem} />`}</div>`;

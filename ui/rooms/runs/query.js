@@ -1,7 +1,7 @@
 /* query.js - what the table of runs asks for and keeps in its address. Pure.
  * A column is "status", "started", "duration", "user", "experiment", "id" or "metrics.<key>", "params.<key>", "tags.<key>". */
 import { betterOf } from "../../lib/better.js";
-import { written } from "../../lib/grammar.js";
+import { toFilter, written } from "../../lib/grammar.js";
 
 export const PAGE = 100; /* rows of one answer */
 const ATTRIBUTES = { name: "attributes.run_name", status: "attributes.status", started: "attributes.start_time", ended: "attributes.end_time", user: "attributes.user_id", id: "attributes.run_id" };
@@ -64,6 +64,18 @@ export function usualColumns(known, several) {
 /* The body of POST runs/search but for the place. */
 export function searchBody({ experiments, filter, sort, columns, deleted }) {
   return { experiments, filter, sort: orderBy(sort), columns: columns.filter(c => parts(c)[0]), view: deleted ? "deleted" : "active" };
+}
+
+/* The address of the comparison of all that a search finds, but for a few ids. Short, whatever it finds. */
+export function compareQuery({ exp, q, sort, except = [] }) {
+  const not = except.length ? `attributes.run_id NOT IN (${except.map(id => `'${id}'`).join(", ")})` : "", filter = not ? toFilter(q) : q;
+  return { exp: exp.join(","), q: (not && filter ? `(${filter}) AND ${not}` : not || filter) || " ", sort: sortText(sort) };
+}
+
+/* The same address as a search that the server answers. */
+export function searchOf(query, max) {
+  const limit = Math.floor(Number(query.get("limit"))), experiments = (query.get("exp") ?? "").split(",").filter(text => /^\d+$/.test(text)).map(Number);
+  return { experiments, filter: toFilter(query.get("q") ?? ""), sort: orderBy(sortOf(query.get("sort") ?? "")), limit: limit >= 1 && limit < max ? limit : max };
 }
 
 /* A text as one cell of a CSV: quoted where needed, and what a spreadsheet would take for a formula begins with an apostrophe. */

@@ -13,6 +13,7 @@ const VIEWS_MAX = 50;
 function viewText(query) {
   const kept = new URLSearchParams(query);
   kept.delete("sel");
+  kept.delete("not");
   return kept.toString();
 }
 

@@ -162,5 +162,5 @@ export function useWindow(body) {
   }, [JSON.stringify(body)]);
   useEffect(() => onEvent(event => ["run", "metric", "experiment", "reset"].includes(event.kind) && w.changed()), []);
   useEffect(() => () => w.close(), []);
-  return { round, total: w.total, rowAt: i => w.row(i), need: need.current, tops: w.tops, error: w.error, fresh: w.fresh, renewals: w.renewals, loading: w.version === undefined, renew: () => w.renew() };
+  return { round, total: w.total, rowAt: i => w.row(i), need: need.current, tops: w.tops, error: w.error, version: w.version, fresh: w.fresh, renewals: w.renewals, loading: w.version === undefined, renew: () => w.renew() };
 }

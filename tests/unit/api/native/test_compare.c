@@ -2,6 +2,7 @@
 #include "unit/core/track/fixture.h"
 
 #include "api/dispatch.h"
+#include "api/native/columns.h"
 #include "api/native/native.h"
 #include "api/services.h"
 #include "base/log.h"
