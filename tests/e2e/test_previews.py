@@ -98,3 +98,22 @@ def test_nothing_runs(shop, browser, name, how):
         assert frame is not None
     names = [e["name"] for e in requests.get(shop.url + "/api/2.0/mlflow/experiments/search?max_results=100", timeout=30).json()["experiments"]]
     assert names == ["Default"]
+
+
+def test_with_tokens_a_page_is_shown_without_the_pictures_beside_it(browser, tmp_path):
+    """As docs/ui.md says: a frame without an origin sends no cookie, so that nothing in it asks in anybody's name."""
+    with server(tmp_path / "data", "--auth") as s, opened(browser, "preview-locked") as page:
+        token = (tmp_path / "data/admin-token").read_text().strip()
+        head = {"Authorization": "Bearer " + token}
+        run = requests.post(s.url + "/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}, headers=head, timeout=30).json()["run"]["info"]
+        where = s.url + "/api/2.0/mlflow-artifacts/artifacts/" + run["artifact_uri"].removeprefix("mlflow-artifacts:/")
+        for name, data in {"report.html": b"<p>hello</p><img src=dot.png>", "dot.png": PIXEL}.items():
+            assert requests.put(f"{where}/{name}", data=data, headers=head, timeout=30).status_code == 200
+        page.watch.allow("^401 |preview/dot.png")
+        page.goto(f"{s.url}/runs/{run['run_id']}?tab=artifacts&file=report.html")
+        page.locator("input[type=password]").fill(token)
+        with page.expect_event("requestfailed", lambda r: r.url.endswith("/preview/dot.png")):
+            page.keyboard.press("Enter")
+        page.frame_locator("iframe").get_by_text("hello").wait_for()
+        page.goto(f"{s.url}/runs/{run['run_id']}?tab=artifacts&file=dot.png")
+        page.wait_for_function("() => document.querySelector('.preview-picture img')?.naturalWidth === 1")
