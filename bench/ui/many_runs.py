@@ -7,14 +7,14 @@ Eight experiments, the first with half of all runs; six metrics, eight parameter
 import json
 import os
 import random
-import shutil
 import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tracking"))
-import lib
+from folders import made
 from ingot_server import IngotServer
 from search import pipelined, post
 
@@ -65,13 +65,7 @@ def make(folder):
 
 def folder():
     """The data folder, made if it is not there. Copy it before a server that writes opens it."""
-    place = lib.ROOT / f"build/ui-runs-{RUNS}"
-    if not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        make(place / "data")
-        (place / "complete").touch()
-    return place / "data"
+    return made(f"ui-runs-{RUNS}", make)
 
 
 if __name__ == "__main__":

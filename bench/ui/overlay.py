@@ -14,9 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tracking"))
 import lib
+from folders import made
 from ingot_server import IngotServer
 from search import pipelined, post
 
@@ -62,13 +64,7 @@ def make(folder):
 
 
 def folder():
-    place = lib.ROOT / f"build/ui-overlay-{RUNS}-{POINTS}"
-    if not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        make(place / "data")
-        (place / "complete").touch()
-    return place / "data"
+    return made(f"ui-overlay-{RUNS}-{POINTS}", make)
 
 
 def cpu_ms(server):

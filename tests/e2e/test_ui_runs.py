@@ -306,7 +306,7 @@ def test_all_that_match_are_chosen_and_acted_on(world, page):
     page.go_back()
     bar.get_by_role("button", name="Tag").click()
     dialog = page.get_by_role("dialog")
-    assert f"All {n - 1} runs that the filter finds" in dialog.inner_text()
+    assert f"{n - 1} of the runs that the filter finds" in dialog.inner_text()
     dialog.get_by_label("Tag").fill("wave")
     dialog.get_by_label("Value").fill("2")
     dialog.get_by_role("button", name="Set tag").click()
@@ -350,7 +350,9 @@ def test_a_choice_of_many_outlives_a_reload(world, page):
     ids = [r.info.run_id for r in world.client.search_runs([world.sweep], max_results=1000)]
     more = world.client.create_experiment("kept choice")
     ids += [world.client.create_run(more, run_name=f"kept-{i}").info.run_id for i in range(90)]
-    prefer(page, **{"runs.strip": False, "runs.lists": [{"name": "~abc", "ids": ids}]})
+    prefer(page, **{"runs.strip": False})
+    page.goto(world.url + "/runs")
+    page.evaluate("lists => localStorage.setItem('ingot.runs.lists', JSON.stringify(lists))", [{"name": "~abc", "ids": ids}])
     open_runs(page, world, "?sel=~abc")
     page.get_by_text(f"{len(ids)} runs chosen").wait_for()
     page.get_by_role("link", name="Compare", exact=True).click()
@@ -462,7 +464,7 @@ def test_colour_and_eye(world, page):
     open_runs(page, world, f"?exp={world.sweep}&sort=name")
     page.get_by_role("button", name="Colour of train-000").click()
     page.get_by_role("dialog").get_by_role("button", name="Colour 2", exact=True).click()
-    page.wait_for_function("() => getComputedStyle(document.querySelector('[aria-label=\"Colour of train-000\"]')).color === 'rgb(213, 94, 0)'")
+    page.wait_for_function("() => getComputedStyle(document.querySelector('[aria-label=\"Colour of train-000\"]')).color === 'rgb(212, 77, 70)'")
     page.get_by_role("button", name="Hide train-001 in charts").click()
     page.get_by_role("button", name="Show train-001 in charts").wait_for()
     page.reload()

@@ -1,7 +1,7 @@
 /* table.test.mjs - what the table computes: rows in view, keys, sorting, layout, ranges. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { MAX_PX, ROW_PX, bodySize, clampWidth, compareValues, keyTarget, laidOut, moved, nextSort, rowsInView, scrollTo, selected, sortRows } from "../../ui/lib/grid.js";
+import { MAX_PX, ROW_PX, bodySize, clampWidth, compareValues, keyTarget, laidOut, moved, movedTo, nextSort, rowsInView, scrollTo, selected, sortRows } from "../../ui/lib/grid.js";
 
 test("only rows in view and a few beyond are drawn", () => {
   const at = rowsInView(32 * 1000, 640, 100000, 6);
@@ -67,4 +67,12 @@ test("ranges take on what the row clicked becomes; rows that are not here are le
   assert.deepEqual([...selected(new Set(["b"]), keys, 4, 1, true)], ["b", "c", "d", "e"]);
   assert.deepEqual([...selected(new Set(["b", "c", "d"]), keys, 3, 1, true)], []);
   assert.deepEqual([...selected(new Set(), keys, 9, 4, true)], ["e", "f"]);
+});
+
+test("a row that moved is found nearby, or not at all", () => {
+  const keys = i => `r${i}`;
+  assert.equal(movedTo("r7", 5, keys, 100), 7);
+  assert.equal(movedTo("r0", 5, keys, 100), 0);
+  assert.equal(movedTo("r99", 5, keys, 50), -1);
+  assert.equal(movedTo("gone", 5, keys, 1e6), -1);
 });

@@ -1,7 +1,7 @@
 /* table_query.test.mjs - what the table of runs asks for, keeps in its address and writes into a file. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { csvCell, csvRow, listOf, listText, orderBy, parts, searchBody, sortOf, sortText, sortable, usualColumns } from "../../ui/rooms/runs/query.js";
+import { compareQuery, csvCell, csvRow, listOf, listText, orderBy, parts, searchBody, searchOf, sortOf, sortText, sortable, usualColumns } from "../../ui/rooms/runs/query.js";
 
 test("lists of an address hold any name", () => {
   for (const list of [[], ["a"], ["a,b", "c\\", "\\,"], ["metrics.val/loss", "params.x y"]])
@@ -40,4 +40,14 @@ test("formulas are defused, numbers stay", () => {
   assert.equal(csvCell(-1e-7), "-1e-7");
   const run = { id: "r1", name: "=x", status: "FINISHED", start_ms: 0, end_ms: 1500, user: "u", experiment: 3, values: [0.5, "adam"] };
   assert.equal(csvRow(run, ["status", "duration", "metrics.a", "params.o"], ["metrics.a", "params.o"], () => "e"), "r1,'=x,FINISHED,1.5,0.5,adam");
+});
+
+test("the comparison of a search is a short address, and comes back as the same search", () => {
+  const back = query => searchOf(new URLSearchParams(Object.entries(query).filter(([, v]) => v)), 10000), sort = { key: "metrics.a", desc: true };
+  assert.deepEqual(back(compareQuery({ exp: ["1", "2"], q: "train", sort })), { experiments: [1, 2], filter: "attributes.run_name ILIKE '%train%'", sort: ["metrics.a DESC"], limit: 10000 });
+  assert.deepEqual(back(compareQuery({ exp: [], q: "", sort: sortOf("") })), { experiments: [], filter: "", sort: ["attributes.start_time DESC"], limit: 10000 });
+  assert.equal(back(compareQuery({ exp: [], q: "params.a = 'x' OR params.a = 'y'", sort, except: ["r1", "r2"] })).filter, "(params.a = 'x' OR params.a = 'y') AND attributes.run_id NOT IN ('r1', 'r2')");
+  assert.equal(back(compareQuery({ exp: [], q: "", sort, except: ["r1"] })).filter, "attributes.run_id NOT IN ('r1')");
+  for (const [limit, want] of [["50", 50], ["0", 10000], ["-1", 10000], ["x", 10000], ["99999", 10000], ["7.9", 7]])
+    assert.equal(searchOf(new URLSearchParams({ limit }), 10000).limit, want);
 });

@@ -10,8 +10,9 @@ const LISTS_MAX = 3, KEY = "runs.lists";
 export function listText(ids) {
   if (ids.length <= ADDRESS_MAX)
     return ids.join(",");
-  const name = "~" + hash(ids.join()).toString(36), lists = load(KEY, []).filter(list => list.name !== name);
-  save(KEY, [{ name, ids }, ...lists].slice(0, LISTS_MAX));
+  const name = "~" + hash(ids.join()).toString(36), lists = load(KEY, []);
+  if (!lists.some(list => list.name === name))
+    save(KEY, [{ name, ids }, ...lists].slice(0, LISTS_MAX));
   return name;
 }
 

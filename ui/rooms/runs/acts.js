@@ -58,7 +58,7 @@ function useBatch(what) {
 
 function listed({ choice, n }, nameOf) {
   if (choice.inverted)
-    return t("All {n} runs that the filter finds", { n: integer(n) });
+    return choice.ids.size ? t("{n} of the runs that the filter finds", { n: integer(n) }) : t("All {n} runs that the filter finds", { n: integer(n) });
   const ids = [...choice.ids], names = ids.slice(0, NAMED).map(nameOf).map(name => (name.length > 60 ? name.slice(0, 60) + "…" : name)).join(", ");
   return ids.length > NAMED ? t("{names} and {n} more", { names, n: ids.length - NAMED }) : names;
 }

@@ -6,6 +6,7 @@ export const runs = {
   "Compare all {n}": "比较全部 {n} 个",
   "Stopped: {done} of {n} were done.": "已停止：{n} 个中完成了 {done} 个。",
   "What the filter finds has changed meanwhile. Nothing was done: look again.": "过滤条件找到的内容已发生变化。未做任何操作：请再看一遍。",
+  "{n} of the runs that the filter finds": "过滤条件找到的运行中的 {n} 个",
   "{done} of {n}": "{n} 个中的 {done} 个",
   "A run is one execution of a training script, with what it logged. These lines of Python make the first:": "一次运行就是训练脚本的一次执行及其记录的内容。用下面几行 Python 即可创建第一个运行：",
   "AND, OR or the end": "AND、OR 或结尾",
