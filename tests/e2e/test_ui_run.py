@@ -464,6 +464,22 @@ def test_compare_with_others(page, world, mine):
     assert re.search(rf"runs={mine}(,|%2C){world.run}", page.url)
 
 
+def test_compare_with_one_that_is_older_than_the_list(page, world):
+    """The list begins with the newest 200; what is typed is looked for among all."""
+    c = world.client
+    experiment = c.create_experiment("long list")
+    old = c.create_run(experiment, run_name="the old one", start_time=1).info.run_id
+    runs = [c.create_run(experiment, run_name=f"new-{i}", start_time=1000 + i).info.run_id for i in range(205)]
+    page.goto(at(world, runs[0]))
+    page.get_by_role("button", name="Compare with").click()
+    page.get_by_role("dialog").get_by_text("new-204").wait_for()
+    page.get_by_label("Name contains").fill("Old")
+    page.get_by_role("checkbox", name="the old one").check()
+    page.get_by_role("dialog").get_by_role("button", name="Compare", exact=True).click()
+    page.wait_for_url(f"**/compare?runs={runs[0]}*")
+    assert old in page.url
+
+
 # ---- empty, wrong, hostile, small
 
 

@@ -46,7 +46,7 @@ function SetTag({ run, onClose, done, tag }) {
 function Compare({ run, onClose }) {
   const [chosen, set] = useState(new Set()), [word, setWord] = useState("");
   const found = useData("/api/2.0/mlflow/runs/search", { body: { experiment_ids: [run.experiment_id], max_results: 200, ...(word.trim() ? { filter: `attributes.run_name ILIKE '%${word.trim().replace(/'/g, "_")}%'` } : {}), order_by: ["attributes.start_time DESC"] } });
-  const answer = useKept(found), runs = answer && (answer.runs ?? []).map(r => r.info).filter(r => r.run_id !== run.id);
+  const answer = useKept(found), runs = answer && (answer.runs ?? []).map(r => r.info).filter(r => r.run_id !== run.id && (r.run_name ?? "").toLowerCase().includes(word.trim().toLowerCase())); /* at once; the server finds those beyond */
   const flip = id => {
     const next = new Set(chosen);
     if (!next.delete(id))
