@@ -76,8 +76,9 @@ class Watch:
             self.note(f"failed: {r.url} {r.failure}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """Not the session's: while it lives, an event loop runs in this thread, and other tests could start none (asyncio.run)."""
     if not BROWSER:
         pytest.skip("needs a browser: apt-get install chromium (tools/deps.sh does it)")
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: tests/venv.sh installs it")
