@@ -294,10 +294,8 @@ static enum err chart_check(struct op *op, const struct compare_chart *c)
         return e;
     if (c->points < 1 || c->points > LIMIT_TRACK_CHART_POINTS)
         return op_fail_field(op, "points", "'points' must be 1 to %d", LIMIT_TRACK_CHART_POINTS);
-    if (c->limited && !(c->from <= c->to && isfinite(c->from) && isfinite(c->to)))
-        return op_fail_field(op, "range", "'range' must be two numbers, the smaller one first");
-    if (c->limited && c->log && !(c->from > 0))
-        return op_fail_field(op, "range", "'range' must begin above 0 on a logarithmic axis");
+    if (c->limited && (e = sample_range_check(op, c->from, c->to, c->log)))
+        return e;
     bool ema = c->smoothing == COMPARE_EMA, window = c->smoothing == COMPARE_MEAN;
     if (ema && !(c->strength >= 0 && c->strength < 1))
         return op_fail_field(op, "smoothing.weight", "'weight' must be at least 0 and less than 1");

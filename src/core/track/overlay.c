@@ -40,10 +40,8 @@ static enum err overlay_check(struct op *op, const struct overlay_query *q)
         return e;
     if (q->points < 4 || q->points > LIMIT_TRACK_CHART_POINTS)
         return op_fail_field(op, "points", "'points' must be 4 to %d", LIMIT_TRACK_CHART_POINTS);
-    if (q->limited && !(q->from <= q->to && isfinite(q->from) && isfinite(q->to)))
-        return op_fail_field(op, "range", "'range' must be two numbers, the smaller one first");
-    if (q->limited && q->log && !(q->from > 0))
-        return op_fail_field(op, "range", "'range' must begin above 0 on a logarithmic axis");
+    if (q->limited && (e = sample_range_check(op, q->from, q->to, q->log)))
+        return e;
     if (!(q->smoothing >= 0 && q->smoothing < 1))
         return op_fail_field(op, "smoothing", "'smoothing' must be at least 0 and less than 1");
     return q->runs.search ? OK : points_check(op, q, runs);

@@ -90,6 +90,15 @@ static void bucket_add(struct sample_bucket *b, double x, double y)
     b->sum += y;
 }
 
+enum err sample_range_check(struct op *op, double from, double to, bool log)
+{
+    if (!(from <= to && isfinite(from) && isfinite(to)))
+        return op_fail_field(op, "range", "'range' must be two numbers, the smaller one first");
+    if (log && !(from > 0))
+        return op_fail_field(op, "range", "'range' must begin above 0 on a logarithmic axis");
+    return OK;
+}
+
 enum err sample_fill(struct op *op, struct series *s, const struct sample_buckets *plan, struct sample_bucket *ret)
 {
     bool steps = plan->axis == SAMPLE_STEP;

@@ -32,6 +32,8 @@ static inline size_t sample_place(size_t n, size_t tiles, size_t i)
 MUST_USE enum err sample_rows(struct op *op, struct series *s, struct sample_range range, size_t max, size_t *ret, size_t *ret_len);
 
 enum sample_axis { SAMPLE_STEP, SAMPLE_TIME, SAMPLE_RELATIVE }; /* step; ms since 1970; ms since the run's first point */
+/* Whether a part of an axis can be shown: two finite numbers, the smaller one first, above 0 where it is logarithmic. E_INVALID the field "range". */
+MUST_USE enum err sample_range_check(struct op *op, double from, double to, bool log);
 struct sample_point {
     double x, y;
 };

@@ -91,8 +91,23 @@ static void buckets(void **state)
     arena_destroy(op.arena);
 }
 
+static void ranges(void **state)
+{
+    (void)state;
+    struct op op;
+    op_init(&op, arena_create(LIMIT_MIB(1)));
+    assert_int_equal(sample_range_check(&op, -1, -1, false), OK);
+    assert_int_equal(sample_range_check(&op, 1e-300, 2, true), OK);
+    const double bad[][3] = {{2, 1, 0}, {(double)NAN, 1, 0}, {0, (double)NAN, 0}, {0, (double)INFINITY, 0}, {-(double)INFINITY, 0, 0}, {0, 1, 1}, {-1, 1, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_int_equal(sample_range_check(&op, bad[i][0], bad[i][1], bad[i][2] != 0), E_INVALID);
+        op_clear(&op);
+    }
+    arena_destroy(op.arena);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(buckets)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(buckets), cmocka_unit_test(ranges)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
