@@ -71,7 +71,9 @@ static struct group *group_of(struct crowd_work *w, struct map *known, struct gr
     struct group *g = label.p ? map_find(known, label) : *none;
     if (g)
         return g;
-    g = op_new(w->op, struct group);
+    g = arena_array(w->op->arena, 1, struct group);
+    if (!g)
+        return NULL;
     *g = (struct group){.label = label, .place = w->out.groups};
     if (!label.p)
         *none = g;
