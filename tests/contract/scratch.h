@@ -40,6 +40,24 @@ static inline void scratch_clear(struct scratch *s)
     arena_destroy(s->arena);
 }
 
+/* For cmocka's setup and teardown: *state is a struct scratch. */
+static inline int scratch_set_up(void **state)
+{
+    struct scratch *s = calloc(1, sizeof *s);
+    if (!s)
+        return -1;
+    scratch_init(s);
+    *state = s;
+    return 0;
+}
+
+static inline int scratch_tear_down(void **state)
+{
+    scratch_clear(*state);
+    free(*state);
+    return 0;
+}
+
 /* "<dir>/<name>", in the arena. */
 static inline char *scratch_path(struct scratch *s, const char *name)
 {

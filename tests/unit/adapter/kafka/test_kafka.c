@@ -12,21 +12,6 @@
 #include "base/time.h"
 #include "contract/scratch.h"
 
-static int set_up(void **state)
-{
-    struct scratch *s = calloc(1, sizeof *s);
-    scratch_init(s);
-    *state = s;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    scratch_clear(*state);
-    free(*state);
-    return 0;
-}
-
 /* Nobody listens on port 1. */
 static struct kafka_config config_of(void)
 {
@@ -115,10 +100,10 @@ static void test_errors_have_their_kind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_settings, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_is_wanted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_nobody_answers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_errors_have_their_kind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_settings, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_wanted, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_nobody_answers, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_errors_have_their_kind, scratch_set_up, scratch_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,21 +12,6 @@
 
 #include "contract/scratch.h"
 
-static int set_up(void **state)
-{
-    struct scratch *s = calloc(1, sizeof *s);
-    scratch_init(s);
-    *state = s;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    scratch_clear(*state);
-    free(*state);
-    return 0;
-}
-
 static void the_folder_is_made_private(void **state)
 {
     struct scratch *s = *state;
@@ -100,9 +85,9 @@ static void what_is_no_folder_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_folder_is_made_private, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_second_user_is_told_who_is_first, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_is_no_folder_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_folder_is_made_private, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(a_second_user_is_told_who_is_first, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(what_is_no_folder_is_refused, scratch_set_up, scratch_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

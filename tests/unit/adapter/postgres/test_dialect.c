@@ -109,27 +109,12 @@ static void mistakes(void **state)
     buf_clear(&small);
 }
 
-static int set_up(void **state)
-{
-    struct scratch *s = calloc(1, sizeof *s);
-    scratch_init(s);
-    *state = s;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    scratch_clear(*state);
-    free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(statements, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(schemas, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(mistakes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(statements, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(schemas, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(mistakes, scratch_set_up, scratch_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

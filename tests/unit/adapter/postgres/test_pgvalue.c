@@ -16,21 +16,6 @@ struct bytes {
 };
 #define BYTES(lit) {("" lit), sizeof(lit) - 1}
 
-static int set_up(void **state)
-{
-    struct scratch *s = calloc(1, sizeof *s);
-    scratch_init(s);
-    *state = s;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    scratch_clear(*state);
-    free(*state);
-    return 0;
-}
-
 /* SELECT encode(numeric_send(x), 'hex') of a PostgreSQL 15. */
 static void numerics_are_read(void **state UNUSED)
 {
@@ -146,8 +131,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numerics_are_read),
         cmocka_unit_test(bytes_of_another_type_are_refused),
-        cmocka_unit_test_setup_teardown(values_come_back, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_does_not_fit_is_an_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(values_come_back, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(what_does_not_fit_is_an_error, scratch_set_up, scratch_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

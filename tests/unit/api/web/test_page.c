@@ -35,21 +35,6 @@ static const struct embed_file files[] = {
     FILE_ROW("vendor/preact.js", "import \"./never-walked.js\";\n"),
 };
 
-static int set_up(void **state)
-{
-    struct scratch *s = calloc(1, sizeof *s);
-    scratch_init(s);
-    *state = s;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    scratch_clear(*state);
-    free(*state);
-    return 0;
-}
-
 static bool holds(struct str s, const char *part)
 {
     return str_find(s, str_from(part)) != SIZE_MAX;
@@ -135,10 +120,10 @@ static void the_interface_is_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_page_names_all_modules_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_room_brings_its_modules, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_program_without_the_parts_says_so, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_interface_is_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_page_names_all_modules_once, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(a_room_brings_its_modules, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(a_program_without_the_parts_says_so, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(the_interface_is_whole, scratch_set_up, scratch_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,21 +23,6 @@ static const struct embed_file files[] = {
     FILE_ROW("vendor/preact.js", "2;\n"),
 };
 
-static int set_up(void **state)
-{
-    struct scratch *s = calloc(1, sizeof *s);
-    scratch_init(s);
-    *state = s;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    scratch_clear(*state);
-    free(*state);
-    return 0;
-}
-
 static void put(struct scratch *s, const char *name, const char *text)
 {
     int fd = open(scratch_path(s, name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -120,9 +105,9 @@ static void only_plain_files_below_the_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(another_byte_is_another_build, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(styles_are_one_file_in_the_order_of_the_page, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(only_plain_files_below_the_folder, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_byte_is_another_build, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(styles_are_one_file_in_the_order_of_the_page, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(only_plain_files_below_the_folder, scratch_set_up, scratch_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

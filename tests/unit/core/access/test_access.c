@@ -10,21 +10,6 @@
 
 #include "contract/scratch.h"
 
-static int set_up(void **state)
-{
-    struct scratch *s = calloc(1, sizeof *s);
-    scratch_init(s);
-    *state = s;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    scratch_clear(*state);
-    free(*state);
-    return 0;
-}
-
 static void write_file(const char *path, const char *text, mode_t mode)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
@@ -154,10 +139,10 @@ static void tokens_have_a_checksum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_first_start_makes_a_private_token, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(only_the_right_token_opens, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(auth_required_holds_on_loopback_too, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_bad_token_file_is_refused_and_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_first_start_makes_a_private_token, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(only_the_right_token_opens, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(auth_required_holds_on_loopback_too, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_token_file_is_refused_and_kept, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(tokens_have_a_checksum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
