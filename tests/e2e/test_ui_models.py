@@ -317,8 +317,13 @@ def test_a_version_is_deleted_by_its_name(page, shop, own):
     assert says(page).startswith(f"Version 2 of {own} will be deleted.")
     button = page.locator("dialog footer").get_by_role("button", name="Delete", exact=True)
     assert button.is_disabled()
-    page.get_by_label(f"Type {own} to confirm").fill(own[:-1])
+    typed = page.get_by_label(f"Type {own} to confirm")
+    typed.fill(own[:-1])
     assert button.is_disabled()
+    shop.call("PUT", f"models/{own}/aliases/meanwhile", {"version": 2, "reason": "somebody else's"})
+    page.get_by_text("meanwhile").first.wait_for()
+    settled(page)
+    assert typed.input_value() == own[:-1], "what others do takes nothing out of the dialog"
     page.get_by_label(f"Type {own} to confirm").fill(own)
     page.watch.allow("versions/2")  # the page that is left asks once more
     press(page, "Delete")

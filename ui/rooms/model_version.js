@@ -82,7 +82,7 @@ function Found({ name, v, refresh }) {
   const { may } = useMe(), at = modelPath(name, path("/versions/{version}", { version: v.version })), model = useData(modelPath(name), { events: CHANGES }), card = useData(at + "/card", { events: CHANGES });
   const versions = useData(modelPath(name, "/versions?limit=100"), { events: CHANGES }).data?.versions ?? [v];
   const done = () => { refresh(); model.refresh(); card.refresh(); };
-  const [open, dialog] = useDialog({ alias: AliasDialog, stage: StageDialog, serve: ServeDialog, remove: props => html`<${DeleteDialog} ...${props} onClose=${gone => (gone ? go(path("/models/{name}", { name })) : props.onClose(false))} />` }, done);
+  const [open, dialog] = useDialog({ alias: AliasDialog, stage: StageDialog, serve: ServeDialog, remove: DeleteDialog }, what => (what === "remove" ? go(path("/models/{name}", { name })) : done()));
   const [move] = useParam("move"); /* the stage of a rollback that shall be undone */
   const [tab, bar] = useTabs([["overview", t("Overview")], ["card", t("Card")], ["signature", t("Signature")], ["files", t("Files")], ["compare", t("Compare")]]);
   const views = {

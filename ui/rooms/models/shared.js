@@ -38,8 +38,9 @@ export function Endpoints({ list, versions }) {
   return list.map((e, i) => html`${i > 0 && ", "}<a key=${e.endpoint} href=${href("/endpoints/{name}", { name: e.endpoint })}>${visible(e.endpoint)}</a>${versions && html` <span class="soft">v${e.version}</span>`}`);
 }
 
-/* [open(name, props), dialog]: one dialog at a time; done() when it changed something. */
+/* [open(name, props), dialog]: one dialog at a time; done(name) when it changed something. dialogs: components that stay the same from one drawing to the next,
+ * else each event would make the dialog anew, without what was typed in it. */
 export function useDialog(dialogs, done) {
   const [shown, show] = useState(null), Shown = shown && dialogs[shown.name];
-  return [(name, props) => show({ name, props }), Shown && html`<${Shown} ...${shown.props} onClose=${changed => { show(null); if (changed) done(); }} />`];
+  return [(name, props) => show({ name, props }), Shown && html`<${Shown} ...${shown.props} onClose=${changed => { show(null); if (changed) done(shown.name); }} />`];
 }
