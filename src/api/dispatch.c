@@ -403,6 +403,13 @@ static void prefix_strip(const struct dispatch *d, struct http_req *req)
         req->path = str_sub(req->path, prefix.len, SIZE_MAX);
 }
 
+/* Somebody who reads pages is at this address, not a program: those ask for JSON or for anything. What stands below api/ is for programs, whoever asks. */
+static bool reads_pages(const struct http_req *req)
+{
+    return (req->method == HTTP_GET || req->method == HTTP_HEAD) && str_find(http_header_get(req, "accept"), STR("text/html")) != SIZE_MAX &&
+           !str_starts(req->path, STR("/api/")) && !str_starts(req->path, STR("/ajax-api/"));
+}
+
 static void dispatch_plan(void *arg, struct op *op, struct http_req *req, struct http_res *res, struct http_plan *plan)
 {
     struct dispatch *d = arg;
@@ -418,6 +425,8 @@ static void dispatch_plan(void *arg, struct op *op, struct http_req *req, struct
     }
     struct match_result m;
     match_find(&d->matcher, req->method, req->path, &m);
+    if (!m.value && !m.allowed && d->config.missing.len && reads_pages(req))
+        match_find(&d->matcher, req->method, d->config.missing, &m);
     if (m.value) {
         memcpy(req->path_args, m.args, sizeof m.args);
         req->path_arg_count = m.arg_count;

@@ -27,6 +27,7 @@ struct dispatch_config {
     size_t allowed_origin_count;
     struct str frame_options; /* X-Frame-Options; p NULL: SAMEORIGIN, "": none */
     struct str prefix;        /* "/mlflow": requests below it are served as without it; "" none */
+    struct str missing;       /* the path of the page that a browser is shown at addresses that are nobody's; "" none */
 };
 struct dispatch;
 /* E_INVALID: two rows that match the same requests, a row without permission or handler. */

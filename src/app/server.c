@@ -228,6 +228,7 @@ static enum err net_open(struct op *op, struct platform *p, const struct config 
         .allowed_origin_count = config->allowed_origin_count,
         .frame_options = config->frame_options,
         .prefix = config->static_prefix,
+        .missing = STR(WEB_MISSING),
     };
     enum err e = dispatch_create(op, &dispatch, &p->dispatch);
     if (e)

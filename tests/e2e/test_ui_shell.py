@@ -74,6 +74,19 @@ def test_what_is_no_page(built, path):
     assert r.status_code == 404 and "html" not in r.headers["Content-Type"]
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/run", "/runs/a/b", "/missing", "/Runs?q=x"])
+def test_who_reads_pages_is_shown_one_at_a_wrong_address(built, browser, path):
+    with opened(browser, "missing") as page:
+        page.watch.allow(r"^404 GET ")
+        answer = page.goto(built.url + path)
+        assert (answer.status, answer.headers["content-type"], answer.headers["cache-control"]) == (404, "text/html; charset=utf-8", "no-store")
+        page.get_by_role("heading", name="No such page").wait_for()
+        page.get_by_text(f"There is nothing at {path.partition('?')[0]}.").wait_for()
+        page.get_by_role("link", name="Runs").first.click()
+        page.wait_for_url("**/runs")
+    assert get(built.url + "/api/nothing", Accept="text/html").headers["Content-Type"] == "application/json"
+
+
 def test_every_file_of_the_page_is_there_for_ever(built):
     names = files_of(get(built.url + "/").text)
     builds = {re.fullmatch(r"/ui/([0-9a-f]{16})/.+", n).group(1) for n in names}

@@ -9,6 +9,7 @@ A `page` fails its test at the end when anything went wrong in it: an error in t
 request to another host, an answer of 400 or more, or a request that failed. What a test provokes on purpose it names: page.watch.allow("/runs/nobody").
 
 With $INGOT_UI_SRC set (to ui/), server() serves the files from there: no build is needed to try a change.
+With $INGOT_UI_SLOW_MS set, each of a page's own requests waits up to so many milliseconds first: tests that hold only on a fast machine fall.
 """
 import contextlib
 import os
@@ -25,6 +26,7 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 TIMEOUT_MS = 30000  # of any wait: the machine may be slow and busy
+SLOW = "(() => { const ask = window.fetch; window.fetch = async (...a) => { await new Promise(r => setTimeout(r, Math.random() * %d)); return ask(...a); }; })()"
 
 
 def server(folder, *args):
@@ -95,6 +97,8 @@ def opened(browser, name, **context):
     page = c.new_page()
     page.set_default_timeout(TIMEOUT_MS)
     page.watch = Watch(page)
+    if os.environ.get("INGOT_UI_SLOW_MS"):
+        page.add_init_script(SLOW % int(os.environ["INGOT_UI_SLOW_MS"]))
     try:
         yield page
     except BaseException:

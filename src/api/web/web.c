@@ -89,17 +89,21 @@ static struct str prefix_of(const struct services *s, const struct http_req *req
     return s->prefix.len && str_starts(req->target, s->prefix) ? s->prefix : STR("");
 }
 
-static enum err page(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+static enum err page_here(struct op *op, struct services *s, const struct http_req *req, struct site_file *ret)
 {
-    struct site_file f;
     struct page_place at = {.prefix = prefix_of(s, req), .home = s->ui ? STR("/home") : STR("/")};
     struct str asked = str_sub(req->target, at.prefix.len, SIZE_MAX);
     at.path = str_sub(asked, 0, str_find_char(asked, '?'));
-    enum err e = page_make(op, s->site, &at, &f);
-    if (e)
-        return e;
-    file_send(op, &f, req, res, site_build(s->site).len ? STR("no-cache") : STR("no-store"));
-    return OK;
+    return page_make(op, s->site, &at, ret);
+}
+
+static enum err page(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct site_file f;
+    enum err e = page_here(op, s, req, &f);
+    if (!e)
+        file_send(op, &f, req, res, site_build(s->site).len ? STR("no-cache") : STR("no-store"));
+    return e;
 }
 
 /* "/home" is the home page beside MLflow's interface, which has "/" then. */
@@ -113,9 +117,25 @@ static enum err home(struct op *op, struct services *s, struct http_req *req, st
     return OK;
 }
 
+/* What is at no address of ours: the same page, which says so. Nobody keeps it, so there is nothing to compare either. */
+static enum err missing(struct op *op, struct services *s, struct http_req *req, struct http_res *res)
+{
+    struct site_file f;
+    enum err e = page_here(op, s, req, &f);
+    if (e)
+        return e;
+    headers_set(res);
+    http_set_header(res, "Cache-Control", STR("no-store"));
+    http_set_type(res, f.type);
+    http_set_status(res, 404);
+    buf_add_str(&res->body, f.bytes);
+    return OK;
+}
+
 #define ROOM(path, help) {"GET", path, page, PERM_PUBLIC, ROUTE_INLINE, 0, help}
 static const struct route rows[] = {
     {"GET", "/ui/{path*}", file, PERM_PUBLIC, ROUTE_INLINE, 0, "Scripts and styles of the web interface."},
+    {"GET", WEB_MISSING, missing, PERM_PUBLIC, ROUTE_INLINE, 0, "Page: what a browser is shown at an address that is nobody's."},
     {"GET", "/home", home, PERM_PUBLIC, ROUTE_INLINE, 0, "The home page, where MLflow's interface has /."},
     ROOM("/runs", "Page: the table of runs."),
     ROOM("/runs/{run}", "Page: one run."),

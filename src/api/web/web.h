@@ -6,6 +6,8 @@
 
 #include "api/route.h"
 
+#define WEB_MISSING "/missing" /* for dispatch_config.missing */
+
 extern const struct route_table web_routes;      /* "/ui/...", "/home", "/runs" and all other rooms */
 extern const struct route_table web_home_routes; /* "/", on servers where MLflow's interface has not got it */
 

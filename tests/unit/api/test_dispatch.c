@@ -117,7 +117,7 @@ static int setup(void **state)
     f->arena = arena_create(LIMIT_MIB(64));
     op_init(&f->op, f->arena);
     buf_init(&f->out, LIMIT_MIB(4));
-    struct dispatch_config c = {.tables = tables, .auth = {.check = check}};
+    struct dispatch_config c = {.tables = tables, .auth = {.check = check}, .missing = STR("/public")};
     assert_int_equal(dispatch_create(&f->op, &c, &f->d), OK);
     log_setup(LOG_ERROR, LOG_TEXT);
     *state = f;
@@ -180,6 +180,26 @@ static void answers(void **state)
     assert_int_equal(ask(f, "PUT", "/file/a/b", ALL, "bytes"), 200);
     assert_int_equal(ask(f, "GET", "/lived", ALL, NULL), 200);
     assert_true(says(f, "went on after NOT_FOUND"));
+}
+
+/* What reads pages is shown one at an address that is nobody's; programs, other methods and what stands below api/ get the error. */
+static void missing_page(void **state)
+{
+    struct fixture *f = *state;
+    const char *pages = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    assert_int_equal(ask(f, "GET", "/nowhere", pages, NULL), 200);
+    assert_true(says(f, "actor=anonymous"));
+    assert_int_equal(ask(f, "HEAD", "/nowhere", pages, NULL), 200);
+    static const char *const others[][3] = {{"GET", "/nowhere", "Accept: */*\r\n"}, {"GET", "/nowhere", "Accept: application/json\r\n"}, {"GET", "/nowhere", ""},
+                                            {"GET", "/api/nowhere", "Accept: text/html\r\n"}, {"GET", "/ajax-api/nowhere", "Accept: text/html\r\n"},
+                                            {"OPTIONS", "/nowhere", "Accept: text/html\r\n"}, {"DELETE", "/nowhere", "Accept: text/html\r\n"}};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        assert_int_equal(ask(f, others[i][0], others[i][1], others[i][2], NULL), 404);
+        assert_true(says(f, "\"error_code\":\"NOT_FOUND\"") && says(f, "Content-Type: application/json"));
+    }
+    assert_int_equal(ask(f, "GET", "/run", pages, NULL), 405); /* it is somebody's */
+    assert_int_equal(ask(f, "GET", "/missing", op_printf(&f->op, "%s" ALL, pages), NULL), 404);
+    assert_true(says(f, "{\"dialect\":\"NOT_FOUND\"}"));
 }
 
 static void failures(void **state)
@@ -339,7 +359,8 @@ static void metrics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(answers, setup, teardown), cmocka_unit_test_setup_teardown(failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers, setup, teardown), cmocka_unit_test_setup_teardown(missing_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(failures, setup, teardown),
         cmocka_unit_test_setup_teardown(authorisation_matrix, setup, teardown), cmocka_unit_test_setup_teardown(refused_tables, setup, teardown),
         cmocka_unit_test_setup_teardown(metrics, setup, teardown), cmocka_unit_test_setup_teardown(later_answers, setup, teardown),
     };
