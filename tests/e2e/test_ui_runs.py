@@ -99,7 +99,7 @@ def test_values_are_the_api_s(world, page):
     page.wait_for_selector("data.best")
     least = min(r.data.metrics["val/loss"] for r in runs.values() if r.data.metrics["val/loss"] == r.data.metrics["val/loss"])
     assert [float(v) for v in page.evaluate("[...document.querySelectorAll('data.best')].filter(e => e.title.includes('Best')).map(e => e.value)")][0] == least
-    page.locator(".grid-body").press("End")
+    page.locator(".grid-table").press("End")
     page.wait_for_function("() => [...document.querySelectorAll('.grid-row')].some(r => r.innerText.includes('NaN'))")
     assert rows_of(page)[-1] == "train-005"
 
@@ -115,18 +115,18 @@ def test_sorting_and_keys(world, page):
     assert head.get_attribute("aria-sort") == "descending"
     page.go_back()
     wait_first(page, "train-000")
-    body = page.locator(".grid-body")
-    body.focus()
-    body.press("ArrowDown")
-    body.press("PageDown")
-    body.press("End")
+    table = page.locator(".grid-table")
+    table.focus()
+    table.press("ArrowDown")
+    table.press("PageDown")
+    table.press("End")
     page.wait_for_function("() => document.querySelector('.grid-row.active .first')?.innerText.trim() === 'train-129'")
-    active = page.evaluate("document.querySelector('.grid-body').getAttribute('aria-activedescendant')")
+    active = page.evaluate("document.querySelector('.grid-table').getAttribute('aria-activedescendant')")
     assert page.locator(f"#{active}").get_attribute("aria-rowindex") == "131"
-    body.press("Home")
-    body.press(" ")
-    body.press("Shift+ArrowDown")
-    body.press("Shift+ArrowDown")
+    table.press("Home")
+    table.press(" ")
+    table.press("Shift+ArrowDown")
+    table.press("Shift+ArrowDown")
     page.get_by_text("3 runs chosen").wait_for()
     chosen = re.search(r"sel=([0-9a-f%C,]+)", page.url)[1].replace("%2C", ",").split(",")
     names = [world.client.get_run(r).info.run_name for r in chosen]
@@ -135,7 +135,7 @@ def test_sorting_and_keys(world, page):
     assert link.startswith("/compare?runs=") and all(r in link for r in chosen)
     page.reload()
     page.get_by_text("3 runs chosen").wait_for()
-    body.focus()
+    table.focus()
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs/" + world.client.search_runs([world.sweep], "attributes.run_name = 'train-000'")[0].info.run_id)
@@ -332,7 +332,7 @@ def test_an_act_that_fails_says_how_far_it_came(world, page):
     page.watch.allow("/runs/set-tag")
     calls = []
     page.route("**/runs/set-tag", lambda route: (calls.append(1), route.fulfill(status=500, content_type="application/json", body='{"message": "the disk is full"}') if len(calls) > 10 else route.continue_()))
-    page.locator(".grid-body").focus()
+    page.locator(".grid-table").focus()
     page.keyboard.press("Control+a")
     bar = page.get_by_role("region", name="Chosen runs")
     bar.get_by_role("button", name="Tag").click()
@@ -370,16 +370,16 @@ def test_the_row_in_focus_stays_in_focus_when_runs_come(world, page):
         world.client.create_run(experiment, run_name=f"row-{i}", start_time=1_700_000_000_000 + i)
     prefer(page, **{"runs.strip": False})
     open_runs(page, world, f"?exp={experiment}")
-    body = page.locator(".grid-body")
-    body.focus()
+    table = page.locator(".grid-table")
+    table.focus()
     for key in ("Home", "ArrowDown", "ArrowDown"):
-        body.press(key)
+        table.press(key)
     active = "() => document.querySelector('.grid-row.active .first')?.innerText.trim()"
     assert page.evaluate(active) == "row-5"
     world.client.create_run(experiment, run_name="newest", start_time=1_700_000_001_000)
     wait_first(page, "newest")
     page.wait_for_function(f"() => ({active})() === 'row-5'")
-    body.press(" ")
+    table.press(" ")
     page.wait_for_function("() => document.querySelector('.grid-row.chosen .first')?.innerText.trim() === 'row-5'")
 
 

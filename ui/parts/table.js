@@ -19,8 +19,8 @@
  *   dense     rows of 26 px
  *   topKey    when it changes, the table scrolls to its top: another search
  *
- * Keyboard: the head is one stop of Tab (arrows move, Enter sorts, Shift+arrows widen, Ctrl+arrows move the column), the body another (arrows, PageUp/Down,
- * Home, End, Enter, Space). The row in focus is told by aria-activedescendant, so that rows which scroll away take nothing with them. */
+ * Keyboard: the table is one stop of Tab (arrows, PageUp/Down, Home, End, Enter, Space), its head the next (arrows move, Enter sorts, Shift+arrows widen,
+ * Ctrl+arrows move the column). The row in focus is told by aria-activedescendant, so that rows which scroll away take nothing with them. */
 import { Component, cls, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { DENSE_PX, ROW_PX, bodySize, clampWidth, keyTarget, laidOut, moved, movedTo, nextSort, rowsInView, scrollTo, selected as selection, sortRows } from "../lib/grid.js";
 import { visible } from "../lib/ansi.js";
@@ -222,7 +222,7 @@ function useFollow({ rowKey }, { list, count, keyAt }, { active, setActive, acti
 }
 
 /* The row in focus, and what keys and the pointer do. `here`: {list, count, at, keyAt, view_px, row_px}. */
-function useHands(props, box, body, here) {
+function useHands(props, box, here) {
   const { id, rowKey, selected, onSelect } = props, { list, count, at, keyAt, view_px, row_px } = here;
   const anchor = useRef(-1), activeKey = useRef(null), [active, setActive] = useState(-1);
   useFollow(props, here, { active, setActive, activeKey, anchor });
@@ -258,7 +258,7 @@ function useHands(props, box, body, here) {
     onSelect(next);
   };
   const press = event => {
-    if (event.target !== body.current && !event.target.matches?.("[data-pick]"))
+    if (event.target !== box.current && !event.target.matches?.("[data-pick]"))
       return;
     const held = event.ctrlKey || event.metaKey, i = held || event.altKey ? -1 : keyTarget(event.key, active, count, Math.max(1, Math.floor(view_px / row_px) - 1));
     if (i >= 0) {
@@ -285,7 +285,7 @@ function useHands(props, box, body, here) {
       event.preventDefault(); /* the box shows what `selected` says */
       activate(i);
       setTimeout(() => pick(i, event.shiftKey));
-      body.current.focus({ preventScroll: true });
+      box.current.focus({ preventScroll: true });
     } else if (!event.target.closest("a, button, input, select, label") && getSelection().isCollapsed) {
       activate(i);
       open(i, event);
@@ -296,7 +296,7 @@ function useHands(props, box, body, here) {
 }
 
 export function Table(props) {
-  const { id, label, rowKey, selected, onSelect, empty, need, lit } = props, box = useRef(null), body = useRef(null);
+  const { id, label, rowKey, selected, onSelect, empty, need, lit } = props, box = useRef(null);
   const [layout, setLayout] = useLayout(props), columns = useMemo(() => laidOut(props.columns, layout), [props.columns, layout]);
   const { list, sort, onSort } = useRows({ ...props, columns }), row_px = props.dense ? DENSE_PX : ROW_PX;
   const count = list ? list.length : props.count ?? 0, at = list ? i => list[i] : props.rowAt, keyAt = i => (at(i) === undefined || !rowKey ? undefined : rowKey(at(i)));
@@ -304,16 +304,17 @@ export function Table(props) {
   const { from, to, origin_px } = rowsInView(scroll_px, view_px, count, STEP_ROWS + BEYOND, row_px), { body_px } = bodySize(count, view_px, row_px);
   useEffect(() => need?.(from, to), [from, to, need, count]);
   const chosen = props.inverted ? count - (selected?.size ?? 0) : selected?.size ?? 0, chooseAll = !onSelect ? null : list && rowKey ? () => onSelect(new Set(list.map(rowKey))) : props.onSelectAll ?? null;
-  const { active, setActive, press, click, hover } = useHands({ ...props, chooseAll }, box, body, { list, count, at, keyAt, view_px, row_px });
+  const { active, setActive, press, click, hover } = useHands({ ...props, chooseAll }, box, { list, count, at, keyAt, view_px, row_px });
   const drawn = [];
   for (let i = from, slots = Math.max(1, to - from); i < to; i++) {
     const key = keyAt(i);
     drawn.push(html`<${Row} key=${i % slots} table=${props} row=${at(i)} index=${i} top_px=${i * row_px + origin_px} columns=${columns} active=${i === active} lit=${key !== undefined && key === lit} chosen=${key !== undefined && !!selected?.has(key) !== !!props.inverted} selectable=${!!onSelect} />`);
   }
   const before_px = (onSelect ? BOX_PX : 0) + columns.filter(c => c.fixed).reduce((sum, c) => sum + c.width, 0);
-  return html`<div class=${cls("grid-table", props.dense && "dense")} ref=${box} role="grid" aria-label=${label} aria-rowcount=${count + 1} aria-multiselectable=${onSelect ? "true" : null} onScroll=${onScroll}
+  return html`<div class=${cls("grid-table", props.dense && "dense")} ref=${box} role="grid" aria-label=${label} aria-rowcount=${count + 1} aria-multiselectable=${onSelect ? "true" : null} tabindex=${count ? 0 : null} aria-activedescendant=${active >= from && active < to ? `${id}-row-${active}` : null}
+      onScroll=${onScroll} onKeyDown=${press} onFocus=${() => active < 0 && setActive(Math.min(count - 1, Math.ceil(scroll_px / row_px)))}
       style=${{ height: count ? `${height_px}px` : null, "--grid-columns": template(columns, !!onSelect), "--grid-width": `${(onSelect ? BOX_PX : 0) + columns.reduce((sum, c) => sum + c.width, 0)}px`, "--grid-first": `${before_px}px` }}>
     <${Head} columns=${columns} sort=${sort} onSort=${onSort} layout=${layout} setLayout=${setLayout} selectable=${onSelect} allChosen=${chosen > 0 && (!!list || !!props.inverted) && chosen >= count} someChosen=${chosen > 0} chooseAll=${chooseAll} />
-    ${count === 0 ? html`<div class="grid-empty" role="row"><div role="gridcell">${empty}</div></div>` : html`<div class="grid-body" role="rowgroup" ref=${body} tabindex="0" aria-activedescendant=${active >= from && active < to ? `${id}-row-${active}` : null} style=${{ height: `${body_px}px` }}
-      onKeyDown=${press} onClick=${click} onMouseOver=${hover} onMouseLeave=${hover && (() => hover(null))} onFocus=${() => active < 0 && setActive(Math.min(count - 1, Math.ceil(scroll_px / row_px)))}>${drawn}</div>`}</div>`;
+    ${count === 0 ? html`<div class="grid-empty" role="row"><div role="gridcell">${empty}</div></div>` : html`<div class="grid-body" role="rowgroup" style=${{ height: `${body_px}px` }}
+      onClick=${click} onMouseOver=${hover} onMouseLeave=${hover && (() => hover(null))}>${drawn}</div>`}</div>`;
 }
