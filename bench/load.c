@@ -231,8 +231,8 @@ static int compare_u32(const void *a, const void *b)
 struct run {
     struct plan *p;
     struct connection conns[MAX_CONNECTIONS];
-    struct connection *idle[MAX_CONNECTIONS];
-    size_t idle_count;
+    struct connection *idle[MAX_CONNECTIONS]; /* a ring: each has its turn, so none rests until the server closes it */
+    size_t idle_head, idle_count;
     struct waiting waiting;
     int ep;
     struct connection beside;
@@ -246,6 +246,19 @@ struct run {
     size_t window_ends[MAX_WINDOWS], window_count; /* samples up to each end of a window */
     int64_t window_end_ns;
 };
+
+static void idle_put(struct run *r, struct connection *c)
+{
+    r->idle[(r->idle_head + r->idle_count++) % MAX_CONNECTIONS] = c;
+}
+
+static struct connection *idle_take(struct run *r)
+{
+    struct connection *c = r->idle[r->idle_head];
+    r->idle_head = (r->idle_head + 1) % MAX_CONNECTIONS;
+    r->idle_count--;
+    return c;
+}
 
 static void connection_open(struct run *r, struct connection *c)
 {
@@ -261,7 +274,7 @@ static void run_open(struct run *r)
     r->waiting.due_ns = malloc(MAX_WAITING * sizeof(int64_t));
     for (int i = 0; i < r->p->connections; i++) {
         connection_open(r, &r->conns[i]);
-        r->idle[r->idle_count++] = &r->conns[i];
+        idle_put(r, &r->conns[i]);
     }
     if (r->p->beside_rate > 0)
         connection_open(r, &r->beside);
@@ -302,7 +315,7 @@ static void due_send(struct run *r)
     if (w->len > r->waiting_most)
         r->waiting_most = w->len;
     for (; w->len && r->idle_count; w->len--, w->head = (w->head + 1) % MAX_WAITING)
-        request_send(r->p, r->idle[--r->idle_count], w->due_ns[w->head]);
+        request_send(r->p, idle_take(r), w->due_ns[w->head]);
 }
 
 /* How long epoll may wait: until the next request is due, or the end. */
@@ -348,7 +361,7 @@ static void answers_take(struct run *r)
         r->samples[r->done++ % MAX_SAMPLES] = (uint32_t)((t - c->sent_ns) / 100);
         r->bad += c->bad;
         if (r->p->rate > 0 || t >= r->stop_ns)
-            r->idle[r->idle_count++] = c;
+            idle_put(r, c);
         else
             request_send(r->p, c, t);
     }
@@ -394,7 +407,7 @@ static void run(struct plan *p)
     r.stop_ns = start + (int64_t)(p->seconds * 1e9);
     r.window_end_ns = start + WINDOW_NS;
     while (p->rate <= 0 && r.idle_count)
-        request_send(p, r.idle[--r.idle_count], now_ns());
+        request_send(p, idle_take(&r), now_ns());
     while (r.idle_count < (size_t)p->connections || r.beside_busy ||
            (p->rate > 0 && (r.waiting.len || now_ns() < r.stop_ns))) {
         if (p->rate > 0)
