@@ -119,6 +119,7 @@ def test_range_and_lines_live_in_the_address_and_pause_stops(page, busy):
     page.get_by_role("button", name="5 min", exact=True).click()
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("stopped", exact=True).wait_for()
+    page.wait_for_timeout(2000)  # what was asked before is answered
     asked = []
     page.on("request", lambda r: asked.append(r.url) if "/live?" in r.url else None)
     page.wait_for_timeout(5000)  # two refreshes would have come
@@ -220,7 +221,12 @@ def test_acts_by_click_move_the_server(site, page):
     assert e["version"] == 2 and not e["rollout"]["active"]
     assert page.get_by_text("by hand: holidays <b>").first.is_visible()  # as text
     harmless(page)
-    assert page.locator(".track-step").evaluate_all("all => all.map(e => e.dataset.state)") == ["done", "done"]
+    track(page, ["done", "done"])
+
+
+def track(page, states):
+    """The steps come to stand so."""
+    page.wait_for_function("want => JSON.stringify([...document.querySelectorAll('.track-step')].map(e => e.dataset.state)) === want", arg=json.dumps(states, separators=(",", ":")))
 
 
 def act(page, name, says, why=None):
@@ -241,7 +247,7 @@ def test_a_rollback_by_click(site, page):
     page.get_by_text("Rolled back at 25 %: by hand").first.wait_for()
     e = api(site, "/endpoints/tiny")
     assert e["version"] == 1 and not e["rollout"]["active"]
-    assert "failed" in page.locator(".track-step").evaluate_all("all => all.map(e => e.dataset.state)")
+    page.locator(".track-step[data-state='failed']").wait_for()
 
 
 @pytest.mark.parametrize("kind, seen", [("blue_green", "Evidence against the guardrails"), ("shadow", "Agreement of the answers"), ("ab", "Comparisons with the control"), ("bandit", "Chance to be the best")])

@@ -53,6 +53,7 @@ test("a change names its thing and leads to it", () => {
   assert.deepEqual(at("run", "run.create", "00ff", null), { name: "00ff", to: "/runs/00ff" });
   assert.deepEqual(at("experiment", "experiment.create", "1", { name: "flights" }), { name: "flights", to: "/runs?exp=1" });
   assert.deepEqual(at("pipeline_run", "end", "7"), { name: "#7", to: null });
+  assert.deepEqual(at("pipeline_run", "end", "7", { pipeline: "a/b" }), { name: "a/b #7", to: "/pipelines/a%2Fb/7" });
   assert.deepEqual(at("model", "model.delete", "m"), { name: "m", to: null });
   assert.deepEqual(at("webhook", "create", "w"), { name: "w", to: null });
 });

@@ -89,7 +89,9 @@ export function changeText(c) {
 
 /* The thing that was changed: its name where the row tells it, else its id; and its page, null where it has none or is gone. */
 export function changed(c) {
-  const known = { endpoint: "/endpoints/{object}", model: "/models/{object}", feature_view: "/features/{object}", run: "/runs/{object}" }[c.kind];
+  const known = { endpoint: "/endpoints/{object}", model: "/models/{object}", feature_view: "/features/{object}", run: "/runs/{object}" }[c.kind], name = c.detail?.name || c.object, pipeline = c.detail?.pipeline;
+  if (c.kind === "pipeline_run")
+    return { name: `${pipeline ?? ""} #${c.object}`.trim(), to: pipeline ? href("/pipelines/{pipeline}/{object}", { pipeline, object: c.object }) : null };
   const to = c.kind === "experiment" ? href("/runs", {}, { exp: c.object }) : known ? href(known, c) : null;
-  return { name: c.kind === "experiment" || c.kind === "run" ? c.detail?.name || c.object : c.kind === "pipeline_run" ? `#${c.object}` : c.object, to: c.verb.endsWith("delete") ? null : to };
+  return { name: c.kind === "experiment" || c.kind === "run" ? name : c.object, to: c.verb.endsWith("delete") ? null : to };
 }

@@ -39,8 +39,8 @@ function Found({ model, data, refresh }) {
   const { may } = useMe(), { endpoints } = data;
   const versions = useData(modelPath(model, "/versions?limit=100"), { events: CHANGES }).data?.versions ?? data.latest;
   const subjects = [...Object.keys(data.aliases).map(a => ["alias", a]), ...[...new Set(data.latest.map(v => v.stage))].filter(s => s === "Staging" || s === "Production").map(s => ["stage", s])];
-  const [open, dialog] = useDialog({ alias: AliasDialog, unalias: UnaliasDialog, rollback: RollbackDialog }, refresh);
-  const alias = props => open("alias", { model, aliases: data.aliases, versions, version: versions[0]?.version, ...props });
+  const [open, dialog] = useDialog({ alias: AliasDialog, unalias: UnaliasDialog, rollback: RollbackDialog }, refresh, { aliases: data.aliases, versions });
+  const alias = props => open("alias", { model, version: versions[0]?.version, ...props });
   const [move] = useParam("move"), [to] = useParam("to"); /* a rollback that shall be undone */
   const [tab, bar] = useTabs([["versions", t("Versions")], ["history", t("History")], ["policy", t("Policy")]]);
   const actions = may("model_write") && versions.length > 0 && html`<button type="button" class="button" onClick=${() => alias({})}>${t("Set alias")}</button>

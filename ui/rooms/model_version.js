@@ -70,10 +70,10 @@ function Overview({ v, name, card, serving }) {
     ${card.data?.history.length > 0 && html`<${Card} title=${t("History of this version")}><${Changes} changes=${card.data.history} /></${Card}>`}`;
 }
 
-function Actions({ v, name, model, versions, deploy, open }) {
+function Actions({ v, name, model, deploy, open }) {
   const elsewhere = (model?.endpoints ?? []).filter(e => e.version !== v.version);
   return html`<button type="button" class="button primary" onClick=${() => open("stage", { model: name, version: v.version, stage: v.stage })}>${t("Promote")}</button>
-    <button type="button" class="button" onClick=${() => open("alias", { model: name, aliases: model?.aliases ?? {}, versions, version: v.version })}>${t("Set alias")}</button>
+    <button type="button" class="button" onClick=${() => open("alias", { model: name, version: v.version })}>${t("Set alias")}</button>
     ${deploy && elsewhere.length > 0 && html`<button type="button" class="button" onClick=${() => open("serve", { model: name, version: v.version, endpoints: elsewhere })}>${t("Serve")}</button>`}
     <${Menu} icon="more" label=${t("More")} right className="icon-button">${close => html`<${MenuItem} onClick=${() => { close(); open("remove", { model: name, version: v.version }); }}>${t("Delete version {version}", { version: v.version })}</${MenuItem}>`}</${Menu}>`;
 }
@@ -82,7 +82,7 @@ function Found({ name, v, refresh }) {
   const { may } = useMe(), at = modelPath(name, path("/versions/{version}", { version: v.version })), model = useData(modelPath(name), { events: CHANGES }), card = useData(at + "/card", { events: CHANGES });
   const versions = useData(modelPath(name, "/versions?limit=100"), { events: CHANGES }).data?.versions ?? [v];
   const done = () => { refresh(); model.refresh(); card.refresh(); };
-  const [open, dialog] = useDialog({ alias: AliasDialog, stage: StageDialog, serve: ServeDialog, remove: DeleteDialog }, what => (what === "remove" ? go(path("/models/{name}", { name })) : done()));
+  const [open, dialog] = useDialog({ alias: AliasDialog, stage: StageDialog, serve: ServeDialog, remove: DeleteDialog }, what => (what === "remove" ? go(path("/models/{name}", { name })) : done()), { aliases: model.data?.aliases ?? {}, versions });
   const [move] = useParam("move"); /* the stage of a rollback that shall be undone */
   const [tab, bar] = useTabs([["overview", t("Overview")], ["card", t("Card")], ["signature", t("Signature")], ["files", t("Files")], ["compare", t("Compare")]]);
   const views = {
@@ -93,7 +93,7 @@ function Found({ name, v, refresh }) {
   };
   return html`<${Page} title=${t("{model} version {version}", { model: visible(name), version: v.version })} crumbs=${[[t("Models"), href("/models")], [visible(name), href("/models/{name}", { name })]]}
     badge=${html`${v.semver && html`<${Chip} title=${t("Semantic version")}>${v.semver}</${Chip}>`} <${Aliases} names=${v.aliases} /><${Stage} name=${v.stage} />`}
-    actions=${may("model_write") && html`<${Actions} v=${v} name=${name} model=${model.data} versions=${versions} deploy=${may("deploy")} open=${open} />`}><${Approvals} model=${name} onlyWaiting />
+    actions=${may("model_write") && html`<${Actions} v=${v} name=${name} model=${model.data} deploy=${may("deploy")} open=${open} />`}><${Approvals} model=${name} onlyWaiting />
     ${bar}<div role="tabpanel">${views[tab]()}</div>${dialog}
     ${move && may("model_write") && html`<${StageDialog} model=${name} version=${v.version} stage=${v.stage} to=${move} onClose=${changed => { setParams({ move: null }, { replace: true }); if (changed) done(); }} />`}</${Page}>`;
 }

@@ -69,6 +69,33 @@ static struct str argv_json(struct op *op, const struct trigger *t)
     return s;
 }
 
+static struct str pipeline_of(const struct trigger *t)
+{
+    return t->pipeline.len ? t->pipeline : t->endpoint;
+}
+
+/* What the audit log says of a run's beginning (its reason), or of its end (how it went): which pipeline it is of stands in both. */
+static struct str detail_json(struct op *op, const struct run_write *w, bool ended)
+{
+    const struct trigger *t = &w->task->t;
+    AUTO(buf) struct buf b;
+    struct json_out out;
+    buf_init(&b, LIMIT_MIB(1));
+    json_out_init(&out, &b, 0);
+    json_begin_object(&out);
+    json_kv_str(&out, "pipeline", pipeline_of(t));
+    if (ended) {
+        json_kv_cstr(&out, "state", w->state);
+        json_kv_i64(&out, "code", w->status.code);
+        json_kv_f64(&out, "wall_s", (double)w->status.wall_us / 1e6);
+    } else if (t->reason.len) {
+        json_key(&out, "reason");
+        json_raw(&out, t->reason);
+    }
+    json_end_object(&out);
+    return str_dup(op->arena, buf_str(&b));
+}
+
 static struct str id_str(struct op *op, int64_t id)
 {
     return str_from(op_printf(op, "%lld", (long long)id));
@@ -108,7 +135,7 @@ static enum err submit_tx(struct op *op, struct db_tx *tx, void *arg)
     if (!e)
         e = db_exec(op, tx, &sql_pipeline_run_insert,
                     DB_ARGS(DB_TEXT(t->endpoint), DB_TEXT(t->workspace), DB_TEXT(t->reason), DB_TEXT(argv_json(op, t)), DB_I64(t->time_us),
-                            DB_TEXT(t->pipeline.len ? t->pipeline : t->endpoint), DB_TEXT(op->actor.name)),
+                            DB_TEXT(pipeline_of(t)), DB_TEXT(op->actor.name)),
                     NULL);
     if (e)
         return e;
@@ -116,7 +143,7 @@ static enum err submit_tx(struct op *op, struct db_tx *tx, void *arg)
     struct str path = str_from(op_printf(op, "%.*s/run-%lld.log", STR_FMT(w->log_dir), (long long)w->task->id));
     w->task->log_path = path;
     e = db_exec(op, tx, &sql_pipeline_run_set_log, DB_ARGS(DB_I64(w->task->id), DB_TEXT(path)), NULL);
-    return e ? e : audit_append(op, tx, STR("trigger"), STR("pipeline_run"), id_str(op, w->task->id), t->reason.len ? t->reason : STR("{}"));
+    return e ? e : audit_append(op, tx, STR("trigger"), STR("pipeline_run"), id_str(op, w->task->id), detail_json(op, w, false));
 }
 
 static enum err started_tx(struct op *op, struct db_tx *tx, void *arg)
@@ -134,9 +161,7 @@ static enum err ended_tx(struct op *op, struct db_tx *tx, void *arg)
                          NULL);
     if (e)
         return e;
-    const char *detail = op_printf(op, "{\"state\": \"%s\", \"code\": %d, \"wall_s\": %.3f}", w->state, w->status.code,
-                                   (double)w->status.wall_us / 1e6);
-    return audit_append(op, tx, STR("end"), STR("pipeline_run"), id_str(op, w->task->id), str_from(detail));
+    return audit_append(op, tx, STR("end"), STR("pipeline_run"), id_str(op, w->task->id), detail_json(op, w, true));
 }
 
 static enum err lost_tx(struct op *op, struct db_tx *tx, void *arg)

@@ -39,8 +39,8 @@ export function Endpoints({ list, versions }) {
 }
 
 /* [open(name, props), dialog]: one dialog at a time; done(name) when it changed something. dialogs: components that stay the same from one drawing to the next,
- * else each event would make the dialog anew, without what was typed in it. */
-export function useDialog(dialogs, done) {
+ * else each event would make the dialog anew, without what was typed in it. live: props that follow the page while a dialog is open. */
+export function useDialog(dialogs, done, live) {
   const [shown, show] = useState(null), Shown = shown && dialogs[shown.name];
-  return [(name, props) => show({ name, props }), Shown && html`<${Shown} ...${shown.props} onClose=${changed => { show(null); if (changed) done(shown.name); }} />`];
+  return [(name, props) => show({ name, props }), Shown && html`<${Shown} ...${shown.props} ...${live} onClose=${changed => { show(null); if (changed) done(shown.name); }} />`];
 }

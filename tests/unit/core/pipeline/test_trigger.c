@@ -103,7 +103,9 @@ static void a_run_from_trigger_to_result(void **state)
     ASSERT_OK(f, audit_list(&f->op, db, &(struct audit_filter){.kind = STR("pipeline_run")}, &audit, &n));
     assert_int_equal(n, 2);
     ASSERT_STR(audit[0].verb, "end");
+    assert_true(str_starts(audit[0].detail, STR("{\"pipeline\":\"flights\",\"state\":\"succeeded\",\"code\":0,\"wall_s\":")));
     ASSERT_STR(audit[1].verb, "trigger");
+    ASSERT_STR(audit[1].detail, "{\"pipeline\":\"flights\",\"reason\":{\"psi\": 0.3}}");
     scheduler_destroy(s);
     db_close(db);
 }
