@@ -60,8 +60,8 @@ def four(x):
 def test_an_empty_server_says_what_fills_it(page, empty):
     page.goto(empty.url + "/monitors")
     page.get_by_text("No window has closed yet").wait_for()
-    assert page.get_by_text("/labels").is_visible()
-    assert page.get_by_text("ingot alert add nan --kind nan").is_visible()
+    page.get_by_text("/labels").wait_for()
+    page.get_by_text("ingot alert add nan --kind nan").wait_for()
     shot(page, "monitors-empty")
 
 

@@ -87,7 +87,7 @@ def test_overview_is_what_the_client_says(page, world):
         shown[row.locator("th").inner_text()] = float(row.locator("data.value").get_attribute("value"))
     assert shown == {k: v for k, v in run.data.metrics.items() if not k.startswith("system/")}
     assert dict(zip(texts(page, ".run-params th[scope]"), texts(page, ".run-params td"))) == run.data.params
-    assert page.locator(".run-metrics .spark svg").count() == len(shown)
+    page.wait_for_function("n => document.querySelectorAll('.run-metrics .spark svg').length === n", arg=len(shown))
     assert "Finished" in texts(page, ".page-head")[0]
     page.get_by_role("link", name="abababababa"[:10]).wait_for()
     assert page.get_by_role("link", name="ababababab").get_attribute("href") == "https://github.com/acme/shapes/commit/" + "ab" * 20

@@ -135,6 +135,7 @@ def test_sorting_and_keys(world, page):
     assert link.startswith("/compare?runs=") and all(r in link for r in chosen)
     page.reload()
     page.get_by_text("3 runs chosen").wait_for()
+    wait_first(page, "train-000")
     table.focus()
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
