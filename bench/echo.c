@@ -1,9 +1,13 @@
 /* echo.c - the floor under every HTTP server on this machine: reads a request to the end of its body and answers with a fixed
  * answer of the size asked for. No parsing but the search for the blank line and Content-Length. One thread, epoll.
  *
- *     echo PORT ANSWER_BODY_BYTES
+ *     echo PORT ANSWER_BODY_BYTES [LIBRARY MODEL]
+ *
+ * With ONNX Runtime's library and a model of one float tensor [1, FEATURES], the model is run between request and answer, on this
+ * thread and always over the same row: the floor under every server of that model.
  */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -14,14 +18,91 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "adapter/onnx/ort.h"
+
 #define MAX_FDS 4096
 #define REQUEST_BYTES 65536
+#define FEATURES 28
 
 struct peer {
     size_t have;
     char buf[REQUEST_BYTES];
 };
 static struct peer *peers[MAX_FDS];
+
+static struct ort ort;
+static struct {
+    struct ort_session *session; /* NULL: no model is run */
+    struct ort_value *row;
+    char *input, *output;
+} model;
+
+static void well(struct ort_status *status)
+{
+    if (status) {
+        fprintf(stderr, "echo: %s\n", ort.GetErrorMessage(status));
+        exit(1);
+    }
+}
+
+static void library_bind(const char *path)
+{
+    void *handle = dlopen(path, RTLD_NOW);
+    const struct ort_base *(*base)(void) = NULL;
+    void *symbol = handle ? dlsym(handle, "OrtGetApiBase") : NULL;
+    memcpy(&base, &symbol, sizeof base);
+    const void *const *table = base ? base()->get_api(ORT_API_VERSION_WANTED) : NULL;
+    if (!table) {
+        fprintf(stderr, "echo: %s\n", handle ? "no ONNX Runtime of that version" : dlerror());
+        exit(1);
+    }
+#define X(position, name, result, parameters) memcpy(&ort.name, &table[position], sizeof ort.name);
+    ORT_FUNCTIONS(X)
+#undef X
+}
+
+/* One thread, and nothing that spins. */
+static void model_load(const char *path)
+{
+    static float row[FEATURES];
+    static const int64_t shape[] = {1, FEATURES};
+    struct ort_threading_options *threading;
+    struct ort_env *env;
+    struct ort_session_options *options;
+    struct ort_memory_info *memory;
+    struct ort_allocator *names;
+    FILE *f = fopen(path, "rb");
+    long len = f && !fseek(f, 0, SEEK_END) ? ftell(f) : -1;
+    char *bytes = malloc(len > 0 ? (size_t)len : 1);
+    if (len <= 0 || fseek(f, 0, SEEK_SET) || fread(bytes, 1, (size_t)len, f) != (size_t)len) {
+        perror("echo: the model");
+        exit(1);
+    }
+    fclose(f);
+    for (int i = 0; i < FEATURES; i++)
+        row[i] = (float)i / FEATURES;
+    well(ort.CreateThreadingOptions(&threading));
+    well(ort.SetGlobalIntraOpNumThreads(threading, 1));
+    well(ort.CreateEnvWithGlobalThreadPools(ORT_LOG_FATAL, "echo", threading, &env));
+    well(ort.CreateSessionOptions(&options));
+    well(ort.SetIntraOpNumThreads(options, 1));
+    well(ort.CreateSessionFromArray(env, bytes, (size_t)len, options, &model.session));
+    well(ort.CreateCpuMemoryInfo(ORT_ARENA_ALLOCATOR, ORT_MEM_DEFAULT, &memory));
+    well(ort.CreateTensorWithDataAsOrtValue(memory, row, sizeof row, shape, 2, ORT_ELEMENT_FLOAT, &model.row));
+    well(ort.GetAllocatorWithDefaultOptions(&names));
+    well(ort.SessionGetInputName(model.session, 0, names, &model.input));
+    well(ort.SessionGetOutputName(model.session, 0, names, &model.output));
+    free(bytes);
+}
+
+static void model_run(void)
+{
+    struct ort_value *result = NULL;
+    const struct ort_value *const rows[] = {model.row};
+    const char *const inputs[] = {model.input}, *const outputs[] = {model.output};
+    well(ort.Run(model.session, NULL, inputs, rows, 1, outputs, 1, &result));
+    ort.ReleaseValue(result);
+}
 
 static void peer_serve(int ep, int fd, const char *answer, size_t answer_len)
 {
@@ -44,15 +125,21 @@ static void peer_serve(int ep, int fd, const char *answer, size_t answer_len)
     if (p->have < want)
         return;
     p->have = 0;
+    if (model.session)
+        model_run();
     if (write(fd, answer, answer_len) != (ssize_t)answer_len)
         perror("echo: write");
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: echo PORT ANSWER_BODY_BYTES\n");
+    if (argc != 3 && argc != 5) {
+        fprintf(stderr, "usage: echo PORT ANSWER_BODY_BYTES [LIBRARY MODEL]\n");
         return 2;
+    }
+    if (argc == 5) {
+        library_bind(argv[3]);
+        model_load(argv[4]);
     }
     size_t body = strtoul(argv[2], NULL, 10);
     char *answer = malloc(body + 256);

@@ -10,8 +10,11 @@ many      200 models under Zipf traffic while one is loaded anew again and again
           a program that takes as much of the processor
 rollout   one endpoint alone, under a canary, under a shadow: what a rollout adds"""
 import argparse
+import contextlib
 import json
 import os
+import platform
+import socket
 import subprocess
 import sys
 import tempfile
@@ -102,6 +105,22 @@ def in_process(folder, x, seconds):
     return (time.process_time() - start) * 1e6 / n
 
 
+def in_echo(folder, request, answer_bytes, connections, seconds):
+    """The same run inside a loopback echo (bench/echo.c): what a server would reach that did nothing but read, run and write."""
+    machine = {"x86_64": "x64", "aarch64": "arm64"}[platform.machine()]
+    library = next((lib.ROOT / "node_modules/onnxruntime-node/bin").glob(f"*/linux/{machine}/libonnxruntime.so.1"))  # the one that Ingot loads
+    port = peers.free_port()
+    echo = subprocess.Popen([str(lib.RELEASE / "bench_echo"), str(port), str(answer_bytes), str(library), str(folder / "m.onnx")], preexec_fn=lib.server_cores)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        return figures(lib.measure(port, echo.pid, request, connections, seconds))
+    finally:
+        lib.stop(echo)
+
+
 def dense(folder, seconds, rows):
     models.dense(folder / "m.onnx")
     x = np.random.default_rng(2).random((1, models.FEATURES), dtype=np.float32)
@@ -116,6 +135,8 @@ def dense(folder, seconds, rows):
             request = lib.request_file("dense", peer.port, "POST", peer.path, models.tensor_body(x))
             for c in (1, 16):
                 rows.append({"workload": "dense", "server": peer.name, "how": f"{how}; closed loop x {c}", **figures(lib.measure(peer.port, peer.process.pid, request, c, seconds))})
+                if config is not None:
+                    rows.append({"workload": "dense", "server": "ONNX Runtime in a loopback echo", "how": f"closed loop x {c}", **in_echo(folder, request, 150, c, seconds)})
             best = highest_rate(peer, request, seconds)
             rows.append({"workload": "dense", "server": peer.name, "how": f"{how}; p99 < {P99_LIMIT_US // 1000} ms", **(figures(best) if best else {"per_second": 0})})
 

@@ -480,7 +480,7 @@ def test_without_runs_and_with_unknown_ones(page, trials):
     page.get_by_text("No runs are chosen").wait_for()
     page.watch.allow("/runs/compare")
     page.goto(trials.address(["0" * 32]))
-    page.get_by_role("heading", name="Not found").wait_for()
+    page.get_by_text("Not found", exact=True).wait_for()
     assert page.get_by_text(f"Run with id={'0' * 32} not found").is_visible()
 
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 import tiny
 from mlflow import MlflowClient
-from ui_world import HOSTILE, PHONE, fits_width, harmless, opened, prefer, server, settled, shot, texts
+from ui_world import HOSTILE, PHONE, fits_width, graph_node, harmless, opened, prefer, server, settled, shot, texts
 
 API = "/api/ingot/v1/"
 EVIL = "<b>evil<img src=x onerror=alert(1)>"
@@ -188,9 +188,9 @@ def test_a_version(page, shop):
     page.goto(shop.url + "/models/taxi/champion")  # an alias is a name as good as the number
     page.get_by_role("heading", name="taxi version 2").wait_for()
     settled(page)
-    graph = page.get_by_role("region", name="Lineage").first
+    page.get_by_role("region", name="Lineage").wait_for()
     for title in ("taxi v2", "champion", "fit-1", "rides"):
-        graph.locator(".graph-node", has_text=title).first.wait_for()
+        graph_node(page, title).first.wait_for()
     shot(page, "model-version", full=True)
     page.get_by_role("tab", name="Signature").click()
     assert "1 distance double yes" in texts(page, "tbody tr") and "2 hour long yes" in texts(page, "tbody tr")
@@ -205,7 +205,7 @@ def test_a_version(page, shop):
         assert files[f["path"]][2].startswith(f["sha256"][:16])
     assert set(files) == {"MLmodel", "data/weights.bin"}
     page.get_by_role("tab", name="Overview").click()
-    page.locator(".graph-node", has_text="fit-1").click()
+    graph_node(page, "fit-1").click()
     page.wait_for_url("**/runs/" + shop.runs[1])
 
 
@@ -415,7 +415,7 @@ def test_what_serves_and_what_that_forbids(page, site):
     page.goto(site.url + "/models/tiny/2")
     settled(page)
     page.get_by_role("heading", name="Metrics").wait_for()
-    page.locator(".graph-node", has_text="tiny v2").first.wait_for()
+    graph_node(page, "tiny v2").first.wait_for()
     shot(page, "model-version-served", full=True)
     page.goto(site.url + "/models/tiny")
     settled(page)
@@ -531,7 +531,7 @@ def test_what_is_not_there(page, shop):
     page.watch.allow("nobody|/versions/99")
     for path in ("/models/nobody", "/models/taxi/99", "/features/nobody", "/data?name=nobody&digest=nobody"):
         page.goto(shop.url + path)
-        page.get_by_role("alert").get_by_role("heading", name="Not found").wait_for()
+        page.get_by_role("alert").get_by_text("Not found", exact=True).wait_for()
         assert page.get_by_role("alert").locator("code").inner_text()  # the request's id
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
-from ui_world import server, shot
+from ui_world import DESK, PHONE, graph_node, server, shot
 
 STEPS = 40
 
@@ -29,9 +29,9 @@ def place(page):
 
 def test_a_graph_is_dragged_by_its_node_and_opens_nothing(page, lab):
     page.goto(lab.url + "/models/taxi/1")
-    node = page.locator(".graph-node", has_text="long")
-    node.scroll_into_view_if_needed()
-    box, (x, y) = node.bounding_box(), place(page)
+    run = graph_node(page, "long")
+    run.scroll_into_view_if_needed()
+    box, (x, y) = run.bounding_box(), place(page)
     at = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(*at)
     page.mouse.down()
@@ -41,13 +41,14 @@ def test_a_graph_is_dragged_by_its_node_and_opens_nothing(page, lab):
     assert place(page) == [pytest.approx(x + 80), pytest.approx(y + 40)]
     assert page.url.endswith("/models/taxi/1")
     assert page.locator(".graph-node.far").count() == 0  # it lies under the pointer, and both nodes are on its edge
-    node.click()  # a click is one all the same
+    run.click()  # a click is one all the same
     page.wait_for_url("**/runs/" + lab.run)
 
 
 def test_a_chart_is_zoomed_from_the_keyboard_and_comes_back(page, lab):
     page.goto(f"{lab.url}/runs/{lab.run}?tab=charts")
     plot, back = page.locator("[data-metric=loss] .chart-plot"), page.locator("[data-metric=loss]").get_by_role("button", name="Zoom out", exact=True)
+    page.locator(f"[data-metric=loss] tr[data-id='{lab.run}']").wait_for(state="attached")
     plot.focus()
     for _ in range(5):
         plot.press("ArrowRight")
@@ -79,3 +80,17 @@ def test_json_loses_no_digit(page, lab):
     page.goto(f"{lab.url}/runs/{lab.run}?tab=artifacts&file=ids.json")
     page.locator(".json-key", has_text="small").wait_for()
     assert page.locator(".json-number").all_inner_texts() == ["12345678901234567890", "7", "0.12345678901234568"]
+
+
+def test_what_scrolls_is_a_stop_of_the_keyboard_and_what_does_not_is_none(page, lab):
+    page.goto(lab.url + "/settings")
+    code = page.locator(".command code", has_text="MLFLOW_TRACKING_URI")
+    code.wait_for()
+    assert code.get_attribute("tabindex") is None
+    page.set_viewport_size(PHONE)
+    page.wait_for_function("() => document.querySelector('.command code').tabIndex === 0")
+    code.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => document.querySelector('.command code').scrollLeft > 0")
+    page.set_viewport_size(DESK)
+    page.wait_for_function("() => !document.querySelector('.command code').hasAttribute('tabindex')")

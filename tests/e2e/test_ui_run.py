@@ -124,8 +124,11 @@ def test_charts_have_every_metric_in_its_group(page, world):
     assert "q=acc" in page.url
     page.get_by_role("button", name="Time", exact=True).click()
     assert "x=time" in page.url
-    page.go_back()  # settings replace, rooms push: back leaves the page as it was entered
+    page.get_by_label("Filter metrics").fill("")
+    page.wait_for_function("() => document.querySelectorAll('.panel').length === 3")
     shot(page, "run-charts")
+    page.go_back()  # settings replace, rooms push: back leaves the page as it was entered
+    assert page.url == "about:blank"
 
 
 def test_system_metrics_have_their_own_tab_with_units(page, world):

@@ -8,6 +8,8 @@
 A `page` fails its test at the end when anything went wrong in it: an error in the console, an exception, a violation of the security policy, a
 request to another host, an answer of 400 or more, or a request that failed. What a test provokes on purpose it names: page.watch.allow("/runs/nobody").
 
+A picture (shot) is also looked at by axe-core: what it finds against WCAG 2.2 A or AA, or its good practices, fails the test.
+
 With $INGOT_UI_SRC set (to ui/), server() serves the files from there: no build is needed to try a change.
 With $INGOT_UI_SLOW_MS set, each of a page's own requests waits up to so many milliseconds first: tests that hold only on a fast machine fall.
 """
@@ -26,6 +28,10 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 TIMEOUT_MS = 30000  # of any wait: the machine may be slow and busy
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+AXE_RUN = """async tags => (await axe.run(document, {resultTypes: ["violations"], runOnly: {type: "tag", values: tags}})).violations
+  .flatMap(v => v.nodes.map(n => `${v.id}: ${v.help}: ${n.html.slice(0, 300)} ${n.failureSummary}`))"""
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SLOW = "(() => { const ask = window.fetch; window.fetch = async (...a) => { await new Promise(r => setTimeout(r, Math.random() * %d)); return ask(...a); }; })()"
 
 
@@ -103,7 +109,7 @@ def opened(browser, name, **context):
         yield page
     except BaseException:
         with contextlib.suppress(Exception):
-            shot(page, "failed-" + name)
+            photograph(page, "failed-" + name)
         for line in page.watch.bad:
             print(line)
         raise
@@ -120,10 +126,23 @@ def page(browser, request):
         yield p
 
 
-def shot(page, name, full=False):
-    """A picture for people to look at: build/screenshots/ui/<name>.png."""
+def photograph(page, name, full=False):
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"{name}.png", full_page=full)
+
+
+def shot(page, name, full=False):
+    """A picture for people to look at, build/screenshots/ui/<name>.png, of a page that everybody can use."""
+    photograph(page, name, full)
+    accessible(page)
+
+
+def accessible(page):
+    """axe-core finds nothing in the page as it stands: names, roles, contrast, order of headings, what the keyboard reaches."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE.read_text())
+    found = page.evaluate(AXE_RUN, AXE_TAGS)
+    assert not found, "\n".join(found)
 
 
 def prefer(page, **settings):
@@ -153,6 +172,11 @@ def settled(page):
     """Everything asked for has come and is painted."""
     page.wait_for_function("() => !document.querySelector('.skeleton')")
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def graph_node(page, title):
+    """The box of a graph that has this title."""
+    return page.locator(".graph-node", has=page.locator(".graph-title", has_text=title))
 
 
 def texts(page, selector):

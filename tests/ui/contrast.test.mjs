@@ -29,8 +29,7 @@ function contrast(a, b) {
 
 /* Text of these colours stands on these grounds. */
 const TEXT = [
-  [["text", "soft", "accent", "ok", "warn", "bad"], ["page", "surface", "hover", "code"]],
-  [["text", "soft", "accent"], ["chosen"]],
+  [["text", "soft", "accent", "ok", "warn", "bad"], ["page", "surface", "hover", "code", "chosen"]],
   [["text", "ok"], ["ok-soft"]], [["text", "warn"], ["warn-soft"]], [["text", "bad"], ["bad-soft"]],
   [["on-accent"], ["accent"]], [["ansi-magenta", "ansi-cyan"], ["surface", "code"]],
 ];

@@ -13,6 +13,7 @@ import { paintBands, paintMarks, paintSeries } from "./chart_paint.js";
 
 const groups = new Map(); /* sync key -> Set of views */
 const TIP_ROWS = 6;
+const ASKED_MS = 500; /* so long an owner of the zoom may take until it draws what it was told */
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 const KINDS = { warn: "--warn", bad: "--bad", ok: "--ok", accent: "--accent" };
 
@@ -26,6 +27,7 @@ export class ChartView {
     this.box = box;
     this.tell = tell;
     this.zoom = null;
+    this.asked = null;
     this.strong = null;
     this.at = null;
     this.update(props);
@@ -249,7 +251,8 @@ export class ChartView {
     } else if (step) {
       this.at = { series: s, index: this.at ? Math.max(0, Math.min(s.x.length - 1, now.index + step)) : now.index };
     } else if (name === "+" || name === "-") {
-      const all = this.whole, next = zoomed(this.xr, s.x[now.index], name === "+" ? 0.5 : 2, this.props.x.log);
+      const all = this.whole, from = performance.now() < this.asked?.until ? this.asked.range : this.xr; /* keys may come faster than the owner's answers */
+      const next = zoomed(from, s.x[now.index], name === "+" ? 0.5 : 2, this.props.x.log);
       return this.zoomTo(all && next[0] <= all[0] && next[1] >= all[1] ? null : next), true;
     } else
       return false;
@@ -272,6 +275,7 @@ export class ChartView {
   /* null: all of it again. */
   zoomTo(range) {
     if (this.props.x.range !== undefined) {
+      this.asked = { range: range ?? this.whole ?? this.xr, until: performance.now() + ASKED_MS };
       this.props.onZoom?.(range?.[0] ?? null, range?.[1] ?? null);
       return;
     }

@@ -6,6 +6,7 @@ import { cls, html, useState } from "../lib/html.js";
 import { lineDiff } from "../lib/linediff.js";
 import { t } from "../lib/words.js";
 import { Dialog } from "./dialog.js";
+import { Scroll } from "./scroll.js";
 
 const ROWS_FIRST = 200, LONG = 60, SIGNS = { same: " ", gone: "−", new: "+" };
 
@@ -29,7 +30,7 @@ function Section({ section, heads, open }) {
 
 export function DiffTable({ label, heads, sections }) {
   const [open, set] = useState(null);
-  return html`<div class="scroll-x"><table class="diff" aria-label=${label}><thead><tr><td></td>${heads.map(head => html`<th key=${head.id} scope="col">${head.node}</th>`)}</tr></thead>
+  return html`<${Scroll}><table class="diff" aria-label=${label}><thead><tr><td></td>${heads.map(head => html`<th key=${head.id} scope="col">${head.node}</th>`)}</tr></thead>
     ${sections.filter(s => s.rows.length > 0).map(section => html`<${Section} key=${section.title} section=${section} heads=${heads} open=${(row, i) => set({ row, i })} />`)}</table>
-    ${open && html`<${Dialog} title=${open.row.title ?? open.row.key} wide onClose=${() => set(null)}><${TextDiff} before=${open.row.cells[0].full ?? ""} after=${open.row.cells[open.i].full ?? ""} /></${Dialog}>`}</div>`;
+    ${open && html`<${Dialog} title=${open.row.title ?? open.row.key} wide onClose=${() => set(null)}><${TextDiff} before=${open.row.cells[0].full ?? ""} after=${open.row.cells[open.i].full ?? ""} /></${Dialog}>`}</${Scroll}>`;
 }

@@ -122,9 +122,10 @@ function Node({ placed, i, tab, chosen, near, kinds, colours, name, on }) {
     ${(node.kind || node.state) && html`<span class="graph-row"><span class="graph-kind">${kinds?.[node.kind] ?? node.kind}</span>${node.state && html`<${Badge} state=${node.state} />`}</span>`}
     <b class="graph-title">${shorten(node.title, TITLE_ROOM)}</b>${node.sub && html`<span class="graph-sub">${shorten(node.sub, SUB_ROOM)}</span>`}${node.body}`;
   const props = { class: cls("graph-node", chosen && "chosen", near === false && "far"), "data-node": node.id, "data-i": i, title: [node.title, node.sub].filter(Boolean).join("\n"),
-    "aria-label": name, tabindex: tab ? 0 : -1, draggable: false, style: { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` }, ...on };
-  return link ? html`<a ...${props} href=${href(node.href)} aria-current=${chosen ? "true" : null}>${inner}</a>` :
-    html`<div role=${on.onClick ? "button" : "group"} ...${props} aria-pressed=${on.onClick ? String(Boolean(chosen)) : null}>${inner}</div>`;
+    tabindex: tab ? 0 : -1, draggable: false, style: { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` }, ...on };
+  const named = html`${inner}<span class="visually-hidden"> ${name.ways}</span>`; /* what can be pressed is called by what is read in it */
+  return link ? html`<a ...${props} href=${href(node.href)} aria-current=${chosen ? "true" : null}>${named}</a>` : on.onClick ?
+    html`<div role="button" ...${props} aria-pressed=${String(Boolean(chosen))}>${named}</div>` : html`<div role="group" aria-label=${name.whole} ...${props}>${inner}</div>`;
 }
 
 function Edges({ layout, hot, label, down }) {
@@ -148,10 +149,11 @@ function endsOf({ nodes, edges }) {
   return ends;
 }
 
+/* whole: all that there is to say of a node; ways: what cannot be read in its box. */
 function nameOf(layout, i, ends, kinds) {
-  const { node } = layout.nodes[i], titles = list => [...list].map(n => layout.nodes[n].node.title).join(", ");
-  const to = titles(ends.to), from = titles(ends.from);
-  return [kinds?.[node.kind] ?? node.kind, node.title, node.sub, node.state, from && t("from {names}", { names: from }), to && t("leads to {names}", { names: to })].filter(Boolean).join("; ");
+  const { node } = layout.nodes[i], titles = list => [...list].map(n => layout.nodes[n].node.title).join(", "), join = parts => parts.filter(Boolean).join("; ");
+  const to = titles(ends.to), from = titles(ends.from), ways = [from && t("from {names}", { names: from }), to && t("leads to {names}", { names: to })];
+  return { whole: join([kinds?.[node.kind] ?? node.kind, node.title, node.sub, node.state, ...ways]), ways: join([node.title.length > TITLE_ROOM && node.title, ...ways]) };
 }
 
 function Legend({ layout, kinds, colours }) {
@@ -217,7 +219,7 @@ export function Graph({ nodes, edges, label, kinds, words, selected, onSelect, h
   };
   const tall = height ?? Math.min(480, Math.max(140, Math.ceil(layout.height) + 48)), say = text => words?.[text] ?? text;
   const near = i => hot < 0 || i === hot || ends[hot].to.has(i) || ends[hot].from.has(i);
-  return html`<section class="graph" aria-label=${label}><div class="graph-box" ref=${view.box} tabindex="0" role="group" aria-label=${t("{name}: arrow keys move the picture, + and - change its size, Tab goes to its nodes", { name: label })} onKeyDown=${key} style=${{ height: `${tall}px` }}>
+  return html`<div class="graph"><div class="graph-box" ref=${view.box} tabindex="0" role="group" aria-label=${t("{name}: arrow keys move the picture, + and - change its size, Tab goes to its nodes", { name: label })} onKeyDown=${key} style=${{ height: `${tall}px` }}>
     <div class="graph-canvas" ref=${view.canvas} style=${{ width: `${layout.width}px`, height: `${layout.height}px` }}><${Edges} layout=${layout} hot=${hot} label=${say} down=${down} />
       ${layout.nodes.map((placed, i) => html`<${Node} key=${placed.node.id} placed=${placed} i=${i} tab=${i === Math.min(tab, layout.nodes.length - 1)} chosen=${i === chosen} near=${near(i)} kinds=${kinds} colours=${colours} name=${nameOf(layout, i, ends[i], kinds)}
         on=${{ onMouseEnter: () => point(placed.node.id), onMouseLeave: () => point(null), onFocus: () => setTab(i), onClick: onSelect ? click(placed.node.id) : undefined, onDblClick: onSelect && placed.node.href ? () => go(placed.node.href) : undefined }} />`)}</div>
@@ -225,5 +227,5 @@ export function Graph({ nodes, edges, label, kinds, words, selected, onSelect, h
       <button type="button" class="icon-button" title=${t("Smaller")} aria-label=${t("Smaller")} onClick=${() => view.zoom(0.8)}><${Icon} name="minus" /></button>
       <button type="button" class="icon-button wide" title=${t("Show all of it")} onClick=${() => view.fit()}>${t("Fit")}</button></div></div>
     <${Legend} layout=${layout} kinds=${kinds} colours=${colours} />
-    <ul class="visually-hidden" aria-label=${t("Connections")}>${layout.edges.map((e, i) => html`<li key=${i}>${layout.nodes[e.from].node.title} → ${layout.nodes[e.to].node.title}${e.edge.label && ` (${say(e.edge.label)})`}${e.back && `, ${t("closes a cycle")}`}</li>`)}</ul></section>`;
+    <ul class="visually-hidden" aria-label=${t("Connections")}>${layout.edges.map((e, i) => html`<li key=${i}>${layout.nodes[e.from].node.title} → ${layout.nodes[e.to].node.title}${e.edge.label && ` (${say(e.edge.label)})`}${e.back && `, ${t("closes a cycle")}`}</li>`)}</ul></div>`;
 }

@@ -69,7 +69,7 @@ export function LineView({ lines, version, label, numbers = true, first = 1, ove
   const rows = [];
   for (let i = from; i < to; i++)
     rows.push(html`<${Line} key=${i} n=${i} text=${lines.line(i, LINE_SHOWN)} over=${over} numbers=${numbers} word=${word} hit=${hits?.has(i)} here=${i === here} first=${first} />`);
-  return html`<div class="lines" style=${most ? { height: `${Math.min(most, count) * ROW_PX + 20}px` } : null} ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${scrolled} data-lines=${count}>
+  return html`<div class="lines" style=${most ? { height: `${Math.min(most, count) * ROW_PX + 20}px` } : null} ref=${box} tabindex="0" role="group" aria-label=${label} onScroll=${scrolled} data-lines=${count}>
     <div class="lines-all" style=${{ height: `${height}px` }}><div class="lines-seen" style=${{ top: `${top}px` }}>${rows}</div></div>
     <span class="visually-hidden">${lineCount(count)}</span></div>`;
 }

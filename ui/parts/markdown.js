@@ -2,6 +2,7 @@
 import { html, useMemo } from "../lib/html.js";
 import { visible } from "../lib/ansi.js";
 import { parseMarkdown } from "../lib/markdown.js";
+import { Scroll } from "./scroll.js";
 
 function Inline({ of }) {
   return of.map((x, i) => {
@@ -27,8 +28,8 @@ function Block({ of }) {
   case "rule": return html`<hr />`;
   case "list": return html`<${of.ordered ? "ol" : "ul"} class="md-list" start=${of.ordered ? of.start : null}>${of.items.map((item, i) => html`<li key=${i} style=${{ marginLeft: `${20 * item.depth}px` }}>
     ${item.checked !== undefined && html`<input type="checkbox" disabled checked=${item.checked} /> `}<${Inline} of=${item.inline} /></li>`)}</${of.ordered ? "ol" : "ul"}>`;
-  case "table": return html`<div class="scroll-x"><table class="plain"><thead><tr>${of.head.map((c, i) => html`<th key=${i}><${Inline} of=${c} /></th>`)}</tr></thead>
-    <tbody>${of.rows.map((row, i) => html`<tr key=${i}>${row.map((c, k) => html`<td key=${k}><${Inline} of=${c} /></td>`)}</tr>`)}</tbody></table></div>`;
+  case "table": return html`<${Scroll}><table class="plain"><thead><tr>${of.head.map((c, i) => html`<th key=${i}><${Inline} of=${c} /></th>`)}</tr></thead>
+    <tbody>${of.rows.map((row, i) => html`<tr key=${i}>${row.map((c, k) => html`<td key=${k}><${Inline} of=${c} /></td>`)}</tr>`)}</tbody></table></${Scroll}>`;
   default: return html`<p>${inline}</p>`;
   }
 }

@@ -182,7 +182,7 @@ export function Parallel({ label, axes, rows, colour, onColour, brushes = {}, on
     onHover?.(i < 0 ? null : rows[i].id);
   };
   const left = keep.filter(Boolean).length;
-  return html`<figure class="parallel" aria-label=${label}><div class="scroll-x" ref=${box}><div class="par-body" style=${{ width: `${width}px`, height: `${height}px` }} onMouseMove=${moved} onMouseLeave=${() => { point(null); onHover?.(null); }}>
+  return html`<figure class="parallel" aria-label=${label}><div class="scroll-x" tabindex="0" ref=${box}><div class="par-body" style=${{ width: `${width}px`, height: `${height}px` }} onMouseMove=${moved} onMouseLeave=${() => { point(null); onHover?.(null); }}>
       ${[canvas, strong].map((ref, i) => html`<canvas key=${i} ref=${ref} class=${i === 0 && highlight ? "behind" : null} style=${{ width: `${width}px`, height: `${height}px` }} aria-hidden="true"></canvas>`)}
       <svg width=${width} height=${height} aria-hidden="true">${placed.map(a => html`<${Axis} key=${a.key} a=${a} height=${height} brush=${brushes[a.key]} onBrush=${onBrush} chosen=${a.key === colour} onChoose=${() => onColour?.(a.key)} />`)}</svg>
       ${rows[tip?.i] && html`<div class="chart-tip" style=${tip.x > width / 2 ? { right: `${width - tip.x + 14}px`, top: `${tip.y + 8}px` } : { left: `${tip.x + 14}px`, top: `${tip.y + 8}px` }}><p><b>${rows[tip.i].name}</b></p>

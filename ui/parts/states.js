@@ -4,20 +4,21 @@ import { html } from "../lib/html.js";
 import { visible } from "../lib/ansi.js";
 import { t } from "../lib/words.js";
 import { Icon } from "./icons.js";
+import { Scroll } from "./scroll.js";
 
 /* command: the line that fills it, shown as code to copy; null if there is none. */
 export function Empty({ title, text, command, icon = "info" }) {
-  return html`<div class="empty"><${Icon} name=${icon} /><h3>${title}</h3>${text && html`<p>${text}</p>`}${command && html`<${Command} text=${command} />`}</div>`;
+  return html`<div class="empty"><${Icon} name=${icon} /><strong>${title}</strong>${text && html`<p>${text}</p>`}${command && html`<${Command} text=${command} />`}</div>`;
 }
 
 export function Command({ text }) {
   const copy = event => navigator.clipboard?.writeText(text).then(() => event.target.closest("button")?.classList.add("done"));
-  return html`<div class="command"><code>${text.split("\n").map(visible).join("\n")}</code><button type="button" class="icon-button" title=${t("Copy")} aria-label=${t("Copy")} onClick=${copy}><${Icon} name="copy" /></button></div>`;
+  return html`<div class="command"><${Scroll} as="code">${text.split("\n").map(visible).join("\n")}</${Scroll}><button type="button" class="icon-button" title=${t("Copy")} aria-label=${t("Copy")} onClick=${copy}><${Icon} name="copy" /></button></div>`;
 }
 
 export function Failed({ error, retry }) {
   const title = error.status === 404 ? t("Not found") : error.status === 403 ? t("You may not see this") : error.status === 0 ? t("The server does not answer.") : t("This did not work");
-  return html`<div class="empty failed" role="alert"><${Icon} name="warn" /><h3>${title}</h3>${error.status !== 0 && html`<p>${error.message}</p>`}
+  return html`<div class="empty failed" role="alert"><${Icon} name="warn" /><strong>${title}</strong>${error.status !== 0 && html`<p>${error.message}</p>`}
     ${error.requestId && html`<p class="soft">${t("Request")} <code>${error.requestId}</code></p>`}
     ${retry && html`<button type="button" class="button" onClick=${retry}>${t("Try again")}</button>`}</div>`;
 }

@@ -126,7 +126,7 @@ function Head({ columns, sort, onSort, setLayout, layout, selectable, allChosen,
       return html`<div key=${c.key} role="columnheader" data-key=${c.fixed ? null : c.key} tabindex=${c === first ? 0 : -1} aria-sort=${sorted} title=${c.title_hint ?? c.title}
         class=${cls("grid-cell", c.align === "right" && "right", c.sort !== false && "sorts", c === first && "first", c.fixed && "fixed", mark?.before === c.key && "drop-before", mark && mark.before === null && c === columns[columns.length - 1] && "drop-behind", mark?.key === c.key && "dragged")}
         onPointerDown=${e => down(e, c)} onKeyDown=${e => press(e, c)} onClick=${() => !dragged.current() && c.sort !== false && onSort(nextSort(sort, c))}>
-        <span class="grid-title">${c.title}</span>${sorted && sorted !== "none" && html`<i class="grid-arrow" aria-hidden="true">${sort.desc ? "↓" : "↑"}</i>`}
+        <span class="grid-title">${c.title || html`<span class="visually-hidden">${c.title_hint}</span>`}</span>${sorted && sorted !== "none" && html`<i class="grid-arrow" aria-hidden="true">${sort.desc ? "↓" : "↑"}</i>`}
         ${!c.fixed && html`<i class="grid-grip" aria-hidden="true" onPointerDown=${e => dragWidth(e, e.target.parentNode.offsetWidth, px => widen(c.key, px))} onClick=${e => e.stopPropagation()} onDblClick=${e => { e.stopPropagation(); const { [c.key]: gone, ...widths } = layout.widths ?? {}; setLayout({ ...layout, widths }); }}></i>`}</div>`;
     })}</div>`;
 }

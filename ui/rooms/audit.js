@@ -7,6 +7,7 @@ import { useParam } from "../lib/route.js";
 import { t } from "../lib/words.js";
 import { Badge } from "../parts/badge.js";
 import { Card, Page } from "../parts/page.js";
+import { Scroll } from "../parts/scroll.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { toast } from "../parts/toast.js";
 import { Time } from "../parts/values.js";
@@ -52,7 +53,7 @@ export default function Audit() {
     <div class="filters"><${Field} name="kind" label=${t("Kind")} hint="model" known=${rows.map(r => r.kind)} /><${Field} name="object" label=${t("Object")} hint=${kind ? "" : t("needs a kind")} known=${kind ? rows.map(r => r.object) : []} /><${Field} name="verb" label=${t("Verb")} hint="alert_firing" known=${rows.map(r => r.verb)} /></div>
     <${Card} label=${t("Audit")}><${Loaded} of=${first} lines=${12}>${data => data.rows.length === 0
       ? html`<${Empty} title=${t("Nothing was recorded")} text=${t("Every change is written here in the same step that makes it.")} icon="audit" />`
-      : html`<div class="scroll-x"><table class="plain audit"><thead><tr><th>${t("When")}</th><th>${t("Who")}</th><th>${t("What")}</th><th>${t("Object")}</th><th>${t("Detail")}</th><th class="right">${t("Row")}</th></tr></thead>
-        <tbody>${rows.map(row => html`<${Row} key=${row.seq} row=${row} />`)}</tbody></table></div>
+      : html`<${Scroll}><table class="plain audit"><thead><tr><th>${t("When")}</th><th>${t("Who")}</th><th>${t("What")}</th><th>${t("Object")}</th><th>${t("Detail")}</th><th class="right">${t("Row")}</th></tr></thead>
+        <tbody>${rows.map(row => html`<${Row} key=${row.seq} row=${row} />`)}</tbody></table></${Scroll}>
         ${next && html`<p class="more"><button type="button" class="button" onClick=${older}>${t("Older")}</button></p>`}`}</${Loaded}></${Card}></${Page}>`;
 }

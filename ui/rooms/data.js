@@ -7,6 +7,7 @@ import { t } from "../lib/words.js";
 import { Badge, Chip } from "../parts/badge.js";
 import { KeyValues } from "../parts/kv.js";
 import { Card, Page } from "../parts/page.js";
+import { Scroll } from "../parts/scroll.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Table } from "../parts/table.js";
 import { Time } from "../parts/values.js";
@@ -52,7 +53,7 @@ function Schema({ schema }) {
   const rows = schemaRows(schema);
   if (!rows.length)
     return html`<${Card} title=${t("Schema")}>${schema === null ? html`<p class="soft">${t("None was logged.")}</p>` : html`<pre>${visible(typeof schema === "string" ? schema : JSON.stringify(schema, null, 2))}</pre>`}</${Card}>`;
-  return html`<${Card} title=${t("{n} column|{n} columns", { n: rows.length })}><div class="scroll-x view-columns"><table class="plain"><thead><tr><th class="right index">#</th><th>${t("Name")}</th><th>${t("Type")}</th><th>${t("Required")}</th></tr></thead><tbody>${rows.map((r, i) => html`<tr key=${i}><td class="right soft index">${i + 1}</td><th scope="row">${visible(r.name)}</th><td><code>${visible(r.type)}</code></td><td>${r.required ? t("yes") : t("no")}</td></tr>`)}</tbody></table></div></${Card}>`;
+  return html`<${Card} title=${t("{n} column|{n} columns", { n: rows.length })}><${Scroll} class="scroll-x view-columns"><table class="plain"><thead><tr><th class="right index">#</th><th>${t("Name")}</th><th>${t("Type")}</th><th>${t("Required")}</th></tr></thead><tbody>${rows.map((r, i) => html`<tr key=${i}><td class="right soft index">${i + 1}</td><th scope="row">${visible(r.name)}</th><td><code>${visible(r.type)}</code></td><td>${r.required ? t("yes") : t("no")}</td></tr>`)}</tbody></table></${Scroll}></${Card}>`;
 }
 
 function usesColumns() {

@@ -8,6 +8,7 @@ import { t } from "../lib/words.js";
 import { Icon } from "../parts/icons.js";
 import { Chart } from "../parts/chart.js";
 import { Card } from "../parts/page.js";
+import { Scroll } from "../parts/scroll.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Toggles } from "../parts/toggle.js";
 import { columnsOf, lastMinute, rangeOf, ranges, seriesOf, thresholds } from "./endpoint_series.js";
@@ -34,10 +35,10 @@ function Tiles({ data }) {
 
 function Versions({ now, endpoint }) {
   const roles = new Map(endpoint.rollout.active ? [[endpoint.rollout.control, t("control")], [endpoint.rollout.candidate, t("candidate")]] : [[endpoint.version, t("live")]]);
-  return html`<${Card} title=${t("Loaded versions")}><div class="scroll-x"><table class="plain"><thead><tr><th>${t("Version")}</th><th>${t("Role")}</th><th class="right">${t("Requests")}</th><th class="right">${t("Errors")}</th><th class="right">${t("Rows")}</th>
+  return html`<${Card} title=${t("Loaded versions")}><${Scroll}><table class="plain"><thead><tr><th>${t("Version")}</th><th>${t("Role")}</th><th class="right">${t("Requests")}</th><th class="right">${t("Errors")}</th><th class="right">${t("Rows")}</th>
     <th class="right">${t("Model runs")}</th><th class="right">${t("Waiting")}</th><th class="right">${t("Running")}</th><th class="right">${t("Memory")}</th></tr></thead>
     <tbody>${now.map(v => html`<tr key=${v.version} data-version=${v.version}><td>v${v.version}</td><td>${roles.get(v.version) ?? "–"}</td><td class="right" data-requests=${v.requests}>${integer(v.requests)}</td><td class="right" data-errors=${v.errors}>${integer(v.errors)}</td><td class="right">${integer(v.rows)}</td>
-      <td class="right">${integer(v.runs)}</td><td class="right">${integer(v.queued)}</td><td class="right">${integer(v.running)}</td><td class="right">${bytes(v.memory_bytes)}</td></tr>`)}</tbody></table></div>
+      <td class="right">${integer(v.runs)}</td><td class="right">${integer(v.queued)}</td><td class="right">${integer(v.running)}</td><td class="right">${bytes(v.memory_bytes)}</td></tr>`)}</tbody></table></${Scroll}>
     <p class="soft">${t("Counted since each version was loaded.")}</p></${Card}>`;
 }
 

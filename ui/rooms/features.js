@@ -8,6 +8,7 @@ import { t } from "../lib/words.js";
 import { Badge, Chip } from "../parts/badge.js";
 import { KeyValues } from "../parts/kv.js";
 import { Card, Page, useTabs } from "../parts/page.js";
+import { Scroll } from "../parts/scroll.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Table } from "../parts/table.js";
 import { Bytes, Num } from "../parts/values.js";
@@ -65,7 +66,7 @@ function Lookup({ view }) {
   return html`<${Card} title=${t("Look up one entity")}><form class="lookup" onSubmit=${ask}>${view.keys.map(k => field("key." + k, k, { autocomplete: "off", spellcheck: "false" }))}${view.numbers.map(n => field("number." + n, n, { type: "number", step: "any" }))}
     ${field("time", t("As of (UTC)"), { type: "datetime-local", step: "1" })}<button type="submit" class="button primary">${t("Look up")}</button></form>
     ${error && html`<p class="problem" role="alert">${error.message}</p>`}
-    ${answer && html`<div class="view-columns scroll-x" aria-live="polite"><table class="plain" aria-label=${t("Values")}><thead><tr><th>${t("Feature")}</th><th class="right">${t("Value")}</th></tr></thead><tbody>${answer.features.map((name, i) => html`<tr key=${name}><th scope="row">${visible(name)}</th><td class="right">${answer.rows[0][i] === null ? html`<span class="soft">${t("missing")}</span>` : html`<${Num} value=${answer.rows[0][i]} />`}</td></tr>`)}</tbody></table></div>`}</${Card}>`;
+    ${answer && html`<${Scroll} class="view-columns scroll-x" aria-live="polite"><table class="plain" aria-label=${t("Values")}><thead><tr><th>${t("Feature")}</th><th class="right">${t("Value")}</th></tr></thead><tbody>${answer.features.map((name, i) => html`<tr key=${name}><th scope="row">${visible(name)}</th><td class="right">${answer.rows[0][i] === null ? html`<span class="soft">${t("missing")}</span>` : html`<${Num} value=${answer.rows[0][i]} />`}</td></tr>`)}</tbody></table></${Scroll}>`}</${Card}>`;
 }
 
 function Found({ view }) {
@@ -75,7 +76,7 @@ function Found({ view }) {
       [t("Newest event"), eventTime(view.newest_us)], [t("Oldest readable instant"), eventTime(view.oldest_read_us)], [t("An event counts for"), duration(view.ttl_us / 1000)], [t("Memory"), html`<${Bytes} value=${view.memory_bytes} />`], [t("Source"), html`<code class="wrap">${visible(view.source)}</code>`],
       [t("Digest"), html`<data class="value code" value=${view.digest} title=${view.digest}>${view.digest.slice(0, 12)}</data>`]]} /></${Card}><${Lookup} view=${view} /></div>
     ${bar}<div role="tabpanel">${tab === "definition" ? html`<${Card} title=${t("Definition")}><pre>${visible(view.definition.trimEnd())}</pre></${Card}>` :
-      html`<${Card} title=${t("{n} feature|{n} features", { n: view.columns.length })}><div class="scroll-x"><table class="plain"><thead><tr><th class="right index">#</th><th>${t("Name")}</th><th>${t("Type")}</th><th>${t("What it is")}</th><th>${t("Entity")}</th><th>${t("Window")}</th></tr></thead><tbody>${view.columns.map((c, i) => html`<tr key=${c.name}><td class="right soft index">${i + 1}</td><th scope="row">${visible(c.name)}</th><td><code>${c.type}</code></td><td>${kindWord(c.kind)}</td><td>${visible(c.entity ?? "–")}</td><td>${c.window ?? "–"}</td></tr>`)}</tbody></table></div></${Card}>`}</div></${Page}>`;
+      html`<${Card} title=${t("{n} feature|{n} features", { n: view.columns.length })}><${Scroll}><table class="plain"><thead><tr><th class="right index">#</th><th>${t("Name")}</th><th>${t("Type")}</th><th>${t("What it is")}</th><th>${t("Entity")}</th><th>${t("Window")}</th></tr></thead><tbody>${view.columns.map((c, i) => html`<tr key=${c.name}><td class="right soft index">${i + 1}</td><th scope="row">${visible(c.name)}</th><td><code>${c.type}</code></td><td>${kindWord(c.kind)}</td><td>${visible(c.entity ?? "–")}</td><td>${c.window ?? "–"}</td></tr>`)}</tbody></table></${Scroll}></${Card}>`}</div></${Page}>`;
 }
 
 function One({ view }) {

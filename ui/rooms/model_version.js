@@ -10,6 +10,7 @@ import { KeyValues } from "../parts/kv.js";
 import { Markdown } from "../parts/markdown.js";
 import { Menu, MenuItem } from "../parts/menu.js";
 import { Card, Page, useTabs } from "../parts/page.js";
+import { Scroll } from "../parts/scroll.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Id, Num, Time } from "../parts/values.js";
 import { AliasDialog, DeleteDialog, StageDialog, modelPath } from "./models/acts.js";
@@ -36,8 +37,8 @@ function Metrics({ v, model, serving }) {
   const both = ids?.length === 2, empty = html`<${Empty} title=${t("No metrics")} text=${t("This version has no run whose metrics could be shown.")} />`;
   if (!ids)
     return html`<${Card} title=${t("Metrics")}>${empty}</${Card}>`;
-  return html`<${Card} title=${both ? t("Metrics against version {version}, which serves now", { version: serving }) : t("Metrics")}><${Loaded} of=${got} lines=${5}>${d => (d.metrics.length === 0 ? empty : html`<div class="scroll-x"><table class="plain"><thead><tr><th>${t("Metric")}</th><th class="right">v${v.version}</th>${both && html`<th class="right">v${serving}</th><th class="right">${t("Change")}</th>`}</tr></thead>
-    <tbody>${both ? html`<${MetricRows} metrics=${d.metrics} />` : d.metrics.map(m => html`<tr key=${m.key}><th scope="row">${visible(m.key)}</th><td class="right"><${Num} value=${m.values[0]} /></td></tr>`)}</tbody></table></div>`)}</${Loaded}></${Card}>`;
+  return html`<${Card} title=${both ? t("Metrics against version {version}, which serves now", { version: serving }) : t("Metrics")}><${Loaded} of=${got} lines=${5}>${d => (d.metrics.length === 0 ? empty : html`<${Scroll}><table class="plain"><thead><tr><th>${t("Metric")}</th><th class="right">v${v.version}</th>${both && html`<th class="right">v${serving}</th><th class="right">${t("Change")}</th>`}</tr></thead>
+    <tbody>${both ? html`<${MetricRows} metrics=${d.metrics} />` : d.metrics.map(m => html`<tr key=${m.key}><th scope="row">${visible(m.key)}</th><td class="right"><${Num} value=${m.values[0]} /></td></tr>`)}</tbody></table></${Scroll}>`)}</${Loaded}></${Card}>`;
 }
 
 function Facts({ v, card }) {
@@ -53,8 +54,8 @@ function Facts({ v, card }) {
 }
 
 function SignatureTable({ title, list, params }) {
-  return list.length > 0 && html`<${Card} title=${`${title} (${list.length})`}><div class="scroll-x"><table class="plain"><thead><tr><th class="right index">#</th><th>${t("Name")}</th><th>${t("Type")}</th><th>${params ? t("Default") : t("Required")}</th></tr></thead>
-    <tbody>${list.map((c, i) => html`<tr key=${i}><td class="right soft index">${i + 1}</td><th scope="row">${visible(c.name)}</th><td><code>${visible(c.type)}</code></td><td>${params ? c.fallback ?? "–" : c.required ? t("yes") : t("no")}</td></tr>`)}</tbody></table></div></${Card}>`;
+  return list.length > 0 && html`<${Card} title=${`${title} (${list.length})`}><${Scroll}><table class="plain"><thead><tr><th class="right index">#</th><th>${t("Name")}</th><th>${t("Type")}</th><th>${params ? t("Default") : t("Required")}</th></tr></thead>
+    <tbody>${list.map((c, i) => html`<tr key=${i}><td class="right soft index">${i + 1}</td><th scope="row">${visible(c.name)}</th><td><code>${visible(c.type)}</code></td><td>${params ? c.fallback ?? "–" : c.required ? t("yes") : t("no")}</td></tr>`)}</tbody></table></${Scroll}></${Card}>`;
 }
 
 function Signature({ v }) {

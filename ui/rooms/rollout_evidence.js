@@ -7,6 +7,7 @@ import { Badge } from "../parts/badge.js";
 import { Chart } from "../parts/chart.js";
 import { KeyValues } from "../parts/kv.js";
 import { Card } from "../parts/page.js";
+import { Scroll } from "../parts/scroll.js";
 import { Empty } from "../parts/states.js";
 import { armSeries, changeMarks, differences, guardrails, samples, shadowSeries } from "./rollout_series.js";
 import { metricWord, primaryMetric } from "./rollout_words.js";
@@ -20,29 +21,29 @@ function Plot({ label, series, y = {}, marks, bands, x = X, note, empty }) {
 
 function Samples({ rollout }) {
   const rows = samples(t, rollout);
-  return rows.length > 0 && html`<${Card} title=${t("Enough to decide?")}><div class="scroll-x"><table class="plain bars"><tbody>${rows.map(r => html`<tr key=${r.name} data-have=${r.have} data-want=${r.want}><td class="says">${r.name}</td><td class="wide"><progress max=${r.want} value=${Math.min(r.have, r.want)} aria-label=${r.name}></progress></td>
-    <td class="right">${integer(r.have)} / ${integer(r.want)}</td><td><${Badge} kind=${r.have >= r.want ? "ok" : "warn"}>${r.have >= r.want ? t("enough") : t("Inconclusive")}</${Badge}></td></tr>`)}</tbody></table></div>
+  return rows.length > 0 && html`<${Card} title=${t("Enough to decide?")}><${Scroll}><table class="plain bars"><tbody>${rows.map(r => html`<tr key=${r.name} data-have=${r.have} data-want=${r.want}><td class="says">${r.name}</td><td class="wide"><progress max=${r.want} value=${Math.min(r.have, r.want)} aria-label=${r.name}></progress></td>
+    <td class="right">${integer(r.have)} / ${integer(r.want)}</td><td><${Badge} kind=${r.have >= r.want ? "ok" : "warn"}>${r.have >= r.want ? t("enough") : t("Inconclusive")}</${Badge}></td></tr>`)}</tbody></table></${Scroll}>
     <p class="soft">${t("Below the minimum nothing but a guardrail may speak.")}</p></${Card}>`;
 }
 
 function Arms({ rollout }) {
   const arms = rollout.now.report.arms ?? [], canary = rollout.now.report.guards !== undefined, bandit = rollout.kind === "bandit";
   const role = i => (i === 0 ? t("control") : t("candidate"));
-  return html`<${Card} title=${t("Arms")}><div class="scroll-x"><table class="plain arms"><thead><tr><th>${t("Version")}</th><th>${t("Role")}</th><th class="right">${t("Requests")}</th><th class="right">${t("Errors")}</th>
+  return html`<${Card} title=${t("Arms")}><${Scroll}><table class="plain arms"><thead><tr><th>${t("Version")}</th><th>${t("Role")}</th><th class="right">${t("Requests")}</th><th class="right">${t("Errors")}</th>
     ${canary ? html`<th class="right">${t("Slow")}</th><th class="right">${t("Labels")}</th><th class="right">${t("Log-loss")}</th><th class="right">${t("Brier")}</th>`
       : html`<th class="right">${t("Units")}</th><th class="right">${t("Share")}</th><th class="right">${t("Mean reward")}</th>${bandit && html`<th class="right">${t("Chance to be best")}</th><th class="right">${t("Value (SNIPS)")}</th>`}`}</tr></thead>
     <tbody>${arms.map((a, i) => html`<tr key=${a.version} data-version=${a.version}><td>v${a.version}</td><td>${role(i)}</td><td class="right" data-requests=${a.requests}>${integer(a.requests)}</td><td class="right">${integer(a.errors)}</td>
       ${canary ? html`<td class="right">${integer(a.slow)}</td><td class="right">${integer(a.labels)}</td><td class="right" title=${a.loss}>${number(a.loss)}</td><td class="right" title=${a.brier}>${number(a.brier)}</td>`
         : html`<td class="right">${integer(a.units)}</td><td class="right">${percent(a.permille / 1000)}</td><td class="right">${number(a.mean_reward)}</td>${bandit && html`<td class="right">${percent(a.chance_best)}</td><td class="right">${number(a.snips)}${a.snips_se !== null ? ` ± ${number(a.snips_se)}` : ""}</td>`}`}
-    </tr>`)}</tbody></table></div></${Card}>`;
+    </tr>`)}</tbody></table></${Scroll}></${Card}>`;
 }
 
 /* A quantile of latency that the plan judges: of the canary's candidate, or of each candidate of an A/B test. */
 function Quantiles({ rollout }) {
   const r = rollout.now.report, rows = r.latency ? [[rollout.candidate, r.latency]] : (r.arms ?? []).filter(a => a.latency).map(a => [a.version, a.latency]);
   const text = a => (a.value_us === null ? "–" : `${duration(a.value_us / 1000)} [${a.lo_us === null ? "–" : duration(a.lo_us / 1000)}, ${a.hi_us === null ? "–" : duration(a.hi_us / 1000)}]`);
-  return rows.length > 0 && html`<${Card} title=${t("Latency against the control")}><div class="scroll-x"><table class="plain"><thead><tr><th>${t("Version")}</th><th>${t("Quantile")}</th><th>${t("Candidate")}</th><th>${t("Control")}</th><th class="right">${t("Times allowed")}</th><th></th></tr></thead>
-    <tbody>${rows.map(([version, q]) => html`<tr key=${version}><td>v${version}</td><td>p${number(100 * q.quantile)}</td><td>${text(q.candidate)}</td><td>${text(q.control)}</td><td class="right">${number(q.max_ratio)}</td><td><${Badge} kind=${q.broken ? "bad" : "ok"}>${q.broken ? t("broken") : t("not broken")}</${Badge}></td></tr>`)}</tbody></table></div></${Card}>`;
+  return rows.length > 0 && html`<${Card} title=${t("Latency against the control")}><${Scroll}><table class="plain"><thead><tr><th>${t("Version")}</th><th>${t("Quantile")}</th><th>${t("Candidate")}</th><th>${t("Control")}</th><th class="right">${t("Times allowed")}</th><td></td></tr></thead>
+    <tbody>${rows.map(([version, q]) => html`<tr key=${version}><td>v${version}</td><td>p${number(100 * q.quantile)}</td><td>${text(q.candidate)}</td><td>${text(q.control)}</td><td class="right">${number(q.max_ratio)}</td><td><${Badge} kind=${q.broken ? "bad" : "ok"}>${q.broken ? t("broken") : t("not broken")}</${Badge}></td></tr>`)}</tbody></table></${Scroll}></${Card}>`;
 }
 
 /* With one decision the axis goes over the whole rollout; else over the decisions. */
@@ -76,9 +77,9 @@ function Ab({ rollout }) {
 
 function Comparisons({ rollout }) {
   const rows = rollout.now.report.comparisons ?? [];
-  return rows.length > 0 && html`<${Card} title=${t("Comparisons with the control")}><div class="scroll-x"><table class="plain"><thead><tr><th>${t("Version")}</th><th>${t("Metric")}</th><th class="right">n</th><th class="right">${t("Difference")}</th><th class="right">${t("Bounds")}</th><th class="right">p</th></tr></thead>
+  return rows.length > 0 && html`<${Card} title=${t("Comparisons with the control")}><${Scroll}><table class="plain"><thead><tr><th>${t("Version")}</th><th>${t("Metric")}</th><th class="right">n</th><th class="right">${t("Difference")}</th><th class="right">${t("Bounds")}</th><th class="right">p</th></tr></thead>
     <tbody>${rows.map(c => html`<tr key=${`${c.version} ${c.metric}`} data-version=${c.version} data-metric=${c.metric}><td>v${c.version}</td><td>${metricWord(t, c.metric)} <span class="soft">${c.more_is_better ? t("more is better") : t("less is better")}</span></td><td class="right">${integer(c.n_control)} : ${integer(c.n)}</td>
-      <td class="right" title=${c.diff}>${number(c.diff)}</td><td class="right">[${number(c.lo)}, ${number(c.hi)}]</td><td class="right">${number(c.p_corrected)}</td></tr>`)}</tbody></table></div></${Card}>`;
+      <td class="right" title=${c.diff}>${number(c.diff)}</td><td class="right">[${number(c.lo)}, ${number(c.hi)}]</td><td class="right">${number(c.p_corrected)}</td></tr>`)}</tbody></table></${Scroll}></${Card}>`;
 }
 
 function Bandit({ rollout }) {

@@ -45,7 +45,7 @@ function ThemeButton() {
 
 function LanguageMenu() {
   const [language] = useStored("language", "en");
-  return html`<${Menu} text=${language === "zh" ? "中" : "EN"} label=${t("Language")} right className="icon-button wide">${close => languages.map(([name, text]) => html`
+  return html`<${Menu} text=${language === "zh" ? "中" : "EN"} label=${`${t("Language")}: ${language === "zh" ? "中" : "EN"}`} right className="icon-button wide">${close => languages.map(([name, text]) => html`
     <${MenuItem} key=${name} checked=${name === language} onClick=${() => { close(); setLanguage(name); }}>${text}</${MenuItem}>`)}</${Menu}>`;
 }
 

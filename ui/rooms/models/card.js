@@ -11,6 +11,7 @@ import { Chip } from "../../parts/badge.js";
 import { Icon } from "../../parts/icons.js";
 import { Markdown } from "../../parts/markdown.js";
 import { Card } from "../../parts/page.js";
+import { Scroll } from "../../parts/scroll.js";
 import { Empty, Loaded } from "../../parts/states.js";
 import { toast } from "../../parts/toast.js";
 import { Time } from "../../parts/values.js";
@@ -57,7 +58,7 @@ function Gates({ gates }) {
   if (!Array.isArray(gates) || !gates.length)
     return null;
   const keys = [...new Set(gates.flatMap(g => Object.keys(Object(g))))].slice(0, 8);
-  return html`<${Card} title=${t("Gates at evaluation")}><div class="scroll-x"><table class="plain"><thead><tr>${keys.map(k => html`<th key=${k}>${visible(k)}</th>`)}</tr></thead><tbody>${gates.map((g, i) => html`<tr key=${i}>${keys.map(k => html`<td key=${k}>${g[k] === true ? t("yes") : g[k] === false ? t("no") : visible(String(g[k] ?? "–"))}</td>`)}</tr>`)}</tbody></table></div></${Card}>`;
+  return html`<${Card} title=${t("Gates at evaluation")}><${Scroll}><table class="plain"><thead><tr>${keys.map(k => html`<th key=${k}>${visible(k)}</th>`)}</tr></thead><tbody>${gates.map((g, i) => html`<tr key=${i}>${keys.map(k => html`<td key=${k}>${g[k] === true ? t("yes") : g[k] === false ? t("no") : visible(String(g[k] ?? "–"))}</td>`)}</tr>`)}</tbody></table></${Scroll}></${Card}>`;
 }
 
 export function ModelCard({ model, version, card, refresh, may }) {

@@ -8,6 +8,7 @@ import { path, setParams, useParam } from "../../lib/route.js";
 import { t } from "../../lib/words.js";
 import { Chip } from "../../parts/badge.js";
 import { Card } from "../../parts/page.js";
+import { Scroll } from "../../parts/scroll.js";
 import { Empty, Loaded } from "../../parts/states.js";
 import { Num } from "../../parts/values.js";
 import { modelPath } from "./acts.js";
@@ -39,21 +40,21 @@ function Signatures({ model, version, other }) {
   const rows = kinds.flatMap(([key, title]) => sideBySide(other.signature?.[key], version.signature?.[key]).filter(r => r.differs).map(r => ({ ...r, title })));
   return html`<${Card} title=${t("Signature")}><${Loaded} of=${got} lines=${2}>${d => html`<p>${d.changes.length ? html`${t("For callers this is a {bump} change:", { bump: { major: t("major"), minor: t("minor"), patch: t("patch") }[d.bump] })}` : t("The signatures are the same for callers.")}</p>
     ${d.changes.length > 0 && html`<ul class="bullets">${d.changes.map((c, i) => html`<li key=${i}><${Chip}>${{ major: t("major"), minor: t("minor"), patch: t("patch") }[c.bump]}</${Chip}> ${visible(c.text)}</li>`)}</ul>`}`}</${Loaded}>
-    ${rows.length > 0 && html`<div class="scroll-x"><table class="plain"><thead><tr><th></th><th>${t("Name")}</th><th>v${version.version}</th><th>v${other.version}</th></tr></thead><tbody>${rows.map(r => html`<tr key=${r.title + r.name}><td class="soft">${r.title}</td><th scope="row">${visible(r.name)}</th><td>${cell(r.b)}</td><td>${cell(r.a)}</td></tr>`)}</tbody></table></div>`}</${Card}>`;
+    ${rows.length > 0 && html`<${Scroll}><table class="plain"><thead><tr><td></td><th>${t("Name")}</th><th>v${version.version}</th><th>v${other.version}</th></tr></thead><tbody>${rows.map(r => html`<tr key=${r.title + r.name}><td class="soft">${r.title}</td><th scope="row">${visible(r.name)}</th><td>${cell(r.b)}</td><td>${cell(r.a)}</td></tr>`)}</tbody></table></${Scroll}>`}</${Card}>`;
 }
 
 function Params({ rows, a, b }) {
   const [all, setAll] = useParam("all"), shown = all ? rows : rows.filter(r => r.differs);
   const choose = html`<button type="button" class="button small" aria-pressed=${String(Boolean(all))} onClick=${() => setAll(all ? "" : "1", { replace: true })}>${all ? t("Only what differs") : t("All")}</button>`;
   return html`<${Card} title=${t("Parameters")} actions=${choose}>${shown.length === 0 ? html`<p class="soft">${rows.length ? t("All {n} parameters are the same.", { n: rows.length }) : t("Neither run has parameters.")}</p>` :
-    html`<div class="scroll-x"><table class="plain"><thead><tr><th>${t("Name")}</th><th>v${a}</th><th>v${b}</th></tr></thead><tbody>${shown.map(r => html`<tr key=${r.key} class=${r.differs ? "differs" : ""}><th scope="row">${visible(r.key)}</th><td class="wrap">${visible(r.values[0] ?? "–")}</td><td class="wrap">${visible(r.values[1] ?? "–")}</td></tr>`)}</tbody></table></div>`}</${Card}>`;
+    html`<${Scroll}><table class="plain"><thead><tr><th>${t("Name")}</th><th>v${a}</th><th>v${b}</th></tr></thead><tbody>${shown.map(r => html`<tr key=${r.key} class=${r.differs ? "differs" : ""}><th scope="row">${visible(r.key)}</th><td class="wrap">${visible(r.values[0] ?? "–")}</td><td class="wrap">${visible(r.values[1] ?? "–")}</td></tr>`)}</tbody></table></${Scroll}>`}</${Card}>`;
 }
 
 function Runs({ version, other }) {
   const ids = version.run_id && other.run_id ? [version.run_id, other.run_id] : null, got = useData(ids ? `${API}/runs/compare` : null, { body: ids ? { run_ids: ids } : undefined });
   if (!ids)
     return html`<${Card} title=${t("Metrics")}><p class="soft">${t("Only versions with runs have parameters and metrics to compare.")}</p></${Card}>`;
-  return html`<${Loaded} of=${got} lines=${5}>${d => html`<${Card} title=${t("Metrics")}>${d.metrics.length === 0 ? html`<p class="soft">${t("Neither run has metrics.")}</p>` : html`<div class="scroll-x"><table class="plain"><thead><tr><th>${t("Metric")}</th><th class="right">v${version.version}</th><th class="right">v${other.version}</th><th class="right">${t("Change")}</th></tr></thead><tbody><${MetricRows} metrics=${d.metrics} /></tbody></table></div>`}</${Card}>
+  return html`<${Loaded} of=${got} lines=${5}>${d => html`<${Card} title=${t("Metrics")}>${d.metrics.length === 0 ? html`<p class="soft">${t("Neither run has metrics.")}</p>` : html`<${Scroll}><table class="plain"><thead><tr><th>${t("Metric")}</th><th class="right">v${version.version}</th><th class="right">v${other.version}</th><th class="right">${t("Change")}</th></tr></thead><tbody><${MetricRows} metrics=${d.metrics} /></tbody></table></${Scroll}>`}</${Card}>
     <${Params} rows=${d.params} a=${version.version} b=${other.version} />`}</${Loaded}>`;
 }
 

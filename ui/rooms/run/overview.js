@@ -12,6 +12,7 @@ import { JsonView } from "../../parts/jsonview.js";
 import { KeyValues } from "../../parts/kv.js";
 import { Markdown } from "../../parts/markdown.js";
 import { Card } from "../../parts/page.js";
+import { Scroll } from "../../parts/scroll.js";
 import { Sparkline } from "../../parts/sparkline.js";
 import { Empty } from "../../parts/states.js";
 import { Duration, Id, Num, Time } from "../../parts/values.js";
@@ -64,9 +65,9 @@ function Metrics({ run }) {
   if (!all.length)
     return html`<${Empty} title=${t("No metrics")} text=${t("Log one from the program that this run is of:")} command="mlflow.log_metric('loss', 0.25, step=1)" />`;
   return html`${all.length > 12 && html`<input type="search" class="filter" value=${word} placeholder=${t("Filter metrics")} aria-label=${t("Filter metrics")} onInput=${e => set(e.target.value)} />`}
-    <div class="scroll-box"><table class="plain run-metrics"><thead><tr><th>${t("Metric")}</th><th></th><th class="right">${t("Last")}</th><th class="right">${t("Step")}</th></tr></thead>
+    <${Scroll} class="scroll-box"><table class="plain run-metrics"><thead><tr><th>${t("Metric")}</th><th><span class="visually-hidden">${t("History")}</span></th><th class="right">${t("Last")}</th><th class="right">${t("Step")}</th></tr></thead>
     <tbody>${shown.map((m, i) => html`<tr key=${m.key}><th scope="row"><a href=${href("/runs/{id}", run, { tab: "charts", q: m.key })}>${visible(m.key)}</a></th><td class="spark">${i < LINES_MAX && html`<${MetricLine} run=${run} metric=${m} live=${run.status === "RUNNING"} />`}</td>
-      <td class="right"><${Num} value=${m.value} /></td><td class="right soft">${number(m.step)}</td></tr>`)}</tbody></table></div>`;
+      <td class="right"><${Num} value=${m.value} /></td><td class="right soft">${number(m.step)}</td></tr>`)}</tbody></table></${Scroll}>`;
 }
 
 function Params({ run }) {
@@ -75,7 +76,7 @@ function Params({ run }) {
     return html`<${Empty} title=${t("No parameters")} text=${t("Log one from the program that this run is of:")} command="mlflow.log_param('lr', 0.1)" />`;
   const shown = all.filter(([k, v]) => k.toLowerCase().includes(low) || v.toLowerCase().includes(low));
   return html`${all.length > 12 && html`<input type="search" class="filter" value=${word} placeholder=${t("Filter parameters")} aria-label=${t("Filter parameters")} onInput=${e => set(e.target.value)} />`}
-    <div class="scroll-box"><table class="plain run-params"><thead><tr><th>${t("Parameter")}</th><th>${t("Value")}</th></tr></thead><tbody>${shown.map(([k, v]) => html`<tr key=${k}><th scope="row">${visible(k)}</th><td><bdi class="code">${visible(v)}</bdi></td></tr>`)}</tbody></table></div>`;
+    <${Scroll} class="scroll-box"><table class="plain run-params"><thead><tr><th>${t("Parameter")}</th><th>${t("Value")}</th></tr></thead><tbody>${shown.map(([k, v]) => html`<tr key=${k}><th scope="row">${visible(k)}</th><td><bdi class="code">${visible(v)}</bdi></td></tr>`)}</tbody></table></${Scroll}>`;
 }
 
 function Tags({ run, open, done }) {
